@@ -1,0 +1,71 @@
+package warehouse
+
+// Fault explains a code: what happened and what to do. The tables of all
+// packages together feed the log, the handheld, the console and docs/faults.md.
+type Fault struct {
+	Code, Cause, Action string
+}
+
+// Answer codes that are no fault.
+const (
+	CodeOK   = "OK"
+	CodeWait = "WAIT" // work will come on state/task
+)
+
+// Refusals: the command changed nothing.
+const (
+	CodeMalformed       = "MALFORMED"
+	CodeUnknownKind     = "UNKNOWN_COMMAND"
+	CodeUnknownItem     = "UNKNOWN_ITEM"
+	CodeUnknownBin      = "UNKNOWN_BIN"
+	CodeUnknownBarcode  = "UNKNOWN_BARCODE"
+	CodeUnknownOrder    = "UNKNOWN_ORDER"
+	CodeUnknownTote     = "UNKNOWN_TOTE"
+	CodeUnknownSSCC     = "UNKNOWN_SSCC"
+	CodeUnknownJob      = "UNKNOWN_JOB"
+	CodeUnknownBadge    = "UNKNOWN_BADGE"
+	CodeUnknownMethod   = "UNKNOWN_SHIP_METHOD"
+	CodeInvalid         = "INVALID" // a field is missing or out of range; Text names it
+	CodeConflict        = "CONFLICT"
+	CodeRevision        = "E_REVISION"
+	CodeNotSignedIn     = "NOT_SIGNED_IN"
+	CodeHasWork         = "HAS_WORK"
+	CodeNoWork          = "NO_WORK"
+	CodeNotWaiting      = "NOT_WAITING"
+	CodePoolChanged     = "POOL_CHANGED"
+	CodeWrongStep       = "WRONG_STEP"
+	CodeWrongBin        = "WRONG_BIN"
+	CodeWrongItem       = "WRONG_ITEM"
+	CodeWrongLot        = "WRONG_LOT"
+	CodeWrongSlot       = "WRONG_SLOT"
+	CodeToteInUse       = "TOTE_IN_USE"
+	CodeOverPick        = "OVER_PICK"
+	CodeQtyMissing      = "QTY_MISSING"
+	CodeReplayInvalid   = "REPLAY_INVALID"
+	CodeStationBusy     = "STATION_BUSY"
+	CodeNotPicked       = "NOT_PICKED"
+	CodeInFallout       = "IN_FALLOUT"
+	CodeWeightMismatch  = "WEIGHT_MISMATCH"
+	CodeLabelState      = "LABEL_STATE"
+	CodeNotLabelled     = "NOT_LABELLED"
+	CodeAlreadyLoaded   = "ALREADY_LOADED"
+	CodeNothingLoaded   = "NOTHING_LOADED"
+	CodeSoftPONR        = "E_SOFT_PONR"
+	CodeHardPONR        = "E_HARD_PONR"
+	CodeTrackingUsedUp  = "TRACKING_USED_UP"
+	CodeSiteNotSet      = "SITE_NOT_SET"
+	CodeDuplicateInFile = "DUPLICATE_IN_FILE"
+)
+
+// Fallout and short-pick codes.
+const (
+	FalloutOutOfStock     = "OUT_OF_STOCK"
+	FalloutStockout       = "STOCKOUT" // the bin was empty
+	FalloutDamaged        = "DAMAGED"
+	FalloutNotLocated     = "COULD_NOT_LOCATE"
+	FalloutInsufficient   = "INSUFFICIENT_QUANTITY_AVAILABLE"
+	FalloutOther          = "OTHER"
+	FalloutWeightMismatch = "WEIGHT_MISMATCH"
+	FalloutLabelFailed    = "LABEL_FAILED"
+	FalloutLabelUnknown   = "LABEL_UNKNOWN"
+)

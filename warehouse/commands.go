@@ -1,0 +1,206 @@
+package warehouse
+
+// Kind numbers a command on disk and on the wire. Changing one breaks every
+// stored log.
+type Kind uint16
+
+// The command kinds of this package are 0x0100..0x01ff.
+const (
+	KindPutSite      Kind = 0x0101
+	KindPutItems     Kind = 0x0102
+	KindPutBins      Kind = 0x0103
+	KindPutWorkers   Kind = 0x0104
+	KindOpenStock    Kind = 0x0105
+	KindReleaseOrder Kind = 0x0110
+	KindCancelOrder  Kind = 0x0111
+	KindRetryOrder   Kind = 0x0112
+	KindSignIn       Kind = 0x0120
+	KindSignOut      Kind = 0x0121
+	KindAskWork      Kind = 0x0122
+	KindAssignBatch  Kind = 0x0123
+	KindScan         Kind = 0x0124
+	KindShortPick    Kind = 0x0125
+	KindFinishBatch  Kind = 0x0126
+	KindStartPack    Kind = 0x0130
+	KindPack         Kind = 0x0131
+	KindLabelSent    Kind = 0x0132
+	KindLabelOutcome Kind = 0x0133
+	KindReprint      Kind = 0x0134
+	KindLoad         Kind = 0x0140
+	KindDepart       Kind = 0x0141
+	KindAdvanceTime  Kind = 0x0150
+)
+
+// Command is one versioned change. The concrete types are those below; each is
+// listed once, with its kind, version and handler, in the table of apply.go.
+type Command interface{ Kind() Kind }
+
+type (
+	// PutSite sets the rules of the site.
+	PutSite struct {
+		Site Site `cbor:"1,keyasint"`
+	}
+	// PutItems adds or replaces items by SKU. All or nothing.
+	PutItems struct {
+		Items []Item `cbor:"1,keyasint"`
+	}
+	// PutBins adds or replaces bins by code. All or nothing.
+	PutBins struct {
+		Bins []Bin `cbor:"1,keyasint"`
+	}
+	// PutWorkers adds or replaces workers by id. All or nothing.
+	PutWorkers struct {
+		Workers []Worker `cbor:"1,keyasint"`
+	}
+	// OpenStock books counted stock from the virtual place "opening". All
+	// or nothing. Orders that waited for the items are tried again.
+	OpenStock struct {
+		Rows []StockRow `cbor:"1,keyasint"`
+	}
+	// StockRow is one counted position.
+	StockRow struct {
+		Bin    string `cbor:"1,keyasint" json:"bin"`
+		SKU    string `cbor:"2,keyasint" json:"sku"`
+		Lot    string `cbor:"3,keyasint,omitempty" json:"lot,omitempty"`
+		Expiry string `cbor:"4,keyasint,omitempty" json:"expiry,omitempty"` // YYYY-MM-DD
+		Qty    int64  `cbor:"5,keyasint" json:"qty"`
+	}
+
+	// ReleaseOrder takes an order in: validate, allocate with reservation
+	// first-expired-first-out, admit to the pool. The same revision with
+	// the same content again is a no-op; other content is CONFLICT.
+	ReleaseOrder struct {
+		Order  OrderSpec `cbor:"1,keyasint"`
+		Source string    `cbor:"2,keyasint"` // "oms/<name>", "site"
+	}
+	// CancelOrder withdraws an order before its soft point of no return.
+	CancelOrder struct {
+		Order  string `cbor:"1,keyasint"`
+		Reason string `cbor:"2,keyasint,omitempty"`
+		Source string `cbor:"3,keyasint"`
+	}
+	// RetryOrder clears the open fallouts of an order and lets it go on
+	// from where it was parked.
+	RetryOrder struct {
+		Order string `cbor:"1,keyasint"`
+	}
+
+	// SignIn binds the worker of a badge to a handheld. Running work comes
+	// back with the answer.
+	SignIn struct {
+		Device string `cbor:"1,keyasint"`
+		Badge  string `cbor:"2,keyasint"`
+	}
+	// SignOut unbinds; refused while a batch is active.
+	SignOut struct {
+		Device string `cbor:"1,keyasint"`
+	}
+	// AskWork says that the worker wants a batch. Answer WAIT; the batch
+	// arrives on the retained task topic.
+	AskWork struct {
+		Device string `cbor:"1,keyasint"`
+	}
+	// AssignBatch hands planned work to a waiting worker. Refused as a
+	// whole (POOL_CHANGED) if any task is no longer open.
+	AssignBatch struct {
+		Batch   string      `cbor:"1,keyasint"`
+		Worker  string      `cbor:"2,keyasint"`
+		Slots   []BatchSlot `cbor:"3,keyasint"` // Slot and Order only
+		Walk    []string    `cbor:"4,keyasint"`
+		RouteMm int64       `cbor:"5,keyasint"`
+	}
+	// Scan is one barcode scanned by a worker with work: bin, item or
+	// tote. The step of the batch says which is expected. Verb names what
+	// the handheld thinks it scans ("bin", "item", "slot"; "" = whatever
+	// is next) and is refused as WRONG_STEP when it disagrees. Task, when
+	// set, must be the current task (REPLAY_INVALID otherwise).
+	Scan struct {
+		Device  string `cbor:"1,keyasint"`
+		Verb    string `cbor:"2,keyasint,omitempty"`
+		Barcode string `cbor:"3,keyasint"`
+		Qty     int64  `cbor:"4,keyasint,omitempty"` // item only: 0 = 1
+		Task    string `cbor:"5,keyasint,omitempty"`
+	}
+	// ShortPick says that the bin holds no more than what was scanned so
+	// far. The rest is reserved elsewhere and appended to the walk, or the
+	// line goes short with a fallout.
+	ShortPick struct {
+		Device string `cbor:"1,keyasint"`
+		Task   string `cbor:"2,keyasint,omitempty"`
+		Reason string `cbor:"3,keyasint"` // a short-pick code of codes.go
+	}
+	// FinishBatch puts the totes down at the pack drop.
+	FinishBatch struct {
+		Device  string `cbor:"1,keyasint"`
+		Barcode string `cbor:"2,keyasint"` // of the pack drop
+	}
+
+	// StartPack begins packing the tote's order at a station.
+	StartPack struct {
+		Station string `cbor:"1,keyasint"`
+		Barcode string `cbor:"2,keyasint"`
+	}
+	// Pack closes the carton with its stable gross weight. Outside the
+	// tolerance: WEIGHT_MISMATCH, the order is parked, the station free.
+	// Inside: contents move into a carton with a new SSCC, a carrier and
+	// tracking number are assigned and a label job is requested.
+	Pack struct {
+		Station  string `cbor:"1,keyasint"`
+		Order    string `cbor:"2,keyasint"`
+		WeightMg int64  `cbor:"3,keyasint"`
+	}
+	// LabelSent must be committed before the first byte leaves for the
+	// printer: the hard point of no return.
+	LabelSent struct {
+		Job string `cbor:"1,keyasint"`
+	}
+	// LabelOutcome is what became of a sent label.
+	LabelOutcome struct {
+		Job     string `cbor:"1,keyasint"`
+		Outcome string `cbor:"2,keyasint"` // JobPrinted, JobFailed, JobUnknown
+		Detail  string `cbor:"3,keyasint,omitempty"`
+	}
+	// Reprint asks for one more copy of a label whose outcome is failed or
+	// unknown, with the same SSCC. A person's act.
+	Reprint struct {
+		Job string `cbor:"1,keyasint"`
+	}
+
+	// Load puts a labelled parcel on the truck at a dock.
+	Load struct {
+		Dock    string `cbor:"1,keyasint"`
+		Barcode string `cbor:"2,keyasint"` // SSCC, bare or as element string
+	}
+	// Depart hands everything loaded at a dock to the carrier: shipped.
+	Depart struct {
+		Dock string `cbor:"1,keyasint"`
+	}
+
+	// AdvanceTime ends what is due at Meta.Now (leases). Proposed only
+	// when [NextDue] says so.
+	AdvanceTime struct{}
+)
+
+func (PutSite) Kind() Kind      { return KindPutSite }
+func (PutItems) Kind() Kind     { return KindPutItems }
+func (PutBins) Kind() Kind      { return KindPutBins }
+func (PutWorkers) Kind() Kind   { return KindPutWorkers }
+func (OpenStock) Kind() Kind    { return KindOpenStock }
+func (ReleaseOrder) Kind() Kind { return KindReleaseOrder }
+func (CancelOrder) Kind() Kind  { return KindCancelOrder }
+func (RetryOrder) Kind() Kind   { return KindRetryOrder }
+func (SignIn) Kind() Kind       { return KindSignIn }
+func (SignOut) Kind() Kind      { return KindSignOut }
+func (AskWork) Kind() Kind      { return KindAskWork }
+func (AssignBatch) Kind() Kind  { return KindAssignBatch }
+func (Scan) Kind() Kind         { return KindScan }
+func (ShortPick) Kind() Kind    { return KindShortPick }
+func (FinishBatch) Kind() Kind  { return KindFinishBatch }
+func (StartPack) Kind() Kind    { return KindStartPack }
+func (Pack) Kind() Kind         { return KindPack }
+func (LabelSent) Kind() Kind    { return KindLabelSent }
+func (LabelOutcome) Kind() Kind { return KindLabelOutcome }
+func (Reprint) Kind() Kind      { return KindReprint }
+func (Load) Kind() Kind         { return KindLoad }
+func (Depart) Kind() Kind       { return KindDepart }
+func (AdvanceTime) Kind() Kind  { return KindAdvanceTime }

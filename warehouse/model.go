@@ -1,0 +1,259 @@
+package warehouse
+
+// The durable records. Field numbers are the CBOR keys: changing one breaks
+// every stored log and snapshot. Quantities are base units, weights milligrams,
+// times milliseconds since 1970 UTC, dates "YYYY-MM-DD".
+
+// Site holds the rules of one warehouse.
+type Site struct {
+	ID              string    `cbor:"1,keyasint" json:"id"`
+	CompanyPrefix   string    `cbor:"2,keyasint" json:"companyPrefix"`       // GS1 company prefix, 4..12 digits
+	SSCCExtension   int       `cbor:"3,keyasint" json:"ssccExtension"`       // 0..9
+	TotePrefix      string    `cbor:"4,keyasint" json:"totePrefix"`          // a barcode with this prefix is a tote
+	CartonTareMg    int64     `cbor:"5,keyasint" json:"cartonTareMg"`        // empty carton
+	ToleranceMg     int64     `cbor:"6,keyasint" json:"toleranceMg"`         // weight check: absolute part
+	TolerancePermil int64     `cbor:"7,keyasint" json:"tolerancePermil"`     // weight check: share of expected weight
+	LeaseMs         int64     `cbor:"8,keyasint" json:"leaseMs"`             // a batch nobody works on for this long goes back
+	CartSlots       int       `cbor:"9,keyasint" json:"cartSlots"`           // orders picked in one walk
+	Layout          Layout    `cbor:"10,keyasint" json:"layout"`             //
+	Carriers        []Carrier `cbor:"11,keyasint,omitempty" json:"carriers"` // first match wins
+	PackDrop        string    `cbor:"12,keyasint,omitempty" json:"packDrop"` // place where finished totes are put down; barcode
+}
+
+// Layout is one block of parallel aisles between a front and a back cross
+// aisle. All lengths in millimetres.
+type Layout struct {
+	Aisles     int   `cbor:"1,keyasint" json:"aisles"`
+	Cells      int   `cbor:"2,keyasint" json:"cells"`      // depth positions per aisle, 1..64
+	CellMm     int64 `cbor:"3,keyasint" json:"cellMm"`     // pitch of two neighbouring cells
+	EndMm      int64 `cbor:"4,keyasint" json:"endMm"`      // cross aisle to the first (and last) cell
+	PitchMm    int64 `cbor:"5,keyasint" json:"pitchMm"`    // between two aisles
+	DepotAisle int   `cbor:"6,keyasint" json:"depotAisle"` // on the front cross aisle, 0-based
+}
+
+// Carrier is a shipping method with a pre-allocated range of tracking numbers.
+type Carrier struct {
+	Code   string `cbor:"1,keyasint" json:"code"`
+	Method string `cbor:"2,keyasint" json:"method"` // the order's shipping method this serves; "" = any
+	Prefix string `cbor:"3,keyasint" json:"prefix"` // tracking number = Prefix + Digits-wide number
+	Digits int    `cbor:"4,keyasint" json:"digits"`
+	First  int64  `cbor:"5,keyasint" json:"first"`
+	Last   int64  `cbor:"6,keyasint" json:"last"`
+}
+
+// Item is a stock keeping unit.
+type Item struct {
+	SKU        string   `cbor:"1,keyasint" json:"sku"`
+	Name       string   `cbor:"2,keyasint" json:"name"`
+	GTIN       string   `cbor:"3,keyasint,omitempty" json:"gtin,omitempty"`       // 14 digits
+	WeightMg   int64    `cbor:"4,keyasint" json:"weightMg"`                       // one base unit; > 0
+	LotTracked bool     `cbor:"5,keyasint,omitempty" json:"lotTracked,omitempty"` // a pick must name the lot
+	Barcodes   []string `cbor:"6,keyasint,omitempty" json:"barcodes,omitempty"`   // aliases
+}
+
+// Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
+type Bin struct {
+	Code  string `cbor:"1,keyasint" json:"code"` // also its barcode
+	Aisle int    `cbor:"2,keyasint" json:"aisle"`
+	Cell  int    `cbor:"3,keyasint" json:"cell"`
+	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
+}
+
+// Worker is a picker (robots follow).
+type Worker struct {
+	ID    string `cbor:"1,keyasint" json:"id"`
+	Name  string `cbor:"2,keyasint" json:"name"`
+	Badge string `cbor:"3,keyasint" json:"badge"` // barcode on the badge
+}
+
+// OrderSpec is an order as it is released to the site.
+type OrderSpec struct {
+	ID       string      `cbor:"1,keyasint" json:"id"`
+	Revision int         `cbor:"2,keyasint" json:"revision"`
+	Priority int         `cbor:"3,keyasint,omitempty" json:"priority,omitempty"` // 0..9, higher first
+	ShipTo   Address     `cbor:"4,keyasint" json:"shipTo"`
+	Method   string      `cbor:"5,keyasint,omitempty" json:"method,omitempty"` // shipping method
+	PlacedAt int64       `cbor:"6,keyasint,omitempty" json:"placedAt,omitempty"`
+	ShipBy   int64       `cbor:"7,keyasint,omitempty" json:"shipBy,omitempty"`
+	Channel  string      `cbor:"8,keyasint,omitempty" json:"channel,omitempty"`
+	Lines    []OrderLine `cbor:"9,keyasint" json:"lines"`
+}
+
+// Address is where the parcel goes.
+type Address struct {
+	Name     string `cbor:"1,keyasint" json:"name"`
+	Street   string `cbor:"2,keyasint" json:"street"`
+	Postcode string `cbor:"3,keyasint" json:"postcode"`
+	City     string `cbor:"4,keyasint" json:"city"`
+	Country  string `cbor:"5,keyasint" json:"country"` // ISO 3166 alpha-2
+}
+
+// OrderLine asks for Qty base units of an item.
+type OrderLine struct {
+	Line int    `cbor:"1,keyasint" json:"line"` // 1-based, unique in the order
+	SKU  string `cbor:"2,keyasint" json:"sku"`
+	Qty  int64  `cbor:"3,keyasint" json:"qty"`
+}
+
+// Order is the site's record of an order.
+type Order struct {
+	Spec       OrderSpec   `cbor:"1,keyasint" json:"spec"`
+	Hash       []byte      `cbor:"2,keyasint" json:"-"` // SHA-256 of the canonical spec
+	Source     string      `cbor:"3,keyasint" json:"source"`
+	State      OrderState  `cbor:"4,keyasint" json:"state"`
+	Since      int64       `cbor:"5,keyasint" json:"since"` // when State was entered
+	ReleasedAt int64       `cbor:"6,keyasint" json:"releasedAt"`
+	Lines      []LineState `cbor:"7,keyasint" json:"lines"`
+	Fallout    []string    `cbor:"8,keyasint,omitempty" json:"fallout,omitempty"` // ids of open fallouts
+	Batch      string      `cbor:"9,keyasint,omitempty" json:"batch,omitempty"`
+	Tote       string      `cbor:"10,keyasint,omitempty" json:"tote,omitempty"`
+	Station    string      `cbor:"11,keyasint,omitempty" json:"station,omitempty"`
+	Parcels    []Parcel    `cbor:"12,keyasint,omitempty" json:"parcels,omitempty"`
+	ShippedAt  int64       `cbor:"13,keyasint,omitempty" json:"shippedAt,omitempty"`
+}
+
+// LineState is what became of one order line.
+type LineState struct {
+	Line   int      `cbor:"1,keyasint" json:"line"`
+	SKU    string   `cbor:"2,keyasint" json:"sku"`
+	Qty    int64    `cbor:"3,keyasint" json:"qty"`
+	State  string   `cbor:"4,keyasint" json:"state"` // LineOpen … LineCancelled
+	Picked int64    `cbor:"5,keyasint,omitempty" json:"picked,omitempty"`
+	Lots   []LotQty `cbor:"6,keyasint,omitempty" json:"lots,omitempty"`  // what was picked, in order
+	Tasks  []string `cbor:"7,keyasint,omitempty" json:"tasks,omitempty"` // task ids, also closed ones
+}
+
+// LotQty is a quantity of one lot; Lot is "" for items without lots.
+type LotQty struct {
+	Lot    string `cbor:"1,keyasint,omitempty" json:"lot,omitempty"`
+	Expiry string `cbor:"2,keyasint,omitempty" json:"expiry,omitempty"`
+	Qty    int64  `cbor:"3,keyasint" json:"qty"`
+}
+
+// Parcel is a closed carton with its SSCC.
+type Parcel struct {
+	SSCC     string `cbor:"1,keyasint" json:"sscc"` // 18 digits
+	WeightMg int64  `cbor:"2,keyasint" json:"weightMg"`
+	Carrier  string `cbor:"3,keyasint" json:"carrier"`
+	Tracking string `cbor:"4,keyasint" json:"tracking"`
+	Job      string `cbor:"5,keyasint" json:"job"`
+	Dock     string `cbor:"6,keyasint,omitempty" json:"dock,omitempty"` // set when loaded
+}
+
+// Task is one pick: Qty of an item from one bin into one slot. It is also the
+// reservation (a pending move) of that stock until it is picked or given back.
+type Task struct {
+	ID     string `cbor:"1,keyasint" json:"id"` // order/line/n
+	Order  string `cbor:"2,keyasint" json:"order"`
+	Line   int    `cbor:"3,keyasint" json:"line"`
+	SKU    string `cbor:"4,keyasint" json:"sku"`
+	Bin    string `cbor:"5,keyasint" json:"bin"`
+	Lot    string `cbor:"6,keyasint,omitempty" json:"lot,omitempty"`
+	Expiry string `cbor:"7,keyasint,omitempty" json:"expiry,omitempty"`
+	Qty    int64  `cbor:"8,keyasint" json:"qty"`
+	Picked int64  `cbor:"9,keyasint,omitempty" json:"picked,omitempty"`
+	State  string `cbor:"10,keyasint" json:"state"` // TaskOpen … TaskCancelled
+	Batch  string `cbor:"11,keyasint,omitempty" json:"batch,omitempty"`
+	Slot   int    `cbor:"12,keyasint,omitempty" json:"slot,omitempty"`
+}
+
+// Batch is the orders one worker picks in one walk.
+type Batch struct {
+	ID      string      `cbor:"1,keyasint" json:"id"`
+	Worker  string      `cbor:"2,keyasint" json:"worker"`
+	State   string      `cbor:"3,keyasint" json:"state"` // BatchActive, BatchDone, BatchReturned
+	Slots   []BatchSlot `cbor:"4,keyasint" json:"slots"`
+	Walk    []string    `cbor:"5,keyasint" json:"walk"` // task ids in walking order
+	At      int         `cbor:"6,keyasint" json:"at"`   // index into Walk of the current task; len(Walk) when all are closed
+	BinOK   bool        `cbor:"7,keyasint,omitempty" json:"binOk,omitempty"`
+	Held    int64       `cbor:"8,keyasint,omitempty" json:"held,omitempty"`     // scanned, not yet put into a slot
+	Lease   int64       `cbor:"9,keyasint" json:"lease"`                        // ends at
+	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
+}
+
+// BatchSlot binds a cart slot to an order and, from the first put, to a tote.
+type BatchSlot struct {
+	Slot  int    `cbor:"1,keyasint" json:"slot"` // 1-based
+	Order string `cbor:"2,keyasint" json:"order"`
+	Tote  string `cbor:"3,keyasint,omitempty" json:"tote,omitempty"`
+}
+
+// WorkerState is what a worker is doing.
+type WorkerState struct {
+	Worker string `cbor:"1,keyasint" json:"worker"`
+	Device string `cbor:"2,keyasint,omitempty" json:"device,omitempty"` // signed in on
+	Batch  string `cbor:"3,keyasint,omitempty" json:"batch,omitempty"`
+	// WaitingSince is when the worker asked for work that is not there
+	// yet; 0 = not waiting.
+	WaitingSince int64 `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+}
+
+// LU is a logistic unit: a tote or a carton. It stands in one place.
+type LU struct {
+	ID    string `cbor:"1,keyasint" json:"id"`    // tote code or SSCC
+	Kind  string `cbor:"2,keyasint" json:"kind"`  // "tote", "carton"
+	Place string `cbor:"3,keyasint" json:"place"` // "cart/B1/2", "packdrop", "station/pack1", "dock/dock1", "customer"
+	Order string `cbor:"4,keyasint,omitempty" json:"order,omitempty"`
+}
+
+// StationState is what a pack station is doing.
+type StationState struct {
+	ID         string `cbor:"1,keyasint" json:"id"`
+	Step       string `cbor:"2,keyasint" json:"step"` // StepScanTote, StepWeigh, StepPrint, StepCheckLabel
+	Order      string `cbor:"3,keyasint,omitempty" json:"order,omitempty"`
+	Tote       string `cbor:"4,keyasint,omitempty" json:"tote,omitempty"`
+	SSCC       string `cbor:"5,keyasint,omitempty" json:"sscc,omitempty"`
+	Job        string `cbor:"6,keyasint,omitempty" json:"job,omitempty"`
+	ExpectedMg int64  `cbor:"7,keyasint,omitempty" json:"expectedMg,omitempty"`
+	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"` // why the last carton was refused
+}
+
+// LabelJob is the replicated record of one label to print. It is never
+// repeated by the system: a reprint is a person's act and counted.
+type LabelJob struct {
+	ID       string  `cbor:"1,keyasint" json:"id"` // the SSCC
+	Station  string  `cbor:"2,keyasint" json:"station"`
+	Order    string  `cbor:"3,keyasint" json:"order"`
+	State    string  `cbor:"4,keyasint" json:"state"` // JobRequested, JobSent, JobPrinted, JobFailed, JobUnknown
+	ShipTo   Address `cbor:"5,keyasint" json:"shipTo"`
+	Carrier  string  `cbor:"6,keyasint" json:"carrier"`
+	Tracking string  `cbor:"7,keyasint" json:"tracking"`
+	WeightMg int64   `cbor:"8,keyasint" json:"weightMg"`
+	Copies   int     `cbor:"9,keyasint" json:"copies"` // 1 + reprints
+	Detail   string  `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
+	Since    int64   `cbor:"11,keyasint" json:"since"`
+}
+
+// Fallout is something that needs a decision. It parks its order (or line) and
+// nothing else.
+type Fallout struct {
+	ID        string `cbor:"1,keyasint" json:"id"`
+	Code      string `cbor:"2,keyasint" json:"code"` // a fallout code of codes.go
+	Order     string `cbor:"3,keyasint,omitempty" json:"order,omitempty"`
+	Line      int    `cbor:"4,keyasint,omitempty" json:"line,omitempty"`
+	SKU       string `cbor:"5,keyasint,omitempty" json:"sku,omitempty"`
+	Bin       string `cbor:"6,keyasint,omitempty" json:"bin,omitempty"`
+	Lot       string `cbor:"7,keyasint,omitempty" json:"lot,omitempty"`
+	Qty       int64  `cbor:"8,keyasint,omitempty" json:"qty,omitempty"`
+	Since     int64  `cbor:"9,keyasint" json:"since"`
+	Detail    string `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
+	ClearedAt int64  `cbor:"11,keyasint,omitempty" json:"clearedAt,omitempty"`
+	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
+}
+
+// Move is one line of the ledger: Qty of one stock key from one place to
+// another. The balance of a place is the sum of its moves.
+type Move struct {
+	SKU    string `cbor:"1,keyasint" json:"sku"`
+	Lot    string `cbor:"2,keyasint,omitempty" json:"lot,omitempty"`
+	Serial string `cbor:"3,keyasint,omitempty" json:"serial,omitempty"`
+	Owner  string `cbor:"4,keyasint,omitempty" json:"owner,omitempty"`
+	Status string `cbor:"5,keyasint,omitempty" json:"status,omitempty"` // "" = sellable
+	Qty    int64  `cbor:"6,keyasint" json:"qty"`                        // > 0
+	From   string `cbor:"7,keyasint" json:"from"`                       // place: "bin/A-01-02", "lu/T0001", "supplier", …
+	To     string `cbor:"8,keyasint" json:"to"`
+	At     int64  `cbor:"9,keyasint" json:"at"`
+	Cause  string `cbor:"10,keyasint" json:"cause"`
+	Actor  string `cbor:"11,keyasint,omitempty" json:"actor,omitempty"`
+	Reason string `cbor:"12,keyasint,omitempty" json:"reason,omitempty"` // command name
+}

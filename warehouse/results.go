@@ -1,0 +1,108 @@
+package warehouse
+
+// Result is the answer to a command. It is stored with the command's id, so a
+// repeated command gets the same answer.
+type Result struct {
+	OK   bool   `cbor:"1,keyasint" json:"ok"`
+	Code string `cbor:"2,keyasint" json:"code"`                     // "OK", "WAIT" or a refusal of codes.go
+	Text string `cbor:"3,keyasint,omitempty" json:"text,omitempty"` // the facts of this case, for a person
+	Next *Step  `cbor:"4,keyasint,omitempty" json:"next,omitempty"` // what the asking device does next
+	// Ref names what the command made or touched: a batch, SSCC, order.
+	Ref string `cbor:"5,keyasint,omitempty" json:"ref,omitempty"`
+	// Keep commits the command's writes although it was refused: the
+	// refusal itself is a fact (an order rejected, a carton parked).
+	Keep bool `cbor:"-" json:"-"`
+	// Touched lists the projections that changed, as "order/O1",
+	// "worker/W1", "station/pack1", "job/…", "pool", "fallout",
+	// "outbox/control". Not stored with the answer.
+	Touched []string `cbor:"-" json:"-"`
+}
+
+// What a handheld or a station is asked to do next. StepX values are part of
+// the device protocol (api/asyncapi.yaml).
+const (
+	StepSignIn     = "sign_in"
+	StepAsk        = "ask"  // no work: ask for some
+	StepWait       = "wait" // asked; the task arrives on state/task
+	StepScanBin    = "scan_bin"
+	StepScanItem   = "scan_item"
+	StepScanSlot   = "scan_slot"   // scan the tote on the slot
+	StepFinish     = "finish"      // scan the pack drop
+	StepScanTote   = "scan_tote"   // station: free
+	StepWeigh      = "weigh"       // station: carton on the scale
+	StepPrint      = "print"       // station: label on its way
+	StepCheckLabel = "check_label" // station: scan the label if it came out, or the reprint code
+)
+
+// Step is the one thing a device shows.
+type Step struct {
+	Do         string `cbor:"1,keyasint" json:"do"`
+	Batch      string `cbor:"2,keyasint,omitempty" json:"batch,omitempty"`
+	Task       string `cbor:"3,keyasint,omitempty" json:"task,omitempty"`
+	Order      string `cbor:"4,keyasint,omitempty" json:"order,omitempty"`
+	Bin        string `cbor:"5,keyasint,omitempty" json:"bin,omitempty"`
+	SKU        string `cbor:"6,keyasint,omitempty" json:"sku,omitempty"`
+	Name       string `cbor:"7,keyasint,omitempty" json:"name,omitempty"`
+	GTIN       string `cbor:"8,keyasint,omitempty" json:"gtin,omitempty"`
+	Lot        string `cbor:"9,keyasint,omitempty" json:"lot,omitempty"`
+	Expiry     string `cbor:"10,keyasint,omitempty" json:"expiry,omitempty"`
+	Qty        int64  `cbor:"11,keyasint,omitempty" json:"qty,omitempty"`  // still to be scanned for this task
+	Held       int64  `cbor:"12,keyasint,omitempty" json:"held,omitempty"` // scanned, to be put into the slot
+	Slot       int    `cbor:"13,keyasint,omitempty" json:"slot,omitempty"`
+	Tote       string `cbor:"14,keyasint,omitempty" json:"tote,omitempty"` // "" = any free tote
+	Left       int    `cbor:"15,keyasint,omitempty" json:"left,omitempty"` // open tasks in the batch, this one included
+	Worker     string `cbor:"16,keyasint,omitempty" json:"worker,omitempty"`
+	Station    string `cbor:"17,keyasint,omitempty" json:"station,omitempty"`
+	SSCC       string `cbor:"18,keyasint,omitempty" json:"sscc,omitempty"`
+	ExpectedMg int64  `cbor:"19,keyasint,omitempty" json:"expectedMg,omitempty"`
+	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"` // why the last act was refused
+}
+
+// Event is one row of the outbox, written in the same apply as the change it
+// tells of. Seq is dense per stream.
+type Event struct {
+	Seq   uint64    `cbor:"1,keyasint" json:"seq"`
+	Type  string    `cbor:"2,keyasint" json:"type"` // an event type of events.go
+	Order string    `cbor:"3,keyasint,omitempty" json:"order,omitempty"`
+	At    int64     `cbor:"4,keyasint" json:"at"`
+	Cause string    `cbor:"5,keyasint" json:"cause"`
+	Data  EventData `cbor:"6,keyasint" json:"data"`
+}
+
+// EventData holds the fields events may carry; each type uses a few.
+type EventData struct {
+	State    string      `cbor:"1,keyasint,omitempty" json:"state,omitempty"`
+	Code     string      `cbor:"2,keyasint,omitempty" json:"code,omitempty"`
+	Text     string      `cbor:"3,keyasint,omitempty" json:"text,omitempty"`
+	Revision int         `cbor:"4,keyasint,omitempty" json:"revision,omitempty"`
+	Line     int         `cbor:"5,keyasint,omitempty" json:"line,omitempty"`
+	SKU      string      `cbor:"6,keyasint,omitempty" json:"sku,omitempty"`
+	Bin      string      `cbor:"7,keyasint,omitempty" json:"bin,omitempty"`
+	Qty      int64       `cbor:"8,keyasint,omitempty" json:"qty,omitempty"`
+	Fallout  string      `cbor:"9,keyasint,omitempty" json:"fallout,omitempty"`
+	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
+	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
+	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
+}
+
+// Event types, the milestones of the order. The name goes on the wire behind
+// "wms."; changing one breaks the OMS.
+const (
+	EvOrderAccepted       = "order.accepted"
+	EvOrderRejected       = "order.rejected"
+	EvOrderShort          = "order.short"
+	EvOrderReleased       = "order.released"
+	EvOrderPicking        = "order.picking"
+	EvOrderPicked         = "order.picked"
+	EvOrderPacked         = "order.packed"
+	EvOrderLabelled       = "order.labelled"
+	EvOrderStaged         = "order.staged"
+	EvOrderShipped        = "order.shipped"
+	EvOrderCancelled      = "order.cancelled"
+	EvOrderCancelRejected = "order.cancelRejected"
+	EvFalloutOpened       = "fallout.opened"
+	EvFalloutCleared      = "fallout.cleared"
+)
+
+// StreamControl is the outbox stream of order events.
+const StreamControl = "control"

@@ -1,0 +1,67 @@
+package warehouse
+
+// OrderState is the work axis of an order.
+type OrderState string
+
+// The work states, in the order of the main path.
+const (
+	OrderReceived     OrderState = "RECEIVED"
+	OrderValidated    OrderState = "VALIDATED"
+	OrderShortWaiting OrderState = "SHORT_WAITING" // not enough usable stock
+	OrderAllocated    OrderState = "ALLOCATED"
+	OrderReleased     OrderState = "RELEASED" // in the pool
+	OrderPicking      OrderState = "PICKING"  // first task claimed: soft point of no return
+	OrderPicked       OrderState = "PICKED"
+	OrderPacking      OrderState = "PACKING"
+	OrderPacked       OrderState = "PACKED"
+	OrderLabelled     OrderState = "LABELLED" // label bytes sent: hard point of no return
+	OrderStaged       OrderState = "STAGED"   // loaded at a dock
+	OrderShipped      OrderState = "SHIPPED"
+	OrderCancelled    OrderState = "CANCELLED"
+)
+
+// Line states.
+const (
+	LineOpen      = "OPEN"
+	LineAllocated = "ALLOCATED"
+	LinePicked    = "PICKED"
+	LinePacked    = "PACKED"
+	LineShipped   = "SHIPPED"
+	LineShort     = "SHORT"
+	LineCancelled = "CANCELLED"
+)
+
+// Task states.
+const (
+	TaskOpen      = "OPEN"      // reserved, in the pool
+	TaskAssigned  = "ASSIGNED"  // in a batch, not begun
+	TaskClaimed   = "CLAIMED"   // its bin was scanned
+	TaskDone      = "DONE"      // all put into the slot
+	TaskShort     = "SHORT"     // closed with less than asked
+	TaskCancelled = "CANCELLED" // withdrawn
+)
+
+// Batch states.
+const (
+	BatchActive   = "ACTIVE"
+	BatchDone     = "DONE"
+	BatchReturned = "RETURNED" // lease ended before the first pick
+)
+
+// Label job states.
+const (
+	JobRequested = "REQUESTED"
+	JobSent      = "SENT"
+	JobPrinted   = "PRINTED"
+	JobFailed    = "FAILED"
+	JobUnknown   = "UNKNOWN"
+)
+
+// Virtual places of the ledger. They alone may go negative.
+const (
+	PlaceOpening    = "opening"
+	PlaceSupplier   = "supplier"
+	PlaceCustomer   = "customer"
+	PlaceAdjustment = "adjustment"
+	PlaceScrap      = "scrap"
+)
