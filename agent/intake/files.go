@@ -1,0 +1,233 @@
+package intake
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"tote/warehouse"
+)
+
+// chunk is how many rows go into one command: well below the 64 KiB of one log
+// entry.
+const chunk = 150
+
+// Kinds are the file kinds in the order a new site needs them.
+var Kinds = []string{"items", "bins", "workers", "stock", "orders"}
+
+var columns = map[string][]string{
+	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?"},
+	"bins":    {"bin", "aisle", "cell", "side?"},
+	"workers": {"id", "name", "badge"},
+	"stock":   {"bin", "sku", "lot?", "expiry?", "qty"},
+	"orders": {
+		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
+		"method?", "priority?", "channel?", "payment?", "expect?",
+	},
+}
+
+// ErrKind: the file kind is not one of Kinds.
+var ErrKind = errors.New("intake: unknown kind of file")
+
+// Read turns a file into commands. With problems there are no commands.
+func Read(kind string, r io.Reader) ([]warehouse.Command, []Problem, error) {
+	cols, ok := columns[kind]
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: %q; known are %s", ErrKind, kind, strings.Join(Kinds, ", "))
+	}
+	t := open(r, cols)
+	var cmds []warehouse.Command
+	switch kind {
+	case "items":
+		for c := range chunks(t.items()) {
+			cmds = append(cmds, warehouse.PutItems{Items: c})
+		}
+	case "bins":
+		for c := range chunks(t.bins()) {
+			cmds = append(cmds, warehouse.PutBins{Bins: c})
+		}
+	case "workers":
+		for c := range chunks(t.workers()) {
+			cmds = append(cmds, warehouse.PutWorkers{Workers: c})
+		}
+	case "stock":
+		for c := range chunks(t.stock()) {
+			cmds = append(cmds, warehouse.OpenStock{Rows: c})
+		}
+	case "orders":
+		for _, o := range t.orders() {
+			cmds = append(cmds, warehouse.ReleaseOrder{Order: o, Source: "site"})
+		}
+	}
+	if len(t.problems) > 0 {
+		return nil, t.problems, nil
+	}
+	return cmds, nil, nil
+}
+
+// chunks yields parts of at most chunk rows.
+func chunks[T any](rows []T) func(yield func([]T) bool) {
+	return func(yield func([]T) bool) {
+		for len(rows) > 0 {
+			n := min(chunk, len(rows))
+			if !yield(rows[:n:n]) {
+				return
+			}
+			rows = rows[n:]
+		}
+	}
+}
+
+func (t *table) items() []warehouse.Item {
+	var out []warehouse.Item
+	seen := map[string]bool{}
+	for t.next() {
+		it := warehouse.Item{
+			SKU: t.need("sku"), Name: t.need("name"), GTIN: t.str("gtin"),
+			WeightMg: t.grams("weight_g"), LotTracked: t.yesNo("lot_tracked"),
+		}
+		if b := t.str("barcodes"); b != "" {
+			it.Barcodes = strings.Fields(strings.ReplaceAll(b, ";", " "))
+		}
+		t.once(seen, "sku", it.SKU)
+		out = append(out, it)
+	}
+	return out
+}
+
+func (t *table) bins() []warehouse.Bin {
+	var out []warehouse.Bin
+	seen := map[string]bool{}
+	for t.next() {
+		b := warehouse.Bin{
+			Code: t.need("bin"), Side: t.str("side"),
+			Aisle: int(t.integer("aisle", 0, 9999, -1)), Cell: int(t.integer("cell", 0, 9999, -1)),
+		}
+		t.once(seen, "bin", b.Code)
+		out = append(out, b)
+	}
+	return out
+}
+
+func (t *table) workers() []warehouse.Worker {
+	var out []warehouse.Worker
+	ids, badges := map[string]bool{}, map[string]bool{}
+	for t.next() {
+		w := warehouse.Worker{ID: t.need("id"), Name: t.need("name"), Badge: t.need("badge")}
+		t.once(ids, "id", w.ID)
+		t.once(badges, "badge", w.Badge)
+		out = append(out, w)
+	}
+	return out
+}
+
+func (t *table) stock() []warehouse.StockRow {
+	var out []warehouse.StockRow
+	seen := map[string]bool{}
+	for t.next() {
+		s := warehouse.StockRow{
+			Bin: t.need("bin"), SKU: t.need("sku"), Lot: t.str("lot"), Expiry: t.str("expiry"),
+			Qty: t.integer("qty", 1, 1_000_000_000, 0),
+		}
+		if s.Expiry != "" {
+			if _, err := time.Parse(time.DateOnly, s.Expiry); err != nil {
+				t.bad("expiry", CodeValue, fmt.Sprintf("%q is not a date as 2026-12-31", s.Expiry))
+			}
+		}
+		t.once(seen, "bin", s.Bin+"\x00"+s.SKU+"\x00"+s.Lot)
+		out = append(out, s)
+	}
+	return out
+}
+
+func (t *table) orders() []warehouse.OrderSpec {
+	var out []warehouse.OrderSpec
+	at := map[string]int{} // order id → index in out
+	for t.next() {
+		id := t.need("order")
+		o := warehouse.OrderSpec{
+			ID: id, Revision: 1,
+			Priority: int(t.integer("priority", 0, 9, 0)),
+			Method:   t.str("method"), Channel: t.str("channel"),
+			ShipTo: warehouse.Address{
+				Name: t.need("name"), Street: t.need("street"), Postcode: t.need("postcode"),
+				City: t.need("city"), Country: t.need("country"),
+			},
+		}
+		line := warehouse.OrderLine{
+			Line: int(t.integer("line", 1, 9999, 0)), SKU: t.need("sku"), Qty: t.integer("qty", 1, 1_000_000, 0),
+		}
+		switch pay := t.str("payment"); pay {
+		case "", "settled", "authorised":
+		default:
+			t.bad("payment", CodeUnpaid, fmt.Sprintf("%q: only settled or authorised orders may be picked", pay))
+		}
+		i, ok := at[id]
+		if !ok {
+			at[id] = len(out)
+			o.Lines = []warehouse.OrderLine{line}
+			out = append(out, o)
+			continue
+		}
+		if h := out[i]; h.ShipTo != o.ShipTo || h.Method != o.Method || h.Priority != o.Priority || h.Channel != o.Channel {
+			t.bad("order", CodeValue, fmt.Sprintf("the lines of order %s do not agree on address, method, priority or channel", id))
+		}
+		for _, l := range out[i].Lines {
+			if l.Line == line.Line {
+				t.bad("line", CodeDuplicate, fmt.Sprintf("line %d of order %s stands twice", line.Line, id))
+			}
+		}
+		out[i].Lines = append(out[i].Lines, line)
+	}
+	return out
+}
+
+func (t *table) once(seen map[string]bool, column, key string) {
+	if key != "" && seen[key] {
+		t.bad(column, CodeDuplicate, fmt.Sprintf("%q stands twice in the file", strings.ReplaceAll(key, "\x00", "/")))
+	}
+	seen[key] = true
+}
+
+// grams reads decimal grams into milligrams, exactly: at most three decimals,
+// no float on the way.
+func (t *table) grams(column string) int64 {
+	v := t.need(column)
+	if v == "" {
+		return 0
+	}
+	whole, frac, _ := strings.Cut(v, ".")
+	n, err := parseInt(whole)
+	ok := err == nil && n >= 0 && n <= 1_000_000_000 && len(frac) <= 3
+	var mg int64
+	if ok {
+		f, err := parseInt((frac + "000")[:3])
+		ok = err == nil && f >= 0
+		mg = n*1000 + f
+	}
+	if !ok || mg <= 0 {
+		t.bad(column, CodeValue, fmt.Sprintf("%q is not a weight in grams above 0 with at most three decimals", v))
+		return 0
+	}
+	return mg
+}
+
+// parseInt takes plain digits with an optional minus: no plus, no underscore.
+func parseInt(s string) (int64, error) {
+	if strings.ContainsAny(s, "+_ ") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseInt(s, 10, 64)
+}
+
+func skipBOM(r io.Reader) io.Reader {
+	b := bufio.NewReader(r)
+	if head, err := b.Peek(3); err == nil && string(head) == "\ufeff" {
+		_, _ = b.Discard(3) // peeked, so it is there
+	}
+	return b
+}
