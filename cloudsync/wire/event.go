@@ -1,0 +1,208 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Content types and header names of the uplink.
+const (
+	// ContentTypeBatch is the media type of a POST to the events endpoint.
+	ContentTypeBatch = "application/cloudevents-batch+json"
+	// HeaderIdempotencyKey carries "site/epoch/stream/first-last" as a quoted
+	// structured-field string.
+	HeaderIdempotencyKey = "Idempotency-Key"
+	// HeaderFence carries the Raft term of the sender, decimal.
+	HeaderFence = "Sync-Fence"
+	// HeaderEpoch carries the epoch of the sender, decimal. The fence is
+	// compared as (epoch, term): a re-formed cluster starts at a low term.
+	// It may differ from the epoch of the events: rows of the old epoch
+	// drain under their old ids.
+	HeaderEpoch = "Sync-Epoch"
+	// HeaderDigest is the RFC 9530 digest of the body as it is sent, that is
+	// after gzip.
+	HeaderDigest = "Content-Digest"
+)
+
+// Limits of one batch. A server answers 413 above them.
+const (
+	MaxBatchEvents = 500
+	MaxBatchBytes  = 1 << 20 // of JSON, before gzip
+)
+
+// SpecVersion is the CloudEvents version of every event.
+const SpecVersion = "1.0"
+
+// TypeHeld is the placeholder of an event that is held back at the site. It
+// has the sequence and subject of the real event and no data, so that the
+// stream has no hole while the subject waits.
+const TypeHeld = "wms.sync.held.v1"
+
+// Event is one CloudEvent.
+type Event struct {
+	// SpecVersion is "1.0" in every event of a batch.
+	SpecVersion string `json:"specversion"`
+	// ID is "site/epoch/stream/seq": the dedupe key at the OMS.
+	ID string `json:"id"`
+	// Source is "/sites/{site}".
+	Source string `json:"source"`
+	// Type is "wms." + the site's event type + ".v1".
+	Type string `json:"type"`
+	// Subject is the order id. Absent for events about no order.
+	Subject string `json:"subject,omitempty"`
+	// Time is the cluster time of the change, RFC 3339 in UTC with
+	// milliseconds. Information only, never used for ordering.
+	Time string `json:"time"`
+	// DataContentType is "application/json" when Data is set.
+	DataContentType string `json:"datacontenttype,omitempty"`
+	// Sequence is the decimal position in the stream, dense from 1 within an
+	// epoch. It is a string because a CloudEvents integer has 32 bits.
+	Sequence string `json:"sequence"`
+	// Epoch is raised by one when the cluster is restored from a backup or
+	// re-formed.
+	Epoch uint32 `json:"epoch"`
+	// Stream names the independent sequence: control, resend, …
+	Stream string `json:"stream"`
+	// PartitionKey is what must stay in order: the subject, or "site".
+	PartitionKey string `json:"partitionkey"`
+	// CausationID is the id of the scan, message or command that caused the
+	// change, so that one scan can be followed to the OMS record.
+	CausationID string `json:"causationid,omitempty"`
+	// Supersedes is the id of the held event this one stands for.
+	Supersedes string `json:"supersedes,omitempty"`
+	// Data is an [EventData].
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// EventData holds the facts an event may carry; each type uses a few.
+// Quantities are base units, weights milligrams, dates "YYYY-MM-DD".
+type EventData struct {
+	State    string   `json:"state,omitempty"`    // work state after the change
+	Code     string   `json:"code,omitempty"`     // why it was refused or parked
+	Text     string   `json:"text,omitempty"`     // the facts of this case, for a person
+	Revision int      `json:"revision,omitempty"` // of the order the event speaks of
+	Line     int      `json:"line,omitempty"`     // order line, 1-based
+	SKU      string   `json:"sku,omitempty"`
+	Bin      string   `json:"bin,omitempty"`
+	Qty      int64    `json:"qty,omitempty"`
+	Fallout  string   `json:"fallout,omitempty"` // id of the fallout opened or cleared
+	Lines    []Line   `json:"lines,omitempty"`
+	Parcels  []Parcel `json:"parcels,omitempty"`
+	Source   string   `json:"source,omitempty"` // who released the order
+}
+
+// Line is what became of one order line.
+type Line struct {
+	Line   int      `json:"line"`
+	SKU    string   `json:"sku"`
+	Qty    int64    `json:"qty"`
+	State  string   `json:"state"`
+	Picked int64    `json:"picked,omitempty"`
+	Lots   []LotQty `json:"lots,omitempty"`
+	Tasks  []string `json:"tasks,omitempty"`
+}
+
+// LotQty is a quantity of one lot; Lot is "" for items without lots.
+type LotQty struct {
+	Lot    string `json:"lot,omitempty"`
+	Expiry string `json:"expiry,omitempty"`
+	Qty    int64  `json:"qty"`
+}
+
+// Parcel is a closed carton with its SSCC.
+type Parcel struct {
+	SSCC     string `json:"sscc"` // 18 digits
+	WeightMg int64  `json:"weightMg"`
+	Carrier  string `json:"carrier"`
+	Tracking string `json:"tracking"`
+	Job      string `json:"job"`
+	Dock     string `json:"dock,omitempty"`
+}
+
+// ErrEventID says that an event id is not "site/epoch/stream/seq".
+var ErrEventID = errors.New("event id is not site/epoch/stream/seq")
+
+// EventID is the dedupe key of an event.
+type EventID struct {
+	Site   string
+	Epoch  uint32
+	Stream string
+	Seq    uint64
+}
+
+// String renders the id as it stands in [Event].ID.
+func (e EventID) String() string {
+	return e.Site + "/" + strconv.FormatUint(uint64(e.Epoch), 10) + "/" + e.Stream + "/" + strconv.FormatUint(e.Seq, 10)
+}
+
+// ParseEventID is the inverse of String. It takes the canonical form only: no
+// leading zeros, no empty part, seq from 1.
+func ParseEventID(s string) (EventID, error) {
+	p := strings.Split(s, "/")
+	if len(p) != 4 || p[0] == "" || p[2] == "" {
+		return EventID{}, fmt.Errorf("%w: %q", ErrEventID, s)
+	}
+	epoch, err := strconv.ParseUint(p[1], 10, 32)
+	if err != nil {
+		return EventID{}, fmt.Errorf("%w: %q: epoch", ErrEventID, s)
+	}
+	seq, err := strconv.ParseUint(p[3], 10, 64)
+	if err != nil || seq == 0 {
+		return EventID{}, fmt.Errorf("%w: %q: seq", ErrEventID, s)
+	}
+	id := EventID{Site: p[0], Epoch: uint32(epoch), Stream: p[2], Seq: seq}
+	if id.String() != s {
+		return EventID{}, fmt.Errorf("%w: %q is not canonical", ErrEventID, s)
+	}
+	return id, nil
+}
+
+// ErrEnvelope says that an event breaks a rule of the envelope.
+var ErrEnvelope = errors.New("event envelope")
+
+// Parse checks the envelope of an event of a site and returns its id. Data is
+// not looked at.
+func (e *Event) Parse(site string) (EventID, error) {
+	id, err := ParseEventID(e.ID)
+	switch {
+	case err != nil:
+		return EventID{}, err
+	case e.SpecVersion != SpecVersion:
+		return EventID{}, fmt.Errorf("%w: specversion %q, want %q", ErrEnvelope, e.SpecVersion, SpecVersion)
+	case id.Site != site || e.Source != Source(site):
+		return EventID{}, fmt.Errorf("%w: id %q, source %q are not of site %q", ErrEnvelope, e.ID, e.Source, site)
+	case e.Sequence != strconv.FormatUint(id.Seq, 10) || e.Epoch != id.Epoch || e.Stream != id.Stream:
+		return EventID{}, fmt.Errorf("%w: sequence, epoch or stream disagree with id %q", ErrEnvelope, e.ID)
+	case e.Type == "":
+		return EventID{}, fmt.Errorf("%w: %s has no type", ErrEnvelope, e.ID)
+	case e.Type == TypeHeld && len(e.Data) != 0:
+		return EventID{}, fmt.Errorf("%w: placeholder %s carries data", ErrEnvelope, e.ID)
+	}
+	if _, err := time.Parse(time.RFC3339, e.Time); err != nil {
+		return EventID{}, fmt.Errorf("%w: time %q is not RFC 3339", ErrEnvelope, e.Time)
+	}
+	return id, nil
+}
+
+// Source is the CloudEvents source of a site.
+func Source(site string) string { return "/sites/" + site }
+
+// Type is the CloudEvents type of a site's event type.
+func Type(event string) string { return "wms." + event + ".v1" }
+
+// EventName is the inverse of Type; false when t is not one of ours.
+func EventName(t string) (string, bool) {
+	s, ok := strings.CutPrefix(t, "wms.")
+	if !ok {
+		return "", false
+	}
+	s, ok = strings.CutSuffix(s, ".v1")
+	return s, ok && s != ""
+}
+
+// Time renders milliseconds since 1970 UTC as [Event].Time.
+func Time(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,0 +1,76 @@
+package wire
+
+import "encoding/json"
+
+// Limits of the inbox.
+const (
+	MaxInboxItems = 200 // items in one page
+	MaxWaitS      = 60  // seconds a long poll may wait
+)
+
+// Item types of the inbox.
+const (
+	TypeRelease = "order.release" // Data is an [Order]
+	TypeCancel  = "order.cancel"  // Data is a [Cancel]
+)
+
+// InboxPage answers a poll.
+type InboxPage struct {
+	// Items are in the order in which the OMS wants them to happen. Empty
+	// when the wait ended without news.
+	Items []InboxItem `json:"items"`
+	// Next is the cursor for the next poll. It is opaque: it is stored and
+	// sent back as it came. Empty only when the OMS never had an item.
+	Next string `json:"next"`
+}
+
+// InboxItem is one message to the site.
+type InboxItem struct {
+	// MsgID is unique for its content at this OMS: the same id always has
+	// the same content. Dedupe key at the site, with the source.
+	MsgID string `json:"msgId"`
+	// OrderID and Revision name the order, also when Data is damaged.
+	OrderID  string `json:"orderId"`
+	Revision int    `json:"revision"`
+	// Type says what Data is.
+	Type string          `json:"type"`
+	Data json.RawMessage `json:"data"`
+}
+
+// Order is an order as it is released to a site.
+type Order struct {
+	ID string `json:"id"` // 1..64 printable characters
+	// Revision counts changes of the order, from 1. Lower: ignored. Equal
+	// with the same content: ignored. Equal with other content: CONFLICT.
+	Revision int     `json:"revision"`
+	Priority int     `json:"priority,omitempty"` // 0..9, higher first
+	ShipTo   Address `json:"shipTo"`
+	Method   string  `json:"method,omitempty"`   // shipping method
+	PlacedAt int64   `json:"placedAt,omitempty"` // ms since 1970 UTC
+	ShipBy   int64   `json:"shipBy,omitempty"`   // ms since 1970 UTC
+	Channel  string  `json:"channel,omitempty"`
+	// Lines has at least one entry, line numbers unique.
+	Lines []OrderLine `json:"lines"`
+}
+
+// Address is where the parcel goes.
+type Address struct {
+	Name     string `json:"name"`
+	Street   string `json:"street"`
+	Postcode string `json:"postcode"`
+	City     string `json:"city"`
+	Country  string `json:"country"` // ISO 3166 alpha-2
+}
+
+// OrderLine asks for Qty base units of an item.
+type OrderLine struct {
+	Line int    `json:"line"` // 1-based, unique in the order
+	SKU  string `json:"sku"`
+	Qty  int64  `json:"qty"` // 1..1000000
+}
+
+// Cancel asks the site to withdraw an order. The site decides; the answer is
+// the event order.cancelled or order.cancelRejected.
+type Cancel struct {
+	Reason string `json:"reason,omitempty"`
+}
