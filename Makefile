@@ -1,0 +1,92 @@
+# Tote. `make help` lists the targets.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+.DEFAULT_GOAL := help
+
+GO       ?= go
+ARGS     ?=
+FUZZTIME ?= 10s
+TIMEOUT  ?= 600s
+TOOLS    := bin/tools
+
+# The binary is static on every platform; only the race detector needs cgo.
+export CGO_ENABLED ?= 0
+
+.PHONY: help build test unit race bench demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@echo '  variables: ARGS="--exit --speed max" (demo, bench)  FUZZTIME=10s (fuzz)  TIMEOUT=600s (test)'
+
+build: ## build bin/tote for this machine
+	$(GO) build -trimpath -o bin/tote ./cmd/tote
+
+test: deps vet fmt-check unit cross ## everything a change must pass
+	@echo 'make test: PASS'
+
+# Two packages at a time: the gateways have as many cores, and tests that start
+# processes must not starve each other. TestCross is left to its own target, so
+# that its builds are not run twice.
+unit:
+	@$(GO) build -o bin/testsum ./scripts/testsum
+	@$(GO) test -json -p 2 -timeout $(TIMEOUT) -skip '^TestCross$$' ./... | bin/testsum
+
+race: ## the tests under the race detector (needs a C compiler)
+	@$(GO) build -o bin/testsum ./scripts/testsum
+	@CGO_ENABLED=1 $(GO) test -json -race -p 2 -timeout 1200s -skip '^TestCross$$' ./... | bin/testsum
+
+cross: ## build for amd64, arm64 and armv7 (without raftstore)
+	@$(GO) test ./repotest -run '^TestCross$$' -count=1 -timeout 1200s
+
+bench: ## the figures we promise, one JSON object a line
+	@$(GO) run ./demo/bench $(ARGS)
+
+demo: build ## the simulated shift: make demo ARGS="--exit --speed max"
+	./bin/tote demo $(ARGS)
+
+vet: ## go vet
+	@$(GO) vet ./...
+
+fmt-check:
+	@out=$$(scripts/gofiles.sh | xargs -r gofmt -l); \
+	if [ -n "$$out" ]; then echo "gofmt would change (run make fmt):"; echo "$$out"; exit 1; fi
+
+fmt: $(TOOLS)/gofumpt ## format all Go files
+	@scripts/gofiles.sh | xargs -r $(TOOLS)/gofumpt -w
+
+lint: $(TOOLS)/staticcheck $(TOOLS)/gofumpt $(TOOLS)/golangci-lint vet ## vet, staticcheck, gofumpt, golangci-lint (the first run builds them)
+	@$(TOOLS)/staticcheck ./...
+	@out=$$(scripts/gofiles.sh | xargs -r $(TOOLS)/gofumpt -l); \
+	if [ -n "$$out" ]; then echo "gofumpt would change (run make fmt):"; echo "$$out"; exit 1; fi
+	@$(TOOLS)/golangci-lint run ./...
+
+$(TOOLS)/staticcheck: tools/go.mod
+	cd tools && GOBIN=$(CURDIR)/$(TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck
+
+$(TOOLS)/gofumpt: tools/go.mod
+	cd tools && GOBIN=$(CURDIR)/$(TOOLS) $(GO) install mvdan.cc/gofumpt
+
+$(TOOLS)/golangci-lint: tools/go.mod
+	cd tools && GOBIN=$(CURDIR)/$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+fuzz: ## each fuzz target for FUZZTIME
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+cover: ## test coverage, cover.html
+	@$(GO) test -p 2 -timeout $(TIMEOUT) -skip '^TestCross$$' -coverprofile=cover.out ./... >/dev/null
+	@$(GO) tool cover -func=cover.out | tail -n 1
+	@$(GO) tool cover -html=cover.out -o cover.html
+
+generate: ## rewrite what is generated (demo data)
+	$(GO) generate ./...
+
+tidy: ## go mod tidy, here and in tools
+	$(GO) mod tidy
+	cd tools && $(GO) mod tidy
+
+deps: ## look for what the tests need, install what may be installed
+	@scripts/deps.sh
+
+clean: ## remove what was built
+	rm -rf bin dist cover.out cover.html

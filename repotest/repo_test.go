@@ -1,0 +1,85 @@
+package repotest
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// checks is every rule, by the name of its fixtures.
+var checks = []struct {
+	name string
+	run  func(*Tree) []Finding
+}{
+	{"imports", Imports},
+	{"purity", Purity},
+	{"package-docs", PackageDocs},
+	{"package-names", PackageNames},
+	{"sleeps", Sleeps},
+	{"go-mod", GoMod},
+	{"dependencies", Dependencies},
+	{"machine-paths", MachinePaths},
+	{"hosts", Hosts},
+	{"front", Front},
+}
+
+const root = ".."
+
+// repository is the tree these tests run in, read once. Files that git ignores
+// are none of our business; without git every file counts.
+var repository = sync.OnceValues(func() (*Tree, error) {
+	var keep func(string) bool
+	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	cmd.Dir = root
+	if out, err := cmd.Output(); err == nil {
+		tracked := map[string]bool{}
+		for name := range strings.SplitSeq(string(out), "\x00") {
+			tracked[name] = true
+		}
+		keep = func(name string) bool { return tracked[name] }
+	}
+	return Load(os.DirFS(root), keep)
+})
+
+func TestRepository(t *testing.T) {
+	tree, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(tree.Packages, func(p *Package) bool { return p.Dir == "repotest" }) {
+		t.Fatal("the tree does not hold this package: the checks would see nothing")
+	}
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			for _, f := range c.run(tree) {
+				t.Error(f)
+			}
+		})
+	}
+}
+
+// TestToolsAreApart: linters bring hundreds of modules, which must stay out of
+// the module of the product.
+func TestToolsAreApart(t *testing.T) {
+	data, err := fs.ReadFile(os.DirFS(root), "tools/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	product := parseModule(tree.Texts["go.mod"]).require
+	for _, tool := range []string{"honnef.co/go/tools", "mvdan.cc/gofumpt", "github.com/golangci/golangci-lint/v2"} {
+		if parseModule(data).require[tool] == "" {
+			t.Errorf("tools/go.mod does not pin %s", tool)
+		}
+		if product[tool] != "" {
+			t.Errorf("go.mod requires %s, which belongs into tools/go.mod", tool)
+		}
+	}
+}
