@@ -1,0 +1,186 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Errors of this package.
+var (
+	// ErrConfig: the configuration breaks a rule; the text says which.
+	ErrConfig = errors.New("broker: configuration")
+	// ErrPlainListener: a listener without TLS must be on a loopback address.
+	ErrPlainListener = errors.New("broker: a listener without TLS must be on loopback")
+	// ErrClosed: the broker is not running.
+	ErrClosed = errors.New("broker: not running")
+	// ErrSlowClient: the client did not read fast enough; it must come back
+	// and read the retained state again.
+	ErrSlowClient = errors.New("broker: client too slow")
+	// ErrRefused: the client broke a rule of the protocol.
+	ErrRefused = errors.New("broker: refused")
+	// ErrTakenOver: another connection with the same client id came.
+	ErrTakenOver = errors.New("broker: taken over by a newer connection")
+)
+
+// Handler takes the commands of devices.
+type Handler interface {
+	// Command must return nil only when the command is recorded for good,
+	// also when it was recorded as refused: nil lets the PUBACK out. With an
+	// error the device is disconnected and sends again. Calls for one device
+	// come one after the other, for different devices at the same time. ctx
+	// ends with the connection, with the broker and after
+	// Limits.CommandTimeout; Command must then return soon.
+	Command(ctx context.Context, dev Device, name string, payload []byte) error
+}
+
+// Listener is one address to listen on.
+type Listener struct {
+	Address string // host:port; port 0 picks a free one
+	// CertFile and KeyFile (PEM) switch TLS on. Without them Address must be
+	// a loopback address.
+	CertFile, KeyFile string
+}
+
+// Limits bound what clients may use. Zero values mean the defaults.
+type Limits struct {
+	MaxClients     int           // connections at a time; default 256
+	PacketSize     int           // bytes of one packet from a client; default 64 KiB
+	Inflight       int           // QoS 1 messages sent and not acknowledged by a client; default 256
+	WriteBuffer    int           // bytes waiting to be sent to a client; default 4 MiB
+	Pending        int           // messages waiting to be encoded for a client; default 8192
+	ConnectTimeout time.Duration // from accept to CONNECT; default 10 s
+	WriteTimeout   time.Duration // a client that takes no bytes for this long is disconnected; default 10 s
+	// CommandTimeout bounds Handler.Command. Default 4 s: below the 5 s a
+	// client waits for a ping, which is not answered meanwhile.
+	CommandTimeout  time.Duration
+	TakeoverTimeout time.Duration // an older connection must have ended by then; default 5 s
+}
+
+// Config of a Broker.
+type Config struct {
+	Listen []Listener
+	Site   string // the {site} of the topics
+	Limits Limits
+	// Tokens, when not empty, holds the password of every client by client
+	// id ("handheld:h1"). The user name must then equal the client id.
+	Tokens map[string]string
+	Log    *slog.Logger     // nil = none
+	Now    func() time.Time // nil = time.Now; used for log pacing and Clients
+}
+
+// withDefaults validates cfg, loads the certificates and fills in the defaults.
+func (cfg Config) withDefaults() (Config, []*tls.Config, error) {
+	if !validID(cfg.Site) {
+		return cfg, nil, fmt.Errorf("%w: site %q: want 1 to 64 of A-Z a-z 0-9 _ . -", ErrConfig, cfg.Site)
+	}
+	if len(cfg.Listen) == 0 {
+		return cfg, nil, fmt.Errorf("%w: no listener", ErrConfig)
+	}
+	tlsConfs := make([]*tls.Config, len(cfg.Listen))
+	for i, l := range cfg.Listen {
+		conf, err := l.check()
+		if err != nil {
+			return cfg, nil, err
+		}
+		tlsConfs[i] = conf
+	}
+	for id, token := range cfg.Tokens {
+		if _, err := parseClientID(id); err != nil {
+			return cfg, nil, fmt.Errorf("%w: token: %w", ErrConfig, err)
+		}
+		if len(token) < 8 {
+			return cfg, nil, fmt.Errorf("%w: token of %s: want at least 8 characters", ErrConfig, id)
+		}
+	}
+	if err := cfg.Limits.fill(); err != nil {
+		return cfg, nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return cfg, tlsConfs, nil
+}
+
+// check validates a listener and loads its certificate.
+func (l Listener) check() (*tls.Config, error) {
+	if _, _, err := net.SplitHostPort(l.Address); err != nil {
+		return nil, fmt.Errorf("%w: listener %q: want host:port", ErrConfig, l.Address)
+	}
+	if (l.CertFile == "") != (l.KeyFile == "") {
+		return nil, fmt.Errorf("%w: listener %s: both or neither of certificate and key", ErrConfig, l.Address)
+	}
+	if l.CertFile == "" {
+		if !IsLoopback(l.Address) {
+			return nil, fmt.Errorf("%w: %s", ErrPlainListener, l.Address)
+		}
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(l.CertFile, l.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("%w: listener %s: %w", ErrConfig, l.Address, err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}, nil
+}
+
+// IsLoopback reports whether address (host:port) can be reached from this
+// machine only. Names other than localhost are not.
+func IsLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// fill sets the defaults and refuses what cannot work.
+func (l *Limits) fill() error {
+	for _, v := range []struct {
+		name     string
+		p        *int
+		def, max int
+	}{
+		{"clients", &l.MaxClients, 256, 100_000},
+		{"packet size", &l.PacketSize, 64 << 10, 1 << 20},
+		{"in flight", &l.Inflight, 256, 32_000},
+		{"write buffer", &l.WriteBuffer, 4 << 20, 1 << 30},
+		{"pending", &l.Pending, 8192, 1 << 20},
+	} {
+		if *v.p == 0 {
+			*v.p = v.def
+		}
+		if *v.p < 1 || *v.p > v.max {
+			return fmt.Errorf("%w: limit of %s %d: want 1..%d", ErrConfig, v.name, *v.p, v.max)
+		}
+	}
+	for _, v := range []struct {
+		name string
+		p    *time.Duration
+		def  time.Duration
+	}{
+		{"connect", &l.ConnectTimeout, 10 * time.Second},
+		{"write", &l.WriteTimeout, 10 * time.Second},
+		{"command", &l.CommandTimeout, 4 * time.Second},
+		{"take-over", &l.TakeoverTimeout, 5 * time.Second},
+	} {
+		if *v.p == 0 {
+			*v.p = v.def
+		}
+		if *v.p < 0 {
+			return fmt.Errorf("%w: negative %s time %v", ErrConfig, v.name, *v.p)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package broker
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Classes of clients. Display and watch only read.
+const (
+	ClassHandheld = "handheld"
+	ClassStation  = "station"
+	ClassDock     = "dock"
+	// ClassDisplay shows a station or dock: "display:pack1" reads the state
+	// and down branches of station/pack1 and dock/pack1.
+	ClassDisplay = "display"
+	// ClassWatch reads everything of the site; on loopback listeners only.
+	ClassWatch = "watch"
+)
+
+// Branches of a device's topics.
+const (
+	branchUp    = "up"    // written by the device
+	branchDown  = "down"  // written by the gateway
+	branchState = "state" // retained; conn and main by the device, the rest by the gateway
+)
+
+// Names in the state branch that the device itself writes.
+const (
+	stateConn = "conn"
+	stateMain = "main"
+)
+
+// Device is who a client speaks for.
+type Device struct{ Class, ID string }
+
+// String is the client id, "{class}:{id}".
+func (d Device) String() string { return d.Class + ":" + d.ID }
+
+// parseClientID reads "{class}:{id}".
+func parseClientID(s string) (Device, error) {
+	class, id, ok := strings.Cut(s, ":")
+	if !ok || !validID(id) {
+		return Device{}, fmt.Errorf("%w: client id %.80q: want class:id of A-Z a-z 0-9 _ . -", ErrRefused, s)
+	}
+	switch class {
+	case ClassHandheld, ClassStation, ClassDock, ClassDisplay, ClassWatch:
+		return Device{class, id}, nil
+	}
+	return Device{}, fmt.Errorf("%w: client id %.80q: unknown class", ErrRefused, s)
+}
+
+// validID allows 1 to 64 of A-Z a-z 0-9 _ . -
+func validID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// below cuts what device dev has below its own branch out of a topic or
+// filter, "up/cmd" from ".../handheld/h1/up/cmd".
+func below(site, topic string, class, id string) (string, bool) {
+	return strings.CutPrefix(topic, "tote/v1/"+site+"/"+class+"/"+id+"/")
+}
+
+// mayPublish is the write side of the rights: own up/{name}, own state/conn and
+// state/main.
+func mayPublish(site string, dev Device, topic string) bool {
+	if dev.Class == ClassDisplay || dev.Class == ClassWatch {
+		return false
+	}
+	rest, ok := below(site, topic, dev.Class, dev.ID)
+	if !ok {
+		return false
+	}
+	branch, name, _ := strings.Cut(rest, "/")
+	switch branch {
+	case branchUp:
+		return validID(name)
+	case branchState:
+		return name == stateConn || name == stateMain
+	}
+	return false
+}
+
+// mayRead is the read side: filter is a subscription or the topic of a message
+// to deliver. A device reads its own down and state branches.
+func mayRead(site string, dev Device, filter string) bool {
+	own := func(class string) bool {
+		rest, ok := below(site, filter, class, dev.ID)
+		if !ok {
+			return false
+		}
+		branch, _, more := strings.Cut(rest, "/")
+		return more && (branch == branchDown || branch == branchState)
+	}
+	switch dev.Class {
+	case ClassWatch:
+		return strings.HasPrefix(filter, "tote/v1/"+site+"/")
+	case ClassDisplay:
+		return own(ClassStation) || own(ClassDock)
+	}
+	return own(dev.Class)
+}
