@@ -1,0 +1,97 @@
+package emulate
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"tote/firmware-tests/printer"
+	"tote/firmware-tests/scale"
+	"tote/firmware-tests/scanner"
+)
+
+// The types below are the command line of `tote emulate`, for a parser that
+// reads kong's struct tags. Each makes the Devices it describes.
+
+// Common are the flags of every device.
+type Common struct {
+	Name    string `help:"Name in the record and in the ready line (default: the kind)."`
+	Link    string `help:"Stable path of the device, a symlink to its pty."`
+	Control string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record  string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON    bool   `name:"json" help:"Ready lines as JSON."`
+}
+
+// ScaleArgs are the flags of `tote emulate scale`.
+type ScaleArgs struct {
+	Common       `embed:""`
+	scale.Params `embed:""`
+}
+
+// PrinterArgs are the flags of `tote emulate printer`.
+type PrinterArgs struct {
+	Common         `embed:""`
+	Listen         string `help:"TCP address, as port 9100 of a real printer: host:port."`
+	printer.Params `embed:""`
+}
+
+// ScannerArgs are the flags of `tote emulate scanner`.
+type ScannerArgs struct {
+	Common         `embed:""`
+	scanner.Params `embed:""`
+}
+
+// GroupArgs are the flags of `tote emulate group`.
+type GroupArgs struct {
+	File string `arg:"" help:"JSON file: {\"devices\":[{\"kind\":\"scale\",\"link\":…}]}."`
+	JSON bool   `name:"json" help:"Ready lines as JSON."`
+}
+
+// Options for Main.
+func (a ScaleArgs) Options() (Options, error) {
+	d := a.Common.device(Scale)
+	d.Scale = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a PrinterArgs) Options() (Options, error) {
+	d := a.Common.device(Printer)
+	d.Listen, d.Printer = a.Listen, a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a ScannerArgs) Options() (Options, error) {
+	d := a.Common.device(Scanner)
+	d.Scanner = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main; it reads the file.
+func (a GroupArgs) Options() (Options, error) {
+	ds, err := LoadGroup(a.File)
+	return Options{Devices: ds, JSON: a.JSON}, err
+}
+
+func (c Common) device(kind string) Device {
+	return Device{Kind: kind, Name: c.Name, Link: c.Link, Control: c.Control, Record: c.Record}
+}
+
+// LoadGroup reads the devices of a group file. Unknown keys are errors.
+func LoadGroup(path string) ([]Device, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("emulate: group: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	var group struct {
+		Devices []Device `json:"devices"`
+	}
+	dec := json.NewDecoder(f)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&group); err != nil {
+		return nil, fmt.Errorf("emulate: group %s: %w", path, err)
+	}
+	return group.Devices, nil
+}

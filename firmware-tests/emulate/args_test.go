@@ -1,0 +1,110 @@
+package emulate
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"tote/firmware-tests/printer"
+	"tote/firmware-tests/scale"
+	"tote/firmware-tests/scanner"
+)
+
+// cli has the shape cmd/tote gives the subcommands.
+type cli struct {
+	Scale   ScaleArgs   `cmd:""`
+	Printer PrinterArgs `cmd:""`
+	Scanner ScannerArgs `cmd:""`
+	Group   GroupArgs   `cmd:""`
+}
+
+func TestArgs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "group.json")
+	group := `{"devices":[{"kind":"scale","name":"s1","link":"/x/s1","scale":{"settleMs":5}},{"kind":"printer","listen":"127.0.0.1:0"}]}`
+	if err := os.WriteFile(file, []byte(group), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	two := 2
+	cases := []struct {
+		args []string
+		want Options
+	}{
+		{[]string{"scale", "--link", "/tmp/x/scale0", "--control", "127.0.0.1:0", "--record", "file"},
+			Options{Devices: []Device{{Kind: Scale, Link: "/tmp/x/scale0", Control: "127.0.0.1:0", Record: "file",
+				Scale: defaults(t, scale.Params{})}}}},
+		{[]string{"scale", "--decimals", "2", "--settle-ms", "20", "--json", "--name", "s9"},
+			Options{JSON: true, Devices: []Device{{Kind: Scale, Name: "s9", Control: "127.0.0.1:0",
+				Scale: defaults(t, scale.Params{Decimals: &two, SettleMs: 20})}}}},
+		{[]string{"printer", "--listen", "127.0.0.1:9100", "--label-ms", "50", "--peel"},
+			Options{Devices: []Device{{Kind: Printer, Listen: "127.0.0.1:9100", Control: "127.0.0.1:0",
+				Printer: printer.Params{LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true}}}}},
+		{[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
+			Options{Devices: []Device{{Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3}}}}},
+		{[]string{"group", file, "--json"},
+			Options{JSON: true, Devices: []Device{
+				{Kind: Scale, Name: "s1", Link: "/x/s1", Scale: scale.Params{SettleMs: 5}},
+				{Kind: Printer, Listen: "127.0.0.1:0"}}}},
+	}
+	for _, c := range cases {
+		var got cli
+		p, err := kong.New(&got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, err := p.Parse(c.args)
+		if err != nil {
+			t.Fatalf("%v: %v", c.args, err)
+		}
+		var o Options
+		switch ctx.Command() {
+		case "scale":
+			o, err = got.Scale.Options()
+		case "printer":
+			o, err = got.Printer.Options()
+		case "scanner":
+			o, err = got.Scanner.Options()
+		default:
+			o, err = got.Group.Options()
+		}
+		if err != nil {
+			t.Fatalf("%v: %v", c.args, err)
+		}
+		if d := cmp.Diff(c.want, o); d != "" {
+			t.Errorf("%v: -want +got\n%s", c.args, d)
+		}
+	}
+}
+
+// defaults are what the command line fills in; the pointer stays as given.
+func defaults(t *testing.T, p scale.Params) scale.Params {
+	t.Helper()
+	if p.SettleMs == 0 {
+		p.SettleMs = 300
+	}
+	p.CapacityMg, p.Unit, p.Step, p.StableTimeoutMs, p.UpdateMs = 32_100_000, "g", 1, 5000, 100
+	p.Model, p.Serial = "TOTE-AL", "B021002593"
+	return p
+}
+
+func TestLoadGroupRefuses(t *testing.T) {
+	dir := t.TempDir()
+	for name, body := range map[string]string{
+		"unknown key": `{"devices":[{"kind":"scale","colour":"red"}]}`,
+		"no json":     `devices:`,
+	} {
+		file := filepath.Join(dir, "g.json")
+		if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadGroup(file); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := LoadGroup(filepath.Join(dir, "missing.json")); err == nil {
+		t.Error("missing file: no error")
+	}
+}

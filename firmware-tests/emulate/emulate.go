@@ -1,0 +1,213 @@
+// Package emulate runs emulated devices: one, or a whole station, in one
+// process, each with its device path, its control API and its record.
+//
+// Main starts everything, prints one ready line for each device and blocks
+// until its context ends or a device fails; it owns all goroutines and has
+// ended them when it returns.
+package emulate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+
+	"tote/firmware-tests/control"
+	"tote/firmware-tests/printer"
+	"tote/firmware-tests/pty"
+	"tote/firmware-tests/record"
+	"tote/firmware-tests/scale"
+	"tote/firmware-tests/scanner"
+)
+
+// Kinds of devices.
+const (
+	Scale   = "scale"
+	Printer = "printer"
+	Scanner = "scanner"
+)
+
+// ErrSpec: the description of a device makes no sense.
+var ErrSpec = errors.New("emulate: bad device")
+
+// Device describes one emulated device.
+type Device struct {
+	Kind    string `json:"kind"`              // Scale, Printer or Scanner
+	Name    string `json:"name,omitempty"`    // default: the kind
+	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
+	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
+	Control string `json:"control,omitempty"` // control API; default "127.0.0.1:0"; "unix:/path" for a socket
+	Record  string `json:"record,omitempty"`  // file of JSON lines; "" = in memory only
+
+	Scale   scale.Params   `json:"scale,omitzero"`
+	Printer printer.Params `json:"printer,omitzero"`
+	Scanner scanner.Params `json:"scanner,omitzero"`
+}
+
+// Options is what Main runs.
+type Options struct {
+	Devices []Device
+	JSON    bool         // ready lines as JSON
+	Logger  *slog.Logger // nil = silent
+}
+
+// Ready is a ready line.
+type Ready struct {
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Path    string `json:"path"`             // device path, "" for a printer on TCP only
+	Listen  string `json:"listen,omitempty"` // printer: TCP address
+	Control string `json:"control"`          // address for control.Dial
+}
+
+// String is the ready line for people.
+func (r Ready) String() string {
+	s := r.Kind + " " + r.Name
+	if r.Path != "" {
+		s += " " + r.Path
+	}
+	if r.Listen != "" {
+		s += " tcp " + r.Listen
+	}
+	return s + " control " + r.Control
+}
+
+// Main runs the devices until ctx ends (nil) or one of them fails.
+func Main(ctx context.Context, o Options, stdout io.Writer) error {
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if len(o.Devices) == 0 {
+		return fmt.Errorf("%w: no devices", ErrSpec)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(nil) // before waiting
+
+	names := map[string]bool{}
+	for _, d := range o.Devices {
+		if d.Name == "" {
+			d.Name = d.Kind
+		}
+		if names[d.Name] {
+			return fmt.Errorf("%w: two devices are called %q", ErrSpec, d.Name)
+		}
+		names[d.Name] = true
+		ready, run, err := start(d)
+		if err != nil {
+			return fmt.Errorf("emulate %s: %w", d.Name, err)
+		}
+		wg.Go(func() {
+			if err := run(ctx); err != nil {
+				cancel(fmt.Errorf("emulate %s: %w", d.Name, err))
+			}
+		})
+		log.Info("device ready", "device", ready.Name, "kind", ready.Kind,
+			"path", ready.Path, "listen", ready.Listen, "control", ready.Control)
+		if err := announce(stdout, ready, o.JSON); err != nil {
+			return fmt.Errorf("emulate: ready line: %w", err)
+		}
+	}
+	<-ctx.Done()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+func announce(w io.Writer, r Ready, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(r)
+	}
+	_, err := fmt.Fprintln(w, r)
+	return err
+}
+
+// start opens everything a device needs; run then serves it and closes all.
+func start(d Device) (Ready, func(context.Context) error, error) {
+	var opened closers
+	fail := func(err error) (Ready, func(context.Context) error, error) {
+		return Ready{}, nil, errors.Join(err, opened.Close())
+	}
+	if d.Listen != "" && d.Kind != Printer {
+		return fail(fmt.Errorf("%w: only a printer listens on TCP", ErrSpec))
+	}
+	if d.Control == "" {
+		d.Control = "127.0.0.1:0"
+	}
+	book, err := record.Open(d.Name, d.Record, nil)
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, book)
+	t := &target{kind: d.Kind, name: d.Name, book: book}
+	device, err := t.build(d)
+	if err != nil {
+		return fail(err)
+	}
+	if d.Link != "" || d.Listen == "" {
+		if t.port, err = pty.New(d.Link); err != nil {
+			return fail(err)
+		}
+		opened = append(opened, t.port)
+	}
+	if d.Listen != "" {
+		if t.socket, err = printer.Listen(d.Listen); err != nil {
+			return fail(err)
+		}
+		opened = append(opened, t.socket)
+	}
+	ln, err := control.Listen(d.Control)
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, ln)
+
+	s := t.State()
+	ready := Ready{Kind: s.Kind, Name: s.Name, Path: s.Path, Listen: s.Listen, Control: control.Address(ln)}
+	return ready, func(ctx context.Context) error {
+		defer func() { _ = opened.Close() }()
+		return t.run(ctx, device, ln)
+	}, nil
+}
+
+// run serves the device and its control API until ctx ends or one fails.
+func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	switch d := device.(type) {
+	case *scale.Scale:
+		wg.Go(func() { _ = d.Run(ctx, t.port) })
+	case *scanner.Scanner:
+		wg.Go(func() { _ = d.Run(ctx, t.port) })
+	case *printer.Printer:
+		wg.Go(func() { d.Run(ctx) })
+		if t.port != nil {
+			wg.Go(func() { d.ServePort(ctx, t.port) })
+		}
+		if t.socket != nil {
+			wg.Go(func() { d.ServeTCP(ctx, t.socket) })
+		}
+	}
+	return control.Serve(ctx, ln, t.face(device))
+}
+
+// closers closes in reverse order.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var errs []error
+	for i := len(c) - 1; i >= 0; i-- {
+		errs = append(errs, c[i].Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,267 @@
+package emulate
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tote/firmware-tests/control"
+	"tote/firmware-tests/record"
+	"tote/firmware-tests/scale"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// startAll runs Main with JSON ready lines and returns them by name.
+func startAll(t *testing.T, devices ...Device) map[string]Ready {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := Main(ctx, Options{Devices: devices, JSON: true}, in)
+		_ = in.CloseWithError(err)
+		done <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Main ended with %v, want nil after cancel", err)
+		}
+	})
+	ready := map[string]Ready{}
+	lines := bufio.NewScanner(out)
+	for range devices {
+		if !lines.Scan() {
+			t.Fatalf("no ready line: %v", lines.Err())
+		}
+		var r Ready
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		ready[r.Name] = r
+	}
+	return ready
+}
+
+func dial(t *testing.T, addr string) *control.Client {
+	t.Helper()
+	c, err := control.Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// host opens a device path as an agent would, plus a reader of whole frames.
+type host struct {
+	*os.File
+	r *bufio.Reader
+}
+
+func open(t *testing.T, path string) host {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	if err := f.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return host{f, bufio.NewReader(f)}
+}
+
+func (h host) ask(t *testing.T, q string, end byte) string {
+	t.Helper()
+	if _, err := h.WriteString(q); err != nil {
+		t.Fatal(err)
+	}
+	return h.read(t, end)
+}
+
+func (h host) read(t *testing.T, end byte) string {
+	t.Helper()
+	s, err := h.r.ReadString(end)
+	if err != nil {
+		t.Fatalf("read %q: %v", s, err)
+	}
+	return s
+}
+
+// waitFor polls a condition.
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !ok(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited too long for: %s", what)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}
+
+// kinds lists the entries' kinds in order.
+func kinds(es []record.Entry) string {
+	var ks []string
+	for _, e := range es {
+		ks = append(ks, e.Kind)
+	}
+	return strings.Join(ks, " ")
+}
+
+// A whole station, used the way the demo uses it: over device paths, TCP and
+// control addresses alone.
+func TestStation(t *testing.T) {
+	dir := t.TempDir()
+	two := 2
+	ready := startAll(t,
+		Device{Kind: Scale, Name: "s1", Link: filepath.Join(dir, "dev", "scale"), Record: filepath.Join(dir, "s1.jsonl"),
+			Scale: scale.Params{Decimals: &two, SettleMs: 10}},
+		Device{Kind: Scanner, Name: "b1", Link: filepath.Join(dir, "dev", "scanner"), Control: "unix:" + filepath.Join(dir, "b1.sock")},
+		Device{Kind: Printer, Name: "p1", Link: filepath.Join(dir, "dev", "printer"), Listen: "127.0.0.1:0"},
+	)
+	ctx := t.Context()
+
+	sc := dial(t, ready["s1"].Control)
+	tty := open(t, ready["s1"].Path)
+	if err := sc.Put(ctx, 100_000); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tty.ask(t, "S\r\n", '\n'), "S S     100.00 g\r\n"; got != want {
+		t.Errorf("scale says %q, want %q", got, want)
+	}
+	es, err := sc.Wait(ctx, 1, 5*time.Second)
+	if err != nil || len(es) != 1 || es[0].Weight.Mg != 100_000 || es[0].Weight.Text != "100.00 g" {
+		t.Errorf("record after the answer: %+v, %v", es, err)
+	}
+
+	bc := dial(t, ready["b1"].Control)
+	gun := open(t, ready["b1"].Path)
+	waitFor(t, "the scanner sees its host", func() bool {
+		s, err := bc.State(ctx)
+		return err == nil && s.Listening
+	})
+	e, err := bc.Scan(ctx, "]C10100614141999996\x1d10AB")
+	if err != nil || !e.Scan.Written {
+		t.Fatalf("scan: %+v, %v", e, err)
+	}
+	if got, want := gun.read(t, '\r'), "]C10100614141999996\x1d10AB\r"; got != want {
+		t.Errorf("scanner says %q, want %q", got, want)
+	}
+
+	pc := dial(t, ready["p1"].Control)
+	conn, err := net.Dial("tcp", ready["p1"].Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	const label = "^XA^FO10,10^BCN,100,Y,N,N,D^FD(00)106141412345678908^FS^XZ"
+	if _, err := io.WriteString(conn, label); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the label", func() bool {
+		es, err := pc.Record(ctx, 0)
+		return err == nil && kinds(es) == "received printed"
+	})
+	es, err = pc.Record(ctx, 1)
+	if err != nil || es[0].Label.Barcodes[0].Scan != "]C100106141412345678908" {
+		t.Errorf("label: %+v, %v", es, err)
+	}
+	lp := open(t, ready["p1"].Path)
+	if got := lp.ask(t, "~HS", '\n'); !strings.HasPrefix(got, "\x02030,0,0,1218,000,0,0,0,000,0,0,0\x03") {
+		t.Errorf("~HS on the serial line: %q", got)
+	}
+}
+
+// The record file is the witness: whole lines while the device runs, going on
+// with the next number after a restart.
+func TestRecordFileSurvivesRestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "scale.jsonl")
+	for round := range 2 {
+		t.Run("", func(t *testing.T) {
+			c := dial(t, startAll(t, Device{Kind: Scale, Record: file})["scale"].Control)
+			if err := c.Put(t.Context(), 1000); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			es, err := record.Read(bytes.NewReader(data))
+			if err != nil || len(es) != round+1 || es[round].Seq != round+1 {
+				t.Errorf("round %d: %+v, %v", round, es, err)
+			}
+			all, err := c.Record(t.Context(), 0)
+			if err != nil || len(all) != round+1 {
+				t.Errorf("control shows %d entries, want %d (%v)", len(all), round+1, err)
+			}
+		})
+	}
+}
+
+func TestMainRefuses(t *testing.T) {
+	dir := t.TempDir()
+	taken := filepath.Join(dir, "taken")
+	if err := os.WriteFile(taken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string][]Device{
+		"nothing":          nil,
+		"unknown kind":     {{Kind: "toaster"}},
+		"same name twice":  {{Kind: Scale}, {Kind: Scale}},
+		"scale on tcp":     {{Kind: Scale, Listen: "127.0.0.1:0"}},
+		"open control":     {{Kind: Scale, Control: "0.0.0.0:0"}},
+		"link over a file": {{Kind: Scale, Link: taken}},
+		"bad parameters":   {{Kind: Scale, Scale: scale.Params{Unit: "lb"}}},
+		"record nowhere":   {{Kind: Scale, Record: filepath.Join(dir, "no", "such", "dir")}},
+	}
+	for name, devices := range cases {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := Main(ctx, Options{Devices: devices}, io.Discard); err == nil || ctx.Err() != nil {
+				t.Errorf("Main = %v, want a refusal at once", err)
+			}
+		})
+	}
+	if _, err := os.Stat(taken); err != nil {
+		t.Errorf("the file in the way is gone: %v", err)
+	}
+}
+
+func TestReadyLineForPeople(t *testing.T) {
+	cases := []struct {
+		ready Ready
+		want  string
+	}{
+		{Ready{Kind: Scale, Name: "s1", Path: "/tmp/s1", Control: "127.0.0.1:9"}, "scale s1 /tmp/s1 control 127.0.0.1:9"},
+		{Ready{Kind: Printer, Name: "p1", Listen: "127.0.0.1:9100", Control: "unix:/c"}, "printer p1 tcp 127.0.0.1:9100 control unix:/c"},
+	}
+	for _, c := range cases {
+		if got := c.ready.String(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestMainFailsWhenNobodyReadsReadyLines(t *testing.T) {
+	out, in := io.Pipe()
+	_ = out.Close()
+	err := Main(t.Context(), Options{Devices: []Device{{Kind: Scale}}}, in)
+	if !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("Main = %v, want the write error", err)
+	}
+}

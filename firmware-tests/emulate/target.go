@@ -1,0 +1,111 @@
+package emulate
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"tote/firmware-tests/control"
+	"tote/firmware-tests/printer"
+	"tote/firmware-tests/pty"
+	"tote/firmware-tests/record"
+	"tote/firmware-tests/scale"
+	"tote/firmware-tests/scanner"
+)
+
+// faulty is what all emulators have in common.
+type faulty interface {
+	Faults() []string
+	ActiveFaults() []string
+	SetFault(name string, on bool) error
+}
+
+// target is the control side of one device.
+type target struct {
+	kind, name string
+	book       *record.Book
+	port       *pty.Port       // nil for a printer on TCP only
+	socket     *printer.Socket // printer on TCP
+	faults     faulty
+	shows      func() any // the device's own state
+}
+
+// build makes the device of a description.
+func (t *target) build(d Device) (any, error) {
+	switch d.Kind {
+	case Scale:
+		s, err := scale.New(d.Scale, t.book, nil)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = s, func() any { return s.State() }
+		return s, nil
+	case Printer:
+		p, err := printer.New(d.Printer, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = p, func() any { return p.State() }
+		return p, nil
+	case Scanner:
+		s, err := scanner.New(d.Scanner, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = s, func() any { return s.State() }
+		return s, nil
+	}
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s and %s", ErrSpec, d.Kind, Scale, Printer, Scanner)
+}
+
+// State is the device as the control API shows it.
+func (t *target) State() control.State {
+	s := control.State{Kind: t.kind, Name: t.name, Faults: t.faults.ActiveFaults(), Known: t.faults.Faults()}
+	if t.port != nil {
+		s.Path, s.Plugged, s.Listening = t.port.Path(), t.port.Plugged(), t.port.Listening()
+	}
+	if t.socket != nil {
+		s.Listen = t.socket.Addr()
+		s.Plugged = s.Plugged || t.socket.Plugged()
+	}
+	s.LastSeq = t.book.LastSeq()
+	if err := t.book.Err(); err != nil {
+		s.RecordErr = err.Error()
+	}
+	// A struct of plain fields always encodes.
+	s.Device, _ = json.Marshal(t.shows())
+	return s
+}
+
+// SetFault switches a fault of the device.
+func (t *target) SetFault(name string, on bool) error { return t.faults.SetFault(name, on) }
+
+// Book is the record of the device.
+func (t *target) Book() *record.Book { return t.book }
+
+// The faces of a target show the control API what this kind of device can do.
+type (
+	scaleFace struct {
+		*target
+		control.Weighable
+	}
+	printerFace struct {
+		*target
+		control.Takeable
+	}
+	scannerFace struct {
+		*target
+		control.Scannable
+	}
+)
+
+func (t *target) face(device any) control.Target {
+	switch d := device.(type) {
+	case *scale.Scale:
+		return scaleFace{t, d}
+	case *printer.Printer:
+		return printerFace{t, d}
+	case *scanner.Scanner:
+		return scannerFace{t, d}
+	}
+	return t
+}

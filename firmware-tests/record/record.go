@@ -1,0 +1,274 @@
+// Package record keeps what physically happened at an emulated device: each
+// weight put on, each label printed, each code scanned. It is the witness that
+// ledger and OMS are compared with, so it never asks them.
+//
+// A Book is safe for use from any goroutine. With a file, every entry is one
+// JSON line written by one system call before Add returns: it survives the end
+// of the agent and of the emulator process (not a power cut of the machine).
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// Kinds of entries.
+const (
+	Put       = "put"       // scale: weight put on the pan (Weight: what was added)
+	Removed   = "removed"   // scale: everything taken off (Weight: what was on it)
+	Answered  = "answered"  // scale: stable weight sent to a listener, once per value and load
+	Received  = "received"  // printer: one format complete in the buffer
+	Printed   = "printed"   // printer: one label physically printed; one entry per copy
+	Cancelled = "cancelled" // printer: copies thrown away by ~JA
+	Taken     = "taken"     // printer in peel mode: label taken off
+	Scanned   = "scanned"   // scanner: trigger pulled on a code
+	Fault     = "fault"     // any: fault switched on or off
+)
+
+// MaxInMemory bounds the entries a Book keeps in memory; the oldest go first,
+// the file keeps all.
+const MaxInMemory = 100_000
+
+// ErrClosed: the book was closed.
+var ErrClosed = errors.New("record: book is closed")
+
+// Entry is one thing that happened. Exactly the part that fits Kind is set.
+type Entry struct {
+	Seq    int            `json:"seq"` // 1, 2, 3… within one device, going on after a restart with the same file
+	At     time.Time      `json:"at"`
+	Device string         `json:"device"`
+	Kind   string         `json:"kind"`
+	Weight *Weight        `json:"weight,omitempty"`
+	Label  *Label         `json:"label,omitempty"`
+	Scan   *Scan          `json:"scan,omitempty"`
+	Fault  *SwitchedFault `json:"fault,omitempty"`
+}
+
+// Weight is a weight on a scale.
+type Weight struct {
+	Mg      int64  `json:"mg"`                // milligrams; for Answered the net value the scale sent
+	Text    string `json:"text,omitempty"`    // Answered: value and unit as sent, "100.00 g"
+	Command string `json:"command,omitempty"` // Answered: the command that asked
+}
+
+// Label is one printed label, or one format in the buffer.
+type Label struct {
+	Job      int       `json:"job"`            // number of the format since the printer started, from 1
+	Copy     int       `json:"copy,omitempty"` // Printed: which copy, from 1
+	Copies   int       `json:"copies"`         // copies asked for; Cancelled: copies lost
+	Texts    []string  `json:"texts"`          // text fields in the order of the format
+	Barcodes []Barcode `json:"barcodes"`
+	ZPL      string    `json:"zpl,omitempty"` // Received: the format as it came
+}
+
+// Barcode is one symbol of a label.
+type Barcode struct {
+	Type string `json:"type"`           // ZPL command: "BC", "BX", "BQ", …
+	Mode string `json:"mode,omitempty"` // BC: N, U, A or D
+	Data string `json:"data"`           // field data after hex escapes: "(00)106141412345678908"
+	Scan string `json:"scan"`           // what a scanner that sends AIM identifiers reads: "]C100106141412345678908"
+}
+
+// Scan is one pull of a scanner's trigger.
+type Scan struct {
+	Code    string `json:"code"`    // the code as printed on the label
+	Sent    string `json:"sent"`    // the bytes sent, as a quoted Go string, before line noise
+	Written bool   `json:"written"` // all bytes went to a device that somebody had open
+}
+
+// SwitchedFault is a fault that was switched.
+type SwitchedFault struct {
+	Name string `json:"name"`
+	On   bool   `json:"on"`
+}
+
+// Book is the record of one device.
+type Book struct {
+	device string
+	now    func() time.Time
+
+	mu      sync.Mutex
+	file    *os.File
+	entries []Entry
+	next    int
+	changed chan struct{}
+	err     error // first failure to write the file
+	closed  bool
+}
+
+// Open starts a book. path "" keeps it in memory only; an existing file is
+// continued. now may be nil for the real clock.
+func Open(device, path string, now func() time.Time) (*Book, error) {
+	if now == nil {
+		now = time.Now
+	}
+	b := &Book{device: device, now: now, next: 1, changed: make(chan struct{})}
+	if path == "" {
+		return b, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("record: open: %w", err)
+	}
+	entries, err := readAll(f)
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("record: %s: %w", path, err)
+	}
+	b.file, b.entries = f, trim(entries)
+	for _, e := range entries {
+		b.next = max(b.next, e.Seq+1)
+	}
+	return b, nil
+}
+
+// Add writes one entry; Seq, At and Device are filled in.
+func (b *Book) Add(e Entry) Entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.Seq, e.At, e.Device = b.next, b.now().UTC(), b.device
+	b.next++
+	b.entries = trim(append(b.entries, e))
+	if b.file != nil && b.err == nil {
+		b.err = writeLine(b.file, e)
+	}
+	close(b.changed)
+	b.changed = make(chan struct{})
+	return e
+}
+
+// LastSeq is the number of the newest entry, 0 when there is none.
+func (b *Book) LastSeq() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.next - 1
+}
+
+// After lists the entries with a number above seq.
+func (b *Book) After(seq int) []Entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.afterLocked(seq)
+}
+
+// Wait lists like After, but waits for the first such entry. When ctx ends
+// before, the list is empty.
+func (b *Book) Wait(ctx context.Context, seq int) []Entry {
+	for {
+		b.mu.Lock()
+		es, changed, closed := b.afterLocked(seq), b.changed, b.closed
+		b.mu.Unlock()
+		if len(es) > 0 || closed {
+			return es
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Err is the first failure to write the file, nil if there was none. The book
+// goes on in memory.
+func (b *Book) Err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// Close closes the file and ends every Wait. It returns what Err returns.
+func (b *Book) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return ErrClosed
+	}
+	b.closed = true
+	close(b.changed)
+	b.changed = make(chan struct{})
+	err := b.err
+	if b.file != nil {
+		err = errors.Join(err, b.file.Close())
+		b.file = nil
+	}
+	return err
+}
+
+func (b *Book) afterLocked(seq int) []Entry {
+	for i, e := range b.entries {
+		if e.Seq > seq {
+			return append([]Entry(nil), b.entries[i:]...)
+		}
+	}
+	return nil
+}
+
+func trim(es []Entry) []Entry {
+	if over := len(es) - MaxInMemory; over > 0 {
+		return append([]Entry(nil), es[over+MaxInMemory/10:]...)
+	}
+	return es
+}
+
+func writeLine(w io.Writer, e Entry) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("record: encode entry %d: %w", e.Seq, err)
+	}
+	if _, err := w.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("record: write entry %d: %w", e.Seq, err)
+	}
+	return nil
+}
+
+// readAll reads a record file. A last line without its end, left by a killed
+// emulator, is cut off so that the next entry starts on its own line.
+func readAll(f *os.File) ([]Entry, error) {
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	if whole := bytes.LastIndexByte(data, '\n') + 1; whole < len(data) {
+		data = data[:whole]
+		if err := f.Truncate(int64(whole)); err != nil {
+			return nil, err
+		}
+	}
+	return Read(bytes.NewReader(data))
+}
+
+// Read reads entries as JSON lines. A last line that is cut off is left out;
+// anything else that is no entry is an error.
+func Read(r io.Reader) ([]Entry, error) {
+	var es []Entry
+	var bad error
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, 4<<20)
+	for n := 1; sc.Scan(); n++ {
+		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
+			continue
+		}
+		if bad != nil {
+			return nil, bad
+		}
+		var e Entry
+		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
+			bad = fmt.Errorf("record: line %d: %w", n, err)
+			continue
+		}
+		es = append(es, e)
+	}
+	if err := sc.Err(); err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	return es, nil
+}
