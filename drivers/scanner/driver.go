@@ -1,0 +1,180 @@
+// Package scanner drives serial barcode scanners: each scan is a line of text
+// ended by CR, LF or both. What the text means is left to others; the GS
+// separators of GS1 barcodes (hex 1D) are kept.
+//
+// The goroutine that calls Run owns the session; it also calls the sinks.
+package scanner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"tote/drivers"
+)
+
+// DriverName is this driver's name in the table of drivers.
+const DriverName = "serial-scanner"
+
+// Defaults.
+const (
+	DefaultMaxLength    = 512
+	DefaultRepeatWindow = 300 * time.Millisecond
+)
+
+const (
+	// partialLimit is how long a begun scan may lie without its suffix: noise
+	// must not become the beginning of the next scan.
+	partialLimit = 250 * time.Millisecond
+	// noiseLimit is how many refused scans in a row make the scanner degraded.
+	noiseLimit = 3
+)
+
+// Scan is one barcode as it was read.
+type Scan struct {
+	Data string    // without suffix; may hold GS (0x1d)
+	At   time.Time // when its suffix came
+}
+
+// Reject is a scan that was thrown away.
+type Reject struct {
+	Code string // DEV-40x
+	At   time.Time
+}
+
+// Config of one scanner.
+type Config struct {
+	Name         string               // as shown to people, e.g. "scanner/dock1"
+	Open         drivers.Opener       // how to reach it
+	Sink         func(Scan)           // gets every scan, from Run's goroutine; must not block for long
+	OnReject     func(Reject)         // told of each scan thrown away, so that the person can be; may be nil
+	Suffix       Suffix               // default any
+	MaxLength    int                  // bytes of one scan; default 512
+	RepeatWindow time.Duration        // the same data again within this is one scan; default 300 ms, negative = off
+	Now          func() time.Time     // nil = time.Now
+	Log          *slog.Logger         // nil = silent
+	OnStatus     func(drivers.Status) // called on each change of state; may be nil; must not block
+}
+
+// Driver is one scanner.
+type Driver struct {
+	cfg     Config
+	tracker *drivers.Tracker
+	stats   struct{ scans, repeats, rejects atomic.Uint64 }
+}
+
+// Stats counts since New.
+type Stats struct {
+	Scans   uint64 // delivered to the sink
+	Repeats uint64 // same data within the repeat window
+	Rejects uint64 // thrown away with a code
+}
+
+// New checks the configuration; it touches no hardware.
+func New(cfg Config) (*Driver, error) {
+	if cfg.MaxLength == 0 {
+		cfg.MaxLength = DefaultMaxLength
+	}
+	if cfg.RepeatWindow == 0 {
+		cfg.RepeatWindow = DefaultRepeatWindow
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.OnReject == nil {
+		cfg.OnReject = func(Reject) {}
+	}
+	switch {
+	case cfg.Name == "":
+		return nil, errors.New("scanner: a name is needed")
+	case cfg.Open == nil || cfg.Sink == nil:
+		return nil, fmt.Errorf("scanner %s: a port and a sink are needed", cfg.Name)
+	}
+	if _, err := NewFramer(cfg.Suffix, cfg.MaxLength); err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
+	}
+	return &Driver{cfg: cfg, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus)}, nil
+}
+
+// Status gives the state of the scanner. It says nothing until something is
+// scanned, so ready means: its port is open.
+func (d *Driver) Status() drivers.Status { return d.tracker.Status() }
+
+// Stats gives the counters.
+func (d *Driver) Stats() Stats {
+	return Stats{d.stats.scans.Load(), d.stats.repeats.Load(), d.stats.rejects.Load()}
+}
+
+// Run opens the port and hands on scans until the scanner is gone (an error)
+// or ctx is done (nil). It may be called again, not twice at a time.
+func (d *Driver) Run(ctx context.Context) error {
+	return d.tracker.Session(ctx, d.cfg.Open, d.serve)
+}
+
+func (d *Driver) serve(ctx context.Context, port drivers.Port) error {
+	framer, err := NewFramer(d.cfg.Suffix, d.cfg.MaxLength)
+	if err != nil {
+		return err
+	}
+	s := &session{d: d}
+	d.tracker.Set(drivers.Ready, "", "the scanner is connected")
+	var buf [1024]byte
+	for {
+		n, err := d.read(ctx, port, framer.Pending(), buf[:])
+		switch {
+		case err == nil:
+			framer.Push(buf[:n], s.frame)
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			if framer.Reset() {
+				s.frame("", drivers.CodeScannerIncomplete)
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// read waits for bytes, for a begun scan not longer than partialLimit.
+func (d *Driver) read(ctx context.Context, port drivers.Port, pending bool, p []byte) (int, error) {
+	if pending {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, partialLimit)
+		defer cancel()
+	}
+	return port.Read(ctx, p)
+}
+
+// session is what is kept while one port is open.
+type session struct {
+	d      *Driver
+	last   string    // the scan before
+	lastAt time.Time // when it was last seen
+	noise  int       // refused scans in a row
+}
+
+func (s *session) frame(data, code string) {
+	d, now := s.d, s.d.cfg.Now()
+	if code != "" {
+		d.stats.rejects.Add(1)
+		if s.noise++; s.noise >= noiseLimit {
+			d.tracker.Set(drivers.Degraded, drivers.CodeScannerNoise, "")
+		}
+		d.cfg.OnReject(Reject{Code: code, At: now})
+		return
+	}
+	s.noise = 0
+	d.tracker.Set(drivers.Ready, "", "the scanner is connected")
+	// The window slides: a scanner left in continuous mode in front of one
+	// barcode makes one scan, not three a second.
+	repeat := data == s.last && now.Sub(s.lastAt) < d.cfg.RepeatWindow
+	s.last, s.lastAt = data, now
+	if repeat {
+		d.stats.repeats.Add(1)
+		return
+	}
+	d.stats.scans.Add(1)
+	d.cfg.Sink(Scan{Data: data, At: now})
+}

@@ -1,0 +1,73 @@
+package serialport
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// Defaults of a line: 9600 8N1, dead after 10 s without a byte taken.
+const (
+	DefaultBaud  = 9600
+	DefaultStall = 10 * time.Second
+)
+
+// Parity of a line.
+type Parity string
+
+// The parities a line can have.
+const (
+	ParityNone  Parity = "none"
+	ParityOdd   Parity = "odd"
+	ParityEven  Parity = "even"
+	ParityMark  Parity = "mark"
+	ParitySpace Parity = "space"
+)
+
+// Config says where a serial device is plugged in and how its line is set.
+// Zero values mean the default.
+type Config struct {
+	Path     string        `yaml:"path"`     // absolute; best a stable link as /dev/serial/by-id/…
+	Baud     int           `yaml:"baud"`     // 300..4000000, default 9600
+	DataBits int           `yaml:"dataBits"` // 5..8, default 8
+	Parity   Parity        `yaml:"parity"`   // default none
+	StopBits int           `yaml:"stopBits"` // 1 or 2, default 1
+	XonXoff  bool          `yaml:"xonXoff"`  // software flow control, for printers
+	Stall    time.Duration `yaml:"-"`        // a line that takes no byte for this long is dead; default 10 s
+}
+
+// WithDefaults returns c with its zero values filled, or an error that says
+// which value is impossible. It touches no hardware.
+func (c Config) WithDefaults() (Config, error) {
+	if c.Baud == 0 {
+		c.Baud = DefaultBaud
+	}
+	if c.DataBits == 0 {
+		c.DataBits = 8
+	}
+	if c.Parity == "" {
+		c.Parity = ParityNone
+	}
+	if c.StopBits == 0 {
+		c.StopBits = 1
+	}
+	if c.Stall == 0 {
+		c.Stall = DefaultStall
+	}
+	switch {
+	case !filepath.IsAbs(c.Path):
+		return c, fmt.Errorf("serial port: path %q is not absolute", c.Path)
+	case c.Baud < 300 || c.Baud > 4_000_000:
+		return c, fmt.Errorf("serial port %s: baud rate %d is not within 300..4000000", c.Path, c.Baud)
+	case c.DataBits < 5 || c.DataBits > 8:
+		return c, fmt.Errorf("serial port %s: %d data bits, want 5..8", c.Path, c.DataBits)
+	case c.StopBits != 1 && c.StopBits != 2:
+		return c, fmt.Errorf("serial port %s: %d stop bits, want 1 or 2", c.Path, c.StopBits)
+	case c.Stall < 0:
+		return c, fmt.Errorf("serial port %s: stall limit %v is negative", c.Path, c.Stall)
+	}
+	if _, ok := parities[c.Parity]; !ok {
+		return c, fmt.Errorf("serial port %s: parity %q, want none, odd, even, mark or space", c.Path, c.Parity)
+	}
+	return c, nil
+}
