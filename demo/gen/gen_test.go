@@ -16,7 +16,7 @@ import (
 
 func generate(t testing.TB, orders int) *Data {
 	t.Helper()
-	d, err := Generate(Config{Orders: orders})
+	d, err := New(orders)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,9 @@ const (
 	scarceHeld, scarceAsked = 2, 3
 )
 
+// New makes the shift of [Seed] with as many orders.
+func New(orders int) (*Data, error) { return Generate(Config{Orders: orders}) }
+
 // Generate makes a shift: about 1 % of the orders each expect SHORT and WEIGHT,
 // one EMPTYBIN, two wait for their payment; everything else has enough stock,
 // with reserve.
