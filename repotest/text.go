@@ -11,7 +11,7 @@ import (
 // machinePath matches paths that exist only on the machine of whoever wrote
 // them. A path element before the slash (a URL, a topic) makes it another
 // thing.
-var machinePath = regexp.MustCompile(`(?:^|[^A-Za-z0-9_.}*)~-])(/(?:work|root|Users/[A-Za-z0-9._-]+|home/[A-Za-z0-9._-]+|tmp/[A-Za-z0-9._-]+)/[A-Za-z0-9._/-]*)`)
+var machinePath = regexp.MustCompile(`(?:^|[^A-Za-z0-9_.}*)~-])(/(?:work|root|Users/[A-Za-z0-9._-]+|home/[A-Za-z0-9._-]+)/[A-Za-z0-9._/-]*)`)
 
 // MachinePaths checks that no text names a path of one machine. Fixtures of
 // this package do so on purpose.
