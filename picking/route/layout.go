@@ -78,7 +78,7 @@ func New(l Layout) (*Router, error) {
 func (r *Router) Masks(cells []Cell) ([]uint64, error) {
 	masks := make([]uint64, r.layout.Aisles)
 	for _, c := range cells {
-		if err := r.check(c); err != nil {
+		if err := r.Check(c); err != nil {
 			return nil, err
 		}
 		masks[c.Aisle] |= 1 << c.Cell
@@ -86,7 +86,8 @@ func (r *Router) Masks(cells []Cell) ([]uint64, error) {
 	return masks, nil
 }
 
-func (r *Router) check(c Cell) error {
+// Check returns ErrOutside when a cell is not in the layout.
+func (r *Router) Check(c Cell) error {
 	if c.Aisle < 0 || c.Aisle >= r.layout.Aisles || c.Cell < 0 || c.Cell >= r.layout.Cells {
 		return fmt.Errorf("%w: aisle %d, cell %d in %d × %d", ErrOutside, c.Aisle, c.Cell, r.layout.Aisles, r.layout.Cells)
 	}

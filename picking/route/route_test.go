@@ -216,6 +216,12 @@ func TestErrors(t *testing.T) {
 		if _, err := r.Route([]Cell{{0, 0}, c}); !errors.Is(err, ErrOutside) {
 			t.Errorf("Route(%v): %v, want ErrOutside", c, err)
 		}
+		if err := r.Check(c); !errors.Is(err, ErrOutside) {
+			t.Errorf("Check(%v): %v, want ErrOutside", c, err)
+		}
+	}
+	if err := r.Check(Cell{2, 3}); err != nil {
+		t.Errorf("the last cell: %v", err)
 	}
 	for _, masks := range [][]uint64{{1 << 4}, {0, 0, 0, 1}, {1 << 63}} {
 		if n := r.Length(masks); n != -1 {
