@@ -71,6 +71,7 @@ func TestParse(t *testing.T) {
 		{name: "fixed value cut by GS", in: "]C1172701\x1d10A", err: ErrLength},
 		{name: "lost separator", in: "]C110ABCDEFGHIJKLMNOPQRST17270131", err: ErrSeparatorLost},
 		{name: "lost separator without identifier", in: "010950600013435210ABCDEFGHIJKLMNOPQRST17270131", err: ErrSeparatorLost},
+		{name: "unknown AI without identifier, but with GS", in: "010950600013435210A\x1d05X", err: ErrUnknownAI},
 		{name: "letter in a count", in: "]C1371A", err: ErrCharset},
 		{name: "space in a lot", in: "]C110A B", err: ErrCharset},
 		{name: "byte above ASCII in a lot", in: "]C110Ä", err: ErrCharset},
