@@ -55,6 +55,9 @@ const (
 	CodeTrackingUsedUp  = "TRACKING_USED_UP"
 	CodeSiteNotSet      = "SITE_NOT_SET"
 	CodeDuplicateInFile = "DUPLICATE_IN_FILE"
+	CodeSSCCUsedUp      = "SSCC_USED_UP"
+	CodeIllegalState    = "ILLEGAL_STATE"  // the transition table has no such step
+	CodeNegativeStock   = "NEGATIVE_STOCK" // a real place would go below zero
 )
 
 // Fallout and short-pick codes.
@@ -64,6 +67,7 @@ const (
 	FalloutDamaged        = "DAMAGED"
 	FalloutNotLocated     = "COULD_NOT_LOCATE"
 	FalloutInsufficient   = "INSUFFICIENT_QUANTITY_AVAILABLE"
+	FalloutExpired        = "EXPIRED" // also the refusal of a scan of a lot past its date
 	FalloutOther          = "OTHER"
 	FalloutWeightMismatch = "WEIGHT_MISMATCH"
 	FalloutLabelFailed    = "LABEL_FAILED"

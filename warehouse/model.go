@@ -110,6 +110,9 @@ type Order struct {
 	Station    string      `cbor:"11,keyasint,omitempty" json:"station,omitempty"`
 	Parcels    []Parcel    `cbor:"12,keyasint,omitempty" json:"parcels,omitempty"`
 	ShippedAt  int64       `cbor:"13,keyasint,omitempty" json:"shippedAt,omitempty"`
+	Intake     uint64      `cbor:"14,keyasint,omitempty" json:"intake,omitempty"` // rising number given at intake: the order's age
+	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
+	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
 }
 
 // LineState is what became of one order line.
@@ -155,6 +158,7 @@ type Task struct {
 	State  string `cbor:"10,keyasint" json:"state"` // TaskOpen … TaskCancelled
 	Batch  string `cbor:"11,keyasint,omitempty" json:"batch,omitempty"`
 	Slot   int    `cbor:"12,keyasint,omitempty" json:"slot,omitempty"`
+	Short  int64  `cbor:"13,keyasint,omitempty" json:"short,omitempty"` // asked for, but not in the bin
 }
 
 // Batch is the orders one worker picks in one walk.

@@ -62,7 +62,7 @@ type Step struct {
 // tells of. Seq is dense per stream.
 type Event struct {
 	Seq   uint64    `cbor:"1,keyasint" json:"seq"`
-	Type  string    `cbor:"2,keyasint" json:"type"` // an event type of events.go
+	Type  string    `cbor:"2,keyasint" json:"type"` // EvOrderAccepted …
 	Order string    `cbor:"3,keyasint,omitempty" json:"order,omitempty"`
 	At    int64     `cbor:"4,keyasint" json:"at"`
 	Cause string    `cbor:"5,keyasint" json:"cause"`
@@ -100,6 +100,7 @@ const (
 	EvOrderShipped        = "order.shipped"
 	EvOrderCancelled      = "order.cancelled"
 	EvOrderCancelRejected = "order.cancelRejected"
+	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 )

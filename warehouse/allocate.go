@@ -1,0 +1,257 @@
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Allocation: which bins and lots an order is picked from. A task is the
+// reservation of its stock; there is no other record of it.
+
+// take is a part of one bin's stock.
+type take struct {
+	bin, lot, expiry string
+	qty              int64
+}
+
+// plan finds need units of an item, first-expired-first-out over all bins,
+// leaving out suspect bins, lots that are not usable and what is in held
+// already. It returns what it found and how much is missing.
+func (c *change) plan(sku string, need int64, held []take) (takes []take, missing int64, err error) {
+	today := c.today()
+	err = c.Range(under(kFEFO, sku), func(k, _ []byte) (bool, error) {
+		p := strings.Split(string(k), string(rune(sep)))
+		if len(p) != 5 {
+			return false, fmt.Errorf("%w: fefo key %q", ErrCorrupt, k)
+		}
+		expiry, bin, lot := p[2], p[3], p[4]
+		if expiry == noExpiry {
+			expiry = ""
+		}
+		if !usable(expiry, today) {
+			return true, nil
+		}
+		if bad, err := isSuspect(c, bin, sku); err != nil || bad {
+			return true, err
+		}
+		row, err := load[stockRow](c, stockRowKey(BinPlace(bin), stockKey{sku: sku, lot: lot}))
+		if _, err := must(row, err, "stock of", sku+" in "+bin); err != nil {
+			return false, err
+		}
+		free := row.Qty - row.Reserved
+		for _, h := range held {
+			if h.bin == bin && h.lot == lot {
+				free -= h.qty
+			}
+		}
+		if q := min(free, need); q > 0 {
+			takes = append(takes, take{bin, lot, expiry, q})
+			need -= q
+		}
+		return need > 0, nil
+	})
+	return takes, need, err
+}
+
+// tryAllocate reserves everything an order asks for and puts it into the pool,
+// or parks it as a whole with a fallout per short line. The order is saved.
+func (c *change) tryAllocate(o *Order) (bool, error) {
+	plans := make([][]take, len(o.Lines))
+	short := make([]int64, len(o.Lines))
+	all := true
+	for i, l := range o.Lines {
+		var held []take
+		for j := range i {
+			if o.Lines[j].SKU == l.SKU {
+				held = append(held, plans[j]...)
+			}
+		}
+		var err error
+		if plans[i], short[i], err = c.plan(l.SKU, l.Qty, held); err != nil {
+			return false, err
+		}
+		all = all && short[i] == 0
+	}
+	if err := c.setWaiting(o, false); err != nil {
+		return false, err
+	}
+	if !all {
+		return false, c.park(o, short)
+	}
+	if err := c.clearFallouts(o, "allocation", isOutOfStock); err != nil {
+		return false, err
+	}
+	for i := range o.Lines {
+		if _, err := c.makeTasks(o, &o.Lines[i], plans[i], "", 0); err != nil {
+			return false, err
+		}
+		o.Lines[i].State = LineAllocated
+	}
+	if err := c.enter(o, OrderAllocated); err != nil {
+		return false, err
+	}
+	if err := c.enter(o, OrderReleased); err != nil {
+		return false, err
+	}
+	return true, c.saveOrder(o)
+}
+
+func isOutOfStock(f *Fallout) bool { return f.Code == FalloutOutOfStock }
+
+// park lets an order wait for stock: lines, waiting rows and fallouts follow
+// what is short now.
+func (c *change) park(o *Order, short []int64) error {
+	for i := range o.Lines {
+		o.Lines[i].State = LineOpen
+		if short[i] > 0 {
+			o.Lines[i].State = LineShort
+		}
+	}
+	if o.State != OrderShortWaiting {
+		if err := c.enter(o, OrderShortWaiting); err != nil {
+			return err
+		}
+	}
+	if err := c.setWaiting(o, true); err != nil {
+		return err
+	}
+	err := c.clearFallouts(o, "allocation", func(f *Fallout) bool {
+		return isOutOfStock(f) && !slices.ContainsFunc(o.Lines, func(l LineState) bool {
+			return l.Line == f.Line && l.State == LineShort
+		})
+	})
+	if err != nil {
+		return err
+	}
+	known, err := c.falloutsOf(o)
+	if err != nil {
+		return err
+	}
+	for i, l := range o.Lines {
+		if short[i] == 0 {
+			continue
+		}
+		at := slices.IndexFunc(known, func(f *Fallout) bool { return isOutOfStock(f) && f.Line == l.Line })
+		switch {
+		case at < 0:
+			err = c.openFallout(o, Fallout{Code: FalloutOutOfStock, Line: l.Line, SKU: l.SKU, Qty: short[i]})
+		case known[at].Qty != short[i]:
+			known[at].Qty = short[i]
+			err = save(c, key(kFallout, known[at].ID), known[at])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.saveOrder(o)
+}
+
+// setWaiting writes or removes the rows by which new stock finds the order.
+func (c *change) setWaiting(o *Order, want bool) error {
+	if o.State != OrderShortWaiting {
+		return nil
+	}
+	for _, l := range o.Lines {
+		if l.State == LineShort {
+			if err := c.index(key(kWait, l.SKU, num(o.Intake), o.Spec.ID), want); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// retryWaiting tries the orders that wait for any of these items, oldest first.
+func (c *change) retryWaiting(skus []string) error {
+	skus = slices.Clone(skus)
+	slices.Sort(skus)
+	var rows []string // age and id, as in the key
+	for _, sku := range slices.Compact(skus) {
+		_, missing, err := c.plan(sku, 1, nil)
+		if err != nil {
+			return err
+		}
+		if missing > 0 {
+			continue
+		}
+		prefix := under(kWait, sku)
+		err = c.Range(prefix, func(k, _ []byte) (bool, error) {
+			rows = append(rows, string(k[len(prefix):]))
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.Sort(rows)
+	for _, row := range slices.Compact(rows) {
+		id := tail([]byte(row))
+		o, err := c.order(id)
+		if _, err := must(o, err, "waiting order", id); err != nil {
+			return err
+		}
+		if o.State != OrderShortWaiting {
+			continue
+		}
+		if _, err := c.tryAllocate(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeTasks reserves the takes and makes a task of each, in the pool or, with a
+// batch, assigned to its slot. It returns the new ids.
+func (c *change) makeTasks(o *Order, l *LineState, takes []take, batch string, slot int) ([]string, error) {
+	ids := make([]string, 0, len(takes))
+	for _, tk := range takes {
+		if err := c.reserve(tk.bin, stockKey{sku: l.SKU, lot: tk.lot}, tk.expiry, tk.qty); err != nil {
+			return nil, err
+		}
+		o.TaskSeq++
+		t := &Task{
+			ID:    fmt.Sprintf("%s/%d/%d", o.Spec.ID, l.Line, o.TaskSeq),
+			Order: o.Spec.ID, Line: l.Line, SKU: l.SKU,
+			Bin: tk.bin, Lot: tk.lot, Expiry: tk.expiry, Qty: tk.qty,
+			State: TaskOpen,
+		}
+		if batch != "" {
+			t.State, t.Batch, t.Slot = TaskAssigned, batch, slot
+		}
+		if err := c.saveTask(t); err != nil {
+			return nil, err
+		}
+		l.Tasks = append(l.Tasks, t.ID)
+		ids = append(ids, t.ID)
+	}
+	return ids, nil
+}
+
+// task loads a task once per command. It is named by another record, so it must
+// be there.
+func (c *change) task(id string) (*Task, error) {
+	if t := c.tasks[id]; t != nil {
+		return t, nil
+	}
+	t, err := GetTask(c, id)
+	if _, err := must(t, err, "task", id); err != nil {
+		return nil, err
+	}
+	c.tasks[id] = t
+	return t, nil
+}
+
+// saveTask writes the task and its row in the index of open tasks.
+func (c *change) saveTask(t *Task) error {
+	c.tasks[t.ID] = t
+	if err := c.index(key(kOpen, t.Bin, t.SKU, t.Lot, t.ID), t.State == TaskOpen); err != nil {
+		return err
+	}
+	return save(c, key(kTask, t.ID), t)
+}
+
+// closed tells whether a task holds no reservation any more.
+func closed(t *Task) bool {
+	return t.State == TaskDone || t.State == TaskShort || t.State == TaskCancelled
+}

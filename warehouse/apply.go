@@ -1,0 +1,152 @@
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+)
+
+// entry ties a kind to its name, version, decoder and handler.
+type entry struct {
+	kind    Kind
+	name    string
+	version uint16
+	decode  func(body []byte) (Command, error)
+	handle  func(c *change, cmd Command) (Result, error)
+}
+
+// table lists every command once. A kind or version that ever reached a log
+// stays here for ever; a changed meaning is a new version.
+var table = []entry{
+	command(KindPutSite, "PutSite", 1, putSite),
+	command(KindPutItems, "PutItems", 1, putItems),
+	command(KindPutBins, "PutBins", 1, putBins),
+	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
+	command(KindOpenStock, "OpenStock", 1, openStock),
+	command(KindReleaseOrder, "ReleaseOrder", 1, releaseOrder),
+	command(KindCancelOrder, "CancelOrder", 1, cancelOrder),
+	command(KindRetryOrder, "RetryOrder", 1, retryOrder),
+	command(KindSignIn, "SignIn", 1, signIn),
+	command(KindSignOut, "SignOut", 1, signOut),
+	command(KindAskWork, "AskWork", 1, askWork),
+	command(KindAssignBatch, "AssignBatch", 1, assignBatch),
+	command(KindScan, "Scan", 1, scan),
+	command(KindShortPick, "ShortPick", 1, shortPick),
+	command(KindFinishBatch, "FinishBatch", 1, finishBatch),
+	command(KindStartPack, "StartPack", 1, startPack),
+	command(KindPack, "Pack", 1, pack),
+	command(KindLabelSent, "LabelSent", 1, labelSent),
+	command(KindLabelOutcome, "LabelOutcome", 1, labelOutcome),
+	command(KindReprint, "Reprint", 1, reprint),
+	command(KindLoad, "Load", 1, loadParcel),
+	command(KindDepart, "Depart", 1, depart),
+	command(KindAdvanceTime, "AdvanceTime", 1, advanceTime),
+}
+
+func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
+	return entry{
+		kind: k, name: name, version: version,
+		decode: func(body []byte) (Command, error) { return decodeAs[C](name, body) },
+		handle: func(c *change, cmd Command) (Result, error) {
+			t, ok := cmd.(C)
+			if !ok {
+				return Result{}, refuse(CodeMalformed, "%s does not fit kind %#04x", name, uint16(k))
+			}
+			return h(c, t)
+		},
+	}
+}
+
+func lookup(k Kind) (entry, bool) {
+	for _, e := range table {
+		if e.kind == k {
+			return e, true
+		}
+	}
+	return entry{}, false
+}
+
+// CommandName is the name of a kind, for logs; "" when unknown.
+func CommandName(k Kind) string {
+	e, _ := lookup(k)
+	return e.name
+}
+
+// refusal is the error by which a handler refuses. It ends at Apply.
+type refusal struct {
+	code, text string
+	keep       bool // the writes so far stay: the refusal itself is a fact
+}
+
+func (r *refusal) Error() string { return r.code + ": " + r.text }
+
+func refuse(code, format string, args ...any) error {
+	return &refusal{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+func refuseKeep(code, format string, args ...any) error {
+	return &refusal{code: code, text: fmt.Sprintf(format, args...), keep: true}
+}
+
+// Commands of a handheld or of a station are answered with what to do next.
+type (
+	fromDevice  interface{ deviceID() string }
+	fromStation interface{ stationID() string }
+)
+
+func (c SignIn) deviceID() string      { return c.Device }
+func (c SignOut) deviceID() string     { return c.Device }
+func (c AskWork) deviceID() string     { return c.Device }
+func (c Scan) deviceID() string        { return c.Device }
+func (c ShortPick) deviceID() string   { return c.Device }
+func (c FinishBatch) deviceID() string { return c.Device }
+func (c StartPack) stationID() string  { return c.Station }
+func (c Pack) stationID() string       { return c.Station }
+
+// Apply runs one command. A refusal is a Result that is not OK; unless its Keep
+// is set, tx is as it was. The error is for a transaction that failed or a state
+// that contradicts itself: the caller must stop.
+func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
+	e, ok := lookup(cmd.Kind())
+	if !ok {
+		return Result{Code: CodeUnknownKind, Text: fmt.Sprintf("kind %#04x", uint16(cmd.Kind()))}, nil
+	}
+	c := newChange(tx, m, e.name)
+	res, err := e.handle(c, cmd)
+	var no *refusal
+	switch {
+	case err == nil:
+		res.OK = true
+		if res.Code == "" {
+			res.Code = CodeOK
+		}
+	case errors.As(err, &no):
+		res = Result{Code: no.code, Text: no.text, Keep: no.keep, Ref: res.Ref}
+	default:
+		return Result{}, fmt.Errorf("%s: %w", e.name, err)
+	}
+	if res.OK || res.Keep {
+		if err := c.finish(tx); err != nil {
+			return Result{}, fmt.Errorf("%s: %w", e.name, err)
+		}
+		res.Touched = c.touched
+	}
+	res.Text = cleanText(res.Text)
+	if res.Next, err = nextFor(tx, cmd); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", e.name, err)
+	}
+	if res.Next != nil && !res.OK {
+		res.Next.Code = res.Code
+	}
+	return res, nil
+}
+
+// nextFor is what the device or station that asked does next; nil for others.
+func nextFor(r Reader, cmd Command) (*Step, error) {
+	switch who := cmd.(type) {
+	case fromDevice:
+		return NextStep(r, who.deviceID())
+	case fromStation:
+		return StationStep(r, who.stationID())
+	}
+	return nil, nil
+}

@@ -1,0 +1,154 @@
+package warehouse
+
+import (
+	"fmt"
+	"time"
+)
+
+// change is one command on its way: the held writes, what the log says of it,
+// and which projections it touches.
+type change struct {
+	*overlay
+	meta    Meta
+	reason  string // command name, for the journal
+	touched []string
+	seen    map[string]bool // of touched; looked up, never ranged over
+	site    *Site
+	// Records named from several sides are loaded once, so that two steps
+	// of one command cannot overwrite each other. Looked up only.
+	orders  map[string]*Order
+	tasks   map[string]*Task
+	batches map[string]*Batch
+	counts  []stateCount
+}
+
+type stateCount struct {
+	state OrderState
+	n     int64
+}
+
+func newChange(r Reader, m Meta, reason string) *change {
+	return &change{
+		overlay: newOverlay(r), meta: m, reason: reason,
+		seen:    make(map[string]bool),
+		orders:  make(map[string]*Order),
+		tasks:   make(map[string]*Task),
+		batches: make(map[string]*Batch),
+	}
+}
+
+// count notes that n more orders are in a state. Most states of an intake are
+// only passed through; the sums are written once, by finish.
+func (c *change) count(s OrderState, n int64) {
+	for i := range c.counts {
+		if c.counts[i].state == s {
+			c.counts[i].n += n
+			return
+		}
+	}
+	c.counts = append(c.counts, stateCount{s, n})
+}
+
+// finish writes what was only summed up so far and hands everything to tx.
+func (c *change) finish(tx Tx) error {
+	for _, sc := range c.counts {
+		if sc.n == 0 {
+			continue
+		}
+		k := key(kCount, string(sc.state))
+		n, err := counter(c, k)
+		if err != nil {
+			return err
+		}
+		if err := c.setCounter(k, uint64(int64(n)+sc.n)); err != nil {
+			return err
+		}
+	}
+	return c.flush(tx)
+}
+
+// touch notes that a projection changed.
+func (c *change) touch(kind, id string) {
+	s := kind
+	if id != "" {
+		s += "/" + id
+	}
+	if !c.seen[s] {
+		c.seen[s] = true
+		c.touched = append(c.touched, s)
+	}
+}
+
+// theSite is the site's rules; a refusal when there are none yet.
+func (c *change) theSite() (*Site, error) {
+	if c.site == nil {
+		s, err := GetSite(c)
+		if err != nil {
+			return nil, err
+		}
+		if s == nil {
+			return nil, refuse(CodeSiteNotSet, "the site has no rules yet")
+		}
+		c.site = s
+	}
+	return c.site, nil
+}
+
+// next counts up the named counter and returns its new value, 1 at first.
+// Ids come from counters and not from the log index because one log entry may
+// hold several commands.
+func (c *change) next(parts ...string) (uint64, error) {
+	k := key(kSeq, parts...)
+	n, err := counter(c, k)
+	if err != nil {
+		return 0, err
+	}
+	return n + 1, c.setCounter(k, n+1)
+}
+
+func (c *change) setCounter(k []byte, n uint64) error { return c.Set(k, []byte(num(n))) }
+
+func counter(r Reader, k []byte) (uint64, error) {
+	b, err := r.Get(k)
+	if err != nil || b == nil {
+		return 0, err
+	}
+	if len(b) != numWidth {
+		return 0, fmt.Errorf("%w: counter %q has %d bytes", ErrCorrupt, k, len(b))
+	}
+	return fromNum(b), nil
+}
+
+// index sets or deletes an index row; a row that is right already costs no write.
+func (c *change) index(k []byte, want bool) error {
+	b, err := c.Get(k)
+	if err != nil || (b != nil) == want {
+		return err
+	}
+	if want {
+		return c.Set(k, set)
+	}
+	return c.Delete(k)
+}
+
+// today is the day of the command, UTC, as YYYY-MM-DD.
+func (c *change) today() string {
+	return time.UnixMilli(c.meta.Now).UTC().Format(time.DateOnly)
+}
+
+// usable is the one rule of when a lot may still be given to a customer: while
+// its expiry day has not begun. No date means no end.
+func usable(expiry, today string) bool { return expiry == "" || expiry > today }
+
+// must turns "not there" into an error: the record is named by another one.
+func must[T any](v *T, err error, what, id string) (*T, error) {
+	if err == nil && v == nil {
+		err = fmt.Errorf("%w: %s %q is missing", ErrCorrupt, what, id)
+	}
+	return v, err
+}
+
+// must2 is must for a load written in place: must2(GetItem(r, sku))("item", sku).
+func must2[T any](v *T, err error) func(what, id string) (*T, error) {
+	return func(what, id string) (*T, error) { return must(v, err, what, id) }
+}

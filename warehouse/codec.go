@@ -1,0 +1,179 @@
+package warehouse
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Errors of decoding. The state machine cannot run such a command; whoever sent
+// it gets the code MALFORMED or UNKNOWN_COMMAND.
+var (
+	// ErrUnknownKind: no command of this package has this kind.
+	ErrUnknownKind = errors.New("warehouse: unknown command kind")
+	// ErrUnknownVersion: this program does not know this version of the command.
+	ErrUnknownVersion = errors.New("warehouse: unknown command version")
+	// ErrMalformed: the bytes are not the one encoding of a command.
+	ErrMalformed = errors.New("warehouse: malformed command")
+	// ErrCorrupt: a record of the state does not decode or contradicts
+	// another one. The state must be rebuilt from snapshot and log.
+	ErrCorrupt = errors.New("warehouse: state is corrupt")
+)
+
+// Bounds of what Decode accepts.
+const (
+	// MaxBody is the longest command, in bytes.
+	MaxBody = 1 << 20
+	// MaxRows is the most rows (items, bins, workers, stock) of one command.
+	MaxRows = 5000
+
+	maxArray = 16384
+	maxPairs = 64
+	maxDepth = 8
+)
+
+// The one encoding: core deterministic CBOR (RFC 8949 §4.2.1) with integer keys.
+var (
+	encMode = mustMode(cbor.CoreDetEncOptions().EncMode())
+	decMode = mustMode(cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		MaxArrayElements:  maxArray,
+		MaxMapPairs:       maxPairs,
+		MaxNestedLevels:   maxDepth,
+	}.DecMode())
+)
+
+// mustMode is for the constants above: a bad option is a bug of this file.
+func mustMode[M any](m M, err error) M {
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// Encode gives the kind, version and bytes under which c goes into the log. It
+// fails on what Decode would not take back, such as text that is not UTF-8.
+func Encode(c Command) (kind, version uint16, body []byte, err error) {
+	e, ok := lookup(c.Kind())
+	if !ok {
+		return 0, 0, nil, fmt.Errorf("%w: %#04x", ErrUnknownKind, uint16(c.Kind()))
+	}
+	body, err = encMode.Marshal(c)
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("%w: %s: %w", ErrMalformed, e.name, err)
+	}
+	if _, err := e.decode(body); err != nil {
+		return 0, 0, nil, err
+	}
+	return uint16(e.kind), e.version, body, nil
+}
+
+// Decode reads a command back. It is strict: unknown kinds, versions and
+// fields, duplicate keys, trailing bytes, floats, tags, indefinite lengths and
+// any other encoding than the one Encode gives are errors.
+func Decode(kind, version uint16, body []byte) (Command, error) {
+	e, ok := lookup(Kind(kind))
+	if !ok {
+		return nil, fmt.Errorf("%w: %#04x", ErrUnknownKind, kind)
+	}
+	if version != e.version {
+		return nil, fmt.Errorf("%w: %s has version %d, not %d", ErrUnknownVersion, e.name, e.version, version)
+	}
+	return e.decode(body)
+}
+
+// decodeAs is the decode function of one command type.
+func decodeAs[C Command](name string, body []byte) (Command, error) {
+	if len(body) > MaxBody {
+		return nil, fmt.Errorf("%w: %s: %d bytes, the most is %d", ErrMalformed, name, len(body), MaxBody)
+	}
+	var c C
+	if err := decMode.Unmarshal(body, &c); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	}
+	// One command has one encoding: otherwise two gateways could hold
+	// different bytes for the same log entry. New fields must be omitempty,
+	// so that old bytes still come out as they went in.
+	again, err := encMode.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	}
+	if !bytes.Equal(again, body) {
+		return nil, fmt.Errorf("%w: %s: not the deterministic encoding", ErrMalformed, name)
+	}
+	return c, nil
+}
+
+// EncodeResult gives the bytes kept with the command's id. Keep and Touched are
+// not part of the answer and are left out.
+func EncodeResult(r Result) []byte {
+	b, err := encMode.Marshal(r)
+	if err != nil {
+		// Result holds only strings, numbers and such structs: they
+		// always encode.
+		panic(fmt.Sprintf("warehouse: encode result: %v", err))
+	}
+	return b
+}
+
+// DecodeResult reads an answer back.
+func DecodeResult(b []byte) (Result, error) {
+	var r Result
+	if err := decMode.Unmarshal(b, &r); err != nil {
+		return Result{}, fmt.Errorf("warehouse: decode result: %w", err)
+	}
+	return r, nil
+}
+
+// load reads the record at k; nil when there is none.
+func load[T any](r Reader, k []byte) (*T, error) {
+	b, err := r.Get(k)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return decodeRecord[T](k, b)
+}
+
+func decodeRecord[T any](k, b []byte) (*T, error) {
+	v := new(T)
+	if err := decMode.Unmarshal(b, v); err != nil {
+		return nil, fmt.Errorf("%w: record %q: %w", ErrCorrupt, k, err)
+	}
+	return v, nil
+}
+
+// save writes the record at k.
+func save[T any](tx Tx, k []byte, v *T) error {
+	b, err := encMode.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("warehouse: encode record %q: %w", k, err)
+	}
+	return tx.Set(k, b)
+}
+
+// each decodes the records under a prefix in key order until fn returns false.
+func each[T any](r Reader, prefix []byte, fn func(*T) (bool, error)) error {
+	return r.Range(prefix, func(k, b []byte) (bool, error) {
+		v, err := decodeRecord[T](k, b)
+		if err != nil {
+			return false, err
+		}
+		return fn(v)
+	})
+}
+
+// tails lists the last components of the index rows under a prefix, at most
+// limit of them (0 = all). It exists because a range must not be written under.
+func tails(r Reader, prefix []byte, limit int) ([]string, error) {
+	var ids []string
+	err := r.Range(prefix, func(k, _ []byte) (bool, error) {
+		ids = append(ids, tail(k))
+		return limit == 0 || len(ids) < limit, nil
+	})
+	return ids, err
+}

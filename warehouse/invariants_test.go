@@ -1,0 +1,408 @@
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Invariants checks everything that must hold between two commands and lists
+// what does not. It computes every index from the records and compares.
+func Invariants(r Reader) ([]string, error) {
+	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
+	for _, f := range []func() error{
+		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master, v.indexes,
+	} {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	return v.bad, nil
+}
+
+type inspector struct {
+	r      Reader
+	bad    []string
+	want   map[string]bool // index rows that must be there
+	counts map[OrderState]uint64
+}
+
+func (v *inspector) fail(format string, args ...any) {
+	v.bad = append(v.bad, fmt.Sprintf(format, args...))
+}
+
+func (v *inspector) check(ok bool, format string, args ...any) {
+	if !ok {
+		v.fail(format, args...)
+	}
+}
+
+func (v *inspector) row(prefix string, parts ...string) { v.want[string(key(prefix, parts...))] = true }
+
+func (v *inspector) ledger() error {
+	rep, err := LedgerCheck(v.r)
+	for _, x := range rep.Violations {
+		v.fail("ledger: %s", x)
+	}
+	return err
+}
+
+func (v *inspector) stock() error {
+	return v.r.Range(under(kStock), func(k, b []byte) (bool, error) {
+		place, s, err := parseStockKey(k)
+		if err != nil {
+			return false, err
+		}
+		row, err := decodeRecord[stockRow](k, b)
+		if err != nil {
+			return false, err
+		}
+		v.check(row.Qty != 0 || row.Reserved != 0, "%q: an empty row is kept", k)
+		if isVirtual(place) {
+			return true, nil
+		}
+		v.row(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status)
+		if bin, ok := strings.CutPrefix(place, placeBin); ok {
+			if row.Qty > row.Reserved {
+				v.want[string(fefoKey(s.sku, row.Expiry, bin, s.lot))] = true
+			}
+			return true, nil
+		}
+		v.check(row.Reserved == 0, "%q: reserved outside a bin", k)
+		id, ok := strings.CutPrefix(place, placeLU)
+		v.check(ok, "%q: a place of no kind", k)
+		lu, err := GetLU(v.r, id)
+		v.check(lu != nil && lu.Order != "", "%q: goods in a unit without an order", k)
+		return true, err
+	})
+}
+
+func (v *inspector) orders() error {
+	batchOf := func(o *Order) *Batch {
+		b, err := GetBatch(v.r, o.Batch)
+		if err != nil || b == nil {
+			return &Batch{}
+		}
+		return b
+	}
+	return each(v.r, under(kOrder), func(o *Order) (bool, error) {
+		id := o.Spec.ID
+		v.counts[o.State]++
+		switch o.State {
+		case OrderReceived, OrderValidated, OrderAllocated, "":
+			v.fail("order %s rests in %q", id, o.State)
+		case OrderReleased:
+			if o.Batch == "" && len(o.Fallout) == 0 {
+				v.want[string(poolKey(o))] = true
+			}
+			v.check(len(o.Fallout) == 0, "order %s is RELEASED with fallouts", id)
+		case OrderShortWaiting:
+			v.check(len(o.Fallout) > 0, "order %s waits without a reason", id)
+		case OrderPicking:
+			v.check(o.Batch != "" || len(o.Fallout) > 0, "order %s is PICKING, but nobody picks and nothing says why", id)
+		case OrderPacking:
+			st, err := GetStation(v.r, o.Station)
+			v.check(err == nil && st.Order == id && st.Step == StepWeigh, "order %s is PACKING, station %+v", id, st)
+		case OrderCancelled, OrderShipped:
+			v.check(len(o.Fallout) == 0, "order %s is %s with fallouts", id, o.State)
+		}
+		if o.Batch != "" {
+			b := batchOf(o)
+			v.check(b.State == BatchActive && slices.ContainsFunc(b.Slots, func(s BatchSlot) bool { return s.Order == id }),
+				"order %s says it is in batch %s: %+v", id, o.Batch, b)
+			v.check(o.State == OrderReleased || o.State == OrderPicking, "order %s is in a batch and %s", id, o.State)
+		}
+		for _, f := range o.Fallout {
+			v.row(kFOpen, f)
+			rec, err := load[Fallout](v.r, key(kFallout, f))
+			v.check(err == nil && rec != nil && rec.Order == id && rec.ClearedAt == 0, "order %s: fallout %s is %+v", id, f, rec)
+		}
+		v.check(len(o.Parcels) > 0 == slices.Contains([]OrderState{OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State),
+			"order %s is %s with %d parcels", id, o.State, len(o.Parcels))
+		if o.Tote != "" {
+			lu, err := GetLU(v.r, o.Tote)
+			v.check(err == nil && lu != nil && lu.Order == id && lu.Kind == "tote", "order %s has tote %s: %+v", id, o.Tote, lu)
+		}
+		return true, v.lines(o)
+	})
+}
+
+func (v *inspector) lines(o *Order) error {
+	id := o.Spec.ID
+	var inside []StockRow
+	where := ""
+	switch {
+	case o.State == OrderShipped:
+	case len(o.Parcels) > 0:
+		where = LUPlace(o.Parcels[0].SSCC)
+	case o.Tote != "":
+		where = LUPlace(o.Tote)
+	}
+	if where != "" {
+		var err error
+		if inside, err = Contents(v.r, where); err != nil {
+			return err
+		}
+	}
+	var physical, picked int64
+	for _, c := range inside {
+		physical += c.Qty
+	}
+	for _, l := range o.Lines {
+		var open, done, lots int64
+		for _, task := range l.Tasks {
+			t, err := GetTask(v.r, task)
+			if err != nil || t == nil {
+				return fmt.Errorf("task %s: %w", task, err)
+			}
+			v.check(t.Order == id && t.Line == l.Line && t.SKU == l.SKU, "task %s does not fit line %d of %s", task, l.Line, id)
+			if !closed(t) {
+				open += t.Qty
+			}
+			done += t.Picked
+		}
+		for _, q := range l.Lots {
+			lots += q.Qty
+		}
+		picked += l.Picked
+		v.check(l.Picked == done && l.Picked == lots, "order %s line %d: picked %d, tasks say %d, lots %d", id, l.Line, l.Picked, done, lots)
+		v.check(l.Picked+open <= l.Qty, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.Picked, open, l.Qty)
+		switch l.State {
+		case LineAllocated:
+			v.check(l.Picked+open == l.Qty && open > 0, "order %s line %d ALLOCATED: %d picked, %d open of %d", id, l.Line, l.Picked, open, l.Qty)
+		case LinePicked, LinePacked, LineShipped:
+			v.check(l.Picked == l.Qty && open == 0, "order %s line %d %s: %d picked, %d open of %d", id, l.Line, l.State, l.Picked, open, l.Qty)
+		case LineShort:
+			v.check(l.Picked+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
+			if o.State == OrderShortWaiting {
+				v.row(kWait, l.SKU, num(o.Intake), id)
+			}
+		case LineOpen, LineCancelled:
+			v.check(open == 0 && l.Picked == 0, "order %s line %d %s holds something", id, l.Line, l.State)
+		default:
+			v.fail("order %s line %d: state %q", id, l.Line, l.State)
+		}
+	}
+	if where != "" {
+		v.check(physical == picked, "order %s: %d picked, %d in %s", id, picked, physical, where)
+	}
+	return nil
+}
+
+func (v *inspector) tasks() error {
+	return each(v.r, under(kTask), func(t *Task) (bool, error) {
+		switch t.State {
+		case TaskOpen:
+			v.row(kOpen, t.Bin, t.SKU, t.Lot, t.ID)
+			v.check(t.Batch == "", "task %s is OPEN in batch %s", t.ID, t.Batch)
+		case TaskAssigned, TaskClaimed:
+			b, err := GetBatch(v.r, t.Batch)
+			v.check(err == nil && b != nil && b.State == BatchActive && slices.Contains(b.Walk, t.ID), "task %s is %s, batch %+v", t.ID, t.State, b)
+		case TaskDone:
+			v.check(t.Picked == t.Qty && t.Short == 0, "task %s DONE: %+v", t.ID, t)
+		case TaskShort:
+			v.check(t.Picked == t.Qty && t.Short > 0, "task %s SHORT: %+v", t.ID, t)
+		case TaskCancelled:
+			v.check(t.Picked == 0, "task %s CANCELLED: %+v", t.ID, t)
+		default:
+			v.fail("task %s: state %q", t.ID, t.State)
+		}
+		return true, nil
+	})
+}
+
+func (v *inspector) batches() error {
+	return each(v.r, under(kBatch), func(b *Batch) (bool, error) {
+		if b.State != BatchActive {
+			return true, nil
+		}
+		v.want[string(dueKey(b))] = true
+		ws, err := GetWorkerState(v.r, b.Worker)
+		if err != nil {
+			return false, err
+		}
+		v.check(ws != nil && ws.Batch == b.ID, "batch %s: worker %+v", b.ID, ws)
+		v.check(len(b.Slots) > 0, "batch %s is ACTIVE without orders", b.ID)
+		for i, id := range b.Walk {
+			t, err := GetTask(v.r, id)
+			if err != nil || t == nil {
+				return false, fmt.Errorf("task %s: %w", id, err)
+			}
+			v.check(closed(t) == (i < b.At), "batch %s at %d: task %d is %s", b.ID, b.At, i, t.State)
+			if i == b.At {
+				v.check(b.Held <= t.Qty, "batch %s holds %d of %d", b.ID, b.Held, t.Qty)
+				v.check(!b.BinOK || t.State == TaskClaimed, "batch %s: bin scanned, task %s", b.ID, t.State)
+			}
+		}
+		v.check(b.Held == 0 || b.BinOK, "batch %s holds %d without a bin", b.ID, b.Held)
+		for _, s := range b.Slots {
+			o, err := GetOrder(v.r, s.Order)
+			if err != nil || o == nil {
+				return false, fmt.Errorf("order %s: %w", s.Order, err)
+			}
+			v.check(o.Batch == b.ID && o.Tote == s.Tote, "batch %s slot %+v: order in %q with tote %q", b.ID, s, o.Batch, o.Tote)
+		}
+		return true, nil
+	})
+}
+
+func (v *inspector) workers() error {
+	return each(v.r, under(kWState), func(ws *WorkerState) (bool, error) {
+		if ws.Device != "" {
+			v.row(kDevice, ws.Device)
+			id, err := WorkerOfDevice(v.r, ws.Device)
+			v.check(err == nil && id == ws.Worker, "device %s has %s, not %s", ws.Device, id, ws.Worker)
+		}
+		if ws.WaitingSince != 0 {
+			v.row(kAskers, num(uint64(ws.WaitingSince)), ws.Worker)
+			v.check(ws.Batch == "" && ws.Device != "", "worker waits: %+v", ws)
+		}
+		if ws.Batch != "" {
+			b, err := GetBatch(v.r, ws.Batch)
+			v.check(err == nil && b != nil && b.State == BatchActive && b.Worker == ws.Worker, "worker %s: batch %+v", ws.Worker, b)
+		}
+		return true, nil
+	})
+}
+
+func (v *inspector) units() error {
+	return each(v.r, under(kLU), func(lu *LU) (bool, error) {
+		v.check(lu.Place != "", "unit %s stands nowhere", lu.ID)
+		in, err := Contents(v.r, LUPlace(lu.ID))
+		if err != nil {
+			return false, err
+		}
+		v.check(lu.Order != "" || len(in) == 0, "unit %s is free and holds %+v", lu.ID, in)
+		if lu.Order == "" {
+			return true, nil
+		}
+		o, err := GetOrder(v.r, lu.Order)
+		if err != nil || o == nil {
+			return false, fmt.Errorf("order %s: %w", lu.Order, err)
+		}
+		switch lu.Kind {
+		case "tote":
+			v.check(o.Tote == lu.ID, "tote %s of order %s, which has %q", lu.ID, lu.Order, o.Tote)
+		case "carton":
+			at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == lu.ID })
+			v.check(at >= 0, "carton %s is no parcel of %s", lu.ID, lu.Order)
+			if at >= 0 && o.Parcels[at].Dock != "" && o.State != OrderShipped {
+				v.row(kDock, o.Parcels[at].Dock, lu.ID)
+			}
+			v.check((o.State == OrderShipped) == (lu.Place == PlaceCustomer), "carton %s of a %s order in %s", lu.ID, o.State, lu.Place)
+			v.check((o.State == OrderShipped) == (len(in) == 0), "carton %s of a %s order holds %+v", lu.ID, o.State, in)
+		default:
+			v.fail("unit %s: kind %q", lu.ID, lu.Kind)
+		}
+		return true, nil
+	})
+}
+
+func (v *inspector) stations() error {
+	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
+		if st.Step == StepScanTote {
+			v.check(st.Order == "" && st.Job == "", "station is free: %+v", st)
+			return true, nil
+		}
+		o, err := GetOrder(v.r, st.Order)
+		if err != nil || o == nil {
+			return false, fmt.Errorf("order %q of station %s: %w", st.Order, st.ID, err)
+		}
+		if st.Step == StepWeigh {
+			v.check(o.State == OrderPacking && o.Station == st.ID, "station %+v, order %s", st, o.State)
+			return true, nil
+		}
+		j, err := GetJob(v.r, st.Job)
+		if err != nil || j == nil {
+			return false, fmt.Errorf("job %q of station %s: %w", st.Job, st.ID, err)
+		}
+		switch j.State {
+		case JobRequested, JobSent:
+			v.check(st.Step == StepPrint, "station %+v, job %s", st, j.State)
+		case JobFailed, JobUnknown:
+			v.check(st.Step == StepCheckLabel, "station %+v, job %s", st, j.State)
+		default:
+			v.fail("station %+v, job %s", st, j.State)
+		}
+		return true, nil
+	})
+}
+
+func (v *inspector) jobs() error {
+	tracking := make(map[string]bool)
+	return each(v.r, under(kJob), func(j *LabelJob) (bool, error) {
+		if openJob(j.State) {
+			v.row(kJobs, j.Station, j.ID)
+		}
+		v.check(!tracking[j.Carrier+j.Tracking], "tracking number %s is given twice", j.Tracking)
+		tracking[j.Carrier+j.Tracking] = true
+		o, err := GetOrder(v.r, j.Order)
+		if err != nil || o == nil {
+			return false, fmt.Errorf("order %s: %w", j.Order, err)
+		}
+		v.check((o.State == OrderPacked) == (j.State == JobRequested && j.Copies == 1), "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
+		if o.State == OrderStaged || o.State == OrderShipped {
+			v.check(j.State == JobPrinted, "order %s is %s with a label %s", j.Order, o.State, j.State)
+		}
+		return true, nil
+	})
+}
+
+func (v *inspector) outbox() error {
+	h, err := outboxHead(v.r, StreamControl)
+	if err != nil {
+		return err
+	}
+	next := h.First
+	told := make(map[string]bool)
+	err = each(v.r, under(kOut, StreamControl), func(e *Event) (bool, error) {
+		v.check(e.Seq == next, "outbox: number %d, want %d", e.Seq, next)
+		next++
+		if slices.Contains(milestones, e.Type) {
+			m := fmt.Sprintf("%s of %s revision %d", e.Type, e.Order, e.Data.Revision)
+			v.check(!told[m], "%s is told twice", m)
+			told[m] = true
+		}
+		return true, nil
+	})
+	v.check(next == h.Next, "outbox ends at %d, want %d", next, h.Next)
+	return err
+}
+
+func (v *inspector) master() error {
+	return each(v.r, under(kItem), func(it *Item) (bool, error) {
+		for _, code := range codesOf(it) {
+			v.want[string(codeKey(code))] = true
+			sku, err := v.r.Get(codeKey(code))
+			v.check(err == nil && string(sku) == it.SKU, "barcode %s means %q, not %s", code, sku, it.SKU)
+		}
+		return true, nil
+	})
+}
+
+// indexes compares the index rows that are there with those that must be.
+func (v *inspector) indexes() error {
+	for _, p := range []string{kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode} {
+		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
+			v.check(v.want[string(k)], "index row %q is stale", k)
+			delete(v.want, string(k))
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var missing []string
+	for k := range v.want {
+		missing = append(missing, k)
+	}
+	slices.Sort(missing)
+	for _, k := range missing {
+		v.fail("index row %q is missing", k)
+	}
+	return v.r.Range(under(kCount), func(k, b []byte) (bool, error) {
+		s := OrderState(k[len(under(kCount)):])
+		v.check(v.counts[s] == fromNum(b), "count of %s is %d, there are %d", s, fromNum(b), v.counts[s])
+		return true, nil
+	})
+}

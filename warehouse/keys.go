@@ -1,0 +1,143 @@
+package warehouse
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// Keys of the replicated state. Changing anything here breaks compatibility
+// with every stored snapshot: gateways of different versions would disagree.
+//
+// A key is a readable prefix and its components, each pair separated by a zero
+// byte, which no id can hold (see validID). Numbers are big-endian, eight bytes,
+// so that byte order is number order.
+//
+//	site                                   Site
+//	item   sku                             Item
+//	code   barcode                         sku            (SKU, GTIN-14 and aliases)
+//	bin    code                            Bin
+//	worker id                              Worker
+//	badge  badge                           worker id
+//	lot    sku lot                         lotRecord      (expiry of the lot)
+//	stock  sku place lot serial owner stat stockRow       (quantity and reserved)
+//	at     place sku lot serial owner stat 1              (what stands in a place)
+//	fefo   sku expiry bin lot              1              (bins with free stock, first-expired first)
+//	bad    bin sku                         suspectRecord  (a short pick found less than the book says)
+//	move   number                          Move           (the journal)
+//	order  id                              Order
+//	count  state                           number of orders in that state
+//	reject id                              rejectRecord   (refused release, answered once)
+//	pool   9-priority intake id            1              (released, free to batch)
+//	wait   sku intake order                1              (orders short of the item)
+//	task   id                              Task
+//	open   bin sku lot task                1              (tasks in the pool)
+//	batch  id                              Batch
+//	wstate worker                          WorkerState
+//	device id                              worker id
+//	askers since worker                    1              (waiting workers, longest first)
+//	due    at batch                        1              (what AdvanceTime looks at)
+//	lu     id                              LU
+//	bench  station                         StationState
+//	job    id                              LabelJob
+//	jobs   station id                      1              (requested, sent or unknown)
+//	dock   dock sscc                       1              (loaded, not departed)
+//	fall   id                              Fallout
+//	fopen  id                              1              (open fallouts)
+//	out    stream number                   Event
+//	outh   stream                          streamHead
+//	seq    name …                          counter
+const (
+	kSite    = "site"
+	kItem    = "item"
+	kCode    = "code"
+	kBin     = "bin"
+	kWorker  = "worker"
+	kBadge   = "badge"
+	kLot     = "lot"
+	kStock   = "stock"
+	kAt      = "at"
+	kFEFO    = "fefo"
+	kSuspect = "bad"
+	kMove    = "move"
+	kOrder   = "order"
+	kCount   = "count"
+	kReject  = "reject"
+	kPool    = "pool"
+	kWait    = "wait"
+	kTask    = "task"
+	kOpen    = "open"
+	kBatch   = "batch"
+	kWState  = "wstate"
+	kDevice  = "device"
+	kAskers  = "askers"
+	kDue     = "due"
+	kLU      = "lu"
+	kBench   = "bench"
+	kJob     = "job"
+	kJobs    = "jobs"
+	kDock    = "dock"
+	kFallout = "fall"
+	kFOpen   = "fopen"
+	kOut     = "out"
+	kOutHead = "outh"
+	kSeq     = "seq"
+)
+
+// sep separates the components of a key; no id may hold it.
+const sep = 0x00
+
+// key joins a prefix and its components.
+func key(prefix string, parts ...string) []byte {
+	n := len(prefix)
+	for _, p := range parts {
+		n += 1 + len(p)
+	}
+	b := make([]byte, 0, n)
+	b = append(b, prefix...)
+	for _, p := range parts {
+		b = append(b, sep)
+		b = append(b, p...)
+	}
+	return b
+}
+
+// under is the prefix of all keys that go on behind the given components.
+func under(prefix string, parts ...string) []byte {
+	return append(key(prefix, parts...), sep)
+}
+
+// num is the fixed-width component of a number. It may hold zero bytes; a
+// component of known width needs no separator to be told apart.
+func num(n uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], n)
+	return string(b[:])
+}
+
+func fromNum(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
+
+// numWidth is the length of a component made by num.
+const numWidth = 8
+
+// tail is the last component of a key, for keys whose last component is an id.
+func tail(k []byte) string {
+	s := string(k)
+	return s[strings.LastIndexByte(s, sep)+1:]
+}
+
+// set is the value of index rows: their key says everything.
+var set = []byte{1}
+
+// Place names of the ledger and of logistic units.
+const (
+	placeBin = "bin/"
+	placeLU  = "lu/"
+	// PlacePackDrop is where finished totes wait for a pack station.
+	PlacePackDrop = "packdrop"
+)
+
+// BinPlace is the ledger place of a bin.
+func BinPlace(code string) string { return placeBin + code }
+
+// LUPlace is the ledger place of what is inside a logistic unit.
+func LUPlace(id string) string { return placeLU + id }

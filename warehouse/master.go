@@ -1,0 +1,211 @@
+package warehouse
+
+import (
+	"fmt"
+
+	"tote/gs1"
+)
+
+// Master data: the site's rules, items, bins and workers. Every list is taken
+// as a whole or not at all.
+
+func putSite(c *change, cmd PutSite) (Result, error) {
+	s := cmd.Site
+	if why := checkSite(s); why != "" {
+		return Result{}, refuse(CodeInvalid, "%s", why)
+	}
+	old, err := GetSite(c)
+	if err != nil {
+		return Result{}, err
+	}
+	if old != nil && old.ID != s.ID {
+		return Result{}, refuse(CodeConflict, "this is site %s, not %s", old.ID, s.ID)
+	}
+	if old != nil {
+		err := each(c, under(kBin), func(b *Bin) (bool, error) {
+			if why := checkBin(*b, s.Layout); why != "" {
+				return false, refuse(CodeConflict, "bin %s: %s", b.Code, why)
+			}
+			return true, nil
+		})
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	c.touch("site", "")
+	return Result{Ref: s.ID}, save(c, key(kSite), &s)
+}
+
+// checkRows is the common part of all lists.
+func checkRows(n int) error {
+	if n == 0 {
+		return refuse(CodeInvalid, "the list is empty")
+	}
+	if n > MaxRows {
+		return refuse(CodeInvalid, "%d rows, the most is %d", n, MaxRows)
+	}
+	return nil
+}
+
+// twice notes id and refuses the second of the same.
+func twice(seen map[string]bool, row int, what, id string) error {
+	if seen[id] {
+		return refuse(CodeDuplicateInFile, "row %d: %s %s is there twice", row, what, id)
+	}
+	seen[id] = true
+	return nil
+}
+
+// codeKey is where a barcode points to its item. Plain GTINs of every length
+// share the 14-digit form, so that one product has one row.
+func codeKey(barcode string) []byte {
+	if n := len(barcode); (n == 8 || n == 12 || n == 13 || n == 14) && digits(barcode) {
+		if s, err := gs1.Parse(barcode); err == nil {
+			if gtin, ok := s.Value("01"); ok {
+				barcode = gtin
+			}
+		}
+	}
+	return key(kCode, barcode)
+}
+
+// codesOf lists everything an item can be scanned by.
+func codesOf(it *Item) []string {
+	codes := append([]string{it.SKU}, it.Barcodes...)
+	if it.GTIN != "" {
+		codes = append(codes, it.GTIN)
+	}
+	return codes
+}
+
+func putItems(c *change, cmd PutItems) (Result, error) {
+	if err := checkRows(len(cmd.Items)); err != nil {
+		return Result{}, err
+	}
+	seen := make(map[string]bool, len(cmd.Items))
+	for i := range cmd.Items {
+		it := &cmd.Items[i]
+		if why := checkItem(*it); why != "" {
+			return Result{}, refuse(CodeInvalid, "row %d: item %s: %s", i+1, it.SKU, why)
+		}
+		if err := twice(seen, i+1, "item", it.SKU); err != nil {
+			return Result{}, err
+		}
+		if err := c.dropItem(it); err != nil {
+			return Result{}, err
+		}
+	}
+	for i := range cmd.Items {
+		it := &cmd.Items[i]
+		for _, code := range codesOf(it) {
+			k := codeKey(code)
+			sku, err := c.Get(k)
+			if err != nil {
+				return Result{}, err
+			}
+			if sku != nil && string(sku) != it.SKU {
+				return Result{}, refuse(CodeConflict, "row %d: barcode %s belongs to item %s", i+1, code, sku)
+			}
+			if err := c.Set(k, []byte(it.SKU)); err != nil {
+				return Result{}, err
+			}
+		}
+		if err := save(c, key(kItem, it.SKU), it); err != nil {
+			return Result{}, err
+		}
+	}
+	c.touch("items", "")
+	return Result{Text: fmt.Sprintf("%d items", len(cmd.Items))}, nil
+}
+
+// dropItem frees the barcodes of the version that it replaces.
+func (c *change) dropItem(it *Item) error {
+	old, err := GetItem(c, it.SKU)
+	if err != nil || old == nil {
+		return err
+	}
+	if old.LotTracked != it.LotTracked {
+		rows, err := Balances(c, it.SKU)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			return refuse(CodeConflict, "item %s has moves: lot tracking cannot change", it.SKU)
+		}
+	}
+	for _, code := range codesOf(old) {
+		if err := c.Delete(codeKey(code)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putBins(c *change, cmd PutBins) (Result, error) {
+	if err := checkRows(len(cmd.Bins)); err != nil {
+		return Result{}, err
+	}
+	site, err := c.theSite()
+	if err != nil {
+		return Result{}, err
+	}
+	seen := make(map[string]bool, len(cmd.Bins))
+	for i := range cmd.Bins {
+		b := &cmd.Bins[i]
+		if why := checkBin(*b, site.Layout); why != "" {
+			return Result{}, refuse(CodeInvalid, "row %d: bin %s: %s", i+1, b.Code, why)
+		}
+		if err := twice(seen, i+1, "bin", b.Code); err != nil {
+			return Result{}, err
+		}
+		if err := save(c, key(kBin, b.Code), b); err != nil {
+			return Result{}, err
+		}
+	}
+	c.touch("bins", "")
+	return Result{Text: fmt.Sprintf("%d bins", len(cmd.Bins))}, nil
+}
+
+func putWorkers(c *change, cmd PutWorkers) (Result, error) {
+	if err := checkRows(len(cmd.Workers)); err != nil {
+		return Result{}, err
+	}
+	seen := make(map[string]bool, len(cmd.Workers))
+	for i := range cmd.Workers {
+		w := &cmd.Workers[i]
+		if why := checkWorker(*w); why != "" {
+			return Result{}, refuse(CodeInvalid, "row %d: worker %s: %s", i+1, w.ID, why)
+		}
+		if err := twice(seen, i+1, "worker", w.ID); err != nil {
+			return Result{}, err
+		}
+		old, err := GetWorker(c, w.ID)
+		if err != nil {
+			return Result{}, err
+		}
+		if old != nil {
+			if err := c.Delete(key(kBadge, old.Badge)); err != nil {
+				return Result{}, err
+			}
+		}
+	}
+	for i := range cmd.Workers {
+		w := &cmd.Workers[i]
+		k := key(kBadge, w.Badge)
+		id, err := c.Get(k)
+		if err != nil {
+			return Result{}, err
+		}
+		if id != nil {
+			return Result{}, refuse(CodeConflict, "row %d: the badge of worker %s is that of %s", i+1, w.ID, id)
+		}
+		if err := c.Set(k, []byte(w.ID)); err != nil {
+			return Result{}, err
+		}
+		if err := save(c, key(kWorker, w.ID), w); err != nil {
+			return Result{}, err
+		}
+		c.touch("worker", w.ID)
+	}
+	return Result{Text: fmt.Sprintf("%d workers", len(cmd.Workers))}, nil
+}

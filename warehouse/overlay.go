@@ -1,0 +1,121 @@
+package warehouse
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
+
+// overlay holds the writes of one command back until the command is accepted.
+// A refused command so changes nothing by construction, whoever runs Apply and
+// however late a handler finds its reason to refuse. Writes reach the
+// transaction in key order, each key once.
+type overlay struct {
+	base   Reader
+	vals   map[string][]byte // nil = deleted; looked up, never ranged over
+	keys   []string          // of vals
+	sorted bool
+}
+
+func newOverlay(base Reader) *overlay {
+	return &overlay{base: base, vals: make(map[string][]byte), sorted: true}
+}
+
+func (o *overlay) Get(k []byte) ([]byte, error) {
+	if v, ok := o.vals[string(k)]; ok {
+		return v, nil
+	}
+	return o.base.Get(k)
+}
+
+func (o *overlay) put(k, v []byte) {
+	s := string(k)
+	if _, ok := o.vals[s]; !ok {
+		if n := len(o.keys); n > 0 && o.keys[n-1] > s {
+			o.sorted = false
+		}
+		o.keys = append(o.keys, s)
+	}
+	o.vals[s] = v
+}
+
+func (o *overlay) Set(k, v []byte) error {
+	if v == nil {
+		v = []byte{}
+	}
+	o.put(k, v)
+	return nil
+}
+
+func (o *overlay) Delete(k []byte) error {
+	o.put(k, nil)
+	return nil
+}
+
+func (o *overlay) order() []string {
+	if !o.sorted {
+		slices.Sort(o.keys)
+		o.sorted = true
+	}
+	return o.keys
+}
+
+// Range merges the held writes with the transaction below.
+func (o *overlay) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error {
+	keys := o.order()
+	i, _ := slices.BinarySearch(keys, string(prefix))
+	var mine []string
+	for ; i < len(keys) && strings.HasPrefix(keys[i], string(prefix)); i++ {
+		mine = append(mine, keys[i])
+	}
+	more := true
+	emit := func(s string) error {
+		v := o.vals[s]
+		if v == nil {
+			return nil
+		}
+		var err error
+		more, err = fn([]byte(s), v)
+		return err
+	}
+	err := o.base.Range(prefix, func(k, v []byte) (bool, error) {
+		for more && len(mine) > 0 && strings.Compare(mine[0], string(k)) < 0 {
+			if err := emit(mine[0]); err != nil {
+				return false, err
+			}
+			mine = mine[1:]
+		}
+		if !more {
+			return false, nil
+		}
+		if len(mine) > 0 && bytes.Equal([]byte(mine[0]), k) {
+			err := emit(mine[0])
+			mine = mine[1:]
+			return more, err
+		}
+		var err error
+		more, err = fn(k, v)
+		return more, err
+	})
+	for err == nil && more && len(mine) > 0 {
+		err = emit(mine[0])
+		mine = mine[1:]
+	}
+	return err
+}
+
+// flush writes everything to tx.
+func (o *overlay) flush(tx Tx) error {
+	for _, k := range o.order() {
+		var err error
+		if v := o.vals[k]; v == nil {
+			err = tx.Delete([]byte(k))
+		} else {
+			err = tx.Set([]byte(k), v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

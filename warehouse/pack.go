@@ -1,0 +1,279 @@
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tote/gs1"
+)
+
+// Packing: the weight proves the contents, the carton gets its SSCC, carrier
+// and tracking number, and a label job is asked for.
+
+// station loads what a pack station does; one never used is free.
+func (c *change) station(id string) (*StationState, error) {
+	if !validID(id) {
+		return nil, refuse(CodeInvalid, "station id")
+	}
+	st, err := GetStation(c, id)
+	return &st, err
+}
+
+func (c *change) saveStation(st *StationState) error {
+	c.touch("station", st.ID)
+	return save(c, key(kBench, st.ID), st)
+}
+
+// freeStation makes the station ready for the next tote; code says why the last
+// carton was refused.
+func (c *change) freeStation(id, code string) error {
+	return c.saveStation(&StationState{ID: id, Step: StepScanTote, Code: code})
+}
+
+func startPack(c *change, cmd StartPack) (Result, error) {
+	st, err := c.station(cmd.Station)
+	if err != nil {
+		return Result{}, err
+	}
+	code := plainCode(cmd.Barcode)
+	lu, err := GetLU(c, code)
+	if err != nil {
+		return Result{}, err
+	}
+	if lu == nil || lu.Kind != "tote" || lu.Order == "" {
+		return Result{}, refuse(CodeUnknownTote, "%s holds no order", code)
+	}
+	o, err := c.order(lu.Order)
+	if _, err := must(o, err, "order", lu.Order); err != nil {
+		return Result{}, err
+	}
+	res := Result{Ref: lu.Order}
+	if st.Order == lu.Order && o.State == OrderPacking {
+		return res, nil // the packer comes back to it
+	}
+	switch {
+	case st.Step != StepScanTote:
+		return res, refuse(CodeStationBusy, "order %s is not finished here", st.Order)
+	case o.State == OrderPacking:
+		return res, refuse(CodeStationBusy, "order %s is at station %s", lu.Order, o.Station)
+	case o.State != OrderPicked:
+		return res, refuse(CodeNotPicked, "order %s is %s", lu.Order, o.State)
+	}
+	if err := c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool { return f.Code == FalloutWeightMismatch }); err != nil {
+		return res, err
+	}
+	if len(o.Fallout) > 0 {
+		return res, refuse(CodeInFallout, "order %s is parked: %s", lu.Order, strings.Join(o.Fallout, ", "))
+	}
+	expected, err := c.expectedMg(o)
+	if err != nil {
+		return res, err
+	}
+	o.Station = st.ID
+	if err := c.enter(o, OrderPacking); err != nil {
+		return res, err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return res, err
+	}
+	if err := c.placeLU(lu.ID, "station/"+st.ID); err != nil {
+		return res, err
+	}
+	return res, c.saveStation(&StationState{
+		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected,
+	})
+}
+
+// expectedMg is what the closed carton must weigh.
+func (c *change) expectedMg(o *Order) (int64, error) {
+	site, err := c.theSite()
+	if err != nil {
+		return 0, err
+	}
+	sum := site.CartonTareMg
+	for _, l := range o.Lines {
+		if l.Picked == 0 {
+			continue
+		}
+		it, err := must2(GetItem(c, l.SKU))("item", l.SKU)
+		if err != nil {
+			return 0, err
+		}
+		sum += l.Picked * it.WeightMg
+	}
+	return sum, nil
+}
+
+// weightFits is the weight check. The share is computed so that it cannot
+// overflow.
+func weightFits(site *Site, actual, expected int64) bool {
+	tolerance := site.ToleranceMg + expected/1000*site.TolerancePermil + expected%1000*site.TolerancePermil/1000
+	diff := actual - expected
+	return -tolerance <= diff && diff <= tolerance
+}
+
+func pack(c *change, cmd Pack) (Result, error) {
+	st, err := c.station(cmd.Station)
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{Ref: cmd.Order}
+	if st.Step != StepWeigh {
+		return res, refuse(CodeWrongStep, "station %s does not weigh: %s", st.ID, st.Step)
+	}
+	if st.Order != cmd.Order {
+		return res, refuse(CodeWrongStep, "order %s is at station %s, not %s", st.Order, st.ID, cmd.Order)
+	}
+	if cmd.WeightMg < 1 || cmd.WeightMg > maxWeightMg {
+		return res, refuse(CodeInvalid, "weight")
+	}
+	site, err := c.theSite()
+	if err != nil {
+		return res, err
+	}
+	o, err := c.order(st.Order)
+	if _, err := must(o, err, "order", st.Order); err != nil {
+		return res, err
+	}
+	if !weightFits(site, cmd.WeightMg, st.ExpectedMg) {
+		return res, c.parkWeight(o, st, cmd.WeightMg)
+	}
+	sscc, err := c.closeCarton(site, o, st, cmd.WeightMg)
+	res.Ref = sscc
+	return res, err
+}
+
+// parkWeight makes a wrong weight a fact: the order is parked, the station free.
+func (c *change) parkWeight(o *Order, st *StationState, got int64) error {
+	text := fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got)
+	if err := c.enter(o, OrderPicked); err != nil {
+		return err
+	}
+	o.Station = ""
+	if err := c.openFallout(o, Fallout{Code: FalloutWeightMismatch, Detail: text}); err != nil {
+		return err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return err
+	}
+	if err := c.freeStation(st.ID, CodeWeightMismatch); err != nil {
+		return err
+	}
+	return refuseKeep(CodeWeightMismatch, "%s", text)
+}
+
+// carrierFor is the first carrier that serves a method.
+func carrierFor(site *Site, method string) *Carrier {
+	at := slices.IndexFunc(site.Carriers, func(ca Carrier) bool { return ca.Method == "" || ca.Method == method })
+	if at < 0 {
+		return nil
+	}
+	return &site.Carriers[at]
+}
+
+// tracking takes the next number of a carrier's range. The counter belongs to
+// the prefix, so that a number is never given twice, however ranges are edited.
+func (c *change) tracking(ca *Carrier) (string, error) {
+	k := key(kSeq, "track", ca.Code, ca.Prefix, fmt.Sprint(ca.Digits))
+	last, err := counter(c, k)
+	if err != nil {
+		return "", err
+	}
+	n := max(last+1, uint64(max(ca.First, 1)))
+	if n > uint64(ca.Last) {
+		return "", refuse(CodeTrackingUsedUp, "carrier %s has no number after %d", ca.Code, ca.Last)
+	}
+	return fmt.Sprintf("%s%0*d", ca.Prefix, ca.Digits, n), c.setCounter(k, n)
+}
+
+// newSSCC takes the next serial number of the site.
+func (c *change) newSSCC(site *Site) (string, error) {
+	n, err := c.next("sscc", fmt.Sprint(site.SSCCExtension), site.CompanyPrefix)
+	if err != nil {
+		return "", err
+	}
+	sscc, err := gs1.BuildSSCC(site.SSCCExtension, site.CompanyPrefix, n)
+	if err != nil {
+		return "", refuse(CodeSSCCUsedUp, "%v", err)
+	}
+	return sscc, nil
+}
+
+// closeCarton moves the contents into a carton and asks for its label.
+func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int64) (string, error) {
+	ca := carrierFor(site, o.Spec.Method)
+	if ca == nil {
+		return "", refuse(CodeUnknownMethod, "no carrier serves method %q any more", o.Spec.Method)
+	}
+	track, err := c.tracking(ca)
+	if err != nil {
+		return "", err
+	}
+	sscc, err := c.newSSCC(site)
+	if err != nil {
+		return "", err
+	}
+	if err := c.moveAll(LUPlace(st.Tote), LUPlace(sscc)); err != nil {
+		return "", err
+	}
+	place := "station/" + st.ID
+	for _, lu := range []LU{
+		{ID: st.Tote, Kind: "tote", Place: place},
+		{ID: sscc, Kind: "carton", Place: place, Order: o.Spec.ID},
+	} {
+		c.touch("lu", lu.ID)
+		if err := save(c, key(kLU, lu.ID), &lu); err != nil {
+			return "", err
+		}
+	}
+	o.Tote = ""
+	for i := range o.Lines {
+		if o.Lines[i].State == LinePicked {
+			o.Lines[i].State = LinePacked
+		}
+	}
+	o.Parcels = append(o.Parcels, Parcel{SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc})
+	if err := c.enter(o, OrderPacked); err != nil {
+		return "", err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return "", err
+	}
+	err = c.saveJob(&LabelJob{
+		ID: sscc, Station: st.ID, Order: o.Spec.ID, State: JobRequested, ShipTo: o.Spec.ShipTo,
+		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now,
+	})
+	if err != nil {
+		return "", err
+	}
+	return sscc, c.saveStation(&StationState{
+		ID: st.ID, Step: StepPrint, Order: o.Spec.ID, SSCC: sscc, Job: sscc, ExpectedMg: st.ExpectedMg,
+	})
+}
+
+// moveAll empties one place into another.
+func (c *change) moveAll(from, to string) error {
+	var what []stockKey
+	err := c.Range(under(kAt, from), func(k, _ []byte) (bool, error) {
+		p := strings.Split(string(k), string(rune(sep)))
+		if len(p) != 7 {
+			return false, fmt.Errorf("%w: place key %q", ErrCorrupt, k)
+		}
+		what = append(what, stockKey{sku: p[2], lot: p[3], serial: p[4], owner: p[5], status: p[6]})
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range what {
+		row, err := must2(load[stockRow](c, stockRowKey(from, s)))("stock in", from)
+		if err != nil {
+			return err
+		}
+		if err := c.move(s, row.Qty, from, to, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}

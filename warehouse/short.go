@@ -1,0 +1,135 @@
+package warehouse
+
+import "fmt"
+
+// isShortReason tells whether a picker may give this reason.
+func isShortReason(code string) bool {
+	switch code {
+	case FalloutStockout, FalloutDamaged, FalloutNotLocated, FalloutInsufficient, FalloutExpired, FalloutOther:
+		return true
+	}
+	return false
+}
+
+// shortPick closes the current task with what is in hand. The rest is reserved
+// elsewhere and appended to the walk; what is nowhere makes the line short and
+// parks the order, never the walk.
+func shortPick(c *change, cmd ShortPick) (Result, error) {
+	w, err := c.walkOf(cmd.Device, cmd.Task)
+	if err != nil {
+		return Result{}, err
+	}
+	if !isShortReason(cmd.Reason) {
+		return Result{}, refuse(CodeInvalid, "reason %q", cmd.Reason)
+	}
+	if w.step != StepScanBin && w.step != StepScanItem {
+		return Result{}, refuse(CodeWrongStep, "expected %s", w.step)
+	}
+	if err := c.claim(w); err != nil {
+		return Result{}, err
+	}
+	t, o := w.task, w.order
+	rest := t.Qty - w.batch.Held
+	t.Qty, t.Short = w.batch.Held, rest
+	if t.Qty == 0 {
+		t.State = TaskShort
+	}
+	if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -rest); err != nil {
+		return Result{}, err
+	}
+	if err := c.saveTask(t); err != nil {
+		return Result{}, err
+	}
+	doubt := suspectRecord{Since: c.meta.Now, Reason: cmd.Reason}
+	if err := save(c, key(kSuspect, t.Bin, t.SKU), &doubt); err != nil {
+		return Result{}, err
+	}
+	takes, missing, err := c.plan(t.SKU, rest, nil)
+	if err != nil {
+		return Result{}, err
+	}
+	l, err := lineOf(o, t.Line)
+	if err != nil {
+		return Result{}, err
+	}
+	more, err := c.makeTasks(o, l, takes, w.batch.ID, t.Slot)
+	if err != nil {
+		return Result{}, err
+	}
+	w.batch.Walk = append(w.batch.Walk, more...)
+	if missing > 0 {
+		l.State = LineShort
+		err := c.openFallout(o, Fallout{Code: cmd.Reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
+		if err != nil {
+			return Result{}, err
+		}
+	}
+	if err := c.saveOrder(o); err != nil {
+		return Result{}, err
+	}
+	if err := c.rescue(t); err != nil {
+		return Result{}, err
+	}
+	if t.Qty == 0 {
+		err = c.advance(w)
+	} else {
+		w.step = StepScanSlot
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	res, err := c.done(w)
+	res.Text = fmt.Sprintf("%d short: %d elsewhere, %d nowhere", rest, rest-missing, missing)
+	return res, err
+}
+
+// rescue moves the tasks of the pool that count on the same stock to other
+// bins, each as a whole or not at all.
+func (c *change) rescue(failed *Task) error {
+	ids, err := c.openTasks(failed.Bin, failed.SKU, failed.Lot)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		t, err := c.task(id)
+		if err != nil {
+			return err
+		}
+		takes, missing, err := c.plan(t.SKU, t.Qty, nil)
+		if err != nil {
+			return err
+		}
+		if missing > 0 {
+			continue
+		}
+		o, err := c.order(t.Order)
+		if _, err := must(o, err, "order", t.Order); err != nil {
+			return err
+		}
+		l, err := lineOf(o, t.Line)
+		if err != nil {
+			return err
+		}
+		if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -t.Qty); err != nil {
+			return err
+		}
+		t.State = TaskCancelled
+		if err := c.saveTask(t); err != nil {
+			return err
+		}
+		if _, err := c.makeTasks(o, l, takes, "", 0); err != nil {
+			return err
+		}
+		c.touch("pool", "")
+		if err := c.saveOrder(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openTasks lists the tasks of the pool on one position. Task ids hold no zero
+// byte, so the last component of the key is the whole id.
+func (c *change) openTasks(bin, sku, lot string) ([]string, error) {
+	return tails(c, under(kOpen, bin, sku, lot), 0)
+}

@@ -1,0 +1,289 @@
+package warehouse
+
+import (
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"tote/gs1"
+)
+
+// Bounds of fields. Together they keep every sum below far from the end of
+// int64: 500 lines of a million units of a tonne are 5e17 milligrams.
+const (
+	maxID       = 64
+	maxText     = 200
+	maxBarcode  = 128
+	maxLines    = 500
+	maxQty      = 1_000_000
+	maxStockQty = 1_000_000_000
+	maxWeightMg = 1_000_000_000 // a tonne
+	maxLeaseMs  = 7 * 24 * 3600 * 1000
+	maxMm       = 1_000_000
+	maxSlots    = 64
+)
+
+// validID: 1..64 printable ASCII without '/' and without outer spaces. Ids are
+// key components, topic levels and parts of places and task ids.
+func validID(s string) bool {
+	if s == "" || len(s) > maxID || s[0] == ' ' || s[len(s)-1] == ' ' {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e || s[i] == '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// validBarcode is for barcodes we register: 1..64 printable ASCII.
+func validBarcode(s string) bool {
+	if s == "" || len(s) > maxID {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// scannable is for barcodes that arrive: anything short that can be looked up.
+func scannable(s string) bool {
+	if s == "" || len(s) > maxBarcode {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] == sep {
+			return false
+		}
+	}
+	return true
+}
+
+// validText: 1..most bytes of UTF-8 without control characters.
+func validText(s string, most int) bool {
+	if s == "" || len(s) > most || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func validDate(s string) bool {
+	t, err := time.Parse(time.DateOnly, s)
+	return err == nil && t.Format(time.DateOnly) == s
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// validGTIN14 checks length and check digit.
+func validGTIN14(s string) bool {
+	if len(s) != 14 || !digits(s) {
+		return false
+	}
+	d, err := gs1.CheckDigit(s[:13])
+	return err == nil && d == s[13]
+}
+
+func validCountry(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
+}
+
+// checkSite names the first field that is wrong, "" when all is well.
+func checkSite(s Site) string {
+	l := s.Layout
+	switch {
+	case !validID(s.ID):
+		return "site id"
+	case len(s.CompanyPrefix) < 4 || len(s.CompanyPrefix) > 12 || !digits(s.CompanyPrefix):
+		return "company prefix: 4 to 12 digits"
+	case s.SSCCExtension < 0 || s.SSCCExtension > 9:
+		return "SSCC extension: 0 to 9"
+	case !validID(s.TotePrefix) || len(s.TotePrefix) > 16:
+		return "tote prefix"
+	case s.CartonTareMg < 0 || s.CartonTareMg > maxWeightMg:
+		return "carton tare"
+	case s.ToleranceMg < 0 || s.ToleranceMg > maxWeightMg:
+		return "tolerance"
+	case s.TolerancePermil < 0 || s.TolerancePermil > 1000:
+		return "tolerance per mille: 0 to 1000"
+	case s.LeaseMs < 1 || s.LeaseMs > maxLeaseMs:
+		return "lease: 1 ms to 7 days"
+	case s.CartSlots < 1 || s.CartSlots > maxSlots:
+		return "cart slots: 1 to 64"
+	case l.Aisles < 1 || l.Aisles > 1000:
+		return "layout aisles: 1 to 1000"
+	case l.Cells < 1 || l.Cells > 64:
+		return "layout cells: 1 to 64"
+	case l.CellMm < 0 || l.EndMm < 0 || l.PitchMm < 0 || l.CellMm > maxMm || l.EndMm > maxMm || l.PitchMm > maxMm:
+		return "layout lengths"
+	case l.DepotAisle < 0 || l.DepotAisle >= l.Aisles:
+		return "layout depot aisle"
+	case s.PackDrop != "" && !validBarcode(s.PackDrop):
+		return "pack drop"
+	case len(s.Carriers) > 100:
+		return "more than 100 carriers"
+	}
+	for i, c := range s.Carriers {
+		if why := checkCarrier(c); why != "" {
+			return "carrier " + c.Code + ": " + why
+		}
+		for _, d := range s.Carriers[:i] {
+			if d.Code == c.Code {
+				return "carrier " + c.Code + " is listed twice"
+			}
+		}
+	}
+	return ""
+}
+
+func checkCarrier(c Carrier) string {
+	switch {
+	case !validID(c.Code):
+		return "code"
+	case c.Method != "" && !validText(c.Method, maxID):
+		return "method"
+	case c.Prefix != "" && (!validID(c.Prefix) || len(c.Prefix) > 20):
+		return "prefix"
+	case c.Digits < 1 || c.Digits > 18:
+		return "digits: 1 to 18"
+	case c.First < 0 || c.Last < c.First:
+		return "range"
+	}
+	top := int64(1)
+	for range c.Digits {
+		top *= 10
+	}
+	if c.Last >= top {
+		return "range has more digits than the number"
+	}
+	return ""
+}
+
+func checkItem(it Item) string {
+	switch {
+	case !validID(it.SKU):
+		return "sku"
+	case !validText(it.Name, maxText):
+		return "name"
+	case it.GTIN != "" && !validGTIN14(it.GTIN):
+		return "gtin: 14 digits with a good check digit"
+	case it.WeightMg < 1 || it.WeightMg > maxWeightMg:
+		return "weight"
+	case len(it.Barcodes) > 16:
+		return "more than 16 barcodes"
+	}
+	for _, b := range it.Barcodes {
+		if !validBarcode(b) {
+			return "barcode"
+		}
+	}
+	return ""
+}
+
+func checkBin(b Bin, l Layout) string {
+	switch {
+	case !validID(b.Code):
+		return "bin code"
+	case b.Aisle < 0 || b.Aisle >= l.Aisles:
+		return "aisle outside the layout"
+	case b.Cell < 0 || b.Cell >= l.Cells:
+		return "cell outside the layout"
+	case b.Side != "" && !validID(b.Side):
+		return "side"
+	}
+	return ""
+}
+
+func checkWorker(w Worker) string {
+	switch {
+	case !validID(w.ID):
+		return "worker id"
+	case !validText(w.Name, maxText):
+		return "name"
+	case !validBarcode(w.Badge):
+		return "badge"
+	}
+	return ""
+}
+
+func checkStockRow(r StockRow) string {
+	switch {
+	case !validID(r.Bin):
+		return "bin"
+	case !validID(r.SKU):
+		return "sku"
+	case r.Lot != "" && !validID(r.Lot):
+		return "lot"
+	case r.Expiry != "" && !validDate(r.Expiry):
+		return "expiry: YYYY-MM-DD"
+	case r.Expiry != "" && r.Lot == "":
+		return "expiry without a lot"
+	case r.Qty < 1 || r.Qty > maxStockQty:
+		return "quantity"
+	}
+	return ""
+}
+
+// checkSpec looks at what an order says of itself; items and carriers are
+// looked up later.
+func checkSpec(s OrderSpec) string {
+	a := s.ShipTo
+	switch {
+	case !validID(s.ID):
+		return "order id: 1 to 64 printable characters without '/'"
+	case s.Revision < 0 || s.Revision > maxStockQty:
+		return "revision"
+	case s.Priority < 0 || s.Priority > 9:
+		return "priority: 0 to 9"
+	case !validText(a.Name, maxText):
+		return "ship-to name"
+	case !validText(a.Street, maxText):
+		return "ship-to street"
+	case !validText(a.Postcode, maxID):
+		return "ship-to postcode"
+	case !validText(a.City, maxText):
+		return "ship-to city"
+	case !validCountry(a.Country):
+		return "ship-to country: two capital letters"
+	case s.Method != "" && !validText(s.Method, maxID):
+		return "method"
+	case s.Channel != "" && !validText(s.Channel, maxID):
+		return "channel"
+	case s.PlacedAt < 0 || s.ShipBy < 0:
+		return "times"
+	case len(s.Lines) == 0:
+		return "no lines"
+	case len(s.Lines) > maxLines:
+		return "more than 500 lines"
+	}
+	seen := make(map[int]bool, len(s.Lines))
+	for _, l := range s.Lines {
+		switch {
+		case l.Line < 1 || l.Line > maxQty:
+			return "line number"
+		case seen[l.Line]:
+			return "line number twice"
+		case !validID(l.SKU):
+			return "line sku"
+		case l.Qty < 1 || l.Qty > maxQty:
+			return "line quantity: 1 to 1000000"
+		}
+		seen[l.Line] = true
+	}
+	return ""
+}
