@@ -57,6 +57,8 @@ type Driver struct {
 	cfg     Config
 	tracker *drivers.Tracker
 
+	answered func(HostStatus) // called with each answer; tests listen here
+
 	mu      sync.Mutex
 	current *session // nil while no port is open
 }
@@ -83,7 +85,10 @@ func New(cfg Config) (*Driver, error) {
 			return nil, fmt.Errorf("printer %s: negative time", cfg.Name)
 		}
 	}
-	return &Driver{cfg: cfg, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus)}, nil
+	return &Driver{
+		cfg: cfg, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus),
+		answered: func(HostStatus) {},
+	}, nil
 }
 
 // Status gives the state of the printer. It is degraded with the code of what
@@ -157,6 +162,7 @@ func (s *session) status(ctx context.Context, ask bool) (HostStatus, error) {
 	switch {
 	case err == nil:
 		s.misses = 0
+		s.d.answered(st)
 		if fault := st.Fault(); fault != "" {
 			s.d.tracker.Set(drivers.Degraded, fault, "")
 		} else {
