@@ -97,7 +97,7 @@ func newItems(d dice) ([]warehouse.Item, error) {
 			WeightMg: int64(halfGrams) * 500, LotTracked: i < lotTracked,
 		}
 		if d.n(4) == 0 {
-			it.Barcodes = []string{fmt.Sprintf("SUP-%06d", d.n(1_000_000))}
+			it.Barcodes = []string{fmt.Sprintf("SUP-%04d%02d", d.n(10_000), i)}
 		}
 		out[i] = it
 	}

@@ -127,6 +127,8 @@ func TestBadFiles(t *testing.T) {
 		{"not a weight", itemsFile, ",true,", "kg,true,", `items.csv, row 2: weight_g`},
 		{"payment", ordersFile, ",settled,", ",maybe,", `orders.csv, row 2: payment "maybe"`},
 		{"two heads", ordersFile, "SO-10002,2", "SO-10001,2", "orders.csv"},
+		{"two places", ordersFile, "SO-10003,1,", "SO-10001,1,", `row 6: order "SO-10001" stands in two places`},
+		{"unknown end", ordersFile, ",WEIGHT", ",MIRACLE", "MIRACLE: unknown; known are"},
 		{"missing", workersFile, "", "", "workers.csv"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
