@@ -1,0 +1,92 @@
+package raftstore
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"time"
+
+	"tote/raftstore/vfs"
+)
+
+// Config of a Store. Dir and NodeID are needed; everything else has a default.
+type Config struct {
+	// Dir holds all files of the store. One process at a time.
+	Dir string
+	// NodeID names this gateway in the cluster; it never changes.
+	NodeID string
+	Logger *slog.Logger     // slog.Default when nil
+	Now    func() time.Time // time.Now when nil
+	// FS is where the log is kept (Dir/log); the real file system when nil.
+	// Snapshots and the applied state are always real files in Dir.
+	FS vfs.FS
+
+	// OnApply is called after the state transaction is committed, on the
+	// apply goroutine: it must not block and must not call Propose. It is not
+	// called for what Open replays.
+	OnApply func(index uint64, touched []string)
+	// OnLeader is told each change of leadership; true comes when everything
+	// acknowledged before is applied here. It must not block for long.
+	OnLeader func(leader bool)
+	// FreesSpace tells the kinds that still pass when the disk is low,
+	// because applying them frees space. None when nil.
+	FreesSpace func(kind uint16) bool
+
+	// Raft's clocks. Default for one gateway: 100 ms each, nobody else could
+	// lead meanwhile.
+	HeartbeatTimeout   time.Duration
+	ElectionTimeout    time.Duration
+	LeaderLeaseTimeout time.Duration
+
+	// A snapshot is taken after SnapshotEntries log entries (8192) or
+	// SnapshotBytes of log (32 MiB), looked at every SnapshotInterval (60 s).
+	// TrailingLogs entries (1024) stay behind it.
+	SnapshotEntries  uint64
+	SnapshotBytes    int64
+	SnapshotInterval time.Duration
+	TrailingLogs     uint64
+
+	// SegmentSize of the log in bytes (8 MiB), a multiple of 4 KiB.
+	SegmentSize int64
+	// QueueLimit is how many commands may wait (1024); more get ErrFull.
+	QueueLimit int
+	// BatchWait is how long commands gather while others are on their way to
+	// the disk (2 ms). Nothing waits when nothing is on its way.
+	BatchWait time.Duration
+	// MinFree is the free space in bytes below which new work is refused
+	// (128 MiB); at a quarter of it the store stops.
+	MinFree uint64
+
+	// NoSync leaves out the synced write of the log. For tests that prove
+	// that the power-cut check notices; never set it on a gateway.
+	NoSync bool
+}
+
+func (c *Config) normalise() error {
+	if c.Dir == "" {
+		return errors.New("raftstore: Config.Dir is empty")
+	}
+	if c.NodeID == "" || len(c.NodeID) > MaxName {
+		return errors.New("raftstore: Config.NodeID must have 1 to 255 bytes")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.FS == nil {
+		c.FS = vfs.OS{}
+	}
+	c.HeartbeatTimeout = cmp.Or(c.HeartbeatTimeout, 100*time.Millisecond)
+	c.ElectionTimeout = cmp.Or(c.ElectionTimeout, c.HeartbeatTimeout)
+	c.LeaderLeaseTimeout = cmp.Or(c.LeaderLeaseTimeout, c.HeartbeatTimeout)
+	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, 8192)
+	c.SnapshotBytes = cmp.Or(c.SnapshotBytes, 32<<20)
+	c.SnapshotInterval = cmp.Or(c.SnapshotInterval, time.Minute)
+	c.TrailingLogs = cmp.Or(c.TrailingLogs, 1024)
+	c.QueueLimit = cmp.Or(c.QueueLimit, 1024)
+	c.BatchWait = cmp.Or(c.BatchWait, 2*time.Millisecond)
+	c.MinFree = cmp.Or(c.MinFree, 128<<20)
+	return nil
+}

@@ -1,0 +1,80 @@
+package raftstore
+
+import "errors"
+
+// Fault explains a code: what happened and what a person does about it.
+type Fault struct {
+	Code, Cause, Action string
+}
+
+// Fault codes. They are in logs and manuals; never reuse one.
+const (
+	CodeLogFailed    = "STO-101"
+	CodeLogCorrupt   = "STO-102"
+	CodeLogShort     = "STO-103"
+	CodeLogGap       = "STO-104"
+	CodeNoSnapshot   = "STO-105"
+	CodeDirInUse     = "STO-106"
+	CodeWrongNode    = "STO-107"
+	CodeMachine      = "STO-201"
+	CodeUnknownEntry = "STO-202"
+	CodeStateFailed  = "STO-203"
+	CodeDiskLow      = "STO-301"
+	CodeDiskFull     = "STO-302"
+	CodeDiskHangs    = "STO-303"
+	CodeRebuilt      = "STO-401"
+	CodeSeqTooOld    = "STO-402"
+	CodeQueueFull    = "STO-403"
+	CodeNoLeader     = "STO-404"
+)
+
+// Faults lists every code of this package.
+var Faults = []Fault{
+	{CodeLogFailed, "Writing or syncing the log failed. The gateway stopped answering, because nobody knows what is on the disk.", "Check the disk (dmesg, SMART). Restart the gateway; replace the card when it happens again."},
+	{CodeLogCorrupt, "The log holds damaged entries that had been acknowledged.", "Do not delete anything. With other gateways running: remove this one and join it again. A lone gateway: restore the newest backup and tell support which file is named."},
+	{CodeLogShort, "The log ends before an entry this gateway is known to have had. Acknowledged work is missing.", "Do not delete anything. With other gateways running: remove this one and join it again. A lone gateway: restore the newest backup."},
+	{CodeLogGap, "Entries between the newest snapshot and the log are missing.", "Remove this gateway and join it again; a lone gateway: restore the newest backup."},
+	{CodeNoSnapshot, "No snapshot can be read and the log does not reach back far enough to do without.", "Remove this gateway and join it again; a lone gateway: restore the newest backup."},
+	{CodeDirInUse, "Another process has the data folder open.", "Stop the other tote process, or give this one its own folder."},
+	{CodeWrongNode, "The data folder belongs to a gateway with another name.", "Use the name in the file NODE of the data folder, or another folder."},
+	{CodeMachine, "A command could not be applied: the state is not sound, or the program has a bug.", "Restart once; the state is then built anew from the log. When it happens again, keep the data folder and tell support."},
+	{CodeUnknownEntry, "The log holds an entry this version does not know.", "Install the newer version of tote that wrote it."},
+	{CodeStateFailed, "Writing the applied state failed.", "Check free space and the disk, then restart; the state is built anew from the log."},
+	{CodeDiskLow, "Free disk space is below the watermark. New work is refused until there is room.", "Free space on the disk of the data folder."},
+	{CodeDiskFull, "The disk is nearly full. The gateway stopped before it could be harmed.", "Free space on the disk of the data folder, then restart."},
+	{CodeDiskHangs, "The disk has not finished a write for many seconds. The gateway stopped so that another one can lead.", "Check the disk (dmesg), then restart."},
+	{CodeRebuilt, "The last stop was not clean. The applied state was built anew from snapshot and log.", "None. When it happens often, look at the power supply."},
+	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
+	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},
+	{CodeNoLeader, "No gateway leads, so nothing can be recorded.", "Check that a majority of the gateways runs and that they reach each other."},
+}
+
+// faultError is an error with a code of the table.
+type faultError struct {
+	code string
+	err  error
+}
+
+func (e *faultError) Error() string { return e.code + ": " + e.err.Error() }
+func (e *faultError) Unwrap() error { return e.err }
+
+func fault(code string, err error) error { return &faultError{code, err} }
+
+// FaultCode returns the code of the fault table that err carries, "" when it
+// carries none.
+func FaultCode(err error) string {
+	if f, ok := errors.AsType[*faultError](err); ok {
+		return f.code
+	}
+	switch {
+	case errors.Is(err, ErrSeqTooOld):
+		return CodeSeqTooOld
+	case errors.Is(err, ErrFull):
+		return CodeQueueFull
+	case errors.Is(err, ErrDiskFull):
+		return CodeDiskLow
+	case errors.Is(err, ErrNotLeader):
+		return CodeNoLeader
+	}
+	return ""
+}

@@ -1,0 +1,234 @@
+package raftstore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// files knows the folder of a store, apart from the log:
+//
+//	LOCK        held while a process has the store open
+//	NODE        name of the gateway
+//	GENERATION  which state folder counts and whether it was closed cleanly
+//	OPENING     there while Badger is being opened; counts the tries that died
+//	FLOOR       the log or a snapshot reached at least this entry
+//	log/        the segment log
+//	snapshots/  raft's snapshots
+//	state-<n>/  the applied state
+//	*.bad-*     damaged things kept for a look, one of each
+type files struct {
+	dir string
+	log *slog.Logger
+
+	mu   sync.Mutex
+	lock *os.File
+}
+
+// generation says which state folder counts. It is written with clean=false
+// before the folder is opened for writing, and with clean=true only after the
+// folder was closed and synced: anything in between is an unclean stop.
+type generation struct {
+	BootID string `json:"bootId"` // of the machine's boot that wrote it
+	Dir    string `json:"dir"`    // base name of the state folder
+	Clean  bool   `json:"clean"`
+	// Covered is the entry up to which the closed state holds everything.
+	Covered uint64 `json:"covered"`
+}
+
+// lockDir makes the folder and takes it for this process.
+func lockDir(dir, nodeID string, log *slog.Logger) (*files, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, fault(CodeDirInUse, fmt.Errorf("%s is in use: %w", dir, err))
+	}
+	f := &files{dir: dir, log: log, lock: lock}
+	switch name, err := os.ReadFile(f.path("NODE")); {
+	case errors.Is(err, fs.ErrNotExist):
+		err = f.write("NODE", []byte(nodeID+"\n"))
+		if err != nil {
+			_ = lock.Close()
+			return nil, err
+		}
+	case err != nil:
+		_ = lock.Close()
+		return nil, err
+	case strings.TrimSpace(string(name)) != nodeID:
+		_ = lock.Close()
+		return nil, fault(CodeWrongNode, fmt.Errorf("%s belongs to gateway %s, this is %s",
+			dir, strings.TrimSpace(string(name)), nodeID))
+	}
+	return f, nil
+}
+
+func (f *files) unlock() error { return f.lock.Close() }
+
+func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
+
+// write replaces a small file so that a power cut leaves the old or the new.
+func (f *files) write(name string, data []byte) error {
+	tmp := f.path(name + ".tmp")
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return err
+	}
+	if err := syncPath(tmp); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, f.path(name)); err != nil {
+		return err
+	}
+	return syncPath(f.dir)
+}
+
+// remove deletes a small file durably; it need not be there.
+func (f *files) remove(name string) error {
+	if err := os.Remove(f.path(name)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return syncPath(f.dir)
+}
+
+// readGeneration returns the zero value when there is none that can be read:
+// the state is then built anew.
+func (f *files) readGeneration() generation {
+	var g generation
+	b, err := os.ReadFile(f.path("GENERATION"))
+	if err == nil {
+		err = json.Unmarshal(b, &g)
+	}
+	if err != nil || g.Dir != filepath.Base(g.Dir) {
+		return generation{}
+	}
+	return g
+}
+
+func (f *files) writeGeneration(g generation) error {
+	b, err := json.Marshal(g)
+	if err != nil {
+		return err
+	}
+	return f.write("GENERATION", append(b, '\n'))
+}
+
+// readFloor returns 0 when there is none.
+func (f *files) readFloor() (uint64, error) {
+	b, err := os.ReadFile(f.path("FLOOR"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+}
+
+// writeFloor raises the floor; it never falls.
+func (f *files) writeFloor(index uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old, err := f.readFloor()
+	if err == nil && old >= index {
+		return nil
+	}
+	return f.write("FLOOR", fmt.Appendln(nil, index))
+}
+
+// opening counts a try to open Badger and returns how many before it died.
+func (f *files) opening() (died int, err error) {
+	b, err := os.ReadFile(f.path("OPENING"))
+	if err == nil {
+		died, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+		died = max(died, 1)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	return died, f.write("OPENING", fmt.Appendln(nil, died+1))
+}
+
+func (f *files) opened() error { return f.remove("OPENING") }
+
+// newStateDir returns the name of a state folder that does not exist.
+func (f *files) newStateDir() (string, error) {
+	names, err := os.ReadDir(f.dir)
+	if err != nil {
+		return "", err
+	}
+	top := 0
+	for _, e := range names {
+		if num, ok := strings.CutPrefix(e.Name(), "state-"); ok {
+			n, _ := strconv.Atoi(num)
+			top = max(top, n)
+		}
+	}
+	return "state-" + strconv.Itoa(top+1), nil
+}
+
+// removeMatching removes everything in the folder whose name has the prefix,
+// but not keep.
+func (f *files) removeMatching(prefix, keep string) error {
+	names, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		if strings.HasPrefix(e.Name(), prefix) && e.Name() != keep {
+			if err := os.RemoveAll(f.path(e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// setAside keeps a damaged thing for a look; an older one makes room.
+func (f *files) setAside(path, kind string) error {
+	if err := f.removeMatching(kind+".bad-", ""); err != nil {
+		return err
+	}
+	if err := os.Rename(path, f.path(kind+".bad-"+filepath.Base(path))); err != nil {
+		return err
+	}
+	return errors.Join(syncPath(filepath.Dir(path)), syncPath(f.dir))
+}
+
+// removeTornSnapshots removes what raft leaves behind when the power goes
+// while it writes a snapshot; raft never does it itself.
+func (f *files) removeTornSnapshots() error {
+	names, err := filepath.Glob(f.path("snapshots/*.tmp"))
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := os.RemoveAll(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bootID names the machine's boot; "" where the kernel does not tell.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}

@@ -1,0 +1,116 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/hashicorp/raft"
+)
+
+// fsm is the thin bridge between raft and the applier. Its methods but Persist
+// and Release run on raft's apply goroutine.
+type fsm struct {
+	s *Store
+	a *applier
+	// replayed is the last entry Open applied itself; raft delivers entries
+	// up to it once more. Until then raft and the state disagree about where
+	// they are, and no snapshot may be taken.
+	replayed, delivered uint64
+}
+
+var (
+	_ raft.FSM         = (*fsm)(nil)
+	_ raft.BatchingFSM = (*fsm)(nil)
+)
+
+// errNotApplied answers entries that were not applied because the store has
+// stopped, or were applied before raft delivered them.
+var errNotApplied = errors.New("the entry was not applied here")
+
+// Apply implements raft.FSM.
+func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch implements raft.BatchingFSM. A response is []reply or an error.
+func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	out := make([]any, len(logs))
+	err := f.s.Err()
+	var replies [][]reply
+	if err == nil {
+		if replies, err = f.a.apply(logs); err != nil {
+			f.s.fail(err)
+		}
+	}
+	for i := range out {
+		switch {
+		case err != nil:
+			out[i] = errors.Join(errNotApplied, err)
+		default:
+			out[i] = replies[i]
+		}
+	}
+	if err == nil {
+		f.delivered = logs[len(logs)-1].Index
+		f.s.applied.Store(f.a.m.number)
+	}
+	return out
+}
+
+// Snapshot implements raft.FSM: it only opens a read transaction.
+func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
+	if err := f.s.Err(); err != nil {
+		return nil, err
+	}
+	if f.delivered < f.replayed {
+		return nil, fmt.Errorf("raft has delivered %d of the %d entries applied at start", f.delivered, f.replayed)
+	}
+	if !f.a.view.acquire() {
+		return nil, ErrClosed
+	}
+	return &fsmSnapshot{s: f.s, view: f.a.view, txn: f.a.view.db.NewTransaction(false), index: f.a.m.index}, nil
+}
+
+// Restore implements raft.FSM: build a new folder, then swap. A failed restore
+// leaves the old state in place.
+func (f *fsm) Restore(rc io.ReadCloser) error {
+	next, err := f.s.buildView(rc)
+	if err != nil {
+		return fmt.Errorf("restore a snapshot: %w", err)
+	}
+	old := f.a.view
+	if err := f.a.load(next); err != nil {
+		return errors.Join(fmt.Errorf("restore a snapshot: %w", err), next.close(0))
+	}
+	f.s.view.Store(next)
+	f.s.applied.Store(f.a.m.number)
+	f.replayed, f.delivered = 0, f.a.m.index
+	f.s.discardView(old)
+	return nil
+}
+
+// fsmSnapshot writes one consistent look at the state beside Apply.
+type fsmSnapshot struct {
+	s     *Store
+	view  *view
+	txn   *badger.Txn
+	index uint64
+}
+
+// Persist implements raft.FSMSnapshot.
+func (p *fsmSnapshot) Persist(sink raft.SnapshotSink) error {
+	if err := writeSnapshot(sink, p.txn, p.s.closing); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	if err := sink.Close(); err != nil {
+		return err
+	}
+	// From now on the log may end as early as here, never earlier.
+	return p.s.files.writeFloor(p.index)
+}
+
+// Release implements raft.FSMSnapshot.
+func (p *fsmSnapshot) Release() {
+	p.txn.Discard()
+	p.view.use.RUnlock()
+}

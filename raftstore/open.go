@@ -1,0 +1,486 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"tote/raftstore/seglog"
+)
+
+var (
+	keyTerm     = []byte("CurrentTerm")
+	keyVoteTerm = []byte("LastVoteTerm")
+)
+
+// retainSnapshots: the newest, and one in case it is damaged.
+const retainSnapshots = 2
+
+// Open opens the store in cfg.Dir, or makes a new one with this gateway as its
+// only member. When it returns, the state holds everything that is known to be
+// committed; a lone gateway then leads within a moment (WaitLeader). After an
+// unclean stop the state is built anew. The error carries a fault code when a
+// person must act.
+func Open(cfg Config, m Machine) (*Store, error) {
+	if err := cfg.normalise(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		cfg: cfg, log: cfg.Logger,
+		closing: make(chan struct{}), done: make(chan struct{}), batchDone: make(chan struct{}),
+	}
+	s.fsm = &fsm{s: s, a: &applier{machine: m, log: cfg.Logger, idWindow: IDWindow}}
+	if err := s.open(); err != nil {
+		s.release()
+		return nil, fmt.Errorf("raftstore: open %s: %w", cfg.Dir, err)
+	}
+	s.fsm.a.onApply = cfg.OnApply
+	s.wg.Add(2)
+	go s.watchLeader()
+	go s.watchDisk()
+	go func() {
+		defer close(s.batchDone)
+		s.batch.run(s.closing, closeGrace)
+	}()
+	return s, nil
+}
+
+// release gives back what a failed open holds.
+func (s *Store) release() {
+	if v := s.view.Load(); v != nil {
+		_ = v.close(0)
+	}
+	if s.seglog != nil {
+		_ = s.seglog.Close()
+	}
+	if s.files != nil {
+		_ = s.files.unlock()
+	}
+}
+
+func (s *Store) open() (err error) {
+	cfg := s.cfg
+	if s.files, err = lockDir(cfg.Dir, cfg.NodeID, s.log); err != nil {
+		return err
+	}
+	if err := s.openSpace(); err != nil {
+		return err
+	}
+	if err := s.files.removeTornSnapshots(); err != nil {
+		return err
+	}
+	if s.snaps, err = raft.NewFileSnapshotStoreWithLogger(cfg.Dir, retainSnapshots, newRaftLog(s.log)); err != nil {
+		return err
+	}
+	s.seglog, err = seglog.Open(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "log")), seglog.Options{
+		SegmentSize: cfg.SegmentSize, NoSync: cfg.NoSync,
+		OnLatch: func(err error) { s.fail(fault(CodeLogFailed, err)) },
+	})
+	if errors.Is(err, seglog.ErrCorrupt) {
+		return fault(CodeLogCorrupt, err)
+	}
+	if err != nil {
+		return err
+	}
+	s.logs = &boundedLog{Log: s.seglog, snaps: s.snaps}
+	if err := s.checkFloor(); err != nil {
+		return err
+	}
+	_, s.trans = raft.NewInmemTransport(raft.ServerAddress(cfg.NodeID))
+	if err := s.bootstrap(); err != nil {
+		return err
+	}
+	if err := s.openState(); err != nil {
+		return err
+	}
+	return s.startRaft()
+}
+
+// openSpace looks at free space before Badger is opened. The state is
+// disposable, so it is what goes first.
+func (s *Store) openSpace() error {
+	s.disk = disk{fs: s.cfg.FS, dir: s.cfg.Dir, minFree: s.cfg.MinFree}
+	for _, prefix := range []string{"", "state.bad-", "snapshot.bad-", "state-"} {
+		if prefix != "" {
+			s.log.Warn("the disk is nearly full, making room", "code", CodeDiskFull, "removing", prefix+"*")
+			if err := s.files.removeMatching(prefix, ""); err != nil {
+				return err
+			}
+		}
+		_, stop, _, err := s.disk.check()
+		if err != nil {
+			return err
+		}
+		if !stop {
+			return nil
+		}
+	}
+	return fault(CodeDiskFull, fmt.Errorf("%w to open the state", ErrDiskFull))
+}
+
+// checkFloor refuses a log that is shorter than it is known to have been.
+func (s *Store) checkFloor() error {
+	last, _ := s.seglog.LastIndex()
+	list, err := s.snaps.List()
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		last = max(last, list[0].Index)
+	}
+	floor, err := s.files.readFloor()
+	if err != nil {
+		return err
+	}
+	if gen := s.files.readGeneration(); gen.Covered > floor {
+		floor = gen.Covered
+	}
+	if last < floor {
+		return fault(CodeLogShort, fmt.Errorf("log and snapshots end at entry %d, but there was entry %d", last, floor))
+	}
+	return s.checkTerm()
+}
+
+// checkTerm: a term is stored before any entry of it.
+func (s *Store) checkTerm() error {
+	last, _ := s.seglog.LastIndex()
+	if last == 0 {
+		return nil
+	}
+	var l raft.Log
+	if err := s.seglog.GetLog(last, &l); err != nil {
+		return fault(CodeLogCorrupt, err)
+	}
+	term, err := s.seglog.GetUint64(keyTerm)
+	if err != nil && !errors.Is(err, seglog.ErrNotFound) {
+		return err
+	}
+	if term < l.Term {
+		return fault(CodeLogCorrupt, fmt.Errorf("the stored term is %d, but the log has entries of term %d", term, l.Term))
+	}
+	return nil
+}
+
+// bootstrap makes a new cluster of this gateway alone when there is nothing.
+func (s *Store) bootstrap() error {
+	last, _ := s.seglog.LastIndex()
+	list, err := s.snaps.List()
+	if err != nil || last > 0 || len(list) > 0 {
+		return err
+	}
+	alone := raft.Configuration{Servers: []raft.Server{{
+		Suffrage: raft.Voter, ID: raft.ServerID(s.cfg.NodeID), Address: raft.ServerAddress(s.cfg.NodeID),
+	}}}
+	term, err := s.seglog.GetUint64(keyTerm)
+	if errors.Is(err, seglog.ErrNotFound) {
+		return raft.BootstrapCluster(s.raftConfig(), s.seglog, s.seglog, s.snaps, s.trans, alone)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.seglog.GetUint64(keyVoteTerm); term != 1 || !errors.Is(err, seglog.ErrNotFound) {
+		return fault(CodeLogShort, fmt.Errorf("the log is empty, but the gateway has voted in term %d", term))
+	}
+	// The power went between the two writes of raft's own bootstrap, which
+	// would refuse to run again: do its second half.
+	return s.seglog.StoreLog(&raft.Log{
+		Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(alone),
+	})
+}
+
+// openState opens or builds the applied state and replays what is known to be
+// committed.
+func (s *Store) openState() error {
+	list, err := s.snaps.List()
+	if err != nil {
+		return err
+	}
+	newest := uint64(0)
+	if len(list) > 0 {
+		newest = list[0].Index
+	}
+	died, err := s.files.opening()
+	if err != nil {
+		return err
+	}
+	if died > 0 {
+		s.log.Warn("the program died while it opened the state", "times", died, "code", CodeRebuilt)
+	}
+	gen := s.files.readGeneration()
+	if gen.Clean && died == 0 && gen.Covered >= newest && gen.Dir != "" {
+		if err := s.openInPlace(gen); err != nil {
+			s.log.Warn("the applied state is damaged", "error", err)
+			if err := s.files.setAside(s.files.path(gen.Dir), "state"); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if s.view.Load() == nil {
+		if err := s.rebuild(list, gen); err != nil {
+			return err
+		}
+	}
+	if err := s.dropOldLog(newest); err != nil {
+		return err
+	}
+	if err := s.replay(newest); err != nil {
+		return err
+	}
+	return s.files.opened()
+}
+
+func generationOf(v *view, clean bool, covered uint64) generation {
+	return generation{BootID: bootID(), Dir: filepath.Base(v.dir), Clean: clean, Covered: covered}
+}
+
+// openInPlace uses the state of a clean stop. From here on the stop is unclean
+// until Close says otherwise.
+func (s *Store) openInPlace(gen generation) error {
+	dir := s.files.path(gen.Dir)
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
+	unclean := gen
+	unclean.Clean = false
+	if err := s.files.writeGeneration(unclean); err != nil {
+		return err
+	}
+	v, err := openView(dir, s.log)
+	if err != nil {
+		return err
+	}
+	a := s.fsm.a
+	if err := a.load(v); err != nil {
+		return errors.Join(err, v.close(0))
+	}
+	if a.m.index > gen.Covered {
+		return errors.Join(fmt.Errorf("the state is at entry %d, the marker at %d", a.m.index, gen.Covered), v.close(0))
+	}
+	a.m.index = gen.Covered
+	s.view.Store(v)
+	return nil
+}
+
+// rebuild builds the state from the newest good snapshot. A damaged one is set
+// aside, so that raft does not count on it either.
+func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
+	start := time.Now()
+	base := uint64(0)
+	var v *view
+	for _, meta := range list {
+		_, rc, err := s.snaps.Open(meta.ID)
+		if err == nil {
+			v, err = s.buildView(rc)
+			err = errors.Join(err, rc.Close())
+		}
+		if err == nil {
+			base = meta.Index
+			break
+		}
+		s.log.Error("a snapshot is damaged", "code", CodeNoSnapshot, "snapshot", meta.ID, "error", err)
+		if err := s.checkReach(s.nextBase(list, meta.Index)); err != nil {
+			return err
+		}
+		if err := s.files.setAside(s.files.path(filepath.Join("snapshots", meta.ID)), "snapshot"); err != nil {
+			return err
+		}
+	}
+	if err := s.checkReach(base); err != nil {
+		if v != nil {
+			err = errors.Join(err, v.close(0))
+		}
+		return err
+	}
+	if v == nil {
+		var err error
+		if v, err = s.buildView(nil); err != nil {
+			return err
+		}
+	}
+	s.view.Store(v)
+	if err := s.fsm.a.load(v); err != nil {
+		return err
+	}
+	s.fsm.a.m.index = max(s.fsm.a.m.index, base)
+	if err := s.files.writeGeneration(generationOf(v, false, 0)); err != nil {
+		return err
+	}
+	if err := s.files.removeMatching("state-", filepath.Base(v.dir)); err != nil {
+		return err
+	}
+	if gen.Dir != "" {
+		s.log.Warn("the last stop was not clean, the state was built anew", "code", CodeRebuilt,
+			"reboot", gen.BootID != bootID(), "snapshot", base, "took", time.Since(start))
+	}
+	return nil
+}
+
+// nextBase is the entry the next older snapshot reaches, 0 without one.
+func (s *Store) nextBase(list []*raft.SnapshotMeta, index uint64) uint64 {
+	for _, m := range list {
+		if m.Index < index {
+			return m.Index
+		}
+	}
+	return 0
+}
+
+// checkReach makes sure that nothing is missing between the snapshot that ends
+// at base and the log: raft would panic later.
+func (s *Store) checkReach(base uint64) error {
+	first, _ := s.seglog.FirstIndex()
+	last, _ := s.seglog.LastIndex()
+	floor, err := s.files.readFloor()
+	switch {
+	case err != nil:
+		return err
+	case last > base && first > base+1:
+		return fault(CodeLogGap, fmt.Errorf("the snapshot ends at entry %d, the log begins at %d", base, first))
+	case last <= base && base < floor:
+		return fault(CodeNoSnapshot, fmt.Errorf("the last good snapshot ends at entry %d, but there was entry %d", base, floor))
+	}
+	return nil
+}
+
+// dropOldLog removes a log that ends before the newest snapshot: the process
+// died between installing a snapshot and removing the log it replaces.
+func (s *Store) dropOldLog(newest uint64) error {
+	first, _ := s.seglog.FirstIndex()
+	last, _ := s.seglog.LastIndex()
+	if last == 0 || last >= newest || s.fsm.a.m.index < newest {
+		return nil
+	}
+	return s.seglog.DeleteRange(first, last)
+}
+
+// buildView makes a new state folder, filled from r when it is not nil.
+func (s *Store) buildView(r io.Reader) (*view, error) {
+	name, err := s.files.newStateDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := s.files.path(name)
+	v, err := openView(dir, s.log)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return v, nil
+	}
+	if err := loadSnapshot(v.db, r); err != nil {
+		return nil, errors.Join(err, v.close(0), os.RemoveAll(dir))
+	}
+	return v, nil
+}
+
+// discardView closes and removes a state folder that was replaced.
+func (s *Store) discardView(old *view) {
+	if err := s.files.writeGeneration(generationOf(s.view.Load(), false, 0)); err != nil {
+		s.log.Warn("the state marker was not written", "error", err)
+	}
+	s.wg.Go(func() {
+		if err := old.close(time.Minute); err != nil {
+			s.log.Warn("the replaced state was not closed", "error", err)
+			return
+		}
+		if err := os.RemoveAll(old.dir); err != nil {
+			s.log.Warn("the replaced state was not removed", "error", err)
+		}
+	})
+}
+
+// replay applies the entries that are committed for certain, so that reads work
+// before there is a leader. Raft's own way of doing it is broken for us.
+func (s *Store) replay(newest uint64) error {
+	upTo, err := s.committed(newest)
+	if err != nil {
+		return err
+	}
+	a := s.fsm.a
+	const step = 64
+	batch := make([]*raft.Log, 0, step)
+	for i := a.m.index + 1; i <= upTo; i++ {
+		l := new(raft.Log)
+		if err := s.seglog.GetLog(i, l); err != nil {
+			return fault(CodeLogCorrupt, fmt.Errorf("entry %d: %w", i, err))
+		}
+		if l.Type == raft.LogCommand || l.Type == raft.LogConfiguration {
+			batch = append(batch, l)
+		}
+		if len(batch) == step || i == upTo && len(batch) > 0 {
+			if _, err := a.apply(batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	s.fsm.replayed = a.m.index
+	s.applied.Store(a.m.number)
+	return nil
+}
+
+// committed returns the entry up to which everything in the log is committed.
+func (s *Store) committed(newest uint64) (uint64, error) {
+	last, _ := s.seglog.LastIndex()
+	upTo := max(s.seglog.CommitIndex(), newest)
+	list, err := s.snaps.List()
+	if err != nil {
+		return 0, err
+	}
+	alone, from := true, uint64(1)
+	if len(list) > 0 {
+		alone, from = s.alone(list[0].Configuration), list[0].Index+1
+	}
+	first, _ := s.seglog.FirstIndex()
+	for i := max(from, first); i <= last && i > 0; i++ {
+		var l raft.Log
+		if err := s.seglog.GetLog(i, &l); err != nil {
+			return 0, fault(CodeLogCorrupt, fmt.Errorf("entry %d: %w", i, err))
+		}
+		if l.Type == raft.LogConfiguration {
+			alone = alone && s.alone(raft.DecodeConfiguration(l.Data))
+		}
+	}
+	if alone { // its own disk is the majority
+		upTo = last
+	}
+	return min(upTo, last), nil
+}
+
+func (s *Store) alone(c raft.Configuration) bool {
+	return len(c.Servers) == 1 && c.Servers[0].Suffrage == raft.Voter && string(c.Servers[0].ID) == s.cfg.NodeID
+}
+
+func (s *Store) raftConfig() *raft.Config {
+	c := raft.DefaultConfig()
+	c.LocalID = raft.ServerID(s.cfg.NodeID)
+	c.HeartbeatTimeout = s.cfg.HeartbeatTimeout
+	c.ElectionTimeout = s.cfg.ElectionTimeout
+	c.LeaderLeaseTimeout = s.cfg.LeaderLeaseTimeout
+	c.MaxAppendEntries = 64
+	c.BatchApplyCh = true
+	c.TrailingLogs = s.cfg.TrailingLogs
+	c.SnapshotThreshold = s.cfg.SnapshotEntries
+	c.SnapshotInterval = s.cfg.SnapshotInterval
+	c.NoSnapshotRestoreOnStart = true
+	c.NoLegacyTelemetry = true
+	c.Logger = newRaftLog(s.log)
+	return c
+}
+
+func (s *Store) startRaft() error {
+	r, err := raft.NewRaft(s.raftConfig(), s.fsm, s.logs, s.seglog, s.snaps, s.trans)
+	if err != nil {
+		return err
+	}
+	s.raft = r
+	s.seglog.SetCommitIndex(r.CommitIndex)
+	s.batch = newBatcher(s.cfg.QueueLimit, s.cfg.BatchWait, s.cfg.Now,
+		func(e []byte) raft.ApplyFuture { return r.Apply(e, 0) }, s.stopped)
+	return nil
+}

@@ -1,0 +1,293 @@
+package raftstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/hashicorp/raft"
+
+	"tote/raftstore/seglog"
+)
+
+// Store is an open store. Create it with Open.
+type Store struct {
+	cfg   Config
+	log   *slog.Logger
+	files *files
+
+	seglog *seglog.Log
+	logs   *boundedLog
+	snaps  *raft.FileSnapshotStore
+	trans  *raft.InmemTransport
+	raft   *raft.Raft
+	fsm    *fsm
+	batch  *batcher
+	disk   disk
+
+	view    atomic.Pointer[view]
+	applied atomic.Uint64
+	leader  leadership
+
+	closing   chan struct{} // closed by Close
+	closeOnce sync.Once
+	closeErr  error
+	batchDone chan struct{} // closed when the batcher has ended
+	wg        sync.WaitGroup
+
+	failOnce sync.Once
+	failed   atomic.Pointer[error]
+	done     chan struct{} // closed by fail
+}
+
+// Propose puts the command into the log and returns the Machine's answer when
+// a majority has it on disk and it is applied here. Proposing the same command
+// again is safe and gives the first answer. Errors that are not
+// ErrUnknownOutcome or ErrSeqTooOld mean that nothing was or will be done.
+func (s *Store) Propose(ctx context.Context, cmd Command) (Result, error) {
+	if err := checkCommand(&cmd); err != nil {
+		return Result{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if err := s.stopped(); err != nil {
+		return Result{}, err
+	}
+	if s.disk.low() && (s.cfg.FreesSpace == nil || !s.cfg.FreesSpace(cmd.Kind)) {
+		return Result{}, ErrDiskFull
+	}
+	r := s.batch.propose(ctx, &cmd, s.batchDone)
+	return r.res, r.err
+}
+
+func checkCommand(c *Command) error {
+	switch {
+	case len(c.Body) > MaxBody:
+		return fmt.Errorf("%w: body of %d bytes, at most %d", ErrTooBig, len(c.Body), MaxBody)
+	case len(c.Device) > MaxName || len(c.Actor) > MaxName:
+		return fmt.Errorf("%w: a name is longer than %d bytes", ErrBadCommand, MaxName)
+	case c.Device != "" && c.Seq == 0:
+		return fmt.Errorf("%w: device %s without a sequence", ErrBadCommand, c.Device)
+	case c.Device == "" && c.Seq != 0:
+		return fmt.Errorf("%w: sequence %d without a device", ErrBadCommand, c.Seq)
+	case c.Device == "" && c.ID == [16]byte{}:
+		return fmt.Errorf("%w: neither an id nor a device", ErrBadCommand)
+	case c.Kind <= ReservedKinds:
+		return fmt.Errorf("%w: kind %#04x is reserved", ErrBadCommand, c.Kind)
+	}
+	return nil
+}
+
+// stopped returns why nothing can be done any more.
+func (s *Store) stopped() error {
+	select {
+	case <-s.closing:
+		return ErrClosed
+	default:
+	}
+	if err := s.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrLatched, err)
+	}
+	return nil
+}
+
+// View calls fn with a consistent snapshot of the state and the number of the
+// last command in it. fn must not keep the Reader.
+func (s *Store) View(fn func(r Reader, applied uint64) error) error {
+	return s.read(func(txn *badger.Txn) error {
+		b, err := badgerGet(txn, metaKey)
+		if err != nil {
+			return err
+		}
+		m, err := decodeMetaRow(b)
+		if err != nil {
+			return err
+		}
+		return fn(reader{txn}, m.number)
+	})
+}
+
+func (s *Store) read(fn func(txn *badger.Txn) error) error {
+	for {
+		v := s.view.Load()
+		if v == nil {
+			return ErrClosed
+		}
+		if !v.acquire() {
+			if s.view.Load() == v {
+				return ErrClosed
+			}
+			continue // it was swapped meanwhile
+		}
+		return func() error {
+			defer v.use.RUnlock()
+			txn := v.db.NewTransaction(false)
+			defer txn.Discard()
+			return fn(txn)
+		}()
+	}
+}
+
+// Applied returns the number of the last command applied here. A View that
+// starts later sees it.
+func (s *Store) Applied() uint64 { return s.applied.Load() }
+
+// LastSeq returns the newest sequence known of a device, 0 when there is none.
+func (s *Store) LastSeq(device string) (uint64, error) {
+	var last uint64
+	err := s.read(func(txn *badger.Txn) error {
+		b, err := badgerGet(txn, deviceKey(device))
+		if err != nil {
+			return err
+		}
+		d, err := decodeDevice(b)
+		last = d.last
+		return err
+	})
+	return last, err
+}
+
+// Digest returns the SHA-256 of the whole state, answers of commands included,
+// and the number of the last command in it. Gateways with the same log have
+// the same digest. It reads everything.
+func (s *Store) Digest() (applied uint64, sum [sha256.Size]byte, err error) {
+	err = s.read(func(txn *badger.Txn) error {
+		b, err := badgerGet(txn, metaKey)
+		if err != nil {
+			return err
+		}
+		m, err := decodeMetaRow(b)
+		if err != nil {
+			return err
+		}
+		applied = m.number
+		h := sha256.New()
+		w, err := newSnapWriter(h)
+		if err != nil {
+			return err
+		}
+		it := txn.NewIterator(badger.IteratorOptions{})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			item := it.Item()
+			if item.Key()[0] == spaceMeta {
+				continue // the position in the log is no state
+			}
+			if err := item.Value(func(val []byte) error { return w.put(item.Key(), val) }); err != nil {
+				return err
+			}
+		}
+		if err := w.finish(); err != nil {
+			return err
+		}
+		h.Sum(sum[:0])
+		return nil
+	})
+	return applied, sum, err
+}
+
+// IsLeader tells whether this gateway leads and has applied everything that
+// was acknowledged before it did.
+func (s *Store) IsLeader() bool { return s.leader.is() }
+
+// WaitLeader waits until IsLeader is true.
+func (s *Store) WaitLeader(ctx context.Context) error {
+	for {
+		ok, changed := s.leader.watch()
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("raftstore: wait for leadership: %w", ctx.Err())
+		case <-s.closing:
+			return ErrClosed
+		case <-s.done:
+			return s.stopped()
+		}
+	}
+}
+
+// Done is closed when the store stopped by itself; Err says why.
+func (s *Store) Done() <-chan struct{} { return s.done }
+
+// Err returns why the store stopped by itself, nil while it works. The error
+// carries a fault code.
+func (s *Store) Err() error {
+	if e := s.failed.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// fail stops the store: no acknowledgement, no vote, no leadership after it.
+// It may be called from any goroutine and does not wait.
+func (s *Store) fail(err error) {
+	s.failOnce.Do(func() {
+		s.failed.Store(&err)
+		s.log.Error("the store stopped", "code", FaultCode(err), "error", err)
+		close(s.done)
+	})
+}
+
+// Snapshot takes a snapshot now. It is an error while one is not possible yet.
+func (s *Store) Snapshot() error {
+	err := s.raft.Snapshot().Error()
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return nil
+	}
+	return err
+}
+
+// Close stops the store and marks the state as cleanly closed. Commands under
+// way get ErrUnknownOutcome or their answer.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+const (
+	closeGrace  = 200 * time.Millisecond // for commands under way
+	readerGrace = 300 * time.Millisecond // for readers
+)
+
+func (s *Store) close() error {
+	close(s.closing)
+	<-s.batchDone
+	errs := []error{s.raft.Shutdown().Error(), s.trans.Close()}
+	s.wg.Wait()
+	failed := s.Err()
+	errs = append(errs, s.seglog.Close())
+	v := s.view.Load()
+	errs = append(errs, v.close(readerGrace))
+	if errors.Join(errs...) == nil && failed == nil {
+		errs = append(errs, s.markClean(v))
+	}
+	errs = append(errs, s.files.unlock())
+	return errors.Join(errs...)
+}
+
+// markClean says that the closed folder may be opened in place next time.
+func (s *Store) markClean(v *view) error {
+	if err := syncTree(v.dir); err != nil {
+		return err
+	}
+	covered := s.fsm.a.m.index
+	if list, err := s.snaps.List(); err == nil && len(list) > 0 && s.fsm.delivered >= s.fsm.replayed {
+		// Raft labels a snapshot with its own last entry, which may be one
+		// the state never sees.
+		covered = max(covered, list[0].Index)
+	}
+	if err := s.files.writeFloor(covered); err != nil {
+		return err
+	}
+	return s.files.writeGeneration(generationOf(v, true, covered))
+}
