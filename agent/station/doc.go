@@ -1,0 +1,58 @@
+// Package station runs the places where devices and people meet: the pack
+// station (scanner, scale, printer) and the dock (scanner). A station turns
+// scans and stable weights into commands and label jobs into print jobs; the
+// rules themselves live in package warehouse, so a station may be restarted at
+// any point and goes on from the replicated step.
+//
+// Each Pack and each Dock owns one goroutine, its Run; the sinks Scanned and
+// Weighed may be called from device goroutines and never block.
+package station
+
+import (
+	"context"
+
+	"tote/warehouse"
+)
+
+// Control barcodes hang printed at a station; a worker scans them instead of
+// touching a screen.
+const (
+	// CodeReprint asks for one more copy of a label that failed or whose
+	// outcome is unknown.
+	CodeReprint = "TOTE:REPRINT"
+	// CodeDepart hands everything loaded at the dock to the carrier.
+	CodeDepart = "TOTE:DEPART"
+)
+
+// Hint codes: what stands between the worker and the next step.
+const (
+	HintClearScale  = "CLEAR_SCALE"
+	HintOverload    = "SCALE_OVERLOAD"
+	HintUnderload   = "SCALE_UNDERLOAD"
+	HintScaleAbsent = "SCALE_ABSENT"
+	HintNoPrinter   = "PRINTER_NOT_READY"
+	HintBusy        = "SCAN_DROPPED"
+)
+
+// Do proposes a command and returns its definite answer; see replica.Store.Do.
+// The implementation chooses the command id and keeps it over retries.
+type Do func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+
+// View runs fn on a snapshot of the state.
+type View func(fn func(r warehouse.Reader) error) error
+
+// Hint is published on state/hint.
+type Hint struct {
+	Code string `json:"code"`
+	Text string `json:"text,omitempty"`
+}
+
+// Answer is published on down/result for each scan at a station or dock.
+type Answer struct {
+	CmdID   string          `json:"cmdId"`
+	Barcode string          `json:"barcode"`
+	OK      bool            `json:"ok"`
+	Code    string          `json:"code"`
+	Text    string          `json:"text,omitempty"`
+	Next    *warehouse.Step `json:"next,omitempty"`
+}

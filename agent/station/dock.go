@@ -1,0 +1,64 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"tote/warehouse"
+)
+
+// DockConfig is what a dock needs.
+type DockConfig struct {
+	ID       string
+	Log      *slog.Logger
+	Do       Do
+	Answer   func(Answer) // publishes down/result
+	NewCmdID func() string
+}
+
+// Dock is one dock door with its scanner: each label scanned there loads a
+// parcel, the depart code hands the load to the carrier.
+type Dock struct {
+	cfg   DockConfig
+	scans chan string
+}
+
+// NewDock touches no device.
+func NewDock(cfg DockConfig) *Dock {
+	return &Dock{cfg: cfg, scans: make(chan string, 16)}
+}
+
+// Scanned takes one code of the dock's scanner. It never blocks; beyond 16
+// waiting scans the newest is dropped and the person told to scan again.
+func (d *Dock) Scanned(code string) {
+	select {
+	case d.scans <- code:
+	default:
+		d.cfg.Log.Warn("scan dropped: the dock is not keeping up", "dock", d.cfg.ID, "barcode", code)
+		d.cfg.Answer(Answer{CmdID: d.cfg.NewCmdID(), Barcode: code, Code: HintBusy, Text: "scan again"})
+	}
+}
+
+// Run works until ctx ends or a command cannot be proposed any more.
+func (d *Dock) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case code := <-d.scans:
+			var c warehouse.Command = warehouse.Load{Dock: d.cfg.ID, Barcode: code}
+			if code == CodeDepart {
+				c = warehouse.Depart{Dock: d.cfg.ID}
+			}
+			res, err := d.cfg.Do(ctx, "dock/"+d.cfg.ID, c)
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return fmt.Errorf("dock %s: %w", d.cfg.ID, err)
+			}
+			d.cfg.Answer(Answer{CmdID: d.cfg.NewCmdID(), Barcode: code, OK: res.OK, Code: res.Code, Text: res.Text, Next: res.Next})
+		}
+	}
+}

@@ -1,0 +1,375 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tote/gs1"
+	"tote/warehouse"
+)
+
+// Weight is what a pack station needs of a scale reading. Only stable
+// readings are ever booked.
+type Weight struct {
+	Milligrams int64
+	Stable     bool
+	Overload   bool
+	Underload  bool
+}
+
+// Printer prints one label job. beforeSend is called after the printer said it
+// is ready and before the first byte leaves; when it fails nothing is sent.
+// NotReady means that nothing was sent and the job may be tried again.
+type Printer func(ctx context.Context, job warehouse.LabelJob, beforeSend func(ctx context.Context) error) (outcome, detail string, err error)
+
+// NotReady is the outcome of a Printer that sent nothing.
+const NotReady = "NOT_READY"
+
+// PackConfig is what a pack station needs.
+type PackConfig struct {
+	ID       string
+	Log      *slog.Logger
+	Do       Do
+	View     View
+	Changed  <-chan struct{} // the station's record or one of its label jobs changed
+	Answer   func(Answer)    // publishes down/result
+	Hint     func(Hint)      // publishes state/hint
+	NewCmdID func() string   //
+	Print    Printer         // nil = no printer
+	Retry    time.Duration   // how soon a printer that is not ready is asked again; 0 = 1 s
+	ClearMg  int64           // at or below this the scale counts as empty; 0 = 10 g
+}
+
+// Pack is one pack station.
+type Pack struct {
+	cfg     PackConfig
+	scans   chan string
+	weights chan Weight
+	printed chan printEnd
+
+	// The rest belongs to Run's goroutine.
+	empty       bool      // the scale was seen empty since the last booked weight
+	lastWeight  time.Time // when the scale last said anything
+	scaleHint   Hint
+	printerHint Hint
+	shown       Hint      // last published
+	printing    string    // id of the job whose print run is under way
+	retryAt     time.Time // when a printer that was not ready is asked again
+}
+
+// printEnd is how a print run ended.
+type printEnd struct {
+	sent   bool // bytes left for the printer
+	detail string
+}
+
+// tick is how often the station looks at what no event announces: a printer
+// to be asked again, a scale that fell silent.
+const tick = 250 * time.Millisecond
+
+// silent is how long a scale may say nothing while a weight is waited for.
+const silent = 3 * time.Second
+
+// NewPack checks the configuration; it touches no device.
+func NewPack(cfg PackConfig) *Pack {
+	if cfg.Retry == 0 {
+		cfg.Retry = time.Second
+	}
+	if cfg.ClearMg == 0 {
+		cfg.ClearMg = 10_000
+	}
+	return &Pack{
+		cfg:     cfg,
+		scans:   make(chan string, 16),
+		weights: make(chan Weight, 1),
+		printed: make(chan printEnd, 1),
+	}
+}
+
+// Scanned takes one code of the station's scanner. It never blocks: beyond 16
+// waiting scans the newest is dropped and the person told to scan again.
+func (p *Pack) Scanned(code string) {
+	select {
+	case p.scans <- code:
+	default:
+		p.cfg.Log.Warn("scan dropped: the station is not keeping up", "station", p.cfg.ID, "barcode", code)
+		p.cfg.Answer(Answer{CmdID: p.cfg.NewCmdID(), Barcode: code, Code: HintBusy, Text: "scan again"})
+	}
+}
+
+// Weighed takes one reading of the station's scale; only the newest counts.
+func (p *Pack) Weighed(w Weight) {
+	for {
+		select {
+		case p.weights <- w:
+			return
+		default:
+		}
+		select {
+		case <-p.weights:
+		default:
+		}
+	}
+}
+
+// Run works until ctx ends or a command cannot be proposed any more.
+func (p *Pack) Run(ctx context.Context) error {
+	p.cfg.Hint(p.shown)
+	p.lastWeight = time.Now()
+	if err := p.settleSent(ctx); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	defer func() {
+		if p.printing != "" {
+			<-p.printed // the print run ends with ctx
+			p.printing = ""
+		}
+	}()
+	for {
+		if err := p.startPrint(ctx); err != nil {
+			return err
+		}
+		p.showHint()
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case code := <-p.scans:
+			err = p.onScan(ctx, code)
+		case w := <-p.weights:
+			p.lastWeight = time.Now()
+			err = p.onWeight(ctx, w)
+		case end := <-p.printed:
+			p.onPrinted(end)
+		case <-p.cfg.Changed:
+		case <-ticker.C:
+			err = p.onTick()
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("station %s: %w", p.cfg.ID, err)
+		}
+	}
+}
+
+// settleSent turns label jobs that were on their way when the gateway died
+// into UNKNOWN: nobody can say whether the label came out, and an SSCC label is
+// never printed a second time without a person.
+func (p *Pack) settleSent(ctx context.Context) error {
+	jobs, err := p.jobs()
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if j.State != warehouse.JobSent {
+			continue
+		}
+		c := warehouse.LabelOutcome{Job: j.ID, Outcome: warehouse.JobUnknown, Detail: "the gateway restarted while the label was on its way"}
+		if _, err := p.cfg.Do(ctx, p.actor(), c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pack) onScan(ctx context.Context, code string) error {
+	step, err := p.step()
+	if err != nil {
+		return err
+	}
+	var c warehouse.Command
+	switch {
+	case code == CodeReprint && step.Do == warehouse.StepCheckLabel:
+		c = warehouse.Reprint{Job: step.SSCC}
+	case code == CodeReprint:
+		p.answer(code, warehouse.Result{Code: warehouse.CodeWrongStep, Text: "no label is waiting for a reprint", Next: step})
+		return nil
+	case step.Do == warehouse.StepCheckLabel && ssccOf(code) == step.SSCC:
+		c = warehouse.LabelOutcome{Job: step.SSCC, Outcome: warehouse.JobPrinted, Detail: "the label was scanned at the station"}
+	default:
+		c = warehouse.StartPack{Station: p.cfg.ID, Barcode: code}
+	}
+	res, err := p.cfg.Do(ctx, p.actor(), c)
+	if err != nil {
+		return err
+	}
+	if res.Next == nil {
+		if res.Next, err = p.step(); err != nil {
+			return err
+		}
+	}
+	p.answer(code, res)
+	return nil
+}
+
+// onWeight books a stable weight when the station waits for one. Between two
+// cartons the scale must have been seen empty, or the carton that was just
+// booked would be booked again for the next order.
+func (p *Pack) onWeight(ctx context.Context, w Weight) error {
+	step, err := p.step()
+	if err != nil {
+		return err
+	}
+	p.scaleHint = Hint{}
+	switch {
+	case w.Overload:
+		p.scaleHint = Hint{HintOverload, "the scale reports overload: take weight off"}
+		return nil
+	case w.Underload:
+		p.scaleHint = Hint{HintUnderload, "the scale reports underload: put the pan back and zero it"}
+		return nil
+	case w.Stable && w.Milligrams <= p.cfg.ClearMg:
+		p.empty = true
+	}
+	if step.Do != warehouse.StepWeigh {
+		return nil
+	}
+	if !p.empty {
+		p.scaleHint = Hint{HintClearScale, "take everything off the scale, then put the carton on"}
+		return nil
+	}
+	if !w.Stable || w.Milligrams <= p.cfg.ClearMg {
+		return nil
+	}
+	p.empty = false
+	res, err := p.cfg.Do(ctx, p.actor(), warehouse.Pack{Station: p.cfg.ID, Order: step.Order, WeightMg: w.Milligrams})
+	if err != nil {
+		return err
+	}
+	if res.Next == nil {
+		if res.Next, err = p.step(); err != nil {
+			return err
+		}
+	}
+	p.answer(fmt.Sprintf("%d mg", w.Milligrams), res)
+	return nil
+}
+
+func (p *Pack) onTick() error {
+	if time.Since(p.lastWeight) < silent {
+		return nil
+	}
+	step, err := p.step()
+	if err != nil {
+		return err
+	}
+	p.scaleHint = Hint{}
+	if step.Do == warehouse.StepWeigh {
+		p.scaleHint = Hint{HintScaleAbsent, "the scale does not answer: check its cable and power"}
+	}
+	return nil
+}
+
+// startPrint begins the oldest requested label job when no print run is under
+// way. The run is a goroutine of its own, so that scans and weights are
+// answered while the printer works.
+func (p *Pack) startPrint(ctx context.Context) error {
+	if p.printing != "" || p.cfg.Print == nil || time.Now().Before(p.retryAt) {
+		return nil
+	}
+	jobs, err := p.jobs()
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if j.State == warehouse.JobRequested {
+			p.printing = j.ID
+			go func() { p.printed <- p.print(ctx, j) }()
+			return nil
+		}
+	}
+	return nil
+}
+
+func (p *Pack) print(ctx context.Context, job warehouse.LabelJob) printEnd {
+	sent := false
+	outcome, detail, err := p.cfg.Print(ctx, job, func(ctx context.Context) error {
+		res, err := p.cfg.Do(ctx, p.actor(), warehouse.LabelSent{Job: job.ID})
+		if err == nil && !res.OK {
+			err = fmt.Errorf("label %s: %s %s", job.ID, res.Code, res.Text)
+		}
+		sent = err == nil
+		return err
+	})
+	if err != nil && detail == "" {
+		detail = err.Error()
+	}
+	if !sent {
+		return printEnd{detail: detail}
+	}
+	switch outcome {
+	case warehouse.JobPrinted, warehouse.JobFailed:
+	default:
+		outcome = warehouse.JobUnknown // sent, and no proof of what became of it
+	}
+	res, err := p.cfg.Do(ctx, p.actor(), warehouse.LabelOutcome{Job: job.ID, Outcome: outcome, Detail: detail})
+	switch {
+	case err != nil:
+		p.cfg.Log.Warn("label outcome not recorded; it is unknown after a restart", "station", p.cfg.ID, "job", job.ID, "err", err)
+	case !res.OK && res.Code != warehouse.CodeLabelState:
+		p.cfg.Log.Warn("label outcome refused", "station", p.cfg.ID, "job", job.ID, "code", res.Code, "text", res.Text)
+	}
+	return printEnd{sent: true, detail: detail}
+}
+
+func (p *Pack) onPrinted(end printEnd) {
+	p.printing = ""
+	p.printerHint = Hint{}
+	if !end.sent {
+		p.retryAt = time.Now().Add(p.cfg.Retry)
+		p.printerHint = Hint{HintNoPrinter, end.detail}
+	}
+}
+
+// showHint publishes what the worker has to know, when it changed. The printer
+// comes first: nothing gets past it.
+func (p *Pack) showHint() {
+	h := p.printerHint
+	if h.Code == "" {
+		h = p.scaleHint
+	}
+	if h != p.shown {
+		p.shown = h
+		p.cfg.Hint(h)
+	}
+}
+
+func (p *Pack) step() (*warehouse.Step, error) {
+	var step *warehouse.Step
+	err := p.cfg.View(func(r warehouse.Reader) (err error) {
+		step, err = warehouse.StationStep(r, p.cfg.ID)
+		return err
+	})
+	return step, err
+}
+
+func (p *Pack) jobs() ([]warehouse.LabelJob, error) {
+	var jobs []warehouse.LabelJob
+	err := p.cfg.View(func(r warehouse.Reader) (err error) {
+		jobs, err = warehouse.PendingJobs(r, p.cfg.ID)
+		return err
+	})
+	return jobs, err
+}
+
+func (p *Pack) answer(what string, res warehouse.Result) {
+	p.cfg.Answer(Answer{CmdID: p.cfg.NewCmdID(), Barcode: what, OK: res.OK, Code: res.Code, Text: res.Text, Next: res.Next})
+}
+
+func (p *Pack) actor() string { return "station/" + p.cfg.ID }
+
+// ssccOf is the SSCC in a scanned code, or "".
+func ssccOf(code string) string {
+	s, err := gs1.Parse(code)
+	if err != nil {
+		return ""
+	}
+	sscc, _ := s.Value("00")
+	return sscc
+}
