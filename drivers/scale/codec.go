@@ -127,20 +127,18 @@ number:
 	return nil
 }
 
-// irrelevant reports whether a line starts like an answer to another command:
-// one to four capitals or digits starting with a capital, a space, a status.
-// "S" itself is not among them: a strange weight is damage, not other news.
+// irrelevant reports whether a line is an answer to another command of levels
+// 0 and 1. "S" is not among them: a strange weight is damage, not other news.
 func irrelevant(line []byte) bool {
 	word, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok || len(word) == 0 || len(word) > 4 || len(rest) == 0 || string(word) == "S" {
+	if !ok || len(rest) == 0 || len(rest) > 1 && rest[1] != ' ' {
 		return false
 	}
-	for i, c := range word {
-		if (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
+	switch string(word) {
+	case "I0", "I1", "I2", "I3", "I4", "D", "DW", "K", "T", "TA", "TAC", "TI", "Z", "ZI":
+		return true
 	}
-	return len(rest) == 1 || rest[1] == ' '
+	return false
 }
 
 // Framer cuts the byte stream into lines ended by LF; a CR before it is taken
