@@ -163,3 +163,22 @@ func TestOlder(t *testing.T) {
 		}
 	}
 }
+
+// TestModuleOf: of nested modules the inner one holds the package.
+func TestModuleOf(t *testing.T) {
+	m := parseModule([]byte("require (\n\ta.example/m v1.0.0\n\ta.example/m/sub v1.0.0\n\ta.example/m/sub/v2 v2.0.0\n)\n"))
+	for path, want := range map[string]string{
+		"a.example/m/x":        "a.example/m",
+		"a.example/m/sub":      "a.example/m/sub",
+		"a.example/m/sub/v2/x": "a.example/m/sub/v2",
+		"a.example/m/subway":   "a.example/m",
+		"a.example/mm":         "",
+	} {
+		for range 50 { // the modules are in a map
+			if got := m.of(path); got != want {
+				t.Errorf("%s is in %q, want %q", path, got, want)
+				break
+			}
+		}
+	}
+}
