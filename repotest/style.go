@@ -53,8 +53,8 @@ func PackageNames(t *Tree) (out []Finding) {
 
 // Sleeps checks that no test waits by the clock on the wall. Inside the bubble
 // of testing/synctest a sleep costs nothing and is exact, so it is allowed in
-// the function given to synctest.Test, and in a function whose comment says
-// that it runs in a synctest bubble.
+// the function given to synctest.Test, and in a function that calls
+// synctest.Wait, which panics outside a bubble.
 func Sleeps(t *Tree) (out []Finding) {
 	for _, p := range t.Packages {
 		for _, f := range p.Files {
@@ -68,7 +68,7 @@ func Sleeps(t *Tree) (out []Finding) {
 
 func sleepsIn(t *Tree, f *File) (out []Finding) {
 	for _, decl := range f.AST.Decls {
-		if fn, ok := decl.(*ast.FuncDecl); ok && strings.Contains(fn.Doc.Text(), "synctest bubble") {
+		if fn, ok := decl.(*ast.FuncDecl); ok && inBubble(fn) {
 			continue
 		}
 		ast.Inspect(decl, func(n ast.Node) bool {
@@ -82,4 +82,15 @@ func sleepsIn(t *Tree, f *File) (out []Finding) {
 		})
 	}
 	return out
+}
+
+// inBubble reports whether a function calls synctest.Wait.
+func inBubble(fn *ast.FuncDecl) (found bool) {
+	ast.Inspect(fn, func(n ast.Node) bool {
+		if e, ok := n.(ast.Expr); ok && isSelector(e, "synctest", "Wait") {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
