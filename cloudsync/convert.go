@@ -1,0 +1,102 @@
+package cloudsync
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"tote/cloudsync/ledger"
+	"tote/cloudsync/wire"
+	"tote/warehouse"
+)
+
+// event renders a row of the outbox. The same row always gives the same bytes,
+// whichever gateway sends it.
+func (c *Config) event(stream string, row ledger.Row) (wire.Event, error) {
+	ev := row.Event
+	id := wire.EventID{Site: c.Site, Epoch: c.Epoch, Stream: stream, Seq: ev.Seq}
+	e := wire.Event{
+		SpecVersion: wire.SpecVersion, ID: id.String(), Source: wire.Source(c.Site), Type: wire.Type(ev.Type), Subject: ev.Order,
+		Time: wire.Time(ev.At), Sequence: fmt.Sprint(ev.Seq), Epoch: c.Epoch, Stream: stream, PartitionKey: ledger.Subject(ev),
+		CausationID: ev.Cause,
+	}
+	if s := row.Supersedes; s != nil {
+		e.Supersedes = wire.EventID{Site: c.Site, Epoch: s.Epoch, Stream: s.Stream, Seq: s.Seq}.String()
+	}
+	if row.Held {
+		e.Type = wire.TypeHeld
+		return e, nil
+	}
+	data, err := json.Marshal(ev.Data)
+	if err != nil {
+		return wire.Event{}, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	e.Data, e.DataContentType = data, "application/json"
+	return e, nil
+}
+
+// item reads a message of the OMS. It never fails: what cannot be read becomes
+// an item that is refused, so that it does not block the page.
+func item(m wire.InboxItem) ledger.Item {
+	it := ledger.Item{MsgID: m.MsgID, OrderID: m.OrderID, Revision: m.Revision}
+	bad := func(format string, args ...any) ledger.Item {
+		it.Release, it.Cancel = nil, nil
+		it.Bad = fmt.Sprintf(format, args...)
+		if len(it.Bad) > 512 {
+			it.Bad = strings.ToValidUTF8(it.Bad[:512], "")
+		}
+		return it
+	}
+	if it.MsgID == "" || len(it.MsgID) > 128 || strings.ContainsRune(it.MsgID, 0) {
+		// The content names the message, so that a repeat is still seen.
+		sum := sha256.Sum256([]byte(m.MsgID + "\x00" + m.OrderID + "\x00" + m.Type + "\x00" + string(m.Data)))
+		it.MsgID = "#" + hex.EncodeToString(sum[:])
+		return bad("msgId is missing or too long")
+	}
+	if len(it.OrderID) > 128 {
+		it.OrderID = ""
+		return bad("orderId is too long")
+	}
+	switch m.Type {
+	case wire.TypeRelease:
+		var o wire.Order
+		if err := json.Unmarshal(m.Data, &o); err != nil {
+			return bad("the order cannot be read: %v", err)
+		}
+		if o.ID != m.OrderID || o.Revision != m.Revision {
+			return bad("the message is about %q/%d, its order is %q/%d", m.OrderID, m.Revision, o.ID, o.Revision)
+		}
+		it.Release = orderSpec(&o)
+	case wire.TypeCancel:
+		var c wire.Cancel
+		if err := json.Unmarshal(m.Data, &c); err != nil {
+			return bad("the cancel cannot be read: %v", err)
+		}
+		if len(c.Reason) > 200 {
+			c.Reason = strings.ToValidUTF8(c.Reason[:200], "")
+		}
+		it.Cancel = &ledger.Cancel{Reason: c.Reason}
+	default:
+		return bad("message type %q is unknown", m.Type)
+	}
+	if _, _, body, err := ledger.Encode(ledger.InboxStore{Source: "size", Items: []ledger.Item{it}}); err != nil || len(body) > maxItem {
+		return bad("the message is too large for one log entry")
+	}
+	return it
+}
+
+// maxItem leaves room for source and cursor in the command.
+const maxItem = ledger.MaxBody - 4<<10
+
+func orderSpec(o *wire.Order) *warehouse.OrderSpec {
+	s := &warehouse.OrderSpec{
+		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
+		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel,
+	}
+	for _, l := range o.Lines {
+		s.Lines = append(s.Lines, warehouse.OrderLine(l))
+	}
+	return s
+}

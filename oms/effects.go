@@ -1,0 +1,184 @@
+package oms
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"tote/cloudsync/wire"
+)
+
+// siteStates maps the milestones that move the order on.
+var siteStates = map[string]string{
+	"order.accepted":  StateAccepted,
+	"order.short":     StateShortWaiting,
+	"order.released":  StateReleased,
+	"order.picking":   StatePicking,
+	"order.picked":    StatePicked,
+	"order.packed":    StatePacked,
+	"order.labelled":  StateLabelled,
+	"order.staged":    StateStaged,
+	"order.shipped":   StateShipped,
+	"order.cancelled": StateCancelled,
+}
+
+// effect applies one new event. An event type this version does not know is
+// kept in the timeline and has no other effect, so that a newer site can talk
+// to an older OMS.
+func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, now int64) (status, code string, err error) {
+	if e.Type == wire.TypeHeld {
+		return wire.StatusHeld, "HELD", s.note(ctx, tx, site, e, wire.EventData{})
+	}
+	if had, err := supersededApplied(ctx, tx, site, e.Supersedes); err != nil || had {
+		return wire.StatusApplied, CodeAlreadyHad, err
+	}
+	name, ours := wire.EventName(e.Type)
+	var data wire.EventData
+	if len(e.Data) > 0 {
+		if err := json.Unmarshal(e.Data, &data); err != nil && ours {
+			return wire.StatusRejected, CodeBadData, nil
+		}
+	}
+	if !ours {
+		return wire.StatusApplied, "", s.note(ctx, tx, site, e, data)
+	}
+	if e.Subject == "" && strings.HasPrefix(name, "order.") {
+		return wire.StatusRejected, CodeNoSubject, nil
+	}
+	if e.Subject != "" {
+		o, err := loadOrder(ctx, tx, e.Subject)
+		if errors.Is(err, errUnknownOrder) {
+			o, err = s.adopt(ctx, tx, site, e.Subject, now)
+		}
+		if err != nil {
+			return "", "", err
+		}
+		if o.site != site {
+			return wire.StatusRejected, CodeWrongSite, nil
+		}
+		if err := s.project(ctx, tx, o, name, data, now); err != nil {
+			return "", "", err
+		}
+	}
+	if err := projectFallout(ctx, tx, site, e, name, data); err != nil {
+		return "", "", err
+	}
+	return wire.StatusApplied, "", s.note(ctx, tx, site, e, data)
+}
+
+// supersededApplied: the event stands for one whose effect is already here.
+func supersededApplied(ctx context.Context, tx *sql.Tx, site, old string) (bool, error) {
+	if old == "" {
+		return false, nil
+	}
+	id, err := wire.ParseEventID(old)
+	if err != nil || id.Site != site {
+		return false, nil
+	}
+	var status string
+	err = tx.QueryRowContext(ctx, `SELECT status FROM events WHERE site = ? AND epoch = ? AND stream = ? AND seq = ?`,
+		id.Site, int64(id.Epoch), id.Stream, int64(id.Seq)).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return status == wire.StatusApplied, err
+}
+
+// adopt makes a record for an order born at the site (taken there by hand
+// while the OMS was away).
+func (s *Server) adopt(ctx context.Context, tx *sql.Tx, site, id string, now int64) (*orderRow, error) {
+	spec, err := json.Marshal(wire.Order{ID: id, Revision: 1, Lines: []wire.OrderLine{}})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.ExecContext(ctx,
+		`INSERT INTO orders (id, site, origin, payment, state, spec, hash, created_at, updated_at) VALUES (?,?,'site','',?,?,'',?,?)`,
+		id, site, StateSubmitted, string(spec), now, now); err != nil {
+		return nil, err
+	}
+	return loadOrder(ctx, tx, id)
+}
+
+// project brings the order up to what the event says.
+func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name string, d wire.EventData, now int64) error {
+	set := func(query string, args ...any) error {
+		_, err := tx.ExecContext(ctx, query, append(args, now, o.n)...)
+		return err
+	}
+	if state, ok := siteStates[name]; ok {
+		if err := set(`UPDATE orders SET state = ?, code = '', text = '', updated_at = ? WHERE n = ?`, state); err != nil {
+			return err
+		}
+	}
+	switch {
+	case name == "order.rejected" && slices.Contains([]string{StateNew, StateSubmitted, StateRejected}, o.state):
+		// Later, a rejection is about an amendment: the order goes on.
+		if err := set(`UPDATE orders SET state = ?, code = ?, text = ?, updated_at = ? WHERE n = ?`, StateRejected, d.Code, d.Text); err != nil {
+			return err
+		}
+	case name == "order.cancelled":
+		if err := set(`UPDATE orders SET request = CASE request WHEN '' THEN '' ELSE ? END, updated_at = ? WHERE n = ?`, CancelAccepted); err != nil {
+			return err
+		}
+	case name == "order.cancelRejected":
+		if err := set(`UPDATE orders SET request = ?, request_code = ?, updated_at = ? WHERE n = ?`, CancelRejected, d.Code); err != nil {
+			return err
+		}
+	}
+	if len(d.Lines) > 0 {
+		raw, err := json.Marshal(d.Lines)
+		if err != nil {
+			return err
+		}
+		if err := set(`UPDATE orders SET site_lines = ?, updated_at = ? WHERE n = ?`, string(raw)); err != nil {
+			return err
+		}
+	}
+	for _, p := range d.Parcels {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO parcels (sscc, order_id, weight_mg, carrier, tracking, dock) VALUES (?,?,?,?,?,?)
+			ON CONFLICT (sscc) DO UPDATE SET order_id = excluded.order_id, weight_mg = excluded.weight_mg, carrier = excluded.carrier,
+			tracking = excluded.tracking, dock = excluded.dock`, p.SSCC, o.id, p.WeightMg, p.Carrier, p.Tracking, p.Dock); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func projectFallout(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, name string, d wire.EventData) error {
+	var err error
+	switch name {
+	case "fallout.opened":
+		_, err = tx.ExecContext(ctx, `INSERT INTO fallouts (site, id, order_id, code, line, sku, bin, qty, text, opened_at) VALUES (?,?,?,?,?,?,?,?,?,?)
+			ON CONFLICT (site, id) DO NOTHING`, site, d.Fallout, e.Subject, d.Code, d.Line, d.SKU, d.Bin, d.Qty, d.Text, eventTime(e))
+	case "fallout.cleared":
+		_, err = tx.ExecContext(ctx, `UPDATE fallouts SET cleared_at = ? WHERE site = ? AND id = ? AND cleared_at = 0`, eventTime(e), site, d.Fallout)
+	}
+	return err
+}
+
+// note writes the event into the timeline of its order.
+func (s *Server) note(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, d wire.EventData) error {
+	if e.Subject == "" {
+		return nil
+	}
+	name := e.Type
+	if n, ok := wire.EventName(e.Type); ok {
+		name = n
+	}
+	return addTimeline(ctx, tx, timelineRow{
+		order: e.Subject, at: eventTime(e), source: wire.Source(site), typ: name, eventID: e.ID, code: d.Code, text: d.Text,
+	})
+}
+
+// eventTime is the time of the change at the site. Parse has checked it.
+func eventTime(e *wire.Event) int64 {
+	t, err := time.Parse(time.RFC3339, e.Time)
+	if err != nil {
+		return 0
+	}
+	return t.UnixMilli()
+}
