@@ -172,7 +172,7 @@ func (s *session) makeReady(ctx context.Context) (code string, err error) {
 		switch {
 		case st.Fault() != "":
 			return st.Fault(), nil // waiting does not help: a person must act
-		case st.Holds() || st.Formatting:
+		case st.Holds():
 			code = drivers.CodePrinterBusy
 		case st.Partial:
 			code = drivers.CodePrinterPartial
@@ -214,7 +214,7 @@ func (s *session) prove(ctx context.Context) (Outcome, Detail, error) {
 			answered, fault = now, st.Fault()
 			held = held || st.Holds()
 			taken := !st.LabelWaiting || now.Sub(start) >= s.d.cfg.JobTimeout // it is out, only not taken
-			if held && !st.Holds() && !st.Formatting && !st.Partial && fault == "" && taken {
+			if held && !st.Holds() && !st.Partial && fault == "" && taken {
 				return Printed, Detail{"", "printed"}, nil
 			}
 			if !held && fault == "" && now.Sub(start) >= unseenLimit {

@@ -39,7 +39,7 @@ type HostStatus struct {
 	Mode          int  // r: 0 rewind, 1 peel, 2 tear-off, 3 cutter, 4 applicator
 	LabelWaiting  bool // t: a label waits to be taken (peel mode)
 	Remaining     int  // uuuuuuuu: labels left of the batch
-	Formatting    bool // v: formatting while printing
+	Formatting    bool // v: can format while printing; always 1 on most printers, so it proves nothing
 	StoredGraphic int  // www
 }
 
