@@ -3,6 +3,7 @@ package gs1
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -144,7 +145,7 @@ func parseEAN(data string, n int) ([]Element, error) {
 	if err != nil {
 		return nil, err
 	}
-	return checkRepeats(append(elements, rest...))
+	return checkRepeats(slices.Concat(elements, rest))
 }
 
 // parseElements splits an element string. A separator after a value of
