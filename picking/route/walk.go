@@ -31,7 +31,7 @@ func (r *Router) Route(picks []Cell) (Tour, error) {
 		tour.Walk[i] = Point{first + int(g.nodes[n].aisle), g.nodes[n].offset}
 		// The picks of a cell are taken when it is passed first.
 		for ; g.nodes[n].picks > 0; g.nodes[n].picks-- {
-			tour.Order = append(tour.Order, int(uint32(g.keys[g.nodes[n].key])))
+			tour.Order = append(tour.Order, int(g.keys[g.nodes[n].key]&0xffffffff))
 			g.nodes[n].key++
 		}
 	}
@@ -43,8 +43,8 @@ func (r *Router) Route(picks []Cell) (Tour, error) {
 // follow each other from front to back.
 type graph struct {
 	nodes []node
-	start []int // of each aisle in nodes, and the end
-	keys  []uint64
+	start []int   // of each aisle in nodes, and the end
+	keys  []int64 // one per pick, sorted: aisle, cell, index
 }
 
 type node struct {
@@ -58,10 +58,9 @@ type node struct {
 
 // expand draws the edges of the plan.
 func (r *Router) expand(picks []Cell, cols []column, first int) *graph {
-	// One sorted number per pick: aisle, cell, index.
-	g := &graph{keys: make([]uint64, len(picks)), start: make([]int, 0, len(cols)+1)}
+	g := &graph{keys: make([]int64, len(picks)), start: make([]int, 0, len(cols)+1)}
 	for i, p := range picks {
-		g.keys[i] = uint64(p.Aisle)<<40 | uint64(p.Cell)<<32 | uint64(uint32(i))
+		g.keys[i] = int64(p.Aisle)<<40 | int64(p.Cell)<<32 | int64(i)
 	}
 	slices.Sort(g.keys)
 	g.nodes = make([]node, 0, 2*len(cols)+len(picks))
@@ -73,7 +72,7 @@ func (r *Router) expand(picks []Cell, cols []column, first int) *graph {
 		for k < len(g.keys) && int(g.keys[k]>>40) == first+i {
 			cell := int(g.keys[k] >> 32 & 0xff)
 			n := node{aisle: int32(i), key: k, offset: r.offset(cell)}
-			for k < len(g.keys) && g.keys[k]>>32 == uint64(first+i)<<8|uint64(cell) {
+			for k < len(g.keys) && g.keys[k]>>32 == int64(first+i)<<8|int64(cell) {
 				n.picks++
 				k++
 			}
