@@ -1,0 +1,106 @@
+package config
+
+// Version is the config_version this program reads.
+const Version = 1
+
+// Config is the configuration of one gateway.
+type Config struct {
+	ConfigVersion int       `yaml:"config_version" doc:"Version of this file's layout. Always 1." example:"1"`
+	Site          string    `yaml:"site" doc:"Id of the warehouse: 1 to 64 of A-Z a-z 0-9 _ . - and the same on all its gateways. Part of every MQTT topic." example:"hamburg"`
+	Gateway       string    `yaml:"gateway" doc:"Id of this machine, unique in the site, same characters." example:"gw1"`
+	DataDir       string    `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote"`
+	MQTT          MQTT      `yaml:"mqtt" doc:"The broker inside this gateway."`
+	HTTP          HTTP      `yaml:"http" doc:"Pages and API of this gateway."`
+	OMS           *OMS      `yaml:"oms,omitempty" doc:"The order management system. Left out: orders come by file or API only."`
+	Stations      []Station `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
+	Docks         []Dock    `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
+	Log           Log       `yaml:"log,omitempty" doc:"What goes to the journal."`
+	Raft          Raft      `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
+}
+
+// MQTT is the embedded broker.
+type MQTT struct {
+	Listen     []Listener `yaml:"listen" doc:"Addresses the broker listens on, at least one."`
+	TokensFile string     `yaml:"tokens_file,omitempty" doc:"File with one line \"client-id token\" per device. When given, every client must show its token as password." example:"/etc/tote/tokens"`
+	MaxClients int        `yaml:"max_clients,omitempty" doc:"Connections at a time." default:"256"`
+}
+
+// Listener is one address.
+type Listener struct {
+	Address string `yaml:"address" doc:"host:port. Without tls only a loopback address is allowed." example:"127.0.0.1:1883"`
+	TLS     *TLS   `yaml:"tls,omitempty" doc:"Certificate of this listener."`
+}
+
+// TLS names a certificate.
+type TLS struct {
+	Cert string `yaml:"cert" doc:"PEM file of the certificate chain." example:"/etc/tote/gw1.crt"`
+	Key  string `yaml:"key" doc:"PEM file of the private key." example:"/etc/tote/gw1.key"`
+}
+
+// HTTP is the web server.
+type HTTP struct {
+	Listen string `yaml:"listen" doc:"host:port of pages and API. A loopback address." example:"127.0.0.1:8080"`
+}
+
+// OMS is the upstream system.
+type OMS struct {
+	URL       string `yaml:"url" doc:"Address of the OMS, http or https. http only on loopback." example:"https://oms.example.com"`
+	TokenFile string `yaml:"token_file,omitempty" doc:"File with the token this site shows to the OMS." example:"/etc/tote/oms.token"`
+	Name      string `yaml:"name,omitempty" doc:"Name of this connection in the audit log." default:"main"`
+}
+
+// Station is one pack station.
+type Station struct {
+	ID      string   `yaml:"id" doc:"Id of the station, unique among stations and docks." example:"pack1"`
+	Scanner *Scanner `yaml:"scanner,omitempty" doc:"Barcode scanner of the station."`
+	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
+	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
+}
+
+// Dock is one dock door.
+type Dock struct {
+	ID      string   `yaml:"id" doc:"Id of the dock, unique among stations and docks." example:"dock1"`
+	Scanner *Scanner `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
+}
+
+// Scanner is a barcode scanner on a serial line.
+type Scanner struct {
+	Driver string  `yaml:"driver,omitempty" doc:"serial-scanner: each scan ends with CR, LF or both." default:"serial-scanner"`
+	Serial *Serial `yaml:"serial" doc:"Where it is plugged in."`
+}
+
+// Scale is a scale on a serial line.
+type Scale struct {
+	Driver     string  `yaml:"driver" doc:"mt-sics: Mettler Toledo MT-SICS level 0 and scales that emulate it." example:"mt-sics"`
+	IntervalMs int     `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000." default:"100"`
+	Serial     *Serial `yaml:"serial" doc:"Where it is plugged in."`
+}
+
+// Printer is a label printer, on a serial line or in the network.
+type Printer struct {
+	Driver string  `yaml:"driver" doc:"zpl: ZPL II, Zebra and emulations." example:"zpl"`
+	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
+	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
+}
+
+// Serial is a serial line.
+type Serial struct {
+	Path     string `yaml:"path" doc:"Device file, an absolute path. Use a link that stays the same: /dev/serial/by-id/… or by-path/…, not ttyUSB0." example:"/dev/serial/by-id/usb-scanner-if00"`
+	Baud     int    `yaml:"baud,omitempty" doc:"Bits per second, 300 to 4000000." default:"9600"`
+	DataBits int    `yaml:"data_bits,omitempty" doc:"5 to 8." default:"8"`
+	Parity   string `yaml:"parity,omitempty" doc:"none, odd, even, mark or space." default:"none"`
+	StopBits int    `yaml:"stop_bits,omitempty" doc:"1 or 2." default:"1"`
+	XonXoff  bool   `yaml:"xon_xoff,omitempty" doc:"Software flow control; printers on a serial line need it." default:"false"`
+}
+
+// Log is the journal.
+type Log struct {
+	Level  string `yaml:"level,omitempty" doc:"debug, info, warn or error." default:"info"`
+	Format string `yaml:"format,omitempty" doc:"json or text." default:"json"`
+}
+
+// Raft holds the times of the replication; 0 means the store's own default.
+type Raft struct {
+	HeartbeatMs int `yaml:"heartbeat_ms,omitempty" doc:"A gateway that hears nothing from the leader for this long asks for an election; 20 to 60000. 0 = the default of the store." default:"0"`
+	ElectionMs  int `yaml:"election_ms,omitempty" doc:"An election without a result is repeated after this long; not below heartbeat_ms. 0 = the default of the store." default:"0"`
+}

@@ -1,0 +1,374 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tote/agent/config"
+)
+
+var update = flag.Bool("update", false, "rewrite config.example.yaml and docs/config.md")
+
+// good is a file without optional keys; the cases below change it.
+const good = `config_version: 1
+site: s1
+gateway: gw1
+data_dir: /var/lib/tote
+mqtt:
+  listen: [{address: "127.0.0.1:1883"}]
+http:
+  listen: 127.0.0.1:8080
+`
+
+const devices = good + `stations:
+  - id: pack1
+    scanner: {serial: {path: /dev/serial/a}}
+    scale:
+      driver: mt-sics
+      serial: {path: /dev/serial/b}
+    printer: {driver: zpl, serial: {path: /dev/serial/c}}
+docks:
+  - id: dock1
+    scanner: {serial: {path: /dev/serial/d}}
+`
+
+func with(base, old, repl string) string {
+	if !strings.Contains(base, old) {
+		panic("no " + old)
+	}
+	return strings.Replace(base, old, repl, 1)
+}
+
+func TestGood(t *testing.T) {
+	cfg, err := config.Parse("f.yaml", []byte(devices+"oms: {url: \"http://127.0.0.1:9000\"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial := func(path string) *config.Serial {
+		return &config.Serial{Path: path, Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}
+	}
+	want := &config.Config{
+		ConfigVersion: 1, Site: "s1", Gateway: "gw1", DataDir: "/var/lib/tote",
+		MQTT: config.MQTT{Listen: []config.Listener{{Address: "127.0.0.1:1883"}}, MaxClients: 256},
+		HTTP: config.HTTP{Listen: "127.0.0.1:8080"},
+		OMS:  &config.OMS{URL: "http://127.0.0.1:9000", Name: "main"},
+		Stations: []config.Station{{
+			ID: "pack1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/a")},
+			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Serial: serial("/dev/serial/b")},
+			Printer: &config.Printer{Driver: "zpl", Serial: serial("/dev/serial/c")},
+		}},
+		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
+		Log:   config.Log{Level: "info", Format: "json"},
+	}
+	if diff := cmp.Diff(want, cfg); diff != "" {
+		t.Error(diff)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("Validate of what Parse gave: %v", err)
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	type want struct {
+		code, path string
+		line, col  int
+		text, near string // part of the text; the suggestion
+	}
+	for _, tc := range []struct {
+		name, in string
+		want     []want
+	}{
+		{"empty", "", []want{{code: "CFG_MISSING", text: "empty"}}},
+		{"comments only", "# nothing\n", []want{{code: "CFG_MISSING", text: "empty"}}},
+		{"not yaml", "site: [1, 2\n", []want{{code: "CFG_SYNTAX", line: 1}}},
+		{"tab", "mqtt:\n\tlisten: x\n", []want{{code: "CFG_SYNTAX", line: 2}}},
+		{"a list", "- 1\n", []want{{code: "CFG_TYPE", line: 1}}},
+		{"a text", "hello\n", []want{{code: "CFG_TYPE", line: 1}}},
+		{"two documents", good + "---\nsite: s2\n", []want{{code: "CFG_SYNTAX", line: 9, col: 1, text: "second document"}}},
+		{"key twice", good + "site: s2\n", []want{{code: "CFG_TWICE", path: "site", line: 9, col: 1}}},
+		{"unknown key", with(good, "gateway:", "gatway:"), []want{{code: "CFG_UNKNOWN_KEY", path: "gatway", line: 3, col: 1, near: "gateway"}}},
+		{"unknown key, far off", good + "colour: red\n", []want{{code: "CFG_UNKNOWN_KEY", path: "colour", line: 9, col: 1}}},
+		{"unknown key, other case", with(good, "site:", "Site:"), []want{{code: "CFG_UNKNOWN_KEY", path: "Site", line: 2, col: 1, near: "site"}}},
+		{"unknown key in a list", with(devices, "scanner: {serial: {path: /dev/serial/a}}", "scaner: {serial: {path: /dev/serial/a}}"),
+			[]want{{code: "CFG_UNKNOWN_KEY", path: "stations[0].scaner", line: 11, col: 5, near: "scanner"}}},
+		{"unknown key, deep", with(devices, "serial: {path: /dev/serial/b}", "serial: {path: /dev/serial/b, buad: 9600}"),
+			[]want{{code: "CFG_UNKNOWN_KEY", path: "stations[0].scale.serial.buad", line: 14, near: "baud"}}},
+		{"number for a text list", with(good, `[{address: "127.0.0.1:1883"}]`, "5"), []want{{code: "CFG_TYPE", path: "mqtt.listen", line: 6}}},
+		{"text for a number", with(good, "config_version: 1", "config_version: one"),
+			[]want{{code: "CFG_TYPE", path: "config_version", line: 1, text: "want whole number"}}},
+		{"text for keys", with(good, "http:\n  listen: 127.0.0.1:8080", "http: 127.0.0.1:8080"), []want{{code: "CFG_TYPE", path: "http", line: 7}}},
+		{"fraction", good + "raft: {heartbeat_ms: 1.5}\n", []want{{code: "CFG_TYPE", path: "raft.heartbeat_ms", line: 9}}},
+		{"quoted number", with(good, "config_version: 1", `config_version: "1"`), []want{{code: "CFG_TYPE", path: "config_version", line: 1}}},
+		{"true for a text", with(good, "site: s1", "site: true"), []want{{code: "CFG_TYPE", path: "site", line: 2, text: "quotes"}}},
+		{"fraction for a text", with(good, "site: s1", "site: 1.10"), []want{{code: "CFG_TYPE", path: "site", line: 2, text: "quotes"}}},
+		{"text for true", with(devices, "path: /dev/serial/c", "path: /dev/serial/c, xon_xoff: maybe"),
+			[]want{{code: "CFG_TYPE", path: "stations[0].printer.serial.xon_xoff", line: 15, text: "true or false"}}},
+
+		{"no version", with(good, "config_version: 1\n", ""), []want{{code: "CFG_MISSING", path: "config_version"}}},
+		{"other version", with(good, "config_version: 1", "config_version: 2"), []want{{code: "CFG_VERSION", path: "config_version", line: 1, col: 1}}},
+		{"no site", with(good, "site: s1", "site:"), []want{{code: "CFG_MISSING", path: "site", line: 2, col: 1}}},
+		{"bad site", with(good, "site: s1", "site: s/1"), []want{{code: "CFG_ID", path: "site", line: 2, col: 1}}},
+		{"bad gateway", with(good, "gateway: gw1", "gateway: gw 1"), []want{{code: "CFG_ID", path: "gateway", line: 3}}},
+		{"long gateway", with(good, "gw1", strings.Repeat("g", 65)), []want{{code: "CFG_ID", path: "gateway", line: 3}}},
+		{"relative data dir", with(good, "/var/lib/tote", "var/tote"), []want{{code: "CFG_VALUE", path: "data_dir", line: 4, text: "absolute"}}},
+		{"no mqtt", with(good, "mqtt:\n  listen: [{address: \"127.0.0.1:1883\"}]\n", ""), []want{{code: "CFG_MISSING", path: "mqtt.listen"}}},
+		{"no listeners", with(good, `[{address: "127.0.0.1:1883"}]`, "[]"), []want{{code: "CFG_MISSING", path: "mqtt.listen", line: 6}}},
+		{"no port", with(good, "127.0.0.1:1883", "127.0.0.1"), []want{{code: "CFG_VALUE", path: "mqtt.listen[0].address", line: 6, text: "host:port"}}},
+		{"port too high", with(good, "1883", "70000"), []want{{code: "CFG_VALUE", path: "mqtt.listen[0].address", line: 6}}},
+		{"plain on all addresses", with(good, `"127.0.0.1:1883"`, `":1883"`), []want{{code: "CFG_PLAIN_LISTENER", path: "mqtt.listen[0].address", line: 6, col: 13}}},
+		{"plain on a LAN address", with(good, "127.0.0.1:1883", "192.168.1.5:1883"), []want{{code: "CFG_PLAIN_LISTENER", path: "mqtt.listen[0].address"}}},
+		{"half a certificate", with(good, `"127.0.0.1:1883"}`, `":8883", tls: {cert: /a.crt}}`), []want{{code: "CFG_MISSING", path: "mqtt.listen[0].tls.key", line: 6}}},
+		{"relative certificate", with(good, `"127.0.0.1:1883"}`, `":8883", tls: {cert: a.crt, key: /a.key}}`), []want{{code: "CFG_VALUE", path: "mqtt.listen[0].tls.cert"}}},
+		{"pages in the open", with(good, "127.0.0.1:8080", "0.0.0.0:8080"), []want{{code: "CFG_PLAIN_LISTENER", path: "http.listen", line: 8, col: 3}}},
+		{"no pages", with(good, "http:\n  listen: 127.0.0.1:8080\n", ""), []want{{code: "CFG_MISSING", path: "http.listen"}}},
+		{"one address twice", with(good, "127.0.0.1:8080", "127.0.0.1:1883"), []want{{code: "CFG_TWICE", path: "http.listen", line: 8, text: "mqtt.listen[0].address"}}},
+		{"too many clients", with(good, "mqtt:\n", "mqtt:\n  max_clients: -1\n"), []want{{code: "CFG_VALUE", path: "mqtt.max_clients", line: 6}}},
+		{"oms without url", good + "oms: {name: main}\n", []want{{code: "CFG_MISSING", path: "oms.url", line: 9}}},
+		{"oms url", good + "oms: {url: oms.example.com}\n", []want{{code: "CFG_VALUE", path: "oms.url", line: 9}}},
+		{"oms in the clear", good + "oms: {url: \"http://oms.example.com\"}\n", []want{{code: "CFG_VALUE", path: "oms.url", text: "use https"}}},
+		{"oms with a password", good + "oms: {url: \"https://a:b@oms.example.com\"}\n", []want{{code: "CFG_VALUE", path: "oms.url", text: "token_file"}}},
+		{"oms token", good + "oms: {url: \"https://oms.example.com\", token_file: tok}\n", []want{{code: "CFG_VALUE", path: "oms.token_file"}}},
+		{"station without id", with(devices, "  - id: pack1\n    scanner", "  - scanner"), []want{{code: "CFG_MISSING", path: "stations[0].id", line: 10, col: 5}}},
+		{"station and dock alike", with(devices, "dock1", "pack1"), []want{{code: "CFG_TWICE", path: "docks[0].id", line: 17, col: 5, text: "stations[0]"}}},
+		{"two stations alike", with(devices, "docks:\n", "  - id: pack1\ndocks:\n"), []want{{code: "CFG_TWICE", path: "stations[1].id", line: 16}}},
+		{"two devices on a line", with(devices, "/dev/serial/b", "/dev/serial/a"), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.path", line: 14, text: "stations[0].scanner.serial.path"}}},
+		{"two devices on a line, otherwise written", with(devices, "/dev/serial/d", "/dev/serial/../serial/a"), []want{{code: "CFG_SAME_PORT", path: "docks[0].scanner.serial.path", line: 18}}},
+		{"relative port", with(devices, "/dev/serial/a", "ttyUSB0"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.serial.path", line: 11}}},
+		{"no port", with(devices, "{serial: {path: /dev/serial/a}}", "{driver: serial-scanner}"), []want{{code: "CFG_MISSING", path: "stations[0].scanner.serial", line: 11}}},
+		{"driver", with(devices, "mt-sics", "mtsics"), []want{{code: "CFG_DRIVER", path: "stations[0].scale.driver", line: 13, col: 7, near: "mt-sics"}}},
+		{"driver of another kind", with(devices, "driver: zpl", "driver: mt-sics"), []want{{code: "CFG_DRIVER", path: "stations[0].printer.driver", text: "zpl"}}},
+		{"no driver", with(devices, "      driver: mt-sics\n", ""), []want{{code: "CFG_MISSING", path: "stations[0].scale.driver", line: 12}}},
+		{"baud", with(devices, "/dev/serial/b", "/dev/serial/b, baud: 96"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.baud", line: 14, text: "300..4000000"}}},
+		{"parity", with(devices, "/dev/serial/b", "/dev/serial/b, parity: evn"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.parity", near: "even"}}},
+		{"bits", with(devices, "/dev/serial/b", "/dev/serial/b, data_bits: 9, stop_bits: 3"),
+			[]want{{code: "CFG_VALUE", path: "stations[0].scale.serial.data_bits"}, {code: "CFG_VALUE", path: "stations[0].scale.serial.stop_bits"}}},
+		{"interval", with(devices, "      driver: mt-sics\n", "      driver: mt-sics\n      interval_ms: 1\n"), []want{{code: "CFG_VALUE", path: "stations[0].scale.interval_ms", line: 14}}},
+		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
+		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
+		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"level", good + "log: {level: warning}\n", []want{{code: "CFG_VALUE", path: "log.level", line: 9, near: "warn"}}},
+		{"format", good + "log: {format: xml}\n", []want{{code: "CFG_VALUE", path: "log.format", text: "json, text"}}},
+		{"heartbeat", good + "raft: {heartbeat_ms: 5}\n", []want{{code: "CFG_VALUE", path: "raft.heartbeat_ms", line: 9}}},
+		{"election before heartbeat", good + "raft: {heartbeat_ms: 500, election_ms: 400}\n", []want{{code: "CFG_VALUE", path: "raft.election_ms", text: "below"}}},
+		{"several at once", with(with(good, "site: s1", "site: s+1"), "/var/lib/tote", "x") + "log: {level: loud}\n",
+			[]want{{code: "CFG_ID", line: 2}, {code: "CFG_VALUE", line: 4}, {code: "CFG_VALUE", line: 9}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := config.Parse("f.yaml", []byte(tc.in))
+			var ps config.Problems
+			if !errors.As(err, &ps) {
+				t.Fatalf("error %v", err)
+			}
+			if len(ps) != len(tc.want) {
+				t.Fatalf("%d problems, want %d:\n%v", len(ps), len(tc.want), ps)
+			}
+			for i, w := range tc.want {
+				p := ps[i]
+				ok := p.Code == w.code && strings.Contains(p.Text, w.text) && p.Near == w.near &&
+					(w.path == "" || p.Path == w.path) && (w.line == 0 || p.Line == w.line) && (w.col == 0 || p.Column == w.col)
+				if !ok {
+					t.Errorf("got  %+v\nwant %+v", p, w)
+				}
+				if p.Line > 0 && !strings.Contains(p.Excerpt, strings.TrimSpace(strings.Split(tc.in, "\n")[p.Line-1])) {
+					t.Errorf("excerpt %q does not show line %d", p.Excerpt, p.Line)
+				}
+				if !strings.Contains(err.Error(), p.Code) || p.File != "f.yaml" {
+					t.Errorf("message %q", err)
+				}
+			}
+		})
+	}
+}
+
+func TestMessage(t *testing.T) {
+	_, err := config.Parse("/etc/tote/agent.yaml", []byte(with(devices, "scanner:", "scaner:")))
+	want := `/etc/tote/agent.yaml:11:5: CFG_UNKNOWN_KEY: stations[0].scaner: there is no such key; did you mean scanner?
+   11 |     scaner: {serial: {path: /dev/serial/a}}
+      |     ^`
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Each code has an explanation, and each explanation a code that occurs.
+func TestFaults(t *testing.T) {
+	src, err := os.ReadFile("faults.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, line := range strings.Split(string(src), "\n") {
+		if _, v, ok := strings.Cut(line, `= "CFG_`); ok {
+			codes = append(codes, "CFG_"+strings.TrimSuffix(v, `"`))
+		}
+	}
+	var explained []string
+	for _, f := range config.Faults() {
+		explained = append(explained, f.Code)
+		if f.Cause == "" || f.Action == "" {
+			t.Errorf("%s: no cause or action", f.Code)
+		}
+	}
+	if diff := cmp.Diff(codes, explained); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Every key has a doc, and a required one an example.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	var walk func(rt reflect.Type, path string)
+	walk = func(rt reflect.Type, path string) {
+		for rt.Kind() == reflect.Pointer || rt.Kind() == reflect.Slice {
+			rt = rt.Elem()
+		}
+		if rt.Kind() != reflect.Struct {
+			return
+		}
+		for i := range rt.NumField() {
+			f := rt.Field(i)
+			p := path + "." + f.Name
+			if f.Tag.Get("yaml") == "" || f.Tag.Get("doc") == "" {
+				t.Errorf("%s: no yaml or doc tag", p)
+			}
+			if k := f.Type.Kind(); k != reflect.Pointer && k != reflect.Slice && k != reflect.Struct && f.Tag.Get("example") == "" && f.Tag.Get("default") == "" {
+				t.Errorf("%s: neither example nor default", p)
+			}
+			walk(f.Type, p)
+		}
+	}
+	walk(reflect.TypeFor[config.Config](), "Config")
+}
+
+func TestGeneratedFiles(t *testing.T) {
+	for path, want := range map[string]string{
+		"../../config.example.yaml": config.Example(),
+		"../../docs/config.md":      config.Docs(),
+	} {
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("%s is not what the struct tags say; run go generate ./agent/config\n%s", path, diff)
+		}
+	}
+}
+
+// The example is a valid file, as it is and with every commented key switched
+// on.
+func TestExampleIsValid(t *testing.T) {
+	if _, err := config.Parse("example", []byte(config.Example())); err != nil {
+		t.Error(err)
+	}
+	var all []string
+	for _, line := range strings.Split(config.Example(), "\n") {
+		trimmed := strings.TrimLeft(line, " ")
+		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
+			key, _, isKey := strings.Cut(rest, ": ")
+			// tcp excludes serial; a driver's name begins its doc.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || key == "tcp" || key == "zpl" {
+				continue
+			}
+			line = line[:len(line)-len(trimmed)] + rest
+		}
+		all = append(all, line)
+	}
+	cfg, err := config.Parse("example", []byte(strings.Join(all, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MQTT.TokensFile == "" || cfg.OMS.TokenFile == "" {
+		t.Error("commented keys were not switched on")
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "agent.yaml")
+	if err := os.WriteFile(path, []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if cfg, err := config.Load(path); err != nil || cfg.Site != "s1" {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	for _, bad := range []string{filepath.Join(dir, "none.yaml"), dir} {
+		var ps config.Problems
+		if _, err := config.Load(bad); !errors.As(err, &ps) || ps[0].Code != config.CodeRead {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	big := filepath.Join(dir, "big.yaml")
+	if err := os.WriteFile(big, []byte(strings.Repeat("# x\n", 300_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(big); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("big file: %v", err)
+	}
+}
+
+func TestLoadTokens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	for _, tc := range []struct {
+		name, in, code string
+		line           int
+	}{
+		{"good", "# devices\nhandheld:h1 secret-of-h1\n\n  handheld:h2\tsecret-of-h2  \n", "", 0},
+		{"one word", "handheld:h1\n", config.CodeSyntax, 1},
+		{"three words", "\nhandheld:h1 a b\n", config.CodeSyntax, 2},
+		{"twice", "handheld:h1 secret-of-h1\nhandheld:h1 secret-of-h2\n", config.CodeTwice, 2},
+		{"short", "handheld:h1 abc\n", config.CodeValue, 1},
+	} {
+		if err := os.WriteFile(path, []byte(tc.in), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := config.LoadTokens(path)
+		var ps config.Problems
+		switch {
+		case tc.code == "":
+			want := map[string]string{"handheld:h1": "secret-of-h1", "handheld:h2": "secret-of-h2"}
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("%s: %v %s", tc.name, err, diff)
+			}
+		case !errors.As(err, &ps) || ps[0].Code != tc.code || ps[0].Line != tc.line:
+			t.Errorf("%s: %v", tc.name, err)
+		case strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "abc"):
+			t.Errorf("%s: the message shows a token: %v", tc.name, err)
+		}
+	}
+	if _, err := config.LoadTokens(path + ".none"); err == nil {
+		t.Error("a file that is not there")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{good, devices, config.Example(), "a: &x [*x]", "? {a: b}\n: c", "mqtt: {listen: [[]]}", "stations: [null, 1]", "<<: {a: 1}"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		cfg, err := config.Parse("f", data)
+		var ps config.Problems
+		if (err == nil) != (cfg != nil) || err != nil && (!errors.As(err, &ps) || len(ps) == 0) {
+			t.Fatalf("%v, %v", cfg, err)
+		}
+		for _, p := range ps {
+			if p.Code == "" || p.Text == "" {
+				t.Fatalf("%+v", p)
+			}
+		}
+	})
+}

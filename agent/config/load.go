@@ -1,0 +1,135 @@
+package config
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// maxFile bounds a configuration file, in bytes.
+const maxFile = 1 << 20
+
+// Load reads and validates a file. The error is a [Problems].
+func Load(path string) (*Config, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, Problems{{Code: CodeRead, File: path, Text: err.Error()}}
+	}
+	if st.Size() > maxFile {
+		return nil, Problems{{Code: CodeRead, File: path, Text: fmt.Sprintf("%d bytes, at most %d", st.Size(), maxFile)}}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Problems{{Code: CodeRead, File: path, Text: err.Error()}}
+	}
+	return Parse(path, data)
+}
+
+// Parse validates data, which came from the named file. Defaults are filled
+// in. The error is a [Problems].
+func Parse(file string, data []byte) (*Config, error) {
+	cfg := new(Config)
+	src, err := parse(file, data, cfg)
+	if err != nil {
+		return nil, err
+	}
+	fill(reflect.ValueOf(cfg).Elem())
+	if ps := validate(cfg, src); len(ps) > 0 {
+		return nil, ps
+	}
+	return cfg, nil
+}
+
+// Validate checks a configuration that did not come from a file. Defaults are
+// filled in.
+func (c *Config) Validate() error {
+	fill(reflect.ValueOf(c).Elem())
+	if ps := validate(c, &source{file: "config"}); len(ps) > 0 {
+		return ps
+	}
+	return nil
+}
+
+// fill sets each field that is zero to the default of its tag.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fill(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			fill(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Field(i)
+			fill(f)
+			def, ok := v.Type().Field(i).Tag.Lookup("default")
+			if !ok || !f.IsZero() {
+				continue
+			}
+			switch f.Kind() {
+			case reflect.String:
+				f.SetString(def)
+			case reflect.Int:
+				if n, err := strconv.ParseInt(def, 10, 64); err == nil {
+					f.SetInt(n)
+				}
+			}
+		}
+	}
+}
+
+// LoadTokens reads a tokens file: one line "client-id token" per client; empty
+// lines and lines with # in front are skipped.
+func LoadTokens(path string) (map[string]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Problems{{Code: CodeRead, File: path, Text: err.Error()}}
+	}
+	tokens := map[string]string{}
+	var ps Problems
+	sc := bufio.NewScanner(bytes.NewReader(data))
+	for n := 1; sc.Scan(); n++ {
+		line := strings.TrimSpace(sc.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		// The text of a problem never shows the line: it holds a secret.
+		f := strings.Fields(line)
+		switch {
+		case len(f) != 2:
+			ps = append(ps, Problem{Code: CodeSyntax, File: path, Line: n, Column: 1, Text: "want: client-id token"})
+		case tokens[f[0]] != "":
+			ps = append(ps, Problem{Code: CodeTwice, File: path, Line: n, Column: 1, Text: "second token of " + quote(f[0])})
+		case len(f[1]) < 8:
+			ps = append(ps, Problem{Code: CodeValue, File: path, Line: n, Column: 1, Text: "token of " + quote(f[0]) + " has less than 8 characters"})
+		default:
+			tokens[f[0]] = f[1]
+		}
+	}
+	if err := sc.Err(); err != nil {
+		ps = append(ps, Problem{Code: CodeRead, File: path, Text: err.Error()})
+	}
+	if len(ps) > 0 {
+		return nil, ps
+	}
+	return tokens, nil
+}
+
+// inOrder sorts problems by where they stand.
+func inOrder(ps Problems) Problems {
+	sort.SliceStable(ps, func(i, j int) bool {
+		if ps[i].Line != ps[j].Line {
+			return ps[i].Line < ps[j].Line
+		}
+		return ps[i].Column < ps[j].Column
+	})
+	return ps
+}

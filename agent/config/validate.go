@@ -1,0 +1,287 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// checker collects problems.
+type checker struct {
+	src   *source
+	ps    Problems
+	ids   map[string]string // id of a station or dock → its path
+	lines map[string]string // serial path or tcp address → path of the device
+	binds map[string]string // address listened on → path
+}
+
+// validate checks every rule. Defaults are filled in already.
+func validate(c *Config, src *source) Problems {
+	k := &checker{src: src, ids: map[string]string{}, lines: map[string]string{}, binds: map[string]string{}}
+	if c.ConfigVersion == 0 {
+		k.missing("config_version")
+	} else if c.ConfigVersion != Version {
+		k.add(CodeVersion, "config_version", "version %d; this program reads version %d", c.ConfigVersion, Version)
+	}
+	k.id("site", c.Site)
+	k.id("gateway", c.Gateway)
+	k.absolute("data_dir", c.DataDir)
+	k.mqtt(c.MQTT)
+	k.http(c.HTTP)
+	if c.OMS != nil {
+		k.oms(*c.OMS)
+	}
+	for i, s := range c.Stations {
+		p := "stations[" + strconv.Itoa(i) + "]"
+		k.place(p, s.ID)
+		if s.Scanner != nil {
+			k.scanner(p+".scanner", *s.Scanner)
+		}
+		if s.Scale != nil {
+			k.scale(p+".scale", *s.Scale)
+		}
+		if s.Printer != nil {
+			k.printer(p+".printer", *s.Printer)
+		}
+	}
+	for i, d := range c.Docks {
+		p := "docks[" + strconv.Itoa(i) + "]"
+		k.place(p, d.ID)
+		if d.Scanner != nil {
+			k.scanner(p+".scanner", *d.Scanner)
+		}
+	}
+	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	k.oneOf("log.format", c.Log.Format, "json", "text")
+	k.raft(c.Raft)
+	return inOrder(k.ps)
+}
+
+func (k *checker) add(code, path, format string, args ...any) {
+	k.ps = append(k.ps, k.src.problem(code, path, format, args...))
+}
+
+func (k *checker) missing(path string) { k.add(CodeMissing, path, "the key must be given") }
+
+// id allows 1 to 64 of A-Z a-z 0-9 _ . -: what may stand in a topic.
+func (k *checker) id(path, id string) bool {
+	if id == "" {
+		k.missing(path)
+		return false
+	}
+	ok := len(id) <= 64
+	for i := range len(id) {
+		c := id[i]
+		ok = ok && ('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '.' || c == '-')
+	}
+	if !ok {
+		k.add(CodeID, path, "%s: want 1 to 64 of A-Z a-z 0-9 _ . -", quote(id))
+	}
+	return ok
+}
+
+func (k *checker) absolute(path, file string) {
+	switch {
+	case file == "":
+		k.missing(path)
+	case !filepath.IsAbs(file):
+		k.add(CodeValue, path, "%s is not an absolute path", quote(file))
+	}
+}
+
+func (k *checker) oneOf(path, v string, allowed ...string) {
+	if !slices.Contains(allowed, v) {
+		p := k.src.problem(CodeValue, path, "%s: want %s", quote(v), strings.Join(allowed, ", "))
+		p.Near = nearest(v, allowed)
+		k.ps = append(k.ps, p)
+	}
+}
+
+func (k *checker) within(path string, v, low, high int) {
+	if v < low || v > high {
+		k.add(CodeValue, path, "%d is not in %d..%d", v, low, high)
+	}
+}
+
+// address checks host:port.
+func (k *checker) address(path, addr string, anyPort bool) bool {
+	if addr == "" {
+		k.missing(path)
+		return false
+	}
+	_, port, err := net.SplitHostPort(addr)
+	n, perr := strconv.Atoi(port)
+	if err != nil || perr != nil || n < 0 || n > 65535 || n == 0 && !anyPort {
+		k.add(CodeValue, path, "%s: want host:port", quote(addr))
+		return false
+	}
+	return true
+}
+
+// bind notes an address listened on.
+func (k *checker) bind(path, addr string) {
+	if strings.HasSuffix(addr, ":0") {
+		return // any free port
+	}
+	if other, dup := k.binds[addr]; dup {
+		k.add(CodeTwice, path, "%s is the address of %s too", addr, other)
+		return
+	}
+	k.binds[addr] = path
+}
+
+// loopback reports whether addr can be reached from this machine only.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (k *checker) mqtt(m MQTT) {
+	if len(m.Listen) == 0 {
+		k.missing("mqtt.listen")
+	}
+	for i, l := range m.Listen {
+		p := fmt.Sprintf("mqtt.listen[%d]", i)
+		if k.address(p+".address", l.Address, true) {
+			k.bind(p+".address", l.Address)
+			if l.TLS == nil && !loopback(l.Address) {
+				k.add(CodePlain, p+".address", "%s can be reached from the network and has no tls", l.Address)
+			}
+		}
+		if l.TLS != nil {
+			k.absolute(p+".tls.cert", l.TLS.Cert)
+			k.absolute(p+".tls.key", l.TLS.Key)
+		}
+	}
+	if m.TokensFile != "" {
+		k.absolute("mqtt.tokens_file", m.TokensFile)
+	}
+	k.within("mqtt.max_clients", m.MaxClients, 1, 100_000)
+}
+
+func (k *checker) http(h HTTP) {
+	if !k.address("http.listen", h.Listen, true) {
+		return
+	}
+	k.bind("http.listen", h.Listen)
+	if !loopback(h.Listen) {
+		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
+	}
+}
+
+func (k *checker) oms(o OMS) {
+	k.id("oms.name", o.Name)
+	if o.TokenFile != "" {
+		k.absolute("oms.token_file", o.TokenFile)
+	}
+	if o.URL == "" {
+		k.missing("oms.url")
+		return
+	}
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		k.add(CodeValue, "oms.url", "%s: want http://host or https://host", quote(o.URL))
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		k.add(CodeValue, "oms.url", "no user, query or fragment in the address; the token belongs into token_file")
+	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
+		k.add(CodeValue, "oms.url", "http is allowed to loopback only, use https")
+	}
+}
+
+// place checks the id of a station or dock.
+func (k *checker) place(path, id string) {
+	if !k.id(path+".id", id) {
+		return
+	}
+	if other, dup := k.ids[id]; dup {
+		k.add(CodeTwice, path+".id", "%s is the id of %s too", id, other)
+		return
+	}
+	k.ids[id] = path
+}
+
+func (k *checker) driver(path, name string, known ...string) {
+	switch {
+	case name == "":
+		k.missing(path)
+	case !slices.Contains(known, name):
+		p := k.src.problem(CodeDriver, path, "no driver %s; there is %s", quote(name), strings.Join(known, ", "))
+		p.Near = nearest(name, known)
+		k.ps = append(k.ps, p)
+	}
+}
+
+func (k *checker) scanner(path string, s Scanner) {
+	k.driver(path+".driver", s.Driver, "serial-scanner")
+	k.serial(path+".serial", s.Serial)
+}
+
+func (k *checker) scale(path string, s Scale) {
+	k.driver(path+".driver", s.Driver, "mt-sics")
+	k.within(path+".interval_ms", s.IntervalMs, 10, 5000)
+	k.serial(path+".serial", s.Serial)
+}
+
+func (k *checker) printer(path string, p Printer) {
+	k.driver(path+".driver", p.Driver, "zpl")
+	switch {
+	case p.Serial != nil && p.TCP != "":
+		k.add(CodeValue, path, "either serial or tcp, not both")
+	case p.TCP != "":
+		if k.address(path+".tcp", p.TCP, false) {
+			k.port(path+".tcp", p.TCP)
+		}
+	case p.Serial == nil:
+		k.add(CodeMissing, path, "one of serial and tcp must be given")
+	default:
+		k.serial(path+".serial", p.Serial)
+	}
+}
+
+// serial checks a line; the ranges are those of the serial port driver.
+func (k *checker) serial(path string, s *Serial) {
+	if s == nil {
+		k.missing(path)
+		return
+	}
+	k.absolute(path+".path", s.Path)
+	if filepath.IsAbs(s.Path) {
+		k.port(path+".path", filepath.Clean(s.Path))
+	}
+	k.within(path+".baud", s.Baud, 300, 4_000_000)
+	k.within(path+".data_bits", s.DataBits, 5, 8)
+	k.within(path+".stop_bits", s.StopBits, 1, 2)
+	k.oneOf(path+".parity", s.Parity, "none", "odd", "even", "mark", "space")
+}
+
+// port notes where a device is plugged in.
+func (k *checker) port(path, where string) {
+	if other, dup := k.lines[where]; dup {
+		k.add(CodeSamePort, path, "%s is used by %s too", where, other)
+		return
+	}
+	k.lines[where] = path
+}
+
+func (k *checker) raft(r Raft) {
+	if r.HeartbeatMs != 0 {
+		k.within("raft.heartbeat_ms", r.HeartbeatMs, 20, 60_000)
+	}
+	if r.ElectionMs == 0 {
+		return
+	}
+	k.within("raft.election_ms", r.ElectionMs, 20, 600_000)
+	if r.ElectionMs < r.HeartbeatMs {
+		k.add(CodeValue, "raft.election_ms", "%d is below heartbeat_ms", r.ElectionMs)
+	}
+}
