@@ -76,22 +76,16 @@ func (l Label) ZPL() ([]byte, error) {
 
 	z.text(margin, 130, 26, "SHIP TO")
 	y = 162
-	for _, part := range []struct {
-		s    string
-		high int
-	}{
-		{l.ShipTo.Name, 52}, {l.ShipTo.Company, 40}, {l.ShipTo.Street, 44}, {l.ShipTo.Street2, 40},
-	} {
-		// A character of font 0 is on average 0.52 of its height wide.
-		for _, s := range fit(part.s, (Width-2*margin)*100/(part.high*52), 2) {
-			if y+part.high <= 436 {
-				z.text(margin, y, part.high, s)
-			}
-			y += part.high + 8
-		}
+	for _, line := range l.ShipTo.lines(436 - y) {
+		z.text(margin, y, line.high, line.text)
+		y += line.high + lead
 	}
 	city := strings.TrimSpace(l.ShipTo.Postcode + " " + l.ShipTo.City)
-	z.text(margin, 440, 60, fit(city, 20, 1)[0])
+	if len([]rune(city)) <= 20 {
+		z.text(margin, 440, 60, city)
+	} else {
+		z.text(margin, 450, 40, fit(city, 30, 1)[0])
+	}
 	z.text(Width-margin-80, 440, 60, strings.ToUpper(l.ShipTo.Country))
 	z.line(516, 3)
 
@@ -113,6 +107,38 @@ func (l Label) ZPL() ([]byte, error) {
 	z.raw("^PQ1,0,1,Y")
 	z.raw("^XZ")
 	return z.Bytes(), nil
+}
+
+// lead is the space between two lines of the address, in dots.
+const lead = 6
+
+type addressLine struct {
+	text string
+	high int // dots
+}
+
+// lines sets name and streets large where they fit in space dots, else small:
+// a small street is better than none.
+func (a Address) lines(space int) []addressLine {
+	type part struct {
+		text        string
+		high, lines int
+	}
+	set := func(parts ...part) (out []addressLine, high int) {
+		for _, p := range parts {
+			// A character of font 0 is on average 0.52 of its height wide.
+			for _, text := range fit(p.text, (Width-2*margin)*100/(p.high*52), p.lines) {
+				out = append(out, addressLine{text, p.high})
+				high += p.high + lead
+			}
+		}
+		return out, high
+	}
+	out, high := set(part{a.Name, 52, 2}, part{a.Company, 40, 2}, part{a.Street, 44, 2}, part{a.Street2, 40, 2})
+	if high > space {
+		out, _ = set(part{a.Name, 38, 1}, part{a.Company, 36, 1}, part{a.Street, 36, 2}, part{a.Street2, 36, 2})
+	}
+	return out
 }
 
 func (l Label) check() error {

@@ -86,6 +86,29 @@ func TestLabelSaysWhatItMust(t *testing.T) {
 	}
 }
 
+// No line of an address is lost, however long the others are.
+func TestAddressKeepsItsStreets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`[A-Za-z]{1,12}( [A-Za-z]{1,12}){0,9}`)
+		a := Address{Name: text.Draw(t, "name"), Company: text.Draw(t, "company"), Street: text.Draw(t, "street"), Street2: text.Draw(t, "street2")}
+		const space = 274
+		high, all := 0, ""
+		for _, l := range a.lines(space) {
+			high += l.high + lead
+			all += l.text + "|"
+		}
+		if high > space {
+			t.Fatalf("%d dots high", high)
+		}
+		for _, part := range []string{a.Name, a.Company, a.Street, a.Street2} {
+			word, _, _ := strings.Cut(part, " ")
+			if !strings.Contains(all, word) {
+				t.Fatalf("%q is not in %q", word, all)
+			}
+		}
+	})
+}
+
 func TestLabelRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Label){
 		"check digit":     func(l *Label) { l.SSCC = "106141412345678909" },

@@ -5,12 +5,12 @@
 ^FO150,70^A0N,28,28^FH_^FDLagerweg 1, 80331 M_C3_BCnchen, DE^FS
 ^FO40,112^GB732,3,3^FS
 ^FO40,130^A0N,26,26^FH_^FDSHIP TO^FS
-^FO40,162^A0N,52,52^FH_^FDDonaudampfschifffahrtselekt^FS
-^FO40,222^A0N,52,52^FH_^FDrizit_C3_A4tenhauptbetriebswe...^FS
-^FO40,282^A0N,40,40^FH_^FDA very long company name that does^FS
-^FO40,330^A0N,40,40^FH_^FDnot end soon, care of somebody e...^FS
-^FO40,378^A0N,44,44^FH_^FD1 Some Extremely Long Street^FS
-^FO40,440^A0N,60,60^FH_^FDSW1A 1AA Llanfair...^FS
+^FO40,162^A0N,38,38^FH_^FDDonaudampfschifffahrtselektrizit_C3_A4t...^FS
+^FO40,206^A0N,36,36^FH_^FDA very long company name that does n...^FS
+^FO40,248^A0N,36,36^FH_^FD1 Some Extremely Long Street Name With^FS
+^FO40,290^A0N,36,36^FH_^FDMany Words Boulevard North West^FS
+^FO40,332^A0N,36,36^FH_^FDBuilding 7, floor 3, door 12^FS
+^FO40,450^A0N,40,40^FH_^FDSW1A 1AA Llanfairpwllgwyngy...^FS
 ^FO692,440^A0N,60,60^FH_^FDGB^FS
 ^FO40,516^GB732,3,3^FS
 ^FO40,534^A0N,26,26^FH_^FDCARRIER^FS
