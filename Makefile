@@ -37,7 +37,8 @@ race: ## the tests under the race detector (needs a C compiler)
 	@CGO_ENABLED=1 $(GO) test -json -race -p 2 -timeout 1200s -skip '^TestCross$$' ./... | bin/testsum
 
 cross: ## build for amd64, arm64 and armv7 (without raftstore)
-	@$(GO) test ./repotest -run '^TestCross$$' -count=1 -timeout 1200s
+	@$(GO) build -o bin/testsum ./scripts/testsum
+	@$(GO) test -json ./repotest -run '^TestCross$$' -count=1 -timeout 1200s | bin/testsum
 
 bench: ## the figures we promise, one JSON object a line
 	@$(GO) run ./demo/bench $(ARGS)
