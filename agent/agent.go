@@ -1,0 +1,185 @@
+// Package agent is the gateway daemon. New checks the configuration; Run opens
+// the store, starts the parts in the order listed in start.go and stops them in
+// the opposite order. A device that is missing never stops the start; a store
+// that failed stops the gateway, so that its supervisor (systemd) starts it
+// anew from the disk.
+//
+// Agent owns nothing but the wiring: each part's goroutines belong to the part
+// and run under one supervisor.
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"tote/agent/api"
+	"tote/agent/broker"
+	"tote/agent/config"
+	"tote/agent/projection"
+	"tote/agent/replica"
+	"tote/agent/supervise"
+	"tote/cloudsync"
+	"tote/drivers"
+	"tote/warehouse"
+)
+
+// store is what the agent needs of the replicated store. A 32-bit gateway has
+// none, so the package that holds it is named in store_64bit.go alone.
+type store interface {
+	Do(ctx context.Context, by replica.By, c warehouse.Command) (warehouse.Result, error)
+	DoRaw(ctx context.Context, by replica.By, kind, version uint16, body []byte) (warehouse.Result, error)
+	View(fn func(r warehouse.Reader) error) error
+	IsLeader() bool
+	WaitLeader(ctx context.Context) error
+	LastSeq(device string) (uint64, error)
+	Applied() uint64
+	Term() uint64
+	Done() <-chan struct{}
+	Err() error
+	Close() error
+}
+
+// ErrStoreStopped: the store refuses everything after a failed write or a
+// damaged state; the process must be started again.
+var ErrStoreStopped = errors.New("the store stopped")
+
+// Options are what is not configuration.
+type Options struct {
+	Version string
+	Log     *slog.Logger
+	// Ready is told once, when scans are accepted.
+	Ready func(Addresses)
+}
+
+// Addresses are where the gateway listens.
+type Addresses struct {
+	HTTP string
+	MQTT []string
+}
+
+// Agent is one gateway.
+type Agent struct {
+	cfg   config.Config
+	opt   Options
+	log   *slog.Logger
+	start time.Time
+
+	store     store
+	broker    *broker.Broker
+	projector *projection.Projector
+	sup       *supervise.Supervisor
+	sync      atomic.Pointer[cloudsync.Runner] // nil without an OMS or leadership
+	http      *http.Server
+	stations  map[string]chan struct{} // pack station → its record or a label job changed
+	kickPool  chan struct{}            // there is work or a worker for the dispatcher
+	kickSync  chan struct{}            // there is something for the OMS
+	devices   []func() drivers.Status
+	ready     atomic.Bool
+}
+
+// New checks the configuration and touches nothing.
+func New(cfg config.Config, opt Options) (*Agent, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	a := &Agent{
+		cfg: cfg, opt: opt, start: time.Now(),
+		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
+		stations: map[string]chan struct{}{},
+		kickPool: make(chan struct{}, 1), kickSync: make(chan struct{}, 1),
+	}
+	for _, s := range cfg.Stations {
+		a.stations[s.ID] = make(chan struct{}, 1)
+	}
+	a.sup = supervise.New(supervise.Config{Log: a.log})
+	bc, err := a.brokerConfig()
+	if err != nil {
+		return nil, err
+	}
+	if a.broker, err = broker.New(bc, commands{a}); err != nil {
+		return nil, err
+	}
+	a.projector = projection.New(a.projectionConfig())
+	return a, nil
+}
+
+// Run works until ctx ends (nil) or the store stops (ErrStoreStopped).
+func (a *Agent) Run(ctx context.Context) (err error) {
+	if a.store, err = a.openStore(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer func() {
+		a.ready.Store(false)
+		a.sup.Close()
+		err = errors.Join(err, a.store.Close())
+		a.log.Info("gateway stopped")
+	}()
+	if err := a.startParts(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.store.Done():
+		return fmt.Errorf("%w: %w", ErrStoreStopped, a.store.Err())
+	}
+}
+
+// do proposes a command of the gateway itself, with a fresh id.
+func (a *Agent) do(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error) {
+	return a.store.Do(ctx, replica.By{ID: newID(), Actor: actor}, c)
+}
+
+func (a *Agent) view(fn func(r warehouse.Reader) error) error { return a.store.View(fn) }
+
+// newID is a fresh command id: 128 random bits never meet.
+func newID() (id [16]byte) {
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand since Go 1.24)
+	return id
+}
+
+// kick fills a channel of one without waiting.
+func kick(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// isReady is nil when scans can be accepted.
+func (a *Agent) isReady() error {
+	switch {
+	case !a.ready.Load():
+		return errors.New("the gateway is starting")
+	case !a.store.IsLeader():
+		return errors.New("no leader: the store takes nothing now")
+	}
+	return nil
+}
+
+// status is this gateway's part of GET /v1/status.
+func (a *Agent) status() api.Gateway {
+	g := api.Gateway{
+		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
+		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
+	}
+	if sync := a.sync.Load(); sync != nil {
+		g.Sync = sync.Status()
+	}
+	for _, status := range a.devices {
+		s := status()
+		g.Devices = append(g.Devices, api.Device{
+			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since.UTC().Format(time.RFC3339), Code: s.Code, Text: s.Text,
+		})
+	}
+	return g
+}

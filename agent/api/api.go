@@ -1,0 +1,229 @@
+// Package api is the gateway's HTTP interface for people and scripts on the
+// site: health, what every order is doing and why, the ledger check, and the
+// import of site files. It serves JSON; api/openapi-agent.yaml is its contract.
+//
+// Handlers run on net/http's goroutines and hold no state of their own. It is
+// served on loopback only until the site has certificates (agent/config refuses
+// anything else).
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"tote/agent/health"
+	"tote/agent/intake"
+	"tote/warehouse"
+)
+
+// MaxFile bounds an imported file, in bytes.
+const MaxFile = 64 << 20
+
+// Code of this package's own refusals; the others come from warehouse, intake
+// and raftstore.
+const (
+	CodeBadRequest = "BAD_REQUEST"
+	CodeNotFound   = "NOT_FOUND"
+	CodeNotReady   = "NOT_READY"
+	CodeUnknown    = "OUTCOME_UNKNOWN"
+)
+
+// Config is what the interface needs of the agent.
+type Config struct {
+	Log  *slog.Logger
+	Do   func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+	View func(fn func(r warehouse.Reader) error) error
+	// Ready is nil when scans can be accepted, else why not.
+	Ready func() error
+	// Status returns the gateway's part of GET /v1/status.
+	Status func() Gateway
+	// Faults is the table of all codes.
+	Faults func() []health.Fault
+	Now    func() time.Time
+}
+
+// Gateway is what one gateway says of itself.
+type Gateway struct {
+	ID      string   `json:"id"`
+	Version string   `json:"version"`
+	Leader  bool     `json:"leader"`
+	Applied uint64   `json:"applied"` // index of the newest applied log entry
+	Since   string   `json:"since"`   // start of this process, RFC 3339
+	MQTT    any      `json:"mqtt,omitempty"`
+	Sync    any      `json:"sync,omitempty"`
+	Devices []Device `json:"devices"`
+}
+
+// Device is one device of this gateway.
+type Device struct {
+	Name   string `json:"name"` // "pack1/scale"
+	Driver string `json:"driver"`
+	State  string `json:"state"` // absent, opening, ready, degraded
+	Since  string `json:"since"`
+	Code   string `json:"code,omitempty"`
+	Text   string `json:"text,omitempty"`
+}
+
+// Status is the answer of GET /v1/status.
+type Status struct {
+	Gateway   Gateway          `json:"gateway"`
+	Orders    map[string]int64 `json:"orders"` // by work state
+	Fallouts  int              `json:"fallouts"`
+	Outbox    int              `json:"outbox"`
+	OutboxAge int64            `json:"outboxAgeMs"`
+}
+
+// Refusal is the body of every answer that is not 2xx.
+type Refusal struct {
+	Code     string           `json:"code"`
+	Text     string           `json:"text,omitempty"`
+	Problems []intake.Problem `json:"problems,omitempty"`
+}
+
+// Routes lists the routes, for the test that holds them against the contract.
+var Routes = []string{
+	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
+	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
+	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}",
+}
+
+// New returns the handler of all routes.
+func New(cfg Config) http.Handler {
+	s := &server{cfg}
+	handlers := map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /healthz":                s.healthz,
+		"GET /readyz":                 s.readyz,
+		"GET /v1/status":              s.status,
+		"GET /v1/orders":              s.orders,
+		"GET /v1/orders/{id}":         s.order,
+		"POST /v1/orders/{id}/cancel": s.cancel,
+		"POST /v1/orders/{id}/retry":  s.retry,
+		"GET /v1/fallouts":            s.fallouts,
+		"GET /v1/ledger":              s.ledger,
+		"GET /v1/stock/{sku}":         s.stock,
+		"GET /v1/faults":              s.faults,
+		"PUT /v1/site":                s.putSite,
+		"GET /v1/site":                s.getSite,
+		"POST /v1/import/{kind}":      s.importFile,
+	}
+	mux := http.NewServeMux()
+	for _, route := range Routes {
+		h := handlers[route]
+		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			if err := h(w, r); err != nil {
+				s.fail(w, r, err)
+			}
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, refuse(http.StatusNotFound, CodeNotFound, "no such page; see api/openapi-agent.yaml"))
+	})
+	return mux
+}
+
+type server struct{ cfg Config }
+
+// httpError is a refusal with its HTTP status.
+type httpError struct {
+	status int
+	body   Refusal
+}
+
+func (e *httpError) Error() string { return e.body.Code + ": " + e.body.Text }
+
+func refuse(status int, code, text string) error {
+	return &httpError{status, Refusal{Code: code, Text: text}}
+}
+
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var he *httpError
+	if !errors.As(err, &he) {
+		s.cfg.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		he = &httpError{http.StatusInternalServerError, Refusal{Code: "INTERNAL", Text: err.Error()}}
+	}
+	reply(w, he.status, he.body)
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(body) // the peer is gone when this fails
+}
+
+func (s *server) healthz(w http.ResponseWriter, _ *http.Request) error {
+	reply(w, http.StatusOK, map[string]string{"status": "alive"})
+	return nil
+}
+
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) error {
+	if err := s.cfg.Ready(); err != nil {
+		return refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())
+	}
+	reply(w, http.StatusOK, map[string]string{"status": "ready"})
+	return nil
+}
+
+func (s *server) faults(w http.ResponseWriter, _ *http.Request) error {
+	reply(w, http.StatusOK, s.cfg.Faults())
+	return nil
+}
+
+// do proposes a command for a person at this gateway.
+func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), 15*time.Second)
+	defer cancel()
+	res, err := s.cfg.Do(ctx, "site/api", c)
+	if err != nil && ctx.Err() != nil {
+		return res, refuse(http.StatusGatewayTimeout, CodeUnknown, "no answer in time; ask again for what became of it")
+	}
+	if err != nil {
+		return res, refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())
+	}
+	return res, nil
+}
+
+// answer turns the result of one command into an HTTP answer.
+func answer(w http.ResponseWriter, res warehouse.Result) error {
+	if !res.OK {
+		status := http.StatusConflict
+		if res.Code == warehouse.CodeUnknownOrder {
+			status = http.StatusNotFound
+		}
+		return refuse(status, res.Code, res.Text)
+	}
+	reply(w, http.StatusOK, res)
+	return nil
+}
+
+// body checks the media type, which also keeps a foreign web page in a browser
+// on this machine from posting here unasked.
+func body(w http.ResponseWriter, r *http.Request, want string, limit int64) (io.Reader, error) {
+	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || got != want {
+		return nil, refuse(http.StatusUnsupportedMediaType, CodeBadRequest, "Content-Type must be "+want)
+	}
+	return http.MaxBytesReader(w, r.Body, limit), nil
+}
+
+func limitOf(r *http.Request, def, most int) (int, error) {
+	v := r.URL.Query().Get("limit")
+	if v == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > most {
+		return 0, refuse(http.StatusBadRequest, CodeBadRequest, fmt.Sprintf("limit must be a whole number from 1 to %d", most))
+	}
+	return n, nil
+}

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"tote/agent/intake"
+	"tote/warehouse"
+)
+
+// Imported is the answer to a file that was read whole.
+type Imported struct {
+	Kind     string   `json:"kind"`
+	Commands int      `json:"commands"` // how many the file became
+	Applied  int      `json:"applied"`
+	Refused  []Answer `json:"refused"`
+}
+
+// Answer is one refused command of a file.
+type Answer struct {
+	Ref  string `json:"ref"`
+	Code string `json:"code"`
+	Text string `json:"text,omitempty"`
+}
+
+// importFile takes a CSV file. A bad row refuses the whole file; a command the
+// domain refuses (an item nobody knows) is named and the others go on.
+func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
+	kind := r.PathValue("kind")
+	in, err := body(w, r, "text/csv", MaxFile)
+	if err != nil {
+		return err
+	}
+	cmds, problems, err := intake.Read(kind, in)
+	if errors.Is(err, intake.ErrKind) {
+		return refuse(http.StatusNotFound, CodeNotFound, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		return &httpError{http.StatusUnprocessableEntity, Refusal{
+			Code: problems[0].Code, Text: "nothing was imported: " + problems[0].String(), Problems: problems,
+		}}
+	}
+	out := Imported{Kind: kind, Commands: len(cmds), Refused: []Answer{}}
+	for _, c := range cmds {
+		if r.URL.Query().Has("dry") {
+			break
+		}
+		res, err := s.do(r, c)
+		if err != nil {
+			return err
+		}
+		if res.OK {
+			out.Applied++
+			continue
+		}
+		ref := ""
+		if o, ok := c.(warehouse.ReleaseOrder); ok {
+			ref = o.Order.ID
+		}
+		out.Refused = append(out.Refused, Answer{Ref: ref, Code: res.Code, Text: res.Text})
+	}
+	status := http.StatusOK
+	if len(out.Refused) > 0 {
+		status = http.StatusConflict
+	}
+	reply(w, status, out)
+	return nil
+}
+
+func (s *server) putSite(w http.ResponseWriter, r *http.Request) error {
+	in, err := body(w, r, "application/json", 64<<10)
+	if err != nil {
+		return err
+	}
+	var site warehouse.Site
+	dec := json.NewDecoder(in)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&site); err != nil {
+		return refuse(http.StatusBadRequest, CodeBadRequest, "the site's rules cannot be read: "+err.Error())
+	}
+	res, err := s.do(r, warehouse.PutSite{Site: site})
+	if err != nil {
+		return err
+	}
+	return answer(w, res)
+}
+
+func (s *server) getSite(w http.ResponseWriter, _ *http.Request) error {
+	var site *warehouse.Site
+	err := s.cfg.View(func(rd warehouse.Reader) (err error) {
+		site, err = warehouse.GetSite(rd)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if site == nil {
+		return refuse(http.StatusNotFound, warehouse.CodeSiteNotSet, "the site's rules are not set yet")
+	}
+	reply(w, http.StatusOK, site)
+	return nil
+}

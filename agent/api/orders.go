@@ -1,0 +1,185 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"tote/warehouse"
+)
+
+func (s *server) status(w http.ResponseWriter, _ *http.Request) error {
+	out := Status{Gateway: s.cfg.Status()}
+	err := s.cfg.View(func(r warehouse.Reader) error {
+		counts, err := warehouse.CountOrders(r)
+		if err != nil {
+			return err
+		}
+		out.Orders = counts
+		open, err := warehouse.Fallouts(r, true)
+		if err != nil {
+			return err
+		}
+		out.Fallouts = len(open)
+		n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamControl)
+		if err != nil {
+			return err
+		}
+		out.Outbox = n
+		if n > 0 {
+			out.OutboxAge = max(0, s.cfg.Now().UnixMilli()-oldest)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, out)
+	return nil
+}
+
+// orders lists orders by id, a page at a time: ?after=ID&limit=N&state=STATE.
+func (s *server) orders(w http.ResponseWriter, r *http.Request) error {
+	limit, err := limitOf(r, 100, 1000)
+	if err != nil {
+		return err
+	}
+	state := r.URL.Query().Get("state")
+	page := struct {
+		Orders []warehouse.Order `json:"orders"`
+		Next   string            `json:"next,omitempty"` // give it as after for the next page
+	}{Orders: []warehouse.Order{}}
+	err = s.cfg.View(func(rd warehouse.Reader) error {
+		list, err := warehouse.Orders(rd, r.URL.Query().Get("after"), limit)
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
+			if state == "" || string(o.State) == state {
+				page.Orders = append(page.Orders, o)
+			}
+		}
+		if len(list) == limit {
+			page.Next = list[limit-1].Spec.ID
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, page)
+	return nil
+}
+
+// OrderView is an order with what a person asks next: its open fallouts.
+type OrderView struct {
+	warehouse.Order
+	Fallouts []warehouse.Fallout `json:"fallouts"`
+}
+
+func (s *server) order(w http.ResponseWriter, r *http.Request) error {
+	var out *OrderView
+	err := s.cfg.View(func(rd warehouse.Reader) error {
+		o, err := warehouse.GetOrder(rd, r.PathValue("id"))
+		if err != nil || o == nil {
+			return err
+		}
+		out = &OrderView{Order: *o, Fallouts: []warehouse.Fallout{}}
+		all, err := warehouse.Fallouts(rd, true)
+		for _, f := range all {
+			if f.Order == o.Spec.ID {
+				out.Fallouts = append(out.Fallouts, f)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		return refuse(http.StatusNotFound, warehouse.CodeUnknownOrder, "no order "+r.PathValue("id"))
+	}
+	reply(w, http.StatusOK, out)
+	return nil
+}
+
+func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {
+	var req struct {
+		Reason string `json:"reason"`
+	}
+	in, err := body(w, r, "application/json", 4<<10)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(in)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&req); err != nil {
+		return refuse(http.StatusBadRequest, CodeBadRequest, "the body must be {\"reason\": \"…\"}: "+err.Error())
+	}
+	res, err := s.do(r, warehouse.CancelOrder{Order: r.PathValue("id"), Reason: req.Reason, Source: "site"})
+	if err != nil {
+		return err
+	}
+	return answer(w, res)
+}
+
+func (s *server) retry(w http.ResponseWriter, r *http.Request) error {
+	if _, err := body(w, r, "application/json", 4<<10); err != nil {
+		return err
+	}
+	res, err := s.do(r, warehouse.RetryOrder{Order: r.PathValue("id")})
+	if err != nil {
+		return err
+	}
+	return answer(w, res)
+}
+
+func (s *server) fallouts(w http.ResponseWriter, r *http.Request) error {
+	list := []warehouse.Fallout{}
+	err := s.cfg.View(func(rd warehouse.Reader) error {
+		l, err := warehouse.Fallouts(rd, r.URL.Query().Get("all") == "")
+		list = append(list, l...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, list)
+	return nil
+}
+
+func (s *server) ledger(w http.ResponseWriter, _ *http.Request) error {
+	var rep warehouse.LedgerReport
+	err := s.cfg.View(func(rd warehouse.Reader) (err error) {
+		rep, err = warehouse.LedgerCheck(rd)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, rep)
+	return nil
+}
+
+func (s *server) stock(w http.ResponseWriter, r *http.Request) error {
+	sku := r.PathValue("sku")
+	list := []warehouse.Balance{}
+	found := false
+	err := s.cfg.View(func(rd warehouse.Reader) error {
+		it, err := warehouse.GetItem(rd, sku)
+		if err != nil || it == nil {
+			return err
+		}
+		found = true
+		l, err := warehouse.Balances(rd, sku)
+		list = append(list, l...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !found {
+		return refuse(http.StatusNotFound, warehouse.CodeUnknownItem, "no item "+sku)
+	}
+	reply(w, http.StatusOK, list)
+	return nil
+}

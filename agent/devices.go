@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tote/agent/config"
+	"tote/agent/station"
+	"tote/agent/supervise"
+	"tote/agent/topics"
+	"tote/drivers"
+	"tote/drivers/printer"
+	"tote/drivers/scale"
+	"tote/drivers/scanner"
+	"tote/drivers/serialport"
+	"tote/drivers/tcpport"
+	"tote/warehouse"
+)
+
+// startStation builds a pack station with its devices.
+func (a *Agent) startStation(cfg config.Station) error {
+	pc := station.PackConfig{
+		ID: cfg.ID, Log: a.log, Do: a.do, View: a.view, Changed: a.stations[cfg.ID], NewCmdID: cmdID,
+		Answer: func(ans station.Answer) { a.publish(topics.Station, cfg.ID, ans) },
+		Hint:   func(h station.Hint) { a.publishState(topics.Station, cfg.ID, topics.Hint, h) },
+	}
+	var run []func() error // devices start after the station that listens to them
+	var pack *station.Pack
+	if cfg.Scanner != nil {
+		run = append(run, func() error { return a.startScanner(cfg.ID, cfg.Scanner, func(s string) { pack.Scanned(s) }) })
+	}
+	if cfg.Scale != nil {
+		run = append(run, func() error { return a.startScale(cfg.ID, cfg.Scale, func(w station.Weight) { pack.Weighed(w) }) })
+	}
+	if cfg.Printer != nil {
+		p, err := a.newPrinter(cfg.ID, cfg.Printer)
+		if err != nil {
+			return err
+		}
+		pc.Print = a.printJob(p)
+		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
+	}
+	pack = station.NewPack(pc)
+	if err := a.sup.Go("station/"+cfg.ID, pack.Run); err != nil {
+		return err
+	}
+	for _, start := range run {
+		if err := start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startDock builds a dock with its scanner.
+func (a *Agent) startDock(cfg config.Dock) error {
+	dock := station.NewDock(station.DockConfig{
+		ID: cfg.ID, Log: a.log, Do: a.do, NewCmdID: cmdID,
+		Answer: func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) },
+	})
+	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
+		return err
+	}
+	if cfg.Scanner == nil {
+		return nil
+	}
+	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned)
+}
+
+func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string)) error {
+	open, err := serialOpener(cfg.Serial)
+	if err != nil {
+		return err
+	}
+	d, err := scanner.New(scanner.Config{
+		Name: place + "/scanner", Open: open, Log: a.log,
+		Sink: func(s scanner.Scan) { sink(s.Data) },
+	})
+	if err != nil {
+		return err
+	}
+	return a.startDevice(place+"/scanner", d.Run, d.Status)
+}
+
+func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
+	open, err := serialOpener(cfg.Serial)
+	if err != nil {
+		return err
+	}
+	d, err := scale.New(scale.Config{
+		Name: place + "/scale", Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond, Log: a.log,
+		Sink: func(r scale.Reading) {
+			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return a.startDevice(place+"/scale", d.Run, d.Status)
+}
+
+func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
+	var open drivers.Opener
+	var err error
+	if cfg.TCP != "" {
+		open, err = tcpport.Opener(tcpport.Config{Address: cfg.TCP})
+	} else {
+		open, err = serialOpener(cfg.Serial)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return printer.New(printer.Config{Name: place + "/printer", Open: open, Log: a.log})
+}
+
+// startDevice runs a driver under the supervisor; a missing device is tried
+// again for ever and stops nobody else.
+func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
+	a.devices = append(a.devices, status)
+	return a.sup.Go(name, run, supervise.Device())
+}
+
+func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
+	return serialport.Opener(serialport.Config{
+		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
+		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
+	})
+}
+
+// outcomes translates what the printer driver learned into what the domain
+// records.
+var outcomes = map[printer.Outcome]string{
+	printer.Printed:  warehouse.JobPrinted,
+	printer.Failed:   warehouse.JobFailed,
+	printer.Unknown:  warehouse.JobUnknown,
+	printer.NotReady: station.NotReady,
+}
+
+// printJob renders a label job and prints it.
+func (a *Agent) printJob(p *printer.Driver) station.Printer {
+	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
+		label := printer.Label{
+			ShipTo: printer.Address{
+				Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
+				City: job.ShipTo.City, Country: job.ShipTo.Country,
+			},
+			From:    []string{a.cfg.Site},
+			Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
+			WeightMg: job.WeightMg, Copy: job.Copies > 1,
+		}
+		zpl, err := label.ZPL()
+		if err != nil {
+			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
+		}
+		outcome, detail, err := p.Print(ctx, zpl, beforeSend)
+		text := detail.Code
+		if detail.Text != "" {
+			text += " " + detail.Text
+		}
+		return outcomes[outcome], text, err
+	}
+}
+
+// publish answers a scan on down/result.
+func (a *Agent) publish(class, id string, ans station.Answer) {
+	b, err := json.Marshal(ans)
+	if err == nil {
+		err = a.broker.Publish(topics.DownResult(a.cfg.Site, class, id), b, false, 1)
+	}
+	if err != nil {
+		a.log.Warn("answer not sent", "place", class+"/"+id, "err", err)
+	}
+}
+
+func (a *Agent) publishState(class, id, name string, v any) {
+	b, err := json.Marshal(v)
+	if err == nil {
+		err = a.broker.Publish(topics.Of(a.cfg.Site, class, id, topics.State, name), b, true, 1)
+	}
+	if err != nil {
+		a.log.Warn("state not published", "place", class+"/"+id, "name", name, "err", err)
+	}
+}
+
+func cmdID() string {
+	id := newID()
+	return hex.EncodeToString(id[:])
+}

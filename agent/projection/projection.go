@@ -1,0 +1,249 @@
+// Package projection keeps the retained state topics of this gateway's broker
+// equal to the replicated state: what each handheld, station and dock shows.
+// Brokers do not cluster; each is a projection of the state every gateway has,
+// so a device that fails over finds the same retained topics.
+//
+// Run owns one goroutine and everything published. Touch is called from the
+// store's apply goroutine: it only notes what changed and never blocks; many
+// changes of one thing between two rounds are one publish of its newest state.
+package projection
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"tote/warehouse"
+)
+
+// Config is what a Projector needs.
+type Config struct {
+	Log  *slog.Logger
+	View func(fn func(r warehouse.Reader) error) error
+	// Publish sends a retained message on state/<name> of a device.
+	Publish func(class, id, name string, payload []byte) error
+	// LastSeq is the newest sequence the site knows of a device.
+	LastSeq func(device string) (uint64, error)
+	// Stations and Docks are those of this gateway's configuration.
+	Stations, Docks []string
+	// Notify hears each touched key after its topics are published:
+	// "station/pack1", "job/…", "pool", "outbox/control". It must not block.
+	Notify func(key string)
+}
+
+// Projector publishes the state topics.
+type Projector struct {
+	cfg  Config
+	wake chan struct{}
+
+	mu      sync.Mutex
+	touched map[string]struct{}
+
+	// The rest belongs to Run's goroutine.
+	deviceOf map[string]string // worker → handheld last published for
+	sent     map[string]string // topic → payload last published
+}
+
+// New makes a Projector.
+func New(cfg Config) *Projector {
+	return &Projector{
+		cfg:      cfg,
+		wake:     make(chan struct{}, 1),
+		touched:  map[string]struct{}{},
+		deviceOf: map[string]string{},
+		sent:     map[string]string{},
+	}
+}
+
+// Touch notes that the things named by keys changed.
+func (p *Projector) Touch(keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	p.mu.Lock()
+	for _, k := range keys {
+		p.touched[k] = struct{}{}
+	}
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Connected publishes what a device that just connected must know and cannot
+// have kept: the newest sequence the site has of it.
+func (p *Projector) Connected(class, id string) {
+	if class == "handheld" {
+		p.Touch([]string{"device/" + id})
+	}
+}
+
+// Run publishes everything once and then what changes, until ctx ends.
+func (p *Projector) Run(ctx context.Context) error {
+	clear(p.sent) // a restarted broker holds nothing
+	if err := p.all(); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.wake:
+		}
+		p.mu.Lock()
+		keys := make([]string, 0, len(p.touched))
+		for k := range p.touched {
+			keys = append(keys, k)
+		}
+		clear(p.touched)
+		p.mu.Unlock()
+		slices.Sort(keys)
+		for _, k := range keys {
+			if err := p.one(k); err != nil {
+				return fmt.Errorf("projection of %s: %w", k, err)
+			}
+			if p.cfg.Notify != nil {
+				p.cfg.Notify(k)
+			}
+		}
+	}
+}
+
+func (p *Projector) all() error {
+	var workers []string
+	err := p.cfg.View(func(r warehouse.Reader) error {
+		states, err := warehouse.WorkerStates(r)
+		for _, w := range states {
+			workers = append(workers, w.Worker)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range workers {
+		if err := p.one("worker/" + w); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.cfg.Stations {
+		if err := p.one("station/" + s); err != nil {
+			return err
+		}
+	}
+	for _, d := range p.cfg.Docks {
+		if err := p.one("dock/" + d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one publishes the topics that show the thing named by key.
+func (p *Projector) one(key string) error {
+	class, id, _ := strings.Cut(key, "/")
+	switch class {
+	case "worker":
+		return p.worker(id)
+	case "device":
+		return p.device(id)
+	case "station":
+		return p.step("station", id, warehouse.StationStep)
+	case "dock":
+		return p.dock(id)
+	}
+	return nil
+}
+
+// worker publishes for the handheld the worker is signed in on, and for the
+// one just left.
+func (p *Projector) worker(id string) error {
+	var now string
+	err := p.cfg.View(func(r warehouse.Reader) error {
+		ws, err := warehouse.GetWorkerState(r, id)
+		if ws != nil {
+			now = ws.Device
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if before := p.deviceOf[id]; before != "" && before != now {
+		if err := p.device(before); err != nil {
+			return err
+		}
+	}
+	delete(p.deviceOf, id)
+	if now == "" {
+		return nil
+	}
+	p.deviceOf[id] = now
+	return p.device(now)
+}
+
+func (p *Projector) device(id string) error {
+	last, err := p.cfg.LastSeq(id)
+	if err != nil {
+		return err
+	}
+	if err := p.publish("handheld", id, "seq", struct {
+		Last uint64 `json:"last"`
+	}{last}); err != nil {
+		return err
+	}
+	return p.step("handheld", id, warehouse.NextStep)
+}
+
+func (p *Projector) step(class, id string, of func(warehouse.Reader, string) (*warehouse.Step, error)) error {
+	var step *warehouse.Step
+	err := p.cfg.View(func(r warehouse.Reader) (err error) {
+		step, err = of(r, id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.publish(class, id, "task", step)
+}
+
+// DockTask is what a dock's display shows.
+type DockTask struct {
+	Do     string   `json:"do"`
+	Loaded []string `json:"loaded"` // SSCCs on the truck
+}
+
+func (p *Projector) dock(id string) error {
+	task := DockTask{Do: "scan_label", Loaded: []string{}}
+	err := p.cfg.View(func(r warehouse.Reader) error {
+		loaded, err := warehouse.LoadedAt(r, id)
+		task.Loaded = append(task.Loaded, loaded...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return p.publish("dock", id, "task", task)
+}
+
+// publish sends payload unless the topic holds just that already.
+func (p *Projector) publish(class, id, name string, payload any) error {
+	b, err := json.Marshal(payload)
+	if err != nil {
+		return err
+	}
+	topic := class + "/" + id + "/" + name
+	if p.sent[topic] == string(b) {
+		return nil
+	}
+	if err := p.cfg.Publish(class, id, name, b); err != nil {
+		return err
+	}
+	p.sent[topic] = string(b)
+	return nil
+}

@@ -1,0 +1,66 @@
+//go:build !386 && !arm && !mips && !mipsle
+
+package replica
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"tote/cloudsync/ledger"
+	"tote/raftstore"
+	"tote/warehouse"
+)
+
+// applier runs one command of the kinds it owns.
+type applier func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
+
+// appliers maps the high byte of a kind to its applier. Changing a number
+// breaks every stored log; 0x00 belongs to raftstore itself.
+var appliers = map[uint16]applier{
+	0x01: applyWarehouse,
+	0x02: ledger.Apply,
+}
+
+func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {
+	c, err := warehouse.Decode(kind, version, body)
+	if err != nil {
+		// The maker of a command encodes it, so this is a foreign or
+		// newer version, or hostile bytes: refuse it, the state is sound.
+		return warehouse.Result{Code: warehouse.CodeMalformed, Text: err.Error()}, nil
+	}
+	return warehouse.Apply(tx, m, c)
+}
+
+// Machine implements raftstore.Machine.
+type Machine struct{}
+
+// Apply implements raftstore.Machine.
+func (Machine) Apply(tx raftstore.Tx, m raftstore.Meta, body []byte) (raftstore.Outcome, error) {
+	apply, ok := appliers[m.Kind>>8]
+	if !ok {
+		return outcome(warehouse.Result{Code: warehouse.CodeUnknownKind, Text: fmt.Sprintf("kind %#04x", m.Kind)}), nil
+	}
+	wm := warehouse.Meta{Index: m.Index, Now: m.Now, Actor: m.Actor, Cause: cause(m.Device, m.Seq, m.ID)}
+	res, err := apply(tx, wm, m.Kind, m.Version, body)
+	if err != nil {
+		return raftstore.Outcome{}, fmt.Errorf("replica: apply kind %#04x at %d: %w", m.Kind, m.Index, err)
+	}
+	return outcome(res), nil
+}
+
+func outcome(res warehouse.Result) raftstore.Outcome {
+	return raftstore.Outcome{
+		Result:  warehouse.EncodeResult(res),
+		Reject:  !res.OK && !res.Keep,
+		Touched: res.Touched,
+	}
+}
+
+// cause names a command in events and ledger rows.
+func cause(device string, seq uint64, id [16]byte) string {
+	if device != "" {
+		return device + "/" + strconv.FormatUint(seq, 10)
+	}
+	return hex.EncodeToString(id[:])
+}

@@ -1,0 +1,116 @@
+//go:build !386 && !arm && !mips && !mipsle
+
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tote/raftstore"
+	"tote/warehouse"
+)
+
+// Store is the replicated state as the agent's parts see it.
+type Store struct {
+	raft *raftstore.Store
+	log  *slog.Logger
+}
+
+// Open opens the store in cfg.Dir with the domain as its machine. The error
+// names the file and the action (raftstore faults).
+func Open(cfg raftstore.Config) (*Store, error) {
+	s, err := raftstore.Open(cfg, Machine{})
+	if err != nil {
+		return nil, fmt.Errorf("replica: %w", err)
+	}
+	return &Store{raft: s, log: cfg.Logger}, nil
+}
+
+// Do proposes c and waits until its outcome is known. A lost leader or an
+// unknown outcome is asked again with the same id until ctx ends, so the answer
+// is always the answer of the one time it was applied. The error is
+// non-nil only when nothing definite could be learned (ctx, store stopped) or
+// the command could not be put into the log at all.
+func (s *Store) Do(ctx context.Context, by By, c warehouse.Command) (warehouse.Result, error) {
+	kind, version, body, err := warehouse.Encode(c)
+	if err != nil {
+		return warehouse.Result{}, fmt.Errorf("replica: encode %T: %w", c, err)
+	}
+	return s.DoRaw(ctx, by, kind, version, body)
+}
+
+// DoRaw is Do for an encoded command of any applier.
+func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []byte) (warehouse.Result, error) {
+	cmd := raftstore.Command{
+		ID: by.ID, Device: by.Device, Seq: by.Seq, Actor: by.Actor,
+		Kind: kind, Version: version, Body: body,
+	}
+	wait := 5 * time.Millisecond
+	for {
+		res, err := s.raft.Propose(ctx, cmd)
+		if err == nil {
+			return warehouse.DecodeResult(res.Body)
+		}
+		if code := refusal(err); code != "" {
+			return warehouse.Result{Code: code, Text: err.Error()}, nil
+		}
+		if !errors.Is(err, raftstore.ErrUnknownOutcome) && !errors.Is(err, raftstore.ErrNotLeader) {
+			return warehouse.Result{}, err
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return warehouse.Result{}, fmt.Errorf("replica: outcome not known: %w", ctx.Err())
+		case <-s.raft.Done():
+			t.Stop()
+			return warehouse.Result{}, fmt.Errorf("replica: store stopped: %w", s.raft.Err())
+		case <-t.C:
+		}
+		wait = min(2*wait, 250*time.Millisecond)
+	}
+}
+
+// refusal is the code of an error that is the maker's fault and would come
+// again at every retry; "" for all others. Such a command never enters the log.
+func refusal(err error) string {
+	switch {
+	case errors.Is(err, raftstore.ErrSeqTooOld):
+		return CodeSeqTooOld
+	case errors.Is(err, raftstore.ErrTooBig), errors.Is(err, raftstore.ErrBadCommand):
+		return warehouse.CodeMalformed
+	}
+	return ""
+}
+
+// View runs fn on a consistent snapshot of the local state.
+func (s *Store) View(fn func(r warehouse.Reader) error) error {
+	return s.raft.View(func(r raftstore.Reader, _ uint64) error { return fn(r) })
+}
+
+// IsLeader says whether this gateway may decide, send upstream and dispatch.
+func (s *Store) IsLeader() bool { return s.raft.IsLeader() }
+
+// WaitLeader blocks until this gateway leads or ctx ends.
+func (s *Store) WaitLeader(ctx context.Context) error { return s.raft.WaitLeader(ctx) }
+
+// LastSeq is the newest sequence the site has of a device; 0 = none.
+func (s *Store) LastSeq(device string) (uint64, error) { return s.raft.LastSeq(device) }
+
+// Applied is the index of the newest applied entry.
+func (s *Store) Applied() uint64 { return s.raft.Applied() }
+
+// Term is the Raft term; a later leader has a higher one.
+func (s *Store) Term() uint64 { return s.raft.Term() }
+
+// Done is closed when the store stopped by itself; Err says why.
+func (s *Store) Done() <-chan struct{} { return s.raft.Done() }
+
+// Err is the fault that stopped the store, or nil.
+func (s *Store) Err() error { return s.raft.Err() }
+
+// Close stops the store cleanly.
+func (s *Store) Close() error { return s.raft.Close() }

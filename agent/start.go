@@ -1,0 +1,284 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"tote/agent/api"
+	"tote/agent/broker"
+	"tote/agent/config"
+	"tote/agent/health"
+	"tote/agent/projection"
+	"tote/agent/replica"
+	"tote/agent/topics"
+	"tote/cloudsync"
+	"tote/cloudsync/native"
+	"tote/picking/dispatch"
+	"tote/warehouse"
+)
+
+// startParts is the start order, top to bottom; the supervisor stops in the
+// opposite order. Devices and the OMS come after the broker: nothing of the
+// floor waits for them.
+func (a *Agent) startParts(ctx context.Context) error {
+	if err := a.broker.Start(); err != nil {
+		return err
+	}
+	steps := []struct {
+		name  string
+		start func(ctx context.Context) error
+	}{
+		{"broker", func(context.Context) error {
+			return a.sup.Go("broker", func(ctx context.Context) error {
+				<-ctx.Done()
+				return a.broker.Close()
+			})
+		}},
+		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
+		{"stations", a.startStations},
+		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
+		{"http", a.startHTTP},
+	}
+	for _, s := range steps {
+		if err := s.start(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", s.name, err)
+		}
+	}
+	if err := a.store.WaitLeader(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before there was anything to be ready for
+		}
+		return fmt.Errorf("no leader: %w", err)
+	}
+	a.ready.Store(true)
+	addrs := Addresses{HTTP: a.http.Addr, MQTT: a.broker.Addrs()}
+	a.log.Info("gateway ready", "mqtt", strings.Join(addrs.MQTT, " "), "http", addrs.HTTP, "took", time.Since(a.start).Round(time.Millisecond))
+	if a.opt.Ready != nil {
+		a.opt.Ready(addrs)
+	}
+	return nil
+}
+
+func (a *Agent) startStations(context.Context) error {
+	for _, s := range a.cfg.Stations {
+		if err := a.startStation(s); err != nil {
+			return fmt.Errorf("station %s: %w", s.ID, err)
+		}
+	}
+	for _, d := range a.cfg.Docks {
+		if err := a.startDock(d); err != nil {
+			return fmt.Errorf("dock %s: %w", d.ID, err)
+		}
+	}
+	return nil
+}
+
+func (a *Agent) startHTTP(context.Context) error {
+	ln, err := net.Listen("tcp", a.cfg.HTTP.Listen)
+	if err != nil {
+		return err
+	}
+	a.http = &http.Server{
+		Addr: ln.Addr().String(),
+		Handler: api.New(api.Config{
+			Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	return a.sup.Go("http", func(ctx context.Context) error {
+		stop := context.AfterFunc(ctx, func() {
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			if a.http.Shutdown(end) != nil {
+				_ = a.http.Close() // somebody holds a request open: cut it
+			}
+		})
+		defer stop()
+		if err := a.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+}
+
+// lead runs what only the leader may do: plan work, speak with the OMS, let
+// time pass. It ends and starts again with the leadership.
+func (a *Agent) lead(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := a.store.WaitLeader(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if err := a.leadOnce(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Agent) leadOnce(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	plan, err := dispatch.New(dispatch.Config{
+		Log: a.log, View: a.view, NewID: cmdID, Kick: a.kickPool,
+		Propose: func(ctx context.Context, c warehouse.Command) (warehouse.Result, error) {
+			return a.do(ctx, "gateway/"+a.cfg.Gateway, c)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	parts := map[string]func(context.Context) error{"dispatch": plan.Run, "time": a.advanceTime}
+	if a.cfg.OMS != nil {
+		sync, err := a.newSync()
+		if err != nil {
+			return err
+		}
+		a.sync.Store(sync)
+		defer a.sync.Store(nil)
+		parts["sync"] = sync.Run
+	}
+	ended := make(chan error, len(parts))
+	for name, run := range parts {
+		go func() {
+			err := run(ctx)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			ended <- err
+		}()
+	}
+	var first error
+	watch := time.NewTicker(100 * time.Millisecond)
+	defer watch.Stop()
+	for left := len(parts); left > 0; {
+		select {
+		case err := <-ended:
+			left--
+			if first == nil && err != nil && ctx.Err() == nil {
+				first = err
+			}
+			cancel() // one part ended: all start again together
+		case <-watch.C:
+			if !a.store.IsLeader() {
+				cancel()
+			}
+		}
+	}
+	return first
+}
+
+// advanceTime proposes what is due, and nothing when nothing is: an idle site
+// writes nothing.
+func (a *Agent) advanceTime(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		due := false
+		err := a.view(func(r warehouse.Reader) error {
+			at, ok, err := warehouse.NextDue(r)
+			due = ok && at <= time.Now().UnixMilli()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if !due {
+			continue
+		}
+		if _, err := a.do(ctx, "gateway/"+a.cfg.Gateway, warehouse.AdvanceTime{}); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// newSync builds the link to the OMS.
+func (a *Agent) newSync() (*cloudsync.Runner, error) {
+	token := ""
+	if f := a.cfg.OMS.TokenFile; f != "" {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("oms.token_file: %w", err)
+		}
+		token = strings.TrimSpace(string(b))
+	}
+	adapter, err := native.New(native.Config{URL: a.cfg.OMS.URL, Site: a.cfg.Site, Token: token})
+	if err != nil {
+		return nil, err
+	}
+	return cloudsync.New(cloudsync.Config{
+		Site: a.cfg.Site, Epoch: 1, Adapter: adapter, View: a.view, Kick: a.kickSync, Log: a.log,
+		Source: "oms/" + a.cfg.OMS.Name, Fence: a.store.Term,
+		Propose: func(ctx context.Context, kind, version uint16, body []byte) (warehouse.Result, error) {
+			return a.store.DoRaw(ctx, replica.By{ID: newID(), Actor: "oms/" + a.cfg.OMS.Name}, kind, version, body)
+		},
+	})
+}
+
+func (a *Agent) brokerConfig() (broker.Config, error) {
+	c := broker.Config{Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients}}
+	for _, l := range a.cfg.MQTT.Listen {
+		bl := broker.Listener{Address: l.Address}
+		if l.TLS != nil {
+			bl.CertFile, bl.KeyFile = l.TLS.Cert, l.TLS.Key
+		}
+		c.Listen = append(c.Listen, bl)
+	}
+	if a.cfg.MQTT.TokensFile == "" {
+		return c, nil
+	}
+	var err error
+	c.Tokens, err = config.LoadTokens(a.cfg.MQTT.TokensFile)
+	return c, err
+}
+
+func (a *Agent) projectionConfig() projection.Config {
+	c := projection.Config{
+		Log:     a.log,
+		View:    a.view,
+		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
+		Publish: func(class, id, name string, payload []byte) error {
+			return a.broker.Publish(topics.Of(a.cfg.Site, class, id, topics.State, name), payload, true, 1)
+		},
+		Notify: a.notify,
+	}
+	for _, s := range a.cfg.Stations {
+		c.Stations = append(c.Stations, s.ID)
+	}
+	for _, d := range a.cfg.Docks {
+		c.Docks = append(c.Docks, d.ID)
+	}
+	return c
+}
+
+// notify wakes whoever works on what changed.
+func (a *Agent) notify(key string) {
+	class, id, _ := strings.Cut(key, "/")
+	switch class {
+	case "pool", "worker":
+		kick(a.kickPool)
+	case "outbox":
+		kick(a.kickSync)
+	case "station":
+		if c := a.stations[id]; c != nil {
+			kick(c)
+		}
+	case "job":
+		for _, c := range a.stations {
+			kick(c)
+		}
+	}
+}

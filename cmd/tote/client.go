@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// gatewayURL is where the commands that talk to a running gateway find it.
+type gatewayURL struct {
+	API string `help:"HTTP address of the gateway." default:"http://127.0.0.1:8080" env:"TOTE_API"`
+}
+
+// call sends one request and prints the JSON answer. An answer that is not 2xx
+// ends with exit status 1.
+func (g gatewayURL) call(ctx context.Context, method, path, contentType string, body io.Reader) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.API, "/")+path, body)
+	if err != nil {
+		return err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, b, "", "  ") != nil {
+		pretty.Write(b)
+	}
+	if resp.StatusCode >= 300 {
+		fmt.Fprintln(os.Stderr, pretty.String())
+		return exitCode(1)
+	}
+	fmt.Println(strings.TrimSpace(pretty.String()))
+	return nil
+}
+
+type statusCmd struct {
+	gatewayURL `embed:""`
+}
+
+func (c statusCmd) Run(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/v1/status", "", nil)
+}
+
+type orderCmd struct {
+	gatewayURL `embed:""`
+	ID         string `arg:"" help:"Order number."`
+	Cancel     string `help:"Cancel the order, with this reason." placeholder:"REASON" xor:"act"`
+	Retry      bool   `help:"Let a parked order go on from where it was." xor:"act"`
+}
+
+func (c orderCmd) Run(ctx context.Context) error {
+	path := "/v1/orders/" + url.PathEscape(c.ID)
+	switch {
+	case c.Cancel != "":
+		body, err := json.Marshal(map[string]string{"reason": c.Cancel})
+		if err != nil {
+			return err
+		}
+		return c.call(ctx, http.MethodPost, path+"/cancel", "application/json", bytes.NewReader(body))
+	case c.Retry:
+		return c.call(ctx, http.MethodPost, path+"/retry", "application/json", strings.NewReader("{}"))
+	}
+	return c.call(ctx, http.MethodGet, path, "", nil)
+}
+
+type importCmd struct {
+	gatewayURL `embed:""`
+	Kind       string   `help:"items, bins, workers, stock, orders or site; the file's name says it otherwise." placeholder:"KIND"`
+	Dry        bool     `help:"Only check the files."`
+	Files      []string `arg:"" type:"existingfile" help:"CSV files, or site.json; in the order given."`
+}
+
+func (c importCmd) Run(ctx context.Context) error {
+	for _, file := range c.Files {
+		kind := c.Kind
+		if kind == "" {
+			base := filepath.Base(file)
+			kind = strings.TrimSuffix(base, filepath.Ext(base))
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%s as %s\n", file, kind)
+		if kind == "site" {
+			err = c.call(ctx, http.MethodPut, "/v1/site", "application/json", f)
+		} else {
+			path := "/v1/import/" + url.PathEscape(kind)
+			if c.Dry {
+				path += "?dry=1"
+			}
+			err = c.call(ctx, http.MethodPost, path, "text/csv", f)
+		}
+		_ = f.Close() // read only
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

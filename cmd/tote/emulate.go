@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"tote/firmware-tests/emulate"
+)
+
+type emulateCmd struct {
+	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
+	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
+	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
+	Group   emulateGroup   `cmd:"" help:"Several devices from a file."`
+}
+
+type (
+	emulateScale struct {
+		emulate.ScaleArgs `embed:""`
+	}
+	emulatePrinter struct {
+		emulate.PrinterArgs `embed:""`
+	}
+	emulateScanner struct {
+		emulate.ScannerArgs `embed:""`
+	}
+	emulateGroup struct {
+		emulate.GroupArgs `embed:""`
+	}
+)
+
+func (c emulateScale) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
+func (c emulatePrinter) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
+func (c emulateScanner) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
+func (c emulateGroup) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
+
+func runEmulator(ctx context.Context, options func() (emulate.Options, error)) error {
+	o, err := options()
+	if err != nil {
+		return err
+	}
+	o.Logger = logger("info", "text")
+	return emulate.Main(ctx, o, os.Stdout)
+}

@@ -1,0 +1,60 @@
+// Command tote is the one binary of Tote: the gateway agent, the central OMS for
+// sites that have none, the device emulators and the simulated site. It holds
+// subcommands only, no logic.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the release build.
+var version = "dev"
+
+// cli is the command tree; each field's struct lives in the file of its name.
+type cli struct {
+	Run      runCmd      `cmd:"" help:"Run the gateway agent."`
+	Validate validateCmd `cmd:"" help:"Check a gateway configuration without starting anything."`
+	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders) into a running gateway."`
+	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
+	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
+	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
+	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
+	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run() error {
+	fmt.Println("tote", version)
+	return nil
+}
+
+// exitCode is an error that only carries an exit status; its message was
+// printed already.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	var c cli
+	k := kong.Parse(&c, kong.Name("tote"),
+		kong.Description("A warehouse edge agent: receives, finds, picks, packs, weighs, labels and ships, with or without the cloud."),
+		kong.UsageOnError())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	k.BindTo(ctx, (*context.Context)(nil))
+	err := k.Run()
+	stop()
+	var code exitCode
+	if errors.As(err, &code) {
+		os.Exit(int(code))
+	}
+	k.FatalIfErrorf(err)
+}

@@ -1,0 +1,161 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// errNotFound: the other side does not know the thing.
+var errNotFound = errors.New("not found")
+
+// client speaks JSON over HTTP with the gateway or the OMS.
+type client struct {
+	base string
+	http *http.Client
+}
+
+func newClient(addr string) *client {
+	return &client{base: "http://" + addr, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}}
+}
+
+// forget drops pooled connections: the process behind them is gone.
+func (c *client) forget() { c.http.CloseIdleConnections() }
+
+// send makes one request; out, when set, takes the JSON answer.
+func (c *client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%s %s: %w", method, path, errNotFound)
+	case resp.StatusCode >= 300:
+		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
+	case out != nil:
+		return json.Unmarshal(answer, out)
+	}
+	return nil
+}
+
+// status is what the demo reads of GET /v1/status.
+type status struct {
+	Orders   map[string]int64 `json:"orders"`
+	Fallouts int              `json:"fallouts"`
+	Outbox   int              `json:"outbox"`
+}
+
+func (c *client) status(ctx context.Context) (status, error) {
+	var s status
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return s, c.send(ctx, "GET", "/v1/status", "", nil, &s)
+}
+
+// siteOrder is what the demo reads of an order at the gateway.
+type siteOrder struct {
+	Spec struct {
+		ID    string `json:"id"`
+		Lines []struct {
+			SKU string `json:"sku"`
+			Qty int64  `json:"qty"`
+		} `json:"lines"`
+	} `json:"spec"`
+	State string `json:"state"`
+	Lines []struct {
+		Line   int    `json:"line"`
+		SKU    string `json:"sku"`
+		Qty    int64  `json:"qty"`
+		Picked int64  `json:"picked"`
+		Lots   []struct {
+			Lot string `json:"lot"`
+			Qty int64  `json:"qty"`
+		} `json:"lots"`
+	} `json:"lines"`
+	Parcels  []parcel `json:"parcels"`
+	Fallout  []string `json:"fallout"`
+	Fallouts []struct {
+		Code string `json:"code"`
+	} `json:"fallouts"`
+}
+
+type parcel struct {
+	SSCC     string `json:"sscc"`
+	WeightMg int64  `json:"weightMg"`
+	Carrier  string `json:"carrier"`
+	Tracking string `json:"tracking"`
+}
+
+func (c *client) order(ctx context.Context, id string) (siteOrder, error) {
+	var o siteOrder
+	return o, c.send(ctx, "GET", "/v1/orders/"+url.PathEscape(id), "", nil, &o)
+}
+
+// orders reads all orders of the gateway, page by page.
+func (c *client) orders(ctx context.Context) ([]siteOrder, error) {
+	var all []siteOrder
+	for after := ""; ; {
+		var page struct {
+			Orders []siteOrder `json:"orders"`
+			Next   string      `json:"next"`
+		}
+		if err := c.send(ctx, "GET", "/v1/orders?limit=1000&after="+url.QueryEscape(after), "", nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Orders...)
+		if after = page.Next; after == "" {
+			return all, nil
+		}
+	}
+}
+
+// parked counts the orders that stand in a fallout while picked goods wait for
+// a person's decision.
+func (c *client) parked(ctx context.Context) (int64, error) {
+	all, err := c.orders(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	for _, o := range all {
+		if len(o.Fallout) > 0 && o.State == "PICKED" {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// omsOrder is what the demo reads of an order at the OMS.
+type omsOrder struct {
+	ID      string   `json:"id"`
+	State   string   `json:"state"`
+	Parcels []parcel `json:"parcels"`
+	Fallout []struct {
+		Code      string `json:"code"`
+		ClearedAt int64  `json:"clearedAt"`
+	} `json:"fallout"`
+}
+
+func (c *client) omsOrder(ctx context.Context, id string) (omsOrder, error) {
+	var o omsOrder
+	return o, c.send(ctx, "GET", "/v1/orders/"+url.PathEscape(id), "", nil, &o)
+}

@@ -1,0 +1,375 @@
+// Package demo plays a whole shift of a small warehouse against the real
+// product: the central OMS, the gateway and each group of device emulators are
+// processes of their own; pickers, packers and the dock worker act only through
+// MQTT, serial bytes and HTTP, as people at a real site would. It is also the
+// product's end-to-end test: at the end it compares what physically happened
+// with the ledger and the OMS and exits 0 only when all agree.
+//
+// Run owns all goroutines and processes it starts; they end before it returns.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tote/demo/gen"
+	"tote/demo/handheld"
+	"tote/firmware-tests/control"
+)
+
+// Options are the flags of `tote demo`.
+type Options struct {
+	Exe           string        // this program
+	Dir           string        // working directory of the run; "" = a temporary one, removed at the end
+	CSV           string        // folder with the files of the shift; "" = the files of the repository, or generated
+	Orders        int           // 0 = as many as the files have
+	Speed         float64       // how much faster than life the people move; 0 = no waiting at all
+	Exit          bool          // end when the shift is over; otherwise stay for a look around
+	KillGatewayAt float64       // share of the orders shipped at which the gateway's power is cut; 0 = never
+	Pickers       int           //
+	Listen        string        // address of the OMS's pages; "" = a free port on loopback
+	Timeout       time.Duration // the shift must be over by then; 0 = 15 min
+	Out           io.Writer
+	Terminal      bool // Out can redraw lines
+	Verbose       bool // what the people think goes to Out too
+}
+
+// ErrFailed: the shift ended, and something does not agree.
+var ErrFailed = errors.New("the shift did not end as it should")
+
+// siteID names the simulated site everywhere.
+const siteID = "demo"
+
+// shift is one run of the demo.
+type shift struct {
+	opt   Options
+	dir   string
+	log   *slog.Logger
+	data  *gen.Physical
+	world *world
+	ui    *progress
+	procs *procs
+	start time.Time
+
+	addr    addresses
+	oms     *client
+	gateway *client
+	devices map[string]*control.Client // "pack1/scale" → its emulator
+
+	gatewayProc *proc
+	firstShip   time.Duration
+	outage      time.Duration // from the power cut until scans were accepted again
+	lastMoved   time.Time
+}
+
+// addresses are where the processes listen.
+type addresses struct{ oms, mqtt, http, printer string }
+
+// Run plays the shift. The error is ErrFailed when the shift ended badly; what
+// was wrong is printed.
+func Run(ctx context.Context, opt Options) error {
+	s := &shift{opt: opt, start: time.Now(), devices: map[string]*control.Client{}}
+	if s.opt.Timeout == 0 {
+		s.opt.Timeout = 15 * time.Minute
+	}
+	s.ui = newProgress(opt.Out, opt.Terminal, s.start)
+	s.log = slog.New(slog.DiscardHandler)
+	if opt.Verbose {
+		s.log = slog.New(slog.NewTextHandler(opt.Out, nil))
+	}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	s.procs = newProcs(opt.Exe, s.dir)
+	defer s.procs.stopAll()
+	if err := s.bringUp(ctx); err != nil {
+		return fmt.Errorf("%w\nthe logs are in %s", err, s.dir)
+	}
+	ok, err := s.play(ctx)
+	if err != nil {
+		return fmt.Errorf("%w\nthe logs are in %s", err, s.dir)
+	}
+	if !opt.Exit {
+		fmt.Fprintf(opt.Out, "\nThe site goes on running. Look around:\n"+
+			"  order tracking   http://%s/track/%s\n  OMS summary      http://%s/v1/summary\n"+
+			"  gateway          tote status --api http://%s\n  logs             %s\nCtrl-C ends it.\n",
+			s.addr.oms, s.data.Orders[0].ID, s.addr.oms, s.addr.http, s.dir)
+		<-ctx.Done()
+	}
+	if !ok {
+		fmt.Fprintf(opt.Out, "\nThe logs are in %s\n", s.dir)
+		return ErrFailed
+	}
+	s.procs.stopAll()
+	if opt.Dir == "" {
+		return os.RemoveAll(s.dir)
+	}
+	return nil
+}
+
+// prepare puts the files of the shift into place.
+func (s *shift) prepare() error {
+	var err error
+	if s.dir = s.opt.Dir; s.dir == "" {
+		if s.dir, err = os.MkdirTemp("", "tote-demo-"); err != nil {
+			return err
+		}
+	} else if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return err
+	}
+	if s.dir, err = filepath.Abs(s.dir); err != nil {
+		return err
+	}
+	files := s.opt.CSV
+	if files == "" {
+		files = filepath.Join(s.dir, "files")
+		if err := writeFiles(files, s.opt.Orders); err != nil {
+			return err
+		}
+	}
+	if s.data, err = gen.World(files); err != nil {
+		return fmt.Errorf("the files in %s: %w", files, err)
+	}
+	s.opt.CSV = files
+	s.world = newWorld(s.data.Site.CartonTareMg)
+	s.world.fill(s.data)
+	return nil
+}
+
+// bringUp starts every process and tells the gateway what the site holds.
+func (s *shift) bringUp(ctx context.Context) error {
+	if err := s.startOMS(ctx); err != nil {
+		return err
+	}
+	if err := s.startDevices(ctx); err != nil {
+		return err
+	}
+	if err := s.writeConfig(); err != nil {
+		return err
+	}
+	if err := s.startGateway(ctx); err != nil {
+		return err
+	}
+	return s.importSite(ctx)
+}
+
+// play runs the people until every order came to its end.
+func (s *shift) play(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
+	defer cancel()
+	if err := s.placeOrders(ctx); err != nil {
+		return false, err
+	}
+	peopleCtx, stopPeople := context.WithCancel(ctx)
+	defer stopPeople()
+	errs := make(chan error, 32)
+	var people sync.WaitGroup
+	if err := s.startPeople(peopleCtx, &people, errs); err != nil {
+		return false, err
+	}
+	err := s.watch(ctx, errs)
+	stopPeople()
+	people.Wait()
+	if err != nil {
+		return false, err
+	}
+	return s.check(context.WithoutCancel(ctx))
+}
+
+// watch follows the orders until all came to an end and the OMS knows.
+func (s *shift) watch(ctx context.Context, errs <-chan error) error {
+	total := len(s.data.Orders)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	killAt := int64(-1)
+	if s.opt.KillGatewayAt > 0 {
+		killAt = int64(s.opt.KillGatewayAt * float64(total))
+	}
+	s.lastMoved = time.Now()
+	settled, last := false, ""
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the shift was not over in time: %w", context.Cause(ctx))
+		case err := <-errs:
+			return err
+		case <-tick.C:
+		}
+		st, err := s.gateway.status(ctx)
+		if err != nil {
+			continue // the gateway is down or starting; the people wait too
+		}
+		s.ui.show(total, st.Orders, st.Fallouts, st.Outbox)
+		shipped := st.Orders["SHIPPED"]
+		if shipped > 0 && s.firstShip == 0 {
+			s.firstShip = time.Since(s.start)
+		}
+		if shipped > 0 && !settled {
+			settled = true
+			if err := s.settlePending(ctx); err != nil {
+				return err
+			}
+		}
+		if killAt >= 0 && shipped >= killAt {
+			killAt = -1
+			if err := s.cutPower(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if now := fmt.Sprint(st.Orders, st.Outbox); now != last {
+			last, s.lastMoved = now, time.Now()
+		}
+		over, err := s.over(ctx, st)
+		if err != nil {
+			return err
+		}
+		if over && killAt < 0 {
+			return nil
+		}
+		if time.Since(s.lastMoved) > s.patience() {
+			return fmt.Errorf("nothing moved for %.0f s: %v, fallouts %d, outbox %d", s.patience().Seconds(), st.Orders, st.Fallouts, st.Outbox)
+		}
+	}
+}
+
+// patience is how long nothing may move before the shift counts as stuck: a
+// minute, and longer when the people walk at their own pace.
+func (s *shift) patience() time.Duration {
+	p := time.Minute
+	if s.opt.Speed > 0 {
+		p += time.Duration(float64(10*time.Minute) / s.opt.Speed)
+	}
+	return p
+}
+
+// over says whether every order is shipped or parked, all totes are dealt with
+// and the OMS has heard of everything.
+func (s *shift) over(ctx context.Context, st status) (bool, error) {
+	ended := st.Orders["SHIPPED"] + st.Orders["SHORT_WAITING"] + st.Orders["CANCELLED"]
+	total := int64(len(s.data.Orders))
+	if ended < total {
+		parked, err := s.gateway.parked(ctx)
+		if err != nil {
+			return false, nil // asked again at the next tick
+		}
+		ended += parked
+	}
+	return ended >= total && st.Outbox == 0 && len(s.world.drop) == 0 && len(s.world.dock) == 0, nil
+}
+
+// cutPower kills the gateway the way a pulled plug does and starts it again.
+func (s *shift) cutPower(ctx context.Context) error {
+	s.ui.say("power cut: the gateway is killed (SIGKILL)")
+	at := time.Now()
+	s.gatewayProc.kill()
+	s.gateway.forget()
+	if err := s.startGateway(ctx); err != nil {
+		return err
+	}
+	s.outage = time.Since(at)
+	s.lastMoved = time.Now()
+	s.ui.say("the gateway takes scans again after %.1f s", s.outage.Seconds())
+	return nil
+}
+
+// startPeople lets the pickers, packers and the dock worker begin.
+func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<- error) error {
+	brokers := []string{"tcp://" + s.addr.mqtt}
+	run := func(name string, fn func(context.Context) error) {
+		wg.Go(func() {
+			if err := fn(ctx); err != nil && ctx.Err() == nil {
+				errs <- fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	p := pace{s.opt.Speed}
+	for i := range s.opt.Pickers {
+		w := s.data.Workers[i%len(s.data.Workers)]
+		hh, err := handheld.New(handheld.Config{
+			Site: siteID, Device: "hh" + strconv.Itoa(i+1), Brokers: brokers,
+			Outbox: filepath.Join(s.dir, "hh"+strconv.Itoa(i+1)+".outbox"), Log: s.log,
+		})
+		if err != nil {
+			return err
+		}
+		pk := &picker{
+			log: s.log.With("worker", w.ID), hh: hh, world: s.world, badge: w.Badge, drop: s.data.Site.PackDrop,
+			pace: p, slipIn: s.data.Extra, walked: s.walk, count: s.ui.count,
+		}
+		run("handheld "+w.ID, hh.Run)
+		run("picker "+w.ID, pk.run)
+	}
+	for _, id := range packStations {
+		screen, err := newDisplay(siteID, "station", id, brokers, s.log)
+		if err != nil {
+			return err
+		}
+		pk := &packer{
+			log: s.log, id: id, world: s.world, screen: screen, pace: p, count: s.ui.count,
+			scanner: s.devices[id+"/scanner"], scale: s.devices[id+"/scale"], printer: s.devices[id+"/printer"],
+		}
+		run("display "+id, screen.mq.Run)
+		run("packer "+id, pk.run)
+	}
+	screen, err := newDisplay(siteID, "dock", dockID, brokers, s.log)
+	if err != nil {
+		return err
+	}
+	idle := 500 * time.Millisecond
+	if s.opt.Speed > 0 {
+		idle += time.Duration(float64(time.Minute) / s.opt.Speed)
+	}
+	hand := &dockHand{
+		log: s.log, id: dockID, world: s.world, screen: screen, scanner: s.devices[dockID+"/scanner"],
+		pace: p, count: s.ui.count, truck: 10, idle: idle,
+	}
+	run("display "+dockID, screen.mq.Run)
+	run("dock worker", hand.run)
+	return nil
+}
+
+// walk is how long it takes from one bin to another at 1.2 m/s; "" is the depot.
+func (s *shift) walk(from, to string) time.Duration {
+	l := s.data.Site.Layout
+	pos := func(code string) (aisle int, mm int64) {
+		for _, b := range s.data.Bins {
+			if b.Code == code {
+				return b.Aisle, l.EndMm + int64(b.Cell)*l.CellMm
+			}
+		}
+		return l.DepotAisle, 0
+	}
+	fa, fm := pos(from)
+	ta, tm := pos(to)
+	if fa == ta {
+		return millimetres(max(fm-tm, tm-fm))
+	}
+	length := 2*l.EndMm + int64(l.Cells-1)*l.CellMm
+	across := l.PitchMm * int64(max(fa-ta, ta-fa))
+	return millimetres(across + min(fm+tm, 2*length-fm-tm))
+}
+
+func millimetres(mm int64) time.Duration { return time.Duration(mm) * time.Second / 1200 }
+
+// ParseShare reads "50%" or "0.5".
+func ParseShare(s string) (float64, error) {
+	digits, percent := strings.CutSuffix(s, "%")
+	f, err := strconv.ParseFloat(digits, 64)
+	if percent {
+		f /= 100
+	}
+	if err != nil || f < 0 || f > 1 {
+		return 0, fmt.Errorf("%q is not a share between 0%% and 100%%", s)
+	}
+	return f, nil
+}

@@ -1,0 +1,184 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tote/firmware-tests/control"
+)
+
+// patience is how long a person looks at a display that does not react before
+// trying again.
+const patience = 1500 * time.Millisecond
+
+// packer plays the person at one pack station: takes a tote from the pack
+// drop, scans it, puts the carton on the scale, sticks the label on.
+type packer struct {
+	log     *slog.Logger
+	id      string
+	world   *world
+	screen  *display
+	scanner *control.Client
+	scale   *control.Client
+	printer *control.Client
+	pace    pace
+	count   func(event string)
+
+	aside []string // totes whose order is parked
+}
+
+// run works until ctx ends.
+func (p *packer) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case tote := <-p.world.drop:
+			if err := p.pack(ctx, tote); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return fmt.Errorf("packer %s, tote %s: %w", p.id, tote, err)
+			}
+		}
+	}
+}
+
+// pack takes one tote from the drop to a labelled carton at the dock, or aside.
+// It goes by what the display shows and what lies in the printer's tray, and by
+// nothing it remembers, so that a gateway that dies and comes back in between
+// confuses nobody.
+func (p *packer) pack(ctx context.Context, tote string) error {
+	order, parked, err := p.begin(ctx, tote)
+	if err != nil || parked {
+		return err
+	}
+	mg := p.world.cartonMg(tote)
+	for onScale := false; ; {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		v, _ := p.screen.look()
+		mine := v.task.Order == order
+		if onScale && !(mine && v.task.Do == "weigh" && v.hint.Code != "CLEAR_SCALE") {
+			if err := p.scale.Remove(ctx); err != nil {
+				return err
+			}
+			onScale = false
+		}
+		switch {
+		case mine && v.task.Do == "weigh" && v.hint.Code == "CLEAR_SCALE":
+			p.screen.until(ctx, patience, func(v view) bool { return v.hint.Code != "CLEAR_SCALE" })
+		case mine && v.task.Do == "weigh":
+			if !onScale {
+				p.pace.take(ctx, 2*time.Second)
+				if err := p.scale.Put(ctx, mg); err != nil {
+					return err
+				}
+				onScale = true
+			}
+			p.screen.until(ctx, patience, func(v view) bool {
+				return v.task.Order != order || v.task.Do != "weigh" || v.hint.Code == "CLEAR_SCALE"
+			})
+		case mine && v.task.Do == "check_label":
+			if err := p.checkLabel(ctx, order); err != nil {
+				return err
+			}
+		case mine:
+			p.screen.until(ctx, patience, func(v view) bool { return v.task.Order != order || v.task.Do == "check_label" })
+		default:
+			label, err := p.inTray(ctx, order)
+			switch {
+			case err != nil:
+				return err
+			case label != nil:
+				p.pace.take(ctx, 4*time.Second)
+				p.world.closeCarton(tote, order, *label)
+				p.count("packed")
+				return nil
+			case v.task.Code == "WEIGHT_MISMATCH":
+				p.putAside(tote)
+				return nil
+			}
+			if _, parked, err := p.begin(ctx, tote); err != nil || parked {
+				return err
+			}
+		}
+	}
+}
+
+// begin scans the tote until the station works on it.
+func (p *packer) begin(ctx context.Context, tote string) (order string, parked bool, err error) {
+	for {
+		v, _ := p.screen.look()
+		if v.task.Tote == tote && v.task.Do != "scan_tote" {
+			return v.task.Order, false, nil
+		}
+		p.pace.take(ctx, 2*time.Second)
+		p.count("scan")
+		n := v.n
+		if _, err := p.scanner.Scan(ctx, tote); err != nil {
+			return "", false, err
+		}
+		v, ok := p.screen.until(ctx, patience, func(v view) bool {
+			return v.task.Tote == tote && v.task.Do != "scan_tote" || v.n > n && v.answer.Barcode == tote && !v.answer.OK
+		})
+		switch {
+		case ctx.Err() != nil:
+			return "", false, ctx.Err()
+		case ok && v.task.Tote != tote && v.answer.Code == "IN_FALLOUT":
+			p.putAside(tote)
+			return "", true, nil
+		case !ok || v.task.Tote != tote:
+			p.log.Info("the station did not take the tote; scanning again", "station", p.id, "tote", tote, "code", v.answer.Code, "text", v.answer.Text)
+			p.count("again")
+		}
+	}
+}
+
+// checkLabel answers a station that does not know whether its label came out:
+// scan it when it lies in the tray, ask for one more when it does not.
+func (p *packer) checkLabel(ctx context.Context, order string) error {
+	label, err := p.inTray(ctx, order)
+	if err != nil {
+		return err
+	}
+	code := "TOTE:REPRINT"
+	if label != nil {
+		code = label.scan
+	}
+	p.pace.take(ctx, 3*time.Second)
+	p.count("scan")
+	if _, err := p.scanner.Scan(ctx, code); err != nil {
+		return err
+	}
+	p.screen.until(ctx, patience, func(v view) bool { return v.task.Do != "check_label" })
+	return nil
+}
+
+// label is what a person reads off a printed label.
+type label struct {
+	sscc string // 18 digits
+	scan string // what a scanner reads
+}
+
+// inTray finds the label that names the order among those that came out.
+func (p *packer) inTray(ctx context.Context, order string) (*label, error) {
+	entries, err := p.printer.Record(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if l, ok := readLabel(e); ok && l.order == order {
+			return &label{sscc: l.sscc, scan: l.scan}, nil
+		}
+	}
+	return nil, nil
+}
+
+func (p *packer) putAside(tote string) {
+	p.aside = append(p.aside, tote)
+	p.count("parked")
+}

@@ -1,0 +1,248 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tote/demo/data"
+	"tote/demo/gen"
+	"tote/firmware-tests/control"
+	"tote/firmware-tests/emulate"
+)
+
+// The simulated site: two pack stations, one with its printer on a serial line
+// and one with it on the network, and a dock door.
+var packStations = []string{"pack1", "pack2"}
+
+const dockID = "dock1"
+
+// writeFiles puts the files of the shift into dir: those of the repository, or
+// as many orders as asked for.
+func writeFiles(dir string, orders int) error {
+	if orders == 0 || orders == data.Orders {
+		return data.Write(dir)
+	}
+	d, err := gen.New(orders)
+	if err != nil {
+		return err
+	}
+	return d.Write(dir)
+}
+
+func (s *shift) startOMS(ctx context.Context) error {
+	listen := s.opt.Listen
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	_, up, err := s.procs.startReady(ctx, "oms", 1, "oms", "--json", "--listen", listen, "--db", filepath.Join(s.dir, "oms.db"), "--site", siteID)
+	if err != nil {
+		return err
+	}
+	s.addr.oms = up[0].Addr
+	s.oms = newClient(s.addr.oms)
+	s.ui.say("OMS              http://%s", s.addr.oms)
+	return nil
+}
+
+// startDevices starts the emulators, one process per station.
+func (s *shift) startDevices(ctx context.Context) error {
+	dev := filepath.Join(s.dir, "dev")
+	if err := os.MkdirAll(dev, 0o755); err != nil {
+		return err
+	}
+	groups := map[string][]emulate.Device{
+		"pack1": {{Kind: emulate.Scale, Name: "pack1/scale"}, {Kind: emulate.Printer, Name: "pack1/printer"}, {Kind: emulate.Scanner, Name: "pack1/scanner"}},
+		"pack2": {{Kind: emulate.Scale, Name: "pack2/scale"}, {Kind: emulate.Printer, Name: "pack2/printer", Listen: "127.0.0.1:0"}, {Kind: emulate.Scanner, Name: "pack2/scanner"}},
+		dockID:  {{Kind: emulate.Scanner, Name: dockID + "/scanner"}},
+	}
+	for _, name := range sortedKeys(groups) {
+		group := groups[name]
+		for i := range group {
+			g := &group[i]
+			file := strings.ReplaceAll(g.Name, "/", "-")
+			if g.Listen == "" {
+				g.Link = filepath.Join(dev, file)
+			}
+			g.Record = filepath.Join(s.dir, file+".jsonl")
+			s.physics(g)
+		}
+		spec, err := json.Marshal(map[string]any{"devices": group})
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(s.dir, name+".json")
+		if err := os.WriteFile(path, spec, 0o644); err != nil {
+			return err
+		}
+		_, up, err := s.procs.startReady(ctx, "devices-"+name, len(group), "emulate", "group", "--json", path)
+		if err != nil {
+			return err
+		}
+		for _, r := range up {
+			c, err := control.Dial(ctx, r.Control)
+			if err != nil {
+				return fmt.Errorf("emulator %s: %w", r.Name, err)
+			}
+			s.devices[r.Name] = c
+			if r.Listen != "" {
+				s.addr.printer = r.Listen
+			}
+		}
+	}
+	s.ui.say("devices          2 scales, 2 printers, 3 scanners on %s", dev)
+	return nil
+}
+
+// writeConfig writes the gateway's configuration, with ports that stay the same
+// when it is restarted.
+func (s *shift) writeConfig() error {
+	ports, err := freePorts(2)
+	if err != nil {
+		return err
+	}
+	s.addr.mqtt, s.addr.http = ports[0], ports[1]
+	serial := func(name string) string { return filepath.Join(s.dir, "dev", strings.ReplaceAll(name, "/", "-")) }
+	conf := fmt.Sprintf(`config_version: 1
+site: %s
+gateway: gw1
+data_dir: %s
+mqtt:
+  listen: [{address: %q}]
+http:
+  listen: %q
+oms:
+  url: http://%s
+stations:
+  - id: pack1
+    scanner: {serial: {path: %q}}
+    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}
+    printer: {driver: zpl, serial: {path: %q}}
+  - id: pack2
+    scanner: {serial: {path: %q}}
+    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}
+    printer: {driver: zpl, tcp: %q}
+docks:
+  - id: %s
+    scanner: {serial: {path: %q}}
+`, siteID, filepath.Join(s.dir, "gw1"), s.addr.mqtt, s.addr.http, s.addr.oms,
+		serial("pack1/scanner"), s.pollMs(), serial("pack1/scale"), serial("pack1/printer"),
+		serial("pack2/scanner"), s.pollMs(), serial("pack2/scale"), s.addr.printer,
+		dockID, serial(dockID+"/scanner"))
+	return os.WriteFile(filepath.Join(s.dir, "agent.yaml"), []byte(conf), 0o644)
+}
+
+func (s *shift) startGateway(ctx context.Context) error {
+	p, _, err := s.procs.startReady(ctx, "gw1", 1, "run", "--json", "--config", filepath.Join(s.dir, "agent.yaml"))
+	if err != nil {
+		return err
+	}
+	s.gatewayProc = p
+	if s.gateway == nil {
+		s.gateway = newClient(s.addr.http)
+		s.ui.say("gateway          http://%s, MQTT %s", s.addr.http, s.addr.mqtt)
+	}
+	return nil
+}
+
+// importSite tells the gateway what a site engineer would: rules, items, bins,
+// workers and the counted stock.
+func (s *shift) importSite(ctx context.Context) error {
+	site := s.data.Site
+	site.ID = siteID
+	body, err := json.Marshal(site)
+	if err != nil {
+		return err
+	}
+	if err := s.gateway.send(ctx, "PUT", "/v1/site", "application/json", body, nil); err != nil {
+		return err
+	}
+	for _, kind := range []string{"items", "bins", "workers", "stock"} {
+		body, err := os.ReadFile(filepath.Join(s.opt.CSV, kind+".csv"))
+		if err != nil {
+			return err
+		}
+		if err := s.gateway.send(ctx, "POST", "/v1/import/"+kind, "text/csv", body, nil); err != nil {
+			return fmt.Errorf("%s.csv: %w", kind, err)
+		}
+	}
+	s.ui.say("site             %d items, %d bins, %d positions of stock", len(s.data.Items), len(s.data.Bins), len(s.data.Stock))
+	return nil
+}
+
+// placeOrders hands the order file to the OMS.
+func (s *shift) placeOrders(ctx context.Context) error {
+	body, err := os.ReadFile(filepath.Join(s.opt.CSV, "orders.csv"))
+	if err != nil {
+		return err
+	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if err := s.oms.send(ctx, "POST", "/v1/orders", "text/csv", body, nil); err != nil {
+		return err
+	}
+	lines := 0
+	for _, o := range s.data.Orders {
+		lines += len(o.Lines)
+	}
+	s.ui.say("orders           %d orders, %d lines, %d of them not paid yet", len(s.data.Orders), lines, len(s.data.Pending))
+	return nil
+}
+
+// settlePending pays the orders that were placed unpaid: only now may the site
+// hear of them.
+func (s *shift) settlePending(ctx context.Context) error {
+	for _, id := range s.data.Pending {
+		if _, err := s.gateway.order(ctx, id); !errors.Is(err, errNotFound) {
+			return fmt.Errorf("order %s is not paid, and the site knows it already (%v)", id, err)
+		}
+		if err := s.oms.send(ctx, "POST", "/v1/orders/"+id+"/payment", "application/json", []byte(`{"state":"settled"}`), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// physics sets how fast an emulated device is: as in life, divided by the speed.
+func (s *shift) physics(g *emulate.Device) {
+	scaled := func(ms, least int64) int64 {
+		if s.opt.Speed == 0 {
+			return least
+		}
+		return max(least, int64(float64(ms)/s.opt.Speed))
+	}
+	switch g.Kind {
+	case emulate.Scale:
+		g.Scale.SettleMs = scaled(1200, 40)
+	case emulate.Printer:
+		g.Printer.LabelMs = scaled(1500, 30)
+	}
+}
+
+// pollMs is how often the gateway asks the scales.
+func (s *shift) pollMs() int {
+	if s.opt.Speed == 0 || s.opt.Speed > 10 {
+		return 20
+	}
+	return 100
+}
+
+// freePorts finds loopback addresses nobody listens on.
+func freePorts(n int) ([]string, error) {
+	var out []string
+	var errs []error
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { errs = append(errs, l.Close()) }()
+		out = append(out, l.Addr().String())
+	}
+	return out, errors.Join(errs...)
+}

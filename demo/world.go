@@ -1,0 +1,180 @@
+package demo
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	"tote/demo/gen"
+)
+
+// world is what is physically true in the simulated warehouse: goods in bins,
+// totes and cartons. It knows nothing of the system's state; people (picker,
+// packer, dock worker) move goods in it, and at the end ledger and OMS must
+// agree with it.
+type world struct {
+	mu      sync.Mutex
+	items   map[string]physItem
+	bins    map[string]map[unit]int64
+	totes   map[string]map[unit]int64 // goods in a tote
+	cartons map[string]carton         // closed cartons, by the SSCC on the label
+	shipped map[string]carton         // cartons that left
+	toteNo  int
+	idle    []string // empty totes on the rack
+
+	tareMg int64
+	drop   chan string // totes put down at the pack drop, in order
+	dock   chan label  // cartons brought to the dock
+
+	slips int64 // units put into a tote without a scan: the picker's mistakes
+}
+
+// carton is a closed carton: the order on its label and what is in it.
+type carton struct {
+	order string
+	goods map[unit]int64
+}
+
+// unit is what one thing on a shelf is.
+type unit struct{ sku, lot string }
+
+// physItem is what is printed on a thing and what it weighs.
+type physItem struct {
+	weightMg   int64
+	gtin       string
+	lotTracked bool
+	expiry     map[string]string // lot → date
+}
+
+func newWorld(tareMg int64) *world {
+	return &world{
+		items: map[string]physItem{}, bins: map[string]map[unit]int64{}, totes: map[string]map[unit]int64{},
+		cartons: map[string]carton{}, shipped: map[string]carton{},
+		tareMg: tareMg, drop: make(chan string, 10_000), dock: make(chan label, 10_000),
+	}
+}
+
+// fill puts the goods on the shelves and prints their barcodes.
+func (w *world) fill(d *gen.Physical) {
+	for _, it := range d.Items {
+		w.items[it.SKU] = physItem{weightMg: it.WeightMg, gtin: it.GTIN, lotTracked: it.LotTracked, expiry: map[string]string{}}
+	}
+	for _, r := range d.Stock {
+		w.items[r.SKU].expiry[r.Lot] = r.Expiry
+	}
+	for bin, skus := range d.Shelves {
+		for sku, lots := range skus {
+			for lot, n := range lots {
+				add(w.bins, bin, unit{sku, lot}, n)
+			}
+		}
+	}
+}
+
+// take lifts one thing of sku (and lot, when named) out of a bin.
+func (w *world) take(bin, sku, lot string) (unit, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := unit{sku, lot}
+	if w.bins[bin][u] == 0 {
+		return unit{}, false
+	}
+	w.bins[bin][u]--
+	return u, true
+}
+
+// putBack returns a thing to its bin.
+func (w *world) putBack(bin string, u unit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	add(w.bins, bin, u, 1)
+}
+
+// barcode is the symbol on a thing as the scanner sends it: a GS1 DataMatrix
+// with lot and expiry where the item has lots, an EAN-13 otherwise.
+func (w *world) barcode(u unit) string {
+	it := w.items[u.sku]
+	if !it.lotTracked {
+		return strings.TrimPrefix(it.gtin, "0") // a GTIN-14 with a leading zero is printed as EAN-13
+	}
+	out := "]d201" + it.gtin
+	if e := it.expiry[u.lot]; e != "" {
+		out += "17" + e[2:4] + e[5:7] + e[8:10]
+	}
+	return out + "10" + u.lot
+}
+
+// freeTote takes an empty tote from the rack.
+func (w *world) freeTote() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.idle); n > 0 {
+		t := w.idle[n-1]
+		w.idle = w.idle[:n-1]
+		return t
+	}
+	w.toteNo++
+	return fmt.Sprintf("T%04d", w.toteNo)
+}
+
+// putInTote adds things to a tote.
+func (w *world) putInTote(tote string, u unit, n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	add(w.totes, tote, u, n)
+}
+
+// slip puts a thing into a tote that nobody scanned.
+func (w *world) slip(tote string, u unit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	add(w.totes, tote, u, 1)
+	w.slips++
+}
+
+// cartonMg is what the goods of a tote weigh in a carton.
+func (w *world) cartonMg(tote string) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	mg := w.tareMg
+	for u, n := range w.totes[tote] {
+		mg += n * w.items[u.sku].weightMg
+	}
+	return mg
+}
+
+// closeCarton sticks the label on the carton that holds the tote's goods and
+// brings it to the dock; the tote goes back to the rack.
+func (w *world) closeCarton(tote, order string, l label) {
+	w.mu.Lock()
+	w.cartons[l.sscc] = carton{order: order, goods: w.totes[tote]}
+	delete(w.totes, tote)
+	w.idle = append(w.idle, tote)
+	w.mu.Unlock()
+	w.dock <- l
+}
+
+// ship moves a carton out of the building.
+func (w *world) ship(sscc string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c, ok := w.cartons[sscc]; ok {
+		w.shipped[sscc] = c
+		delete(w.cartons, sscc)
+	}
+}
+
+// gone is a copy of the cartons that left the building.
+func (w *world) gone() map[string]carton {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.shipped)
+}
+
+func add(places map[string]map[unit]int64, place string, u unit, n int64) {
+	if places[place] == nil {
+		places[place] = map[unit]int64{}
+	}
+	places[place][u] += n
+}
