@@ -60,6 +60,7 @@ type Port struct {
 	master *os.File      // nil while unplugged
 	node   string        // name of the slave, /dev/pts/N
 	wiped  bool          // nothing has opened the slave since it was last wiped
+	cut    bool          // an unplugging Read has not told of yet
 	closed bool          // by Close
 	change chan struct{} // closed and replaced at each plug, unplug and close
 }
@@ -134,7 +135,17 @@ func (p *Port) Plugged() bool {
 func (p *Port) Listening() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.master != nil && look(p.master).open
+	return p.openedLocked()
+}
+
+// openedLocked tells whether somebody has the device open; if so it will need
+// wiping, however short the visit.
+func (p *Port) openedLocked() bool {
+	open := p.master != nil && look(p.master).open
+	if open {
+		p.wiped = false
+	}
+	return open
 }
 
 // Read waits for bytes from whoever has the device open, however often it is
@@ -159,10 +170,8 @@ func (p *Port) Read(b []byte) (int, error) {
 		switch {
 		case n > 0:
 			return n, nil
-		case errors.Is(err, os.ErrClosed):
-			return 0, p.goneError(f)
-		case err == nil || errors.Is(err, syscall.EIO):
-			// The last opener has left; look again.
+		case err == nil, errors.Is(err, syscall.EIO), errors.Is(err, os.ErrClosed):
+			// The last opener has left, or the cable is out: look again.
 		default:
 			return 0, fmt.Errorf("pty: read %s: %w", p.Path(), err)
 		}
@@ -174,7 +183,7 @@ func (p *Port) Read(b []byte) (int, error) {
 func (p *Port) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	f, closed := p.master, p.closed
-	open := f != nil && look(f).open
+	open := p.openedLocked()
 	p.mu.Unlock()
 	switch {
 	case closed:
@@ -199,14 +208,19 @@ func (p *Port) Write(b []byte) (int, error) {
 	return n, fmt.Errorf("pty: write %s: %w", p.Path(), err)
 }
 
-// wait returns the master once the device is plugged in.
+// wait returns the master once the device is plugged in, and ErrUnplugged once
+// for every time it was pulled out.
 func (p *Port) wait() (*os.File, <-chan struct{}, error) {
 	for {
 		p.mu.Lock()
-		f, change, closed := p.master, p.change, p.closed
+		f, change, closed, cut := p.master, p.change, p.closed, p.cut
+		p.cut = false
 		p.mu.Unlock()
-		if closed {
+		switch {
+		case closed:
 			return nil, nil, ErrClosed
+		case cut:
+			return nil, nil, ErrUnplugged
 		}
 		if f != nil {
 			return f, change, nil
@@ -264,6 +278,9 @@ func (p *Port) openLocked() error {
 	}
 	node := slave.Name()
 	err = errors.Join(makeRaw(slave), slave.Close())
+	if err == nil {
+		master, err = unblock(master)
+	}
 	if err == nil && p.link != "" {
 		err = relink(node, p.link)
 	}
@@ -281,7 +298,7 @@ func (p *Port) unplugLocked() error {
 		return nil
 	}
 	err := p.master.Close()
-	p.master = nil
+	p.master, p.cut = nil, true
 	if p.link != "" {
 		// Only our own link: another emulator may have taken the path over.
 		if to, lerr := os.Readlink(p.link); lerr == nil && to == p.node {

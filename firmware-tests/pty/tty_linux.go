@@ -39,6 +39,29 @@ func look(f *os.File) seen {
 	return s
 }
 
+// unblock gives a master back to the runtime's poller, so that deadlines work
+// and Close ends a Read: creack/pty leaves it in blocking mode. The old file
+// is closed.
+func unblock(f *os.File) (*os.File, error) {
+	var g *os.File
+	err := control(f, func(fd int) error {
+		nfd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("duplicate master: %w", err)
+		}
+		if err := unix.SetNonblock(nfd, true); err != nil {
+			_ = unix.Close(nfd)
+			return fmt.Errorf("set non-blocking: %w", err)
+		}
+		g = os.NewFile(uintptr(nfd), f.Name())
+		return nil
+	})
+	if err != nil {
+		return f, err
+	}
+	return g, f.Close()
+}
+
 // makeRaw switches off everything a line discipline does, at 9600 8N1.
 func makeRaw(tty *os.File) error {
 	return control(tty, func(fd int) error {
