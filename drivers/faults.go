@@ -78,7 +78,7 @@ func Faults() []Fault {
 		{CodeScaleOverload, "There is too much on the scale.", "Take the load off the scale."},
 		{CodeScaleUnderload, "The scale shows less than its range.", "Check that the pan is in place, clear it and zero the scale."},
 
-		{CodePrinterSilent, "The printer does not answer.", "Check that the printer is on and is set to ZPL."},
+		{CodePrinterSilent, "The printer does not answer.", "Check that the printer is on, has labels, is closed (some printers are silent without) and is set to ZPL."},
 		{CodePrinterPaperOut, "The printer is out of labels.", "Load a new roll and close the head."},
 		{CodePrinterPaused, "The printer is paused.", "Press the pause key of the printer."},
 		{CodePrinterHeadOpen, "The print head is open.", "Close the head."},
