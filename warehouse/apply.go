@@ -150,3 +150,12 @@ func nextFor(r Reader, cmd Command) (*Step, error) {
 	}
 	return nil, nil
 }
+
+// Kinds lists the kinds of this package in the order of the table.
+func Kinds() []Kind {
+	kinds := make([]Kind, len(table))
+	for i, e := range table {
+		kinds[i] = e.kind
+	}
+	return kinds
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 
 	"tote/gs1"
 	. "tote/warehouse"
@@ -14,7 +13,7 @@ import (
 // world runs commands the way a gateway does: through the encoding, with a
 // rising index and a clock set by the test.
 type world struct {
-	t   testing.TB
+	t   fataler
 	tx  *memtx.Tx
 	m   Meta
 	log []logged // what was applied
@@ -28,7 +27,14 @@ type logged struct {
 
 const start = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z
 
-func newWorld(t testing.TB) *world {
+// fataler is testing.T or rapid.T.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func newWorld(t fataler) *world {
 	return &world{t: t, tx: memtx.New(), m: Meta{Now: start, Actor: "test"}}
 }
 
@@ -248,7 +254,7 @@ func testStock() []StockRow {
 }
 
 // bare is a world with all master data, but no stock.
-func bare(t testing.TB) *world {
+func bare(t fataler) *world {
 	w := newWorld(t)
 	w.ok(PutSite{Site: testSite()})
 	w.ok(PutItems{Items: testItems()})
@@ -257,7 +263,7 @@ func bare(t testing.TB) *world {
 	return w
 }
 
-func stocked(t testing.TB) *world {
+func stocked(t fataler) *world {
 	w := bare(t)
 	w.ok(OpenStock{Rows: testStock()})
 	return w

@@ -1,0 +1,247 @@
+package warehouse_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/go-cmp/cmp"
+
+	. "tote/warehouse"
+)
+
+// everyCommand has one filled value of each kind.
+func everyCommand() []Command {
+	return []Command{
+		PutSite{Site: testSite()},
+		PutItems{Items: testItems()},
+		PutBins{Bins: testBins()},
+		PutWorkers{Workers: testWorkers()},
+		OpenStock{Rows: testStock()},
+		release("O1", "CUP*2", "MILK"),
+		CancelOrder{Order: "O1", Reason: "customer", Source: "oms/main"},
+		RetryOrder{Order: "O1"},
+		SignIn{Device: "h1", Badge: "B1"},
+		SignOut{Device: "h1"},
+		AskWork{Device: "h1"},
+		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12},
+		Scan{Device: "h1", Verb: "item", Barcode: "]C101\x1d", Qty: 2, Task: "O1/1/1"},
+		ShortPick{Device: "h1", Task: "O1/1/1", Reason: FalloutStockout},
+		FinishBatch{Device: "h1", Barcode: "DROP"},
+		StartPack{Station: "pack1", Barcode: "T-1"},
+		Pack{Station: "pack1", Order: "O1", WeightMg: 1234},
+		LabelSent{Job: "J"},
+		LabelOutcome{Job: "J", Outcome: JobFailed, Detail: "no paper"},
+		Reprint{Job: "J"},
+		Load{Dock: "d1", Barcode: "J"},
+		Depart{Dock: "d1"},
+		AdvanceTime{},
+	}
+}
+
+func TestCodecRoundTrip(t *testing.T) {
+	kinds := make(map[uint16]bool)
+	for _, c := range everyCommand() {
+		kind, version, body, err := Encode(c)
+		if err != nil {
+			t.Fatalf("%T: %v", c, err)
+		}
+		if kinds[kind] || kind != uint16(c.Kind()) || version != 1 || CommandName(c.Kind()) == "" {
+			t.Errorf("%T: kind %#04x version %d", c, kind, version)
+		}
+		kinds[kind] = true
+		back, err := Decode(kind, version, body)
+		if err != nil {
+			t.Fatalf("%T: %v", c, err)
+		}
+		if d := cmp.Diff(c, back); d != "" {
+			t.Errorf("%T:\n%s", c, d)
+		}
+	}
+	if len(kinds) != len(Kinds()) {
+		t.Errorf("%d kinds tested, the table has %d", len(kinds), len(Kinds()))
+	}
+}
+
+// The bytes of one command, by hand: field numbers are for ever.
+func TestCodecBytes(t *testing.T) {
+	_, _, body, err := Encode(Scan{Device: "h1", Barcode: "X", Qty: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := hex.EncodeToString(body), "a3"+"01"+"626831"+"03"+"6158"+"04"+"02"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestDecodeIsStrict(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		kind, version uint16
+		body          string // hex
+		want          error
+	}{
+		{"good", 0x0112, 1, "a101624f31", nil},
+		{"unknown kind", 0x01ff, 1, "a0", ErrUnknownKind},
+		{"kind of another package", 0x0201, 1, "a0", ErrUnknownKind},
+		{"unknown version", 0x0112, 2, "a101624f31", ErrUnknownVersion},
+		{"version 0", 0x0112, 0, "a101624f31", ErrUnknownVersion},
+		{"empty", 0x0112, 1, "", ErrMalformed},
+		{"cut off", 0x0112, 1, "a101624f", ErrMalformed},
+		{"trailing byte", 0x0112, 1, "a101624f3100", ErrMalformed},
+		{"unknown field", 0x0112, 1, "a201624f310900", ErrMalformed},
+		{"duplicate key", 0x0112, 1, "a201624f3101624f31", ErrMalformed},
+		{"text key", 0x0112, 1, "a16131624f31", ErrMalformed},
+		{"wrong type", 0x0112, 1, "a10105", ErrMalformed},
+		{"null", 0x0112, 1, "f6", ErrMalformed},
+		{"no map", 0x0112, 1, "80", ErrMalformed},
+		{"missing field", 0x0112, 1, "a0", ErrMalformed},
+		{"long form of a number", 0x0112, 1, "a11801624f31", ErrMalformed},
+		{"indefinite length", 0x0112, 1, "bf01624f31ff", ErrMalformed},
+		{"indefinite string", 0x0112, 1, "a1017f624f31ff", ErrMalformed},
+		{"tag", 0x0112, 1, "a101c0624f31", ErrMalformed},
+		{"bad UTF-8", 0x0112, 1, "a10162ff31", ErrMalformed},
+		{"float for a number", 0x0131, 1, "a301617002616f03f94400", ErrMalformed},
+		{"keys out of order", 0x0131, 1, "a3030501617002616f", ErrMalformed},
+		{"nested too deep", 0x0101, 1, "a101818181818181818181", ErrMalformed},
+		{"array too long", 0x0123, 1, "a1049a00ffffff", ErrMalformed},
+	} {
+		body, err := hex.DecodeString(tt.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Decode(tt.kind, tt.version, body)
+		if !errors.Is(err, tt.want) || (err == nil) != (c != nil) {
+			t.Errorf("%s: got %v, %v; want %v", tt.name, c, err, tt.want)
+		}
+	}
+	if _, err := Decode(0x0112, 1, make([]byte, MaxBody+1)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("too long: %v", err)
+	}
+}
+
+type foreign struct{}
+
+func (foreign) Kind() Kind { return 0x01f0 }
+
+type liar struct{}
+
+func (liar) Kind() Kind { return KindDepart }
+
+func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
+	if _, _, _, err := Encode(foreign{}); !errors.Is(err, ErrUnknownKind) {
+		t.Errorf("foreign kind: %v", err)
+	}
+	if _, _, _, err := Encode(Scan{Device: "h1", Barcode: "\xff"}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("bad UTF-8: %v", err)
+	}
+	if _, _, _, err := Encode(Scan{Device: "h1", Barcode: strings.Repeat("x", MaxBody)}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("too long: %v", err)
+	}
+}
+
+func TestApplyRefusesForeignCommands(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		c    Command
+		code string
+	}{{foreign{}, CodeUnknownKind}, {liar{}, CodeMalformed}} {
+		res, err := Apply(w.tx, w.m, tt.c)
+		if err != nil || res.OK || res.Code != tt.code {
+			t.Errorf("%T: %+v %v", tt.c, res, err)
+		}
+	}
+	if w.tx.Len() != 0 {
+		t.Error("something was written")
+	}
+}
+
+func TestResultRoundTrip(t *testing.T) {
+	r := Result{OK: true, Code: CodeWait, Text: "t", Ref: "r", Next: &Step{Do: StepScanBin, Qty: 3, Lot: "L"}}
+	kept := r
+	kept.Keep, kept.Touched = true, []string{"pool"}
+	b := EncodeResult(kept)
+	back, err := DecodeResult(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r, back); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range [][]byte{nil, {0x80}, append(bytes.Clone(b), 0), {0xa1, 0x18, 0x63, 0x00}} {
+		if _, err := DecodeResult(bad); err == nil {
+			t.Errorf("%x was taken", bad)
+		}
+	}
+}
+
+// FuzzDecode: whatever Decode takes comes out as it went in, and Apply neither
+// panics nor finds the state corrupt.
+func FuzzDecode(f *testing.F) {
+	for _, c := range everyCommand() {
+		kind, _, body, err := Encode(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(kind, body)
+	}
+	f.Add(uint16(KindOpenStock), []byte{0xa1, 1, 0x80})
+	w := stocked(f)
+	w.ok(release("O1", "CUP*2", "MILK"))
+	w.assign("K1", "w1", "O1")
+	before := w.tx.Snapshot()
+	f.Fuzz(func(t *testing.T, kind uint16, body []byte) {
+		c, err := Decode(kind, 1, body)
+		if err != nil {
+			return
+		}
+		_, _, again, err := Encode(c)
+		if err != nil || !bytes.Equal(again, body) {
+			t.Fatalf("%x came out as %x: %v", body, again, err)
+		}
+		w.tx.Rollback(before)
+		if _, err := Apply(w.tx, w.m, c); err != nil {
+			t.Fatalf("%#v: %v", c, err)
+		}
+		if bad, err := Invariants(w.tx); err != nil || len(bad) > 0 {
+			t.Fatalf("%#v: %v %v", c, bad, err)
+		}
+	})
+}
+
+// Extreme values must be refused, not summed up.
+func TestHugeNumbersAreRefused(t *testing.T) {
+	w := stocked(t)
+	for _, c := range []Command{
+		OpenStock{Rows: []StockRow{{Bin: "A-01", SKU: "CUP", Qty: math.MaxInt64}}},
+		PutItems{Items: []Item{{SKU: "X", Name: "X", WeightMg: math.MaxInt64}}},
+		AssignBatch{Batch: "K", Worker: "w1", Slots: []BatchSlot{{Slot: math.MaxInt64, Order: "O"}}, Walk: []string{"x"}},
+	} {
+		w.no(c, CodeInvalid)
+	}
+	s := spec("O1", "CUP")
+	s.Lines[0].Qty = math.MaxInt64
+	w.no(ReleaseOrder{Order: s}, CodeInvalid)
+	w.invariants()
+}
+
+// The encoding on disk is the one of the library's core deterministic mode; a
+// library that changes it would split the cluster.
+func TestLibraryEncodesAsBefore(t *testing.T) {
+	m, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.Marshal(testSite())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "ac0162573102673935323132333403030462542d051a000186a0061913880" + "70a0819ea6009030aa601020205031903e8041903e805190bb806000b82a6016446415354026765787072657373036246580406050106" + "02a60164504f535402600362504f040805186406" + "1a05f5e0ff0c6444524f50"
+	if got := hex.EncodeToString(b); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
