@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -157,7 +158,7 @@ func (l *Log) scan(firstIndex uint64) error {
 		off := int64(0)
 		for {
 			h, crc, err := checkFrame(buf[min(off, int64(len(buf))):])
-			if err != nil || !l.follows(h, chained, firstIndex) {
+			if err != nil || i > 0 && !chained || !l.follows(h, chained) {
 				break
 			}
 			l.take(seg, off, h, firstIndex)
@@ -180,22 +181,22 @@ func (l *Log) scan(firstIndex uint64) error {
 			badSeg, badOff = i, off
 		}
 	}
-	if firstIndex > 0 && (l.next <= firstIndex || l.first > firstIndex) {
+	if firstIndex > 0 && (len(l.frames) == 0 || l.frames[0].first != firstIndex) {
 		return fmt.Errorf("%w: %s must hold entry %d", ErrCorrupt, l.segs[0].name, firstIndex)
 	}
 	return l.keepSpare(tail)
 }
 
-// follows tells whether the batch continues the log.
-func (l *Log) follows(h header, chained bool, firstIndex uint64) bool {
-	if chained && h.prevCRC != l.lastCRC {
+// follows tells whether the batch continues the log. The first batch of the
+// first segment follows what was cut off at the head, which may be anything.
+func (l *Log) follows(h header, chained bool) bool {
+	switch {
+	case !chained:
+		return true
+	case h.prevCRC != l.lastCRC:
 		return false
-	}
-	if h.flags == flagCut {
-		return l.next != 0 && h.first <= l.next
-	}
-	if l.next == 0 {
-		return firstIndex == 0 || h.first <= firstIndex
+	case h.flags == flagCut:
+		return h.first <= l.next
 	}
 	return h.first == l.next
 }
@@ -208,8 +209,8 @@ func (l *Log) take(seg *segment, off int64, h header, firstIndex uint64) {
 		l.dropFrom(h.first)
 		return
 	}
-	if l.next == 0 {
-		l.first = max(h.first, firstIndex)
+	if l.first == 0 {
+		l.first = cmp.Or(firstIndex, h.first)
 	}
 	l.next = h.last() + 1
 	ref := frameRef{seg: seg, off: off, size: h.size(), first: h.first, n: h.n, base: h.first}
