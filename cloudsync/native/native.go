@@ -39,10 +39,10 @@ const (
 
 // Config is where the OMS is.
 type Config struct {
-	// BaseURL is "https://host:port" without a path. Plain http is for
+	// URL is "https://host:port" without a path. Plain http is for
 	// loopback only: it would show the token and the addresses.
-	BaseURL string
-	Site    string
+	URL  string
+	Site string
 	// Token is sent as bearer token; "" = none.
 	Token string
 	// Timeout bounds one request, a poll plus its wait; 0 = 30 s.
@@ -64,15 +64,15 @@ var _ cloudsync.Adapter = (*Client)(nil)
 
 // New checks the configuration. It does not connect.
 func New(cfg Config) (*Client, error) {
-	u, err := url.Parse(cfg.BaseURL)
+	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil {
-		return nil, fmt.Errorf("%w: BaseURL %q must be scheme and host only", ErrConfig, cfg.BaseURL)
+		return nil, fmt.Errorf("%w: URL %q must be scheme and host only", ErrConfig, cfg.URL)
 	}
 	switch {
 	case u.Scheme == "https":
 	case u.Scheme == "http" && loopback(u.Hostname()):
 	default:
-		return nil, fmt.Errorf("%w: BaseURL %q must be https; plain http is for loopback only", ErrConfig, cfg.BaseURL)
+		return nil, fmt.Errorf("%w: URL %q must be https; plain http is for loopback only", ErrConfig, cfg.URL)
 	}
 	if cfg.Site == "" {
 		return nil, fmt.Errorf("%w: Site is empty", ErrConfig)

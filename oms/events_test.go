@@ -1,0 +1,337 @@
+package oms
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"tote/cloudsync/wire"
+)
+
+func TestOrderFollowsItsEvents(t *testing.T) {
+	s := newServer(t)
+	place(t, s, "O-1", PaymentSettled)
+	parcel := wire.Parcel{SSCC: "001234567890123456", WeightMg: 1_250_000, Carrier: "DHL", Tracking: "T100", Job: "j"}
+	loaded := parcel
+	loaded.Dock = "dock1"
+	steps := []struct {
+		name  string
+		data  wire.EventData
+		state string
+	}{
+		{"order.accepted", wire.EventData{State: "VALIDATED", Revision: 1}, StateAccepted},
+		{"order.short", wire.EventData{Code: "OUT_OF_STOCK"}, StateShortWaiting},
+		{"order.released", wire.EventData{}, StateReleased},
+		{"order.picking", wire.EventData{}, StatePicking},
+		{"fallout.opened", wire.EventData{Fallout: "F1", Code: "STOCKOUT", Line: 1, SKU: "A", Bin: "A-01", Qty: 1, Text: "bin empty"}, StatePicking},
+		{"order.picked", wire.EventData{Lines: []wire.Line{{Line: 1, SKU: "A", Qty: 2, Picked: 2, State: "PICKED"}}}, StatePicked},
+		{"fallout.cleared", wire.EventData{Fallout: "F1"}, StatePicked},
+		{"order.packed", wire.EventData{Parcels: []wire.Parcel{parcel}}, StatePacked},
+		{"order.labelled", wire.EventData{Parcels: []wire.Parcel{parcel}}, StateLabelled},
+		{"order.staged", wire.EventData{}, StateStaged},
+		{"order.shipped", wire.EventData{Parcels: []wire.Parcel{loaded}, Lines: []wire.Line{{Line: 1, SKU: "A", Qty: 2, Picked: 2, State: "SHIPPED"}}}, StateShipped},
+		{"order.repainted", wire.EventData{Text: "from a newer site"}, StateShipped},
+	}
+	for i, st := range steps {
+		r := send(t, s, ev("control", uint64(i+1), st.name, "O-1", st.data))
+		if r.Results[0].Status != wire.StatusApplied || r.AckSeq != uint64(i+1) {
+			t.Fatalf("%s: %+v", st.name, r)
+		}
+		if got := order(t, s, "O-1").State; got != st.state {
+			t.Errorf("after %s the state is %s, want %s", st.name, got, st.state)
+		}
+	}
+	v := order(t, s, "O-1")
+	want := []ParcelView{{SSCC: parcel.SSCC, WeightMg: 1_250_000, Carrier: "DHL", Tracking: "T100", Dock: "dock1"}}
+	if diff := cmp.Diff(want, v.Parcels); diff != "" {
+		t.Error(diff)
+	}
+	if len(v.Fallout) != 1 || v.Fallout[0].ClearedAt != testTime.UnixMilli()+7 || v.Fallout[0].Code != "STOCKOUT" {
+		t.Errorf("fallout %+v", v.Fallout)
+	}
+	if !strings.Contains(string(v.SiteLines), "SHIPPED") {
+		t.Errorf("site lines %s", v.SiteLines)
+	}
+	var types []string
+	for _, e := range v.Timeline {
+		types = append(types, e.Type)
+	}
+	if len(types) != 2+len(steps) || types[0] != "order.placed" || types[1] != "order.submitted" || types[len(types)-1] != "order.repainted" {
+		t.Errorf("timeline %v", types)
+	}
+	var sum Summary
+	call(t, s, "GET", "/v1/summary", "", "", &sum)
+	if sum.Orders != 1 || sum.ByState[StateShipped] != 1 || sum.Parcels != 1 || len(sum.OpenFallout) != 0 ||
+		sum.Events["wms.order.shipped.v1"] != 1 || sum.Streams["dc1"]["1"]["control"] != uint64(len(steps)) {
+		t.Errorf("summary %+v", sum)
+	}
+}
+
+// Every rule of the endpoint that can refuse a batch, each with nothing applied.
+func TestEventsRules(t *testing.T) {
+	one := []wire.Event{ev("control", 3, "order.picking", "O-1", wire.EventData{})}
+	gz := func(b []byte) []byte {
+		var buf bytes.Buffer
+		z := gzip.NewWriter(&buf)
+		_, _ = z.Write(b)
+		_ = z.Close()
+		return buf.Bytes()
+	}
+	body := func(b []byte, header ...string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Body = io.NopCloser(bytes.NewReader(b))
+			for i := 0; i+1 < len(header); i += 2 {
+				r.Header.Set(header[i], header[i+1])
+			}
+		}
+	}
+	set := func(k, v string) func(*http.Request) { return func(r *http.Request) { r.Header.Set(k, v) } }
+	many := make([]wire.Event, wire.MaxBatchEvents+1)
+	for i := range many {
+		many[i] = ev("control", uint64(i+3), "order.picking", "O-1", nil)
+	}
+	mixed := []wire.Event{one[0], ev("stock", 4, "x", "O-1", nil)}
+	jump := []wire.Event{one[0], ev("control", 5, "x", "O-1", nil)}
+	for _, tc := range []struct {
+		name   string
+		events []wire.Event
+		change func(*http.Request)
+		status int
+		code   string
+	}{
+		{"media type", one, set("Content-Type", jsonType), 415, wire.ProblemMedia},
+		{"unknown encoding", one, set("Content-Encoding", "br"), 415, wire.ProblemMedia},
+		{"not gzip", one, set("Content-Encoding", "gzip"), 400, wire.ProblemDigest},
+		{"cut gzip", one, body(gz([]byte("[]"))[:12], "Content-Encoding", "gzip"), 400, wire.ProblemDigest},
+		{"bomb", one, body(gz(bytes.Repeat([]byte(" "), 3<<20)), "Content-Encoding", "gzip"), 413, wire.ProblemTooLarge},
+		{"huge", one, body(bytes.Repeat([]byte(" "), 3<<20)), 413, CodeTooLarge},
+		{"digest", one, set(wire.HeaderDigest, wire.Digest([]byte("other"))), 400, wire.ProblemDigest},
+		{"no key", one, set(wire.HeaderIdempotencyKey, ""), 400, wire.ProblemKey},
+		{"key of another batch", one, set(wire.HeaderIdempotencyKey, `"dc1/1/control/3-4"`), 422, wire.ProblemKey},
+		{"key of another site", one, set(wire.HeaderIdempotencyKey, `"dc2/1/control/3-3"`), 422, wire.ProblemKey},
+		{"no fence", one, set(wire.HeaderFence, ""), 400, wire.ProblemKey},
+		{"no epoch", one, set(wire.HeaderEpoch, "x"), 400, wire.ProblemKey},
+		{"no JSON", one, body([]byte("{")), 422, wire.ProblemBatch},
+		{"empty", nil, set(wire.HeaderIdempotencyKey, `"dc1/1/control/3-3"`), 422, wire.ProblemBatch},
+		{"too many", many, nil, 413, wire.ProblemTooLarge},
+		{"two streams", mixed, nil, 422, wire.ProblemBatch},
+		{"hole inside", jump, nil, 422, wire.ProblemBatch},
+		{"gap", []wire.Event{ev("control", 4, "order.picking", "O-1", nil)}, nil, 409, wire.ProblemGap},
+		{"gap in a new stream", []wire.Event{ev("stock", 2, "x", "", nil)}, nil, 409, wire.ProblemGap},
+		{"lower term", one, set(wire.HeaderFence, "4"), 412, wire.ProblemFenced},
+		{"lower epoch, higher term", one, func(r *http.Request) { r.Header.Set(wire.HeaderFence, "9"); r.Header.Set(wire.HeaderEpoch, "0") }, 412, wire.ProblemFenced},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newServer(t)
+			place(t, s, "O-1", PaymentSettled)
+			send(t, s, ev("control", 1, "order.accepted", "O-1", nil), ev("control", 2, "order.released", "O-1", nil))
+			if tc.change == nil {
+				tc.change = func(*http.Request) {}
+			}
+			rec := post(t, s, tc.events, tc.change)
+			p := problem(t, rec)
+			if rec.Code != tc.status || p.Code != tc.code {
+				t.Errorf("got %d %+v, want %d %s", rec.Code, p, tc.status, tc.code)
+			}
+			if tc.name == "gap" && p.ExpectSeq != 3 {
+				t.Errorf("expectSeq %d, want 3", p.ExpectSeq)
+			}
+			if got := order(t, s, "O-1").State; got != StateReleased {
+				t.Errorf("a refused batch changed the order to %s", got)
+			}
+			if r := send(t, s, one...); r.AckSeq != 3 {
+				t.Errorf("the stream does not go on: %+v", r)
+			}
+		})
+	}
+}
+
+func TestFenceByEpochThenTerm(t *testing.T) {
+	s := newServer(t)
+	as := func(epoch, term string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(wire.HeaderEpoch, epoch); r.Header.Set(wire.HeaderFence, term) }
+	}
+	one := []wire.Event{ev("control", 1, "sync.test", "", nil)}
+	for _, st := range []struct {
+		epoch, term string
+		want        int
+	}{{"1", "5", 200}, {"1", "5", 200}, {"1", "4", 412}, {"1", "9", 200}, {"2", "1", 200}, {"1", "99", 412}, {"2", "0", 412}, {"2", "2", 200}} {
+		if rec := post(t, s, one, as(st.epoch, st.term)); rec.Code != st.want {
+			t.Errorf("(%s,%s): %d, want %d", st.epoch, st.term, rec.Code, st.want)
+		}
+	}
+}
+
+func TestGzipAndDigest(t *testing.T) {
+	s := newServer(t)
+	raw, _ := json.Marshal([]wire.Event{ev("control", 1, "sync.test", "", nil)})
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	_, _ = z.Write(raw)
+	_ = z.Close()
+	rec := post(t, s, []wire.Event{ev("control", 1, "sync.test", "", nil)}, func(r *http.Request) {
+		r.Body = io.NopCloser(bytes.NewReader(buf.Bytes()))
+		r.Header.Set("Content-Encoding", "gzip")
+		r.Header.Set(wire.HeaderDigest, "md5=:x:, "+wire.Digest(buf.Bytes()))
+	})
+	if rec.Code != http.StatusOK {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+}
+
+func TestRejectedConsumesItsSeq(t *testing.T) {
+	s := newServer(t)
+	place(t, s, "O-1", PaymentSettled)
+	bad := ev("control", 1, "order.accepted", "O-1", nil)
+	bad.Data = json.RawMessage(`{"revision":"one"}`)
+	other := strings.Replace(orderJSON("O-2", PaymentSettled), `"method"`, `"site":"dc2","method"`, 1)
+	call(t, s, "POST", "/v1/orders", jsonType, other, nil)
+	r := send(t, s, bad, ev("control", 2, "order.picked", "", nil), ev("control", 3, "order.picked", "O-2", nil), ev("control", 4, "order.released", "O-1", nil))
+	want := []wire.Result{
+		{Seq: 1, Status: wire.StatusRejected, Code: CodeBadData, Retryable: true},
+		{Seq: 2, Status: wire.StatusRejected, Code: CodeNoSubject, Retryable: true},
+		{Seq: 3, Status: wire.StatusRejected, Code: CodeWrongSite, Retryable: true},
+		{Seq: 4, Status: wire.StatusApplied},
+	}
+	if diff := cmp.Diff(want, r.Results); diff != "" || r.AckSeq != 4 {
+		t.Error(diff, r.AckSeq)
+	}
+	// Again: the first answer comes back.
+	for i := range want {
+		want[i].Original, want[i].Status = want[i].Status, wire.StatusDuplicate
+	}
+	r = send(t, s, bad, ev("control", 2, "order.picked", "", nil), ev("control", 3, "order.picked", "O-2", nil), ev("control", 4, "order.released", "O-1", nil))
+	if diff := cmp.Diff(want, r.Results); diff != "" {
+		t.Error(diff)
+	}
+	if got := order(t, s, "O-2").State; got != StateSubmitted {
+		t.Errorf("dc1 changed an order of dc2 to %s", got)
+	}
+}
+
+func TestSupersede(t *testing.T) {
+	s := newServer(t)
+	place(t, s, "O-1", PaymentSettled)
+	held := ev("control", 2, "x", "O-1", nil)
+	held.Type = wire.TypeHeld
+	send(t, s, ev("control", 1, "order.released", "O-1", nil), held)
+	again := func(seq uint64, name, old string) wire.Event {
+		e := ev("resend", seq, name, "O-1", nil)
+		e.Supersedes = old
+		return e
+	}
+	// 1 had its effect, so standing for it has none; 2 was only held.
+	r := send(t, s, again(1, "order.accepted", "dc1/1/control/1"), again(2, "order.picking", "dc1/1/control/2"), again(3, "order.picked", "dc1/1/control/99"))
+	if r.Results[0].Code != CodeAlreadyHad || r.Results[1].Code != "" || r.Results[2].Status != wire.StatusApplied {
+		t.Errorf("%+v", r.Results)
+	}
+	if got := order(t, s, "O-1").State; got != StatePicked {
+		t.Errorf("state %s", got)
+	}
+}
+
+func TestOrderBornAtTheSite(t *testing.T) {
+	s := newServer(t)
+	send(t, s, ev("control", 1, "order.accepted", "CK-1", wire.EventData{Source: "site"}), ev("control", 2, "order.shipped", "CK-1", nil))
+	v := order(t, s, "CK-1")
+	if v.Origin != "site" || v.State != StateShipped || v.Payment != "" {
+		t.Errorf("%+v", v)
+	}
+	if p := inbox(t, s, ""); len(p.Items) != 0 {
+		t.Errorf("an order of the site is in its own inbox: %+v", p.Items)
+	}
+}
+
+// The model: any mix of repeats, overlaps, gaps and restarts leaves each event
+// with exactly one effect, in order, and the ack dense.
+func TestEventsProperty(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		path := filepath.Join(dir, fmt.Sprint(n, ".db"))
+		cfg := Config{DB: path, Sites: []Site{{ID: "dc1"}}}
+		s, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		ack := map[string]uint64{}
+		for range rapid.IntRange(1, 10).Draw(t, "steps") {
+			if rapid.IntRange(0, 14).Draw(t, "restart") == 0 {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if s, err = New(cfg); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stream := rapid.SampledFrom([]string{"control", "resend"}).Draw(t, "stream")
+			first := uint64(rapid.IntRange(max(1, int(ack[stream])-4), int(ack[stream])+3).Draw(t, "first"))
+			var batch []wire.Event
+			for seq := first; seq < first+uint64(rapid.IntRange(1, 6).Draw(t, "n")); seq++ {
+				batch = append(batch, ev(stream, seq, "order.picking", fmt.Sprintf("O-%s-%d", stream, seq%3), nil))
+			}
+			rec := post(t, s, batch)
+			if first > ack[stream]+1 {
+				var p wire.Problem
+				_ = json.Unmarshal(rec.Body.Bytes(), &p)
+				if rec.Code != 409 || p.ExpectSeq != ack[stream]+1 {
+					t.Fatalf("gap at %d, ack %d: %d %s", first, ack[stream], rec.Code, rec.Body)
+				}
+				continue
+			}
+			var r wire.Reply
+			if err := json.Unmarshal(rec.Body.Bytes(), &r); err != nil || rec.Code != 200 {
+				t.Fatalf("%d %s", rec.Code, rec.Body)
+			}
+			for _, res := range r.Results {
+				want := wire.StatusApplied
+				if res.Seq <= ack[stream] {
+					want = wire.StatusDuplicate
+				}
+				if res.Status != want {
+					t.Fatalf("seq %d with ack %d is %s", res.Seq, ack[stream], res.Status)
+				}
+			}
+			ack[stream] = max(ack[stream], first+uint64(len(batch))-1)
+			if r.AckSeq != ack[stream] || r.ExpectSeq != ack[stream]+1 {
+				t.Fatalf("ack %d, expect %d, want %d", r.AckSeq, r.ExpectSeq, ack[stream])
+			}
+		}
+		for stream, upto := range ack {
+			for k := range uint64(3) {
+				var ids []string
+				for seq := uint64(1); seq <= upto; seq++ {
+					if seq%3 == k {
+						ids = append(ids, fmt.Sprintf("dc1/1/%s/%d", stream, seq))
+					}
+				}
+				if len(ids) == 0 {
+					continue
+				}
+				v, err := s.view(t.Context(), fmt.Sprintf("O-%s-%d", stream, k))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, e := range v.Timeline {
+					got = append(got, e.EventID)
+				}
+				if !slices.Equal(got, ids) {
+					t.Fatalf("timeline %v, want %v", got, ids)
+				}
+			}
+		}
+	})
+}
