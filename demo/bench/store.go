@@ -1,0 +1,104 @@
+//go:build !386 && !arm && !mips && !mipsle
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tote/agent/replica"
+	"tote/raftstore"
+	"tote/warehouse"
+)
+
+// commands measures real domain commands through the replicated store of one
+// gateway: proposed, synced, applied, answered.
+func commands(ctx context.Context, dir string) error {
+	s, err := replica.Open(raftstore.Config{Dir: dir, NodeID: "bench", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		if err := s.WaitLeader(ctx); err != nil {
+			return err
+		}
+		if err := seed(ctx, s); err != nil {
+			return err
+		}
+		for _, callers := range []int{1, 64, 256} {
+			n, took, err := load(ctx, s, callers, 3*time.Second)
+			if err != nil {
+				return err
+			}
+			name := fmt.Sprintf("store_%d_callers", callers)
+			report(name+"_commands", float64(n)/3, "1/s", 0)
+			report(name+"_p50", percentile(took, 0.50), "ms", 0)
+			report(name+"_p99", percentile(took, 0.99), "ms", 0)
+		}
+		return nil
+	}()
+	return errors.Join(err, s.Close())
+}
+
+// seed gives the site the one worker the bench signs in.
+func seed(ctx context.Context, s *replica.Store) error {
+	for i, c := range []warehouse.Command{
+		warehouse.PutSite{Site: warehouse.Site{
+			ID: "bench", CompanyPrefix: "4012345", TotePrefix: "T0", CartonTareMg: 1, LeaseMs: 600_000, CartSlots: 6, PackDrop: "DROP",
+			Layout: warehouse.Layout{Aisles: 1, Cells: 1, CellMm: 1000, EndMm: 1000, PitchMm: 1000},
+		}},
+		warehouse.PutWorkers{Workers: workers(256)},
+	} {
+		res, err := s.Do(ctx, replica.By{ID: [16]byte{1, byte(i)}, Actor: "bench"}, c)
+		if err != nil || !res.OK {
+			return fmt.Errorf("seed: %+v %w", res, err)
+		}
+	}
+	return nil
+}
+
+func workers(n int) []warehouse.Worker {
+	var ws []warehouse.Worker
+	for i := range n {
+		ws = append(ws, warehouse.Worker{ID: fmt.Sprintf("W%d", i), Name: "bench", Badge: fmt.Sprintf("BADGE%d", i)})
+	}
+	return ws
+}
+
+// load signs workers in, over and over, from so many callers at once: an
+// accepted command that reads, writes and answers with the next step.
+func load(ctx context.Context, s *replica.Store, callers int, d time.Duration) (int, []time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, d+10*time.Second)
+	defer cancel()
+	end := time.Now().Add(d)
+	var mu sync.Mutex
+	var all []time.Duration
+	var first error
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			dev, badge := fmt.Sprintf("hh%d", i), fmt.Sprintf("BADGE%d", i)
+			var took []time.Duration
+			last, err := s.LastSeq(dev)
+			for seq := last + 1; err == nil && time.Now().Before(end); seq++ {
+				at := time.Now()
+				var res warehouse.Result
+				res, err = s.Do(ctx, replica.By{Device: dev, Seq: seq, Actor: "bench"}, warehouse.SignIn{Device: dev, Badge: badge})
+				if err == nil && !res.OK {
+					err = fmt.Errorf("sign in: %s %s", res.Code, res.Text)
+				}
+				took = append(took, time.Since(at))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took...)
+			first = errors.Join(first, err)
+		})
+	}
+	wg.Wait()
+	return len(all), all, first
+}
