@@ -8,7 +8,6 @@
 // for durable work says nothing without it. Lines without a goal have ok true.
 // It measures this machine as it is: other load on it is in the figures. A
 // missed goal is printed, not hidden, and does not change the exit status.
-//
 package main
 
 import (
