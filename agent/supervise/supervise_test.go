@@ -104,7 +104,6 @@ func TestAPartThatRanWellStartsOver(t *testing.T) {
 		if n := strings.Count(log.String(), "\n"); n != 2 {
 			t.Errorf("%d log lines for two rows of faults:\n%s", n, log)
 		}
-		run = 0
 	})
 }
 
@@ -180,6 +179,7 @@ func TestReturningNilEndsAPart(t *testing.T) {
 		var c calls
 		must(t, s.Go("once", c.part(func(context.Context) error { return nil })))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(c.at) != 1 || s.Status()[0].State != Ended {
 			t.Errorf("%v %+v", c.at, s.Status())
 		}

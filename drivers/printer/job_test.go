@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,8 +39,10 @@ func TestConformance(t *testing.T) {
 const labelZPL = "^XA^FO1,1^FDx^FS^XZ"
 
 // machine is a printer in a synctest bubble. It takes printTime for a label.
+// Its fields change under mu: in write, after and set.
 type machine struct {
 	peer      drivertest.Peer
+	mu        sync.Mutex
 	printTime time.Duration
 	silent    bool
 	paperOut  bool
@@ -63,7 +66,18 @@ func newMachine() *machine {
 	return m
 }
 
+// after does f later.
+func (m *machine) after(d time.Duration, f func()) { time.AfterFunc(d, func() { m.set(f) }) }
+
+func (m *machine) set(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
 func (m *machine) write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	text := string(p)
 	if label, ask, ok := strings.Cut(text, "^XZ"); ok {
 		if m.stallAt >= 0 {
@@ -73,7 +87,7 @@ func (m *machine) write(p []byte) (int, error) {
 		if !m.deaf {
 			m.formats++
 			if m.formats == 1 {
-				time.AfterFunc(m.printTime, m.print)
+				m.after(m.printTime, m.print)
 			}
 		}
 		if m.afterZPL != nil {
@@ -91,13 +105,13 @@ func (m *machine) print() {
 	switch {
 	case m.formats == 0:
 	case m.paperOut || m.headOpen || m.paused:
-		time.AfterFunc(m.printTime, m.print)
+		m.after(m.printTime, m.print)
 	default:
 		m.formats--
 		m.printed++
 		m.waiting = m.peel
 		if m.formats > 0 {
-			time.AfterFunc(m.printTime, m.print)
+			m.after(m.printTime, m.print)
 		}
 	}
 }
@@ -186,7 +200,7 @@ func (b *bench) stop(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	in := func(d time.Duration, f func()) func() { return func() { time.AfterFunc(d, f) } }
+	in := func(m *machine, d time.Duration, f func()) func() { return func() { m.after(d, f) } }
 	for _, c := range []struct {
 		name    string
 		set     func(*machine)
@@ -204,35 +218,35 @@ func TestOutcomes(t *testing.T) {
 		{"paused before", func(m *machine) { m.paused = true }, NotReady, drivers.CodePrinterPaused, 0, 0},
 		{"half a label in it", func(m *machine) { m.partial = true }, NotReady, drivers.CodePrinterPartial, 0, 0},
 		{"another job stays in it", func(m *machine) { m.formats = 1 }, NotReady, drivers.CodePrinterBusy, 0, 0},
-		{"another job ends", func(m *machine) { m.formats = 1; in(2*time.Second, m.print)() }, Printed, "", 1, 2},
+		{"another job ends", func(m *machine) { m.formats = 1; in(m, 2*time.Second, m.print)() }, Printed, "", 1, 2},
 		{"a label waits to be taken", func(m *machine) { m.waiting = true }, NotReady, drivers.CodePrinterTakeLabel, 0, 0},
 		{"silent", func(m *machine) { m.silent = true }, NotReady, drivers.CodePrinterSilent, 0, 0},
 		{"half the label is taken, then it stalls", func(m *machine) { m.stallAt = 7 }, Unknown, drivers.CodeStalled, 0, 0},
 		{"not one byte is taken", func(m *machine) { m.stallAt = 0 }, Failed, drivers.CodeStalled, 0, 0},
 
 		{"paper out in the middle, mended", func(m *machine) {
-			m.afterZPL = func() { m.paperOut = true; in(10*time.Second, func() { m.paperOut = false })() }
+			m.afterZPL = func() { m.paperOut = true; in(m, 10*time.Second, func() { m.paperOut = false })() }
 		}, Printed, "", 1, 1},
 		{"paper out in the middle, not mended", func(m *machine) {
-			m.afterZPL = func() { m.paperOut = true; in(60*time.Second, func() { m.paperOut = false })() }
+			m.afterZPL = func() { m.paperOut = true; in(m, 60*time.Second, func() { m.paperOut = false })() }
 		}, Unknown, drivers.CodePrinterPaperOut, 1, 1},
 		{"paper runs out right behind the label", func(m *machine) {
-			m.afterZPL = in(1001*time.Millisecond, func() { m.paperOut = true })
+			m.afterZPL = in(m, 1001*time.Millisecond, func() { m.paperOut = true })
 		}, Unknown, drivers.CodePrinterPaperOut, 1, 1},
 		{"never shows the label", func(m *machine) { m.deaf = true }, Unknown, drivers.CodePrinterUnproven, 1, 0},
 		{"loses power while it holds the label", func(m *machine) {
-			m.afterZPL = in(300*time.Millisecond, func() { m.silent, m.formats = true, 0; in(8*time.Second, func() { m.silent = false })() })
+			m.afterZPL = in(m, 300*time.Millisecond, func() { m.silent, m.formats = true, 0; in(m, 8*time.Second, func() { m.silent = false })() })
 		}, Unknown, drivers.CodePrinterFellSilent, 1, 0},
 		{"slow to answer while it formats", func(m *machine) {
-			m.afterZPL = in(200*time.Millisecond, func() { m.silent = true; in(3*time.Second, func() { m.silent = false })() })
+			m.afterZPL = in(m, 200*time.Millisecond, func() { m.silent = true; in(m, 3*time.Second, func() { m.silent = false })() })
 		}, Printed, "", 1, 1},
 		{"takes too long", func(m *machine) { m.printTime = 40 * time.Second }, Unknown, drivers.CodePrinterTimeout, 1, 1},
 		{"unplugged after the bytes", func(m *machine) {
-			m.afterZPL = in(200*time.Millisecond, func() { m.peer.Plug(false) })
+			m.afterZPL = in(m, 200*time.Millisecond, func() { m.peer.Plug(false) })
 		}, Unknown, drivers.CodePrinterLost, 1, 1},
 		{"peel: printed when it was taken", func(m *machine) {
 			m.peel = true
-			m.afterZPL = in(5*time.Second, func() { m.waiting = false })
+			m.afterZPL = in(m, 5*time.Second, func() { m.waiting = false })
 		}, Printed, "", 1, 1},
 		{"peel: out but never taken", func(m *machine) { m.peel = true }, Printed, "", 1, 1},
 	} {
@@ -355,7 +369,7 @@ func TestTheCallerGivesUp(t *testing.T) {
 					t.Errorf("%s %+v, received %d", b.outcome, b.detail, len(b.received))
 				}
 				// The driver goes on.
-				m.formats = 0
+				m.set(func() { m.formats = 0 })
 				time.Sleep(time.Minute)
 				if err := b.print(t.Context()); err != nil || b.outcome != Printed {
 					t.Errorf("the next label: %s %+v %v", b.outcome, b.detail, err)
@@ -385,12 +399,12 @@ func TestIdleStatusFollowsThePrinter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine()
 		b := start(t, m)
-		step := func(f func()) { f(); time.Sleep(20 * time.Second); synctest.Wait() }
+		step := func(f func()) { m.set(f); time.Sleep(20 * time.Second); synctest.Wait() }
 		step(func() {})
 		step(func() { m.paperOut = true })
 		step(func() { m.headOpen = true })
 		step(func() { m.paperOut, m.headOpen = false, false })
-		m.silent = true
+		m.set(func() { m.silent = true })
 		if err := <-b.end; drivers.CodeOf(err) != drivers.CodePrinterSilent {
 			t.Errorf("Run: %v", err)
 		}

@@ -52,11 +52,6 @@ const Ask = "SI\r\n"
 // everybody keeps to it), a sign, and weights without a decimal point. It
 // refuses anything else: a damaged line must not become another weight.
 func Parse(line []byte) (Answer, error) {
-	for _, c := range line {
-		if c < 0x20 || c > 0x7e {
-			return Answer{}, fmt.Errorf("%w: %q", ErrLine, line)
-		}
-	}
 	switch string(bytes.TrimRight(line, " ")) {
 	case "ES":
 		return Answer{Kind: AnswerSyntax}, nil

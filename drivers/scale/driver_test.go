@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +46,8 @@ func TestConformance(t *testing.T) {
 type bench struct {
 	peer     drivertest.Peer
 	dev      *Driver
-	answer   string
+	mu       sync.Mutex
+	answer   string // changed by say
 	delay    time.Duration
 	interval time.Duration
 	stalled  bool
@@ -69,7 +71,9 @@ func startWith(t *testing.T, b *bench) *bench {
 		if b.stalled {
 			return 0, drivers.ErrStalled
 		}
+		b.mu.Lock()
 		answer := b.answer
+		b.mu.Unlock()
 		time.AfterFunc(b.delay, func() { b.peer.Send(answer) })
 		return len(p), nil
 	}
@@ -88,6 +92,12 @@ func startWith(t *testing.T, b *bench) *bench {
 	b.cancel = cancel
 	go func() { b.end <- dev.Run(ctx) }()
 	return b
+}
+
+func (b *bench) say(answer string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answer = answer
 }
 
 func (b *bench) pass(d time.Duration) {
@@ -180,7 +190,7 @@ func TestThreeMissesDegradeNotTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, "S S     100.00 g\r\n")
 		b.pass(50 * time.Millisecond)
-		b.answer = ""
+		b.say("")
 		b.pass(2*DefaultTimeout + 100*time.Millisecond)
 		if s := b.dev.Status().State; s != drivers.Ready {
 			t.Errorf("after two: %s", s)
@@ -189,7 +199,7 @@ func TestThreeMissesDegradeNotTwo(t *testing.T) {
 		if s := b.dev.Status(); s.State != drivers.Degraded || s.Code != drivers.CodeScaleSilent {
 			t.Errorf("after three: %+v", s)
 		}
-		b.answer = "S S     100.00 g\r\n"
+		b.say("S S     100.00 g\r\n")
 		b.pass(time.Second)
 		if s := b.dev.Status(); s.State != drivers.Ready || s.Code != "" {
 			t.Errorf("healed: %+v", s)

@@ -139,3 +139,20 @@ func TestWriteAll(t *testing.T) {
 		}
 	})
 }
+
+// counter is a line that takes everything.
+type counter struct{ writes int }
+
+func (c *counter) Write(p []byte) (int, error)      { c.writes++; return len(p), nil }
+func (c *counter) SetWriteDeadline(time.Time) error { return nil }
+
+// A caller that has given up sends nothing, also when its interrupt came
+// before the deadline of the write and was overwritten by it.
+func TestWriteAllAfterTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var c counter
+	if n, err := WriteAll(ctx, &c, []byte("x"), time.Second); n != 0 || c.writes != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d bytes in %d writes, %v", n, c.writes, err)
+	}
+}
