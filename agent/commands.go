@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+
 	"tote/agent/broker"
 	"tote/agent/handheld"
 	"tote/agent/replica"
@@ -31,7 +32,7 @@ func (c commands) Command(ctx context.Context, dev broker.Device, name string, p
 		c.a.log.Warn("verb not recorded; the handheld sends it again", "device", dev.String(), "seq", req.Seq, "err", err)
 		return err
 	}
-	if res.Code == replica.CodeSeqTooOld {
+	if res.Code == replica.CodeSeqTooOld || res.Code == replica.CodeSeqReused {
 		c.a.projector.Connected(dev.Class, dev.ID) // tell it where to go on
 	}
 	if res.Next == nil {

@@ -30,7 +30,9 @@ func (a *Agent) startStation(cfg config.Station) error {
 	var run []func() error // devices start after the station that listens to them
 	var pack *station.Pack
 	if cfg.Scanner != nil {
-		run = append(run, func() error { return a.startScanner(cfg.ID, cfg.Scanner, func(s string) { pack.Scanned(s) }) })
+		run = append(run, func() error {
+			return a.startScanner(cfg.ID, cfg.Scanner, func(s string) { pack.Scanned(s) }, pc.Answer)
+		})
 	}
 	if cfg.Scale != nil {
 		run = append(run, func() error { return a.startScale(cfg.ID, cfg.Scale, func(w station.Weight) { pack.Weighed(w) }) })
@@ -57,20 +59,20 @@ func (a *Agent) startStation(cfg config.Station) error {
 
 // startDock builds a dock with its scanner.
 func (a *Agent) startDock(cfg config.Dock) error {
-	dock := station.NewDock(station.DockConfig{
-		ID: cfg.ID, Log: a.log, Do: a.do, NewCmdID: cmdID,
-		Answer: func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) },
-	})
+	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
+	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
 		return err
 	}
 	if cfg.Scanner == nil {
 		return nil
 	}
-	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned)
+	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
 }
 
-func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string)) error {
+// startScanner also answers scans that cannot be read: the person heard the
+// scanner beep and must learn that nothing was done.
+func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
 	open, err := serialOpener(cfg.Serial)
 	if err != nil {
 		return err
@@ -78,6 +80,10 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 	d, err := scanner.New(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log,
 		Sink: func(s scanner.Scan) { sink(s.Data) },
+		OnReject: func(r scanner.Reject) {
+			f := drivers.FaultOf(r.Code)
+			answer(station.Answer{CmdID: cmdID(), Code: r.Code, Text: f.Cause + " " + f.Action})
+		},
 	})
 	if err != nil {
 		return err

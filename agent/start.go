@@ -229,7 +229,10 @@ func (a *Agent) newSync() (*cloudsync.Runner, error) {
 }
 
 func (a *Agent) brokerConfig() (broker.Config, error) {
-	c := broker.Config{Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients}}
+	c := broker.Config{
+		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
+		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
+	}
 	for _, l := range a.cfg.MQTT.Listen {
 		bl := broker.Listener{Address: l.Address}
 		if l.TLS != nil {

@@ -34,6 +34,7 @@ const (
 	CodeNotFound   = "NOT_FOUND"
 	CodeNotReady   = "NOT_READY"
 	CodeUnknown    = "OUTCOME_UNKNOWN"
+	CodeInternal   = "INTERNAL"
 )
 
 // Config is what the interface needs of the agent.
@@ -147,7 +148,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var he *httpError
 	if !errors.As(err, &he) {
 		s.cfg.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
-		he = &httpError{http.StatusInternalServerError, Refusal{Code: "INTERNAL", Text: err.Error()}}
+		he = &httpError{http.StatusInternalServerError, Refusal{Code: CodeInternal, Text: err.Error()}}
 	}
 	reply(w, he.status, he.body)
 }

@@ -70,8 +70,12 @@ type Config struct {
 	// Tokens, when not empty, holds the password of every client by client
 	// id ("handheld:h1"). The user name must then equal the client id.
 	Tokens map[string]string
-	Log    *slog.Logger     // nil = none
-	Now    func() time.Time // nil = time.Now; used for log pacing and Clients
+	// Connected is told of each client whose session stands, before anything
+	// it sends is read. It runs on the connection's goroutine and must not
+	// block. nil = nobody wants to know.
+	Connected func(dev Device)
+	Log       *slog.Logger     // nil = none
+	Now       func() time.Time // nil = time.Now; used for log pacing and Clients
 }
 
 // withDefaults validates cfg, loads the certificates and fills in the defaults.

@@ -119,6 +119,9 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 func (h *hook) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) {
 	h.b.connects.Add(1)
 	h.b.cfg.Log.Info("device connected", "device", cl.ID, "remote", cl.Net.Remote)
+	if c := connOf(cl); c != nil && h.b.cfg.Connected != nil {
+		h.b.cfg.Connected(c.dev)
+	}
 }
 
 func (h *hook) OnDisconnect(cl *mochi.Client, err error, _ bool) {

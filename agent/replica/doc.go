@@ -11,6 +11,10 @@ package replica
 // the device: it was reset, and goes on from the retained state/seq.
 const CodeSeqTooOld = "SEQ_TOO_OLD"
 
+// CodeSeqReused refuses a verb whose sequence the device has used for another
+// verb: it was reset and began to count anew. Nothing was done.
+const CodeSeqReused = "SEQ_REUSED"
+
 // By says who makes a command and how a repeat of it is recognised.
 type By struct {
 	ID     [16]byte // a fresh id, kept for every retry; ignored when Device is set

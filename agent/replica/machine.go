@@ -3,6 +3,8 @@
 package replica
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -39,19 +41,30 @@ type Machine struct{}
 func (Machine) Apply(tx raftstore.Tx, m raftstore.Meta, body []byte) (raftstore.Outcome, error) {
 	apply, ok := appliers[m.Kind>>8]
 	if !ok {
-		return outcome(warehouse.Result{Code: warehouse.CodeUnknownKind, Text: fmt.Sprintf("kind %#04x", m.Kind)}), nil
+		res := warehouse.Result{Code: warehouse.CodeUnknownKind, Text: fmt.Sprintf("kind %#04x", m.Kind)}
+		return outcome(m.Kind, m.Version, body, res), nil
 	}
 	wm := warehouse.Meta{Index: m.Index, Now: m.Now, Actor: m.Actor, Cause: cause(m.Device, m.Seq, m.ID)}
 	res, err := apply(tx, wm, m.Kind, m.Version, body)
 	if err != nil {
 		return raftstore.Outcome{}, fmt.Errorf("replica: apply kind %#04x at %d: %w", m.Kind, m.Index, err)
 	}
-	return outcome(res), nil
+	return outcome(m.Kind, m.Version, body, res), nil
 }
 
-func outcome(res warehouse.Result) raftstore.Outcome {
+// markSize is how many bytes of the command's hash stand before its answer.
+const markSize = 8
+
+// mark tells commands apart that claim the same device and sequence.
+func mark(kind, version uint16, body []byte) []byte {
+	head := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, kind), version)
+	sum := sha256.Sum256(append(head, body...))
+	return sum[:markSize]
+}
+
+func outcome(kind, version uint16, body []byte, res warehouse.Result) raftstore.Outcome {
 	return raftstore.Outcome{
-		Result:  warehouse.EncodeResult(res),
+		Result:  append(mark(kind, version, body), warehouse.EncodeResult(res)...),
 		Reject:  !res.OK && !res.Keep,
 		Touched: res.Touched,
 	}

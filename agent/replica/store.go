@@ -3,6 +3,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 	for {
 		res, err := s.raft.Propose(ctx, cmd)
 		if err == nil {
-			return warehouse.DecodeResult(res.Body)
+			return decode(cmd, res)
 		}
 		if code := refusal(err); code != "" {
 			return warehouse.Result{Code: code, Text: err.Error()}, nil
@@ -72,6 +73,19 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 		}
 		wait = min(2*wait, 250*time.Millisecond)
 	}
+}
+
+// decode reads a stored answer. The answer kept for a device's sequence is only
+// given for the command it was made for: a handheld that was reset and counts
+// from 1 again would otherwise be told that its new scans were done.
+func decode(cmd raftstore.Command, res raftstore.Result) (warehouse.Result, error) {
+	if len(res.Body) < markSize {
+		return warehouse.Result{}, fmt.Errorf("replica: stored answer of %d bytes", len(res.Body))
+	}
+	if !bytes.Equal(res.Body[:markSize], mark(cmd.Kind, cmd.Version, cmd.Body)) {
+		return warehouse.Result{Code: CodeSeqReused, Text: fmt.Sprintf("sequence %d was another command of %s", cmd.Seq, cmd.Device)}, nil
+	}
+	return warehouse.DecodeResult(res.Body[markSize:])
 }
 
 // refusal is the code of an error that is the maker's fault and would come

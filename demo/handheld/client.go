@@ -88,6 +88,7 @@ type Client struct {
 	task Step
 	news chan struct{} // closed and replaced when task changes
 	site uint64        // newest sequence the site has of this device
+	told chan struct{} // closed when the site has told its newest sequence
 }
 
 // New opens the outbox; it does not connect.
@@ -108,6 +109,7 @@ func New(cfg Config) (*Client, error) {
 		results: make(chan Result, 64),
 		outbox:  box,
 		news:    make(chan struct{}),
+		told:    make(chan struct{}),
 	}
 	conn := func(state string) *mqtt.Message {
 		return &mqtt.Message{Topic: c.topic + "/state/conn", Payload: fmt.Appendf(nil, `{"state":%q}`, state), QoS: 1, Retained: true}
@@ -152,15 +154,32 @@ func (c *Client) Do(ctx context.Context, v Verb) (Result, error) {
 	if err := c.Flush(ctx); err != nil {
 		return Result{}, err
 	}
-	c.mu.Lock()
-	site := c.site
-	c.mu.Unlock()
+	site, err := c.siteSeq(ctx)
+	if err != nil {
+		return Result{}, err
+	}
 	v.At = time.Now().UnixMilli()
-	v, err := c.outbox.add(v, site, c.cfg.Device)
+	v, err = c.outbox.add(v, site, c.cfg.Device)
 	if err != nil {
 		return Result{}, err
 	}
 	return c.settle(ctx, v)
+}
+
+// siteSeq is the newest sequence the site has of this device. A handheld that
+// remembers none of its own was new or reset: it waits until the site has told,
+// or its first verbs would carry sequences that were used before.
+func (c *Client) siteSeq(ctx context.Context) (uint64, error) {
+	if c.outbox.newest() == 0 {
+		select {
+		case <-c.told:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("%w: %w", ErrInterrupted, ctx.Err())
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.site, nil
 }
 
 // Flush sends what an earlier run left in the outbox and drops each verb when
@@ -287,6 +306,11 @@ func (c *Client) onSeq(_ context.Context, m mqtt.Message) {
 		return
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.site = max(c.site, s.Last)
-	c.mu.Unlock()
+	select {
+	case <-c.told:
+	default:
+		close(c.told)
+	}
 }

@@ -63,6 +63,13 @@ func (o *outbox) add(v Verb, site uint64, device string) (Verb, error) {
 	return v, o.save()
 }
 
+// newest is the newest sequence given out; 0 = none ever.
+func (o *outbox) newest() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.state.Seq
+}
+
 func (o *outbox) first() (Verb, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
