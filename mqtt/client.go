@@ -47,8 +47,9 @@ func New(cfg Config) (*Client, error) {
 }
 
 // Run connects, stays connected, and returns nil when ctx ends or Close is
-// called, after it has said goodbye and all goroutines have ended. It may be
-// called once.
+// called, after it has said goodbye and all goroutines have ended; when the
+// connection was lost in the middle of a publish, that may take up to
+// Config.WriteTimeout. It may be called once.
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
 	if c.running {
@@ -157,7 +158,7 @@ func (c *Client) pause(fails int) {
 // connect dials one broker and makes all subscriptions. When it returns a
 // session, the client is connected.
 func (c *Client) connect(broker string) (*session, error) {
-	s, err := dial(c.ctx, &c.cfg, broker, c.deliver)
+	s, err := dial(c.ctx, &c.cfg, &c.wg, broker, c.deliver)
 	if err != nil {
 		return nil, err
 	}
@@ -328,7 +329,7 @@ func (c *Client) publish(ctx context.Context, m Message) error {
 func (c *Client) Connected() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sess == nil {
+	if !c.sess.alive() {
 		return ""
 	}
 	return c.sess.broker
@@ -340,7 +341,7 @@ func (c *Client) WaitConnected(ctx context.Context) error {
 		c.mu.Lock()
 		s, changed := c.sess, c.changed
 		c.mu.Unlock()
-		if s != nil {
+		if s.alive() {
 			return nil
 		}
 		select {

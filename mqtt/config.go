@@ -37,7 +37,7 @@ const (
 	DefaultKeepAlive      = 15 * time.Second
 	DefaultPingTimeout    = 5 * time.Second
 	DefaultConnectTimeout = 5 * time.Second
-	DefaultWriteTimeout   = 5 * time.Second
+	DefaultWriteTimeout   = 3 * time.Second
 	DefaultMinReconnect   = 100 * time.Millisecond
 	DefaultMaxReconnect   = 2 * time.Second
 	DefaultMaxInflight    = 64

@@ -30,21 +30,24 @@ type session struct {
 	cl     paho.Client
 	conn   atomic.Pointer[abortable]
 	slots  chan struct{} // taken while a publish is not settled
+	send   chan struct{} // taken while a message is handed to paho
 
-	failOnce sync.Once
-	err      error         // why it ended; valid after done is closed
-	done     chan struct{} // closed when the connection is of no more use
-	gone     chan struct{} // closed when paho has cleaned up after a lost connection
-	wg       sync.WaitGroup
+	done chan struct{}   // closed when the connection is of no more use
+	gone chan struct{}   // closed when paho has cleaned up after a lost connection
+	wg   *sync.WaitGroup // of the client; grows only while not ended
+
+	mu    sync.Mutex
+	ended bool
+	err   error // why it ended; valid after done is closed
 }
 
 // dial connects to one broker. deliver is called from paho's router for each
 // message and must not block.
-func dial(ctx context.Context, cfg *Config, broker string, deliver func(Message) error) (*session, error) {
+func dial(ctx context.Context, cfg *Config, wg *sync.WaitGroup, broker string, deliver func(Message) error) (*session, error) {
 	s := &session{
-		cfg: cfg, broker: broker,
-		slots: make(chan struct{}, cfg.MaxInflight),
-		done:  make(chan struct{}), gone: make(chan struct{}),
+		cfg: cfg, broker: broker, wg: wg,
+		slots: make(chan struct{}, cfg.MaxInflight), send: make(chan struct{}, 1),
+		done: make(chan struct{}), gone: make(chan struct{}),
 	}
 	dctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
@@ -139,16 +142,32 @@ func (s *session) open(ctx context.Context, u *url.URL) (net.Conn, error) {
 // fail ends the connection for the given reason. Safe from any goroutine,
 // never blocks.
 func (s *session) fail(err error) {
-	s.failOnce.Do(func() {
-		s.err = err
-		close(s.done)
-		if a := s.conn.Load(); a != nil {
-			a.abort()
-		}
-	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended, s.err = true, err
+	close(s.done)
+	if a := s.conn.Load(); a != nil {
+		a.abort()
+	}
 }
 
-// close ends the connection and returns when nothing of it runs any more. With
+// alive reports whether there is a connection that can still be used.
+func (s *session) alive() bool {
+	if s == nil {
+		return false
+	}
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// close ends the connection and returns when paho is through with it. With
 // clean set, a DISCONNECT goes out, which makes the broker forget the will.
 func (s *session) close(clean bool) {
 	if clean {
@@ -158,7 +177,6 @@ func (s *session) close(clean bool) {
 	if !clean {
 		<-s.gone
 	}
-	s.wg.Wait()
 }
 
 // subscribe makes subscriptions in one packet, so that no delivery can come
@@ -199,40 +217,45 @@ func (s *session) subscribe(ctx context.Context, subs []*subscription) error {
 // publish sends one message and waits: at QoS 1 for its PUBACK, at QoS 0 until
 // it was written.
 func (s *session) publish(ctx context.Context, m Message) error {
-	select {
-	case s.slots <- struct{}{}:
-	case <-s.done:
+	if !s.alive() {
 		return ErrNotConnected
-	case <-ctx.Done():
+	}
+	for _, turn := range []chan struct{}{s.slots, s.send} {
+		select {
+		case turn <- struct{}{}:
+			continue
+		case <-s.done:
+		case <-ctx.Done():
+		}
+		if turn == s.send {
+			<-s.slots
+		}
+		if !s.alive() {
+			return ErrNotConnected
+		}
 		return fmt.Errorf("%w: %w", ErrNoAck, ctx.Err())
 	}
-	select {
-	case <-s.done:
+	payload := append([]byte{}, m.Payload...) // the caller may be gone before the bytes are
+	settled := make(chan error, 1)
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		<-s.send
 		<-s.slots
 		return ErrNotConnected
-	default:
 	}
-	payload := bytes.Clone(m.Payload) // the caller may be gone before the bytes are
-	if payload == nil {
-		payload = []byte{}
-	}
-	settled := make(chan error, 1)
-	s.wg.Add(1)
-	go func() {
-		defer s.wg.Done()
+	s.wg.Go(func() {
 		defer func() { <-s.slots }()
-		t := s.cl.Publish(m.Topic, m.QoS, m.Retained, payload) // up to WriteTimeout
+		// When the connection dies just now, nobody takes the message from
+		// paho and this call lasts for the whole WriteTimeout; therefore
+		// one at a time, and nobody waits for it but Run at its end.
+		t := s.cl.Publish(m.Topic, m.QoS, m.Retained, payload)
+		<-s.send
 		select {
 		case <-t.Done():
-		case <-s.done:
-			// paho never completes a token that came in behind its
-			// clean-up; but one that is complete says more than done.
-			select {
-			case <-t.Done():
-			default:
-				settled <- ErrConnectionLost
-				return
-			}
+		case <-s.done: // paho completes no token that came in behind its clean-up
+			settled <- ErrConnectionLost
+			return
 		}
 		err := t.Error()
 		if err != nil {
@@ -240,10 +263,18 @@ func (s *session) publish(ctx context.Context, m Message) error {
 			err = fmt.Errorf("%w: %w", ErrConnectionLost, err)
 		}
 		settled <- err
-	}()
+	})
+	s.mu.Unlock()
 	select {
 	case err := <-settled:
 		return err
+	case <-s.done:
+		select {
+		case err := <-settled:
+			return err
+		default:
+			return ErrConnectionLost
+		}
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrNoAck, ctx.Err())
 	}
