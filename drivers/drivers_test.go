@@ -57,7 +57,13 @@ func TestCodeOf(t *testing.T) {
 func TestTrackerLogsTransitionsOnly(t *testing.T) {
 	var log bytes.Buffer
 	var told []drivers.Status
-	tr := drivers.NewTracker("scale/1", "mt-sics", slog.New(slog.NewTextHandler(&log, nil)), func(s drivers.Status) { told = append(told, s) })
+	var tr *drivers.Tracker
+	tr = drivers.NewTracker("scale/1", "mt-sics", slog.New(slog.NewTextHandler(&log, nil)), func(s drivers.Status) {
+		if tr.Status() != s {
+			t.Errorf("told %+v while the status is %+v", s, tr.Status())
+		}
+		told = append(told, s)
+	})
 	tr.Set(drivers.Absent, "", "still not there")
 	for range 3 {
 		tr.Set(drivers.Opening, "", "")

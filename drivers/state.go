@@ -35,13 +35,15 @@ type Tracker struct {
 	log      *slog.Logger
 	onStatus func(Status)
 
+	order  sync.Mutex // one change at a time, told in order
 	mu     sync.Mutex
 	status Status
 }
 
 // NewTracker returns a tracker that says absent. A nil log is silent.
 // onStatus, when given, is called after each change, from the goroutine that
-// made it and in order; it must not block and must not call Set.
+// made it and in order. It may ask for Status but not call Set, and must not
+// block.
 func NewTracker(name, driver string, log *slog.Logger, onStatus func(Status)) *Tracker {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -67,20 +69,24 @@ func (t *Tracker) Set(s State, code, text string) {
 	if text == "" {
 		text = FaultOf(code).Cause
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	old := t.status
+	t.order.Lock()
+	defer t.order.Unlock()
+	old := t.Status()
 	if old.State == s && old.Code == code {
 		return
 	}
-	t.status.State, t.status.Code, t.status.Text, t.status.Since = s, code, text, time.Now()
+	now := old
+	now.State, now.Code, now.Text, now.Since = s, code, text, time.Now()
+	t.mu.Lock()
+	t.status = now
+	t.mu.Unlock()
 	level := slog.LevelInfo
 	if code != "" {
 		level = slog.LevelWarn
 	}
 	t.log.Log(context.Background(), level, "device "+string(s),
 		"device", old.Name, "driver", old.Driver, "from", string(old.State), "code", code, "text", text)
-	t.onStatus(t.status)
+	t.onStatus(now)
 }
 
 // Fail moves to the state that err calls for: degraded when the device is

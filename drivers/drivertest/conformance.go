@@ -108,6 +108,24 @@ func Conformance(t *testing.T, s Suite) {
 			}
 		}
 	})
+	// A device that sends without a pause must not keep the driver from
+	// noticing that its time is up.
+	t.Run("stop while the device babbles", func(t *testing.T) {
+		babbler := func(context.Context) (drivers.Port, error) { return babble(s.Garbage + "\r\n"), nil }
+		dev := s.New(t, babbler, func(text string) { t.Errorf("delivered %q out of noise", text) })
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- dev.Run(ctx) }()
+		select {
+		case err := <-ended:
+			if err != nil && ctx.Err() != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("Run does not end with its context")
+		}
+	})
 	t.Run("stop while the device is silent", func(t *testing.T) {
 		r := newRig(t, s)
 		r.plug()
@@ -116,6 +134,13 @@ func Conformance(t *testing.T, s Suite) {
 		r.spoiled() // and the cleanup asks for a prompt, leakless end
 	})
 }
+
+// babble is a port that always has more to read.
+type babble string
+
+func (b babble) Read(_ context.Context, p []byte) (int, error)  { return copy(p, b), nil }
+func (b babble) Write(_ context.Context, p []byte) (int, error) { return len(p), nil }
+func (b babble) Close() error                                   { return nil }
 
 // rig is one driver, its pty and the device at the far end.
 type rig struct {

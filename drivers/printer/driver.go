@@ -192,7 +192,7 @@ func (s *session) query(ctx context.Context, ask bool, code *string) (st HostSta
 	}
 	var buf [512]byte
 	for found := false; !found; {
-		n, err := s.port.Read(ctx, buf[:])
+		n, err := drivers.Receive(ctx, s.port, buf[:])
 		if err != nil {
 			return st, err
 		}

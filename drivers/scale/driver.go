@@ -155,7 +155,7 @@ func (d *Driver) poll(ctx context.Context, port drivers.Port, s *session) (code 
 	done := false
 	var buf [256]byte
 	for !done {
-		n, err := port.Read(ctx, buf[:])
+		n, err := drivers.Receive(ctx, port, buf[:])
 		if err != nil {
 			if code == drivers.CodeScaleSilent {
 				return d.missed(ctx, err)

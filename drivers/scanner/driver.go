@@ -144,7 +144,7 @@ func (d *Driver) read(ctx context.Context, port drivers.Port, pending bool, p []
 		ctx, cancel = context.WithTimeout(ctx, partialLimit)
 		defer cancel()
 	}
-	return port.Read(ctx, p)
+	return drivers.Receive(ctx, port, p)
 }
 
 // session is what is kept while one port is open.
