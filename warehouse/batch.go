@@ -1,0 +1,195 @@
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Batches: orders picked in one walk, from the assignment to the end.
+
+func assignBatch(c *change, cmd AssignBatch) (Result, error) {
+	site, err := c.theSite()
+	if err != nil {
+		return Result{}, err
+	}
+	if why := checkBatch(cmd, site.CartSlots); why != "" {
+		return Result{}, refuse(CodeInvalid, "%s", why)
+	}
+	if old, err := GetBatch(c, cmd.Batch); err != nil || old != nil {
+		if err == nil {
+			err = refuse(CodeConflict, "batch %s is there already", cmd.Batch)
+		}
+		return Result{}, err
+	}
+	ws, err := c.workerState(cmd.Worker)
+	if err != nil {
+		return Result{}, err
+	}
+	if ws.WaitingSince == 0 || ws.Batch != "" {
+		return Result{}, refuse(CodeNotWaiting, "worker %s does not wait for work", cmd.Worker)
+	}
+	b := &Batch{
+		ID: cmd.Batch, Worker: cmd.Worker, State: BatchActive,
+		Walk: cmd.Walk, Lease: c.meta.Now + site.LeaseMs, RouteMm: cmd.RouteMm,
+	}
+	left := make(map[string]int, len(cmd.Walk)) // task → slot; looked up only
+	for _, s := range cmd.Slots {
+		if err := c.claimFor(b, s, left); err != nil {
+			return Result{}, err
+		}
+	}
+	for _, id := range cmd.Walk {
+		slot, ok := left[id]
+		if !ok {
+			return Result{}, refuse(CodePoolChanged, "task %s is not open", id)
+		}
+		delete(left, id)
+		t, err := c.task(id)
+		if err != nil {
+			return Result{}, err
+		}
+		t.State, t.Batch, t.Slot = TaskAssigned, b.ID, slot
+		if err := c.saveTask(t); err != nil {
+			return Result{}, err
+		}
+	}
+	if len(left) > 0 {
+		return Result{}, refuse(CodePoolChanged, "%d open tasks of the orders are not in the walk", len(left))
+	}
+	before := *ws
+	ws.Batch, ws.WaitingSince = b.ID, 0
+	if err := c.saveWorker(ws, before); err != nil {
+		return Result{}, err
+	}
+	c.touch("waiting", "")
+	if err := c.index(dueKey(b), true); err != nil {
+		return Result{}, err
+	}
+	return Result{Ref: b.ID}, c.saveBatch(b)
+}
+
+// checkBatch looks at the shape of a plan.
+func checkBatch(cmd AssignBatch, cartSlots int) string {
+	switch {
+	case !validID(cmd.Batch):
+		return "batch id"
+	case !validID(cmd.Worker):
+		return "worker id"
+	case len(cmd.Slots) == 0 || len(cmd.Slots) > cartSlots:
+		return fmt.Sprintf("slots: 1 to %d", cartSlots)
+	case len(cmd.Walk) == 0:
+		return "empty walk"
+	case cmd.RouteMm < 0:
+		return "route length"
+	}
+	for i, s := range cmd.Slots {
+		if s.Slot < 1 || s.Slot > cartSlots || !validID(s.Order) {
+			return "slot"
+		}
+		for _, t := range cmd.Slots[:i] {
+			if t.Slot == s.Slot || t.Order == s.Order {
+				return "slot or order twice"
+			}
+		}
+	}
+	return ""
+}
+
+// claimFor takes an order out of the pool into a slot and collects its open
+// tasks.
+func (c *change) claimFor(b *Batch, s BatchSlot, left map[string]int) error {
+	o, err := c.order(s.Order)
+	if err != nil {
+		return err
+	}
+	if o == nil || o.State != OrderReleased || o.Batch != "" || len(o.Fallout) > 0 {
+		return refuse(CodePoolChanged, "order %s is not in the pool", s.Order)
+	}
+	for _, l := range o.Lines {
+		for _, id := range l.Tasks {
+			t, err := c.task(id)
+			if err != nil {
+				return err
+			}
+			if t.State == TaskOpen {
+				left[id] = s.Slot
+			}
+		}
+	}
+	b.Slots = append(b.Slots, BatchSlot{Slot: s.Slot, Order: s.Order})
+	o.Batch = b.ID
+	return c.saveOrder(o)
+}
+
+// batch loads a batch once per command.
+func (c *change) batch(id string) (*Batch, error) {
+	if b := c.batches[id]; b != nil {
+		return b, nil
+	}
+	b, err := GetBatch(c, id)
+	if _, err := must(b, err, "batch", id); err != nil {
+		return nil, err
+	}
+	c.batches[id] = b
+	return b, nil
+}
+
+func (c *change) saveBatch(b *Batch) error {
+	c.batches[b.ID] = b
+	c.touch("batch", b.ID)
+	return save(c, key(kBatch, b.ID), b)
+}
+
+// endBatch closes a batch and sets its worker free. The batch is saved.
+func (c *change) endBatch(b *Batch, state string) error {
+	b.State, b.BinOK, b.Held = state, false, 0
+	if err := c.index(dueKey(b), false); err != nil {
+		return err
+	}
+	ws, err := c.workerState(b.Worker)
+	if err != nil {
+		return err
+	}
+	before := *ws
+	ws.Batch = ""
+	if err := c.saveWorker(ws, before); err != nil {
+		return err
+	}
+	return c.saveBatch(b)
+}
+
+// leaveBatch takes orders nothing was claimed of out of a batch. A batch left
+// without orders ends in the given state. None of the removed tasks lies before
+// the current one: those are all closed.
+func (c *change) leaveBatch(id, end string, orders ...string) error {
+	b, err := c.batch(id)
+	if err != nil {
+		return err
+	}
+	b.Slots = slices.DeleteFunc(b.Slots, func(s BatchSlot) bool { return slices.Contains(orders, s.Order) })
+	b.Walk = slices.DeleteFunc(b.Walk, func(task string) bool {
+		order, _, _ := strings.Cut(task, "/")
+		return slices.Contains(orders, order)
+	})
+	if len(b.Slots) == 0 {
+		return c.endBatch(b, end)
+	}
+	if err := c.touchWorker(b.Worker); err != nil {
+		return err
+	}
+	return c.saveBatch(b)
+}
+
+// touchWorker marks the worker and the handheld whose step may have changed.
+func (c *change) touchWorker(id string) error {
+	ws, err := c.workerState(id)
+	if err != nil {
+		return err
+	}
+	c.touch("worker", id)
+	if ws.Device != "" {
+		c.touch("device", ws.Device)
+	}
+	return nil
+}

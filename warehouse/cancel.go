@@ -1,0 +1,125 @@
+package warehouse
+
+import "fmt"
+
+// Cancel and retry: what the OMS or a person may still decide about an order.
+
+// withdraw takes everything back that an order holds before its first claim:
+// reservations, its place in a batch, in the pool and in the waiting rows, and
+// its fallouts. It returns the items whose stock came free; the order is not
+// saved.
+func (c *change) withdraw(o *Order, by string) (freed []string, err error) {
+	if err := c.setWaiting(o, false); err != nil {
+		return nil, err
+	}
+	if err := c.clearFallouts(o, by, func(*Fallout) bool { return true }); err != nil {
+		return nil, err
+	}
+	for i := range o.Lines {
+		l := &o.Lines[i]
+		for _, id := range l.Tasks {
+			t, err := c.task(id)
+			if err != nil {
+				return nil, err
+			}
+			if closed(t) {
+				continue
+			}
+			if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -(t.Qty - t.Picked)); err != nil {
+				return nil, err
+			}
+			t.State = TaskCancelled
+			if err := c.saveTask(t); err != nil {
+				return nil, err
+			}
+			freed = append(freed, t.SKU)
+		}
+	}
+	if o.Batch != "" {
+		err = c.leaveBatch(o.Batch, BatchDone, o.Spec.ID)
+		o.Batch = ""
+	}
+	return freed, err
+}
+
+func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
+	res := Result{Ref: cmd.Order}
+	o, err := c.order(cmd.Order)
+	if err != nil {
+		return res, err
+	}
+	if o == nil || !validID(cmd.Order) {
+		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
+	}
+	if o.State == OrderCancelled {
+		return res, nil
+	}
+	if code := tooLate(o.State); code != "" {
+		text := fmt.Sprintf("order %s is %s", cmd.Order, o.State)
+		d := EventData{State: string(o.State), Code: code, Text: text, Revision: o.Spec.Revision, Source: cmd.Source}
+		if err := c.emit(EvOrderCancelRejected, cmd.Order, d); err != nil {
+			return res, err
+		}
+		return res, refuseKeep(code, "%s", text)
+	}
+	freed, err := c.withdraw(o, "cancelled")
+	if err != nil {
+		return res, err
+	}
+	for i := range o.Lines {
+		o.Lines[i].State = LineCancelled
+	}
+	if err := c.enter(o, OrderCancelled); err != nil {
+		return res, err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return res, err
+	}
+	return res, c.retryWaiting(freed)
+}
+
+// retryOrder lets a parked order go on from where it stands.
+func retryOrder(c *change, cmd RetryOrder) (Result, error) {
+	res := Result{Ref: cmd.Order}
+	o, err := c.order(cmd.Order)
+	if err != nil {
+		return res, err
+	}
+	if o == nil || !validID(cmd.Order) {
+		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
+	}
+	if o.Batch != "" && len(o.Fallout) > 0 {
+		return res, refuse(CodeHasWork, "order %s is in batch %s: retry when it is put down", cmd.Order, o.Batch)
+	}
+	switch {
+	case o.State == OrderShortWaiting:
+		ok, err := c.tryAllocate(o)
+		if err == nil && !ok {
+			err = refuse(FalloutOutOfStock, "order %s is still short", cmd.Order)
+		}
+		return res, err
+	case o.State == OrderPicking && len(o.Fallout) > 0:
+		return res, c.restart(o)
+	case o.State == OrderLabelled && len(o.Fallout) > 0:
+		return res, refuse(CodeLabelState, "scan the label of order %s or ask for a reprint", cmd.Order)
+	case len(o.Fallout) == 0:
+		res.Text = "nothing to retry"
+		return res, nil
+	}
+	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
+		return res, err
+	}
+	return res, c.saveOrder(o)
+}
+
+// restart allocates an order anew of which nothing was found on its first walk.
+func (c *change) restart(o *Order) error {
+	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
+		return err
+	}
+	for i := range o.Lines {
+		o.Lines[i].State = LineOpen
+	}
+	_, err := c.tryAllocate(o)
+	return err
+}

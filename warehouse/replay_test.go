@@ -1,0 +1,247 @@
+package warehouse_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	. "tote/warehouse"
+	"tote/warehouse/memtx"
+)
+
+var update = flag.Bool("update", false, "write testdata/golden anew; only for a version that never ran anywhere")
+
+// A golden log is what a gateway of that version has on disk. Its bytes and the
+// state it leads to must stay the same for ever.
+type goldenLine struct {
+	Index   uint64 `json:"index"`
+	Now     int64  `json:"now"`
+	Cause   string `json:"cause"`
+	Actor   string `json:"actor"`
+	Kind    uint16 `json:"kind"`
+	Version uint16 `json:"version"`
+	Body    string `json:"body"` // hex
+	Result  string `json:"result"`
+}
+
+// shift is a day at a small site that uses every command and most refusals.
+func shift(t *testing.T) *world {
+	w := stocked(t)
+	tick := func() { w.m.Now += 1000 }
+	w.ok(release("O1", "CUP*12", "MILK*5"))
+	w.ok(release("O1", "CUP*12", "MILK*5"))
+	w.no(release("O1", "CUP*1"), CodeConflict)
+	w.no(release("BAD", "NOPE"), CodeUnknownItem)
+	w.ok(release("O2", "PEN*3", "CUP*2"))
+	w.ok(release("O3", "BAG*6"))
+	express := release("O4", "BAG*2")
+	express.Order.Method, express.Order.Priority, express.Order.Channel = "express", 9, "web"
+	w.ok(express)
+	tick()
+	w.assign("K1", "w1", "O1", "O2")
+	w.act("hw1")
+	w.ok(Scan{Device: "hw1", Barcode: "CUP-OLD", Qty: 4})
+	w.ok(ShortPick{Device: "hw1", Reason: FalloutStockout})
+	w.no(Scan{Device: "hw1", Verb: "slot", Barcode: "B-01"}, CodeUnknownTote)
+	w.walkTo("hw1", StepAsk)
+	w.no(CancelOrder{Order: "O1", Source: "oms/main"}, CodeSoftPONR)
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "BAG", Qty: 4}, {Bin: "A-01", SKU: "CUP", Qty: 1}}})
+	tick()
+	w.assign("K2", "w2", "O4")
+	w.m.Now += 60_000
+	w.ok(AdvanceTime{})
+	w.ok(SignOut{Device: "hw2"})
+	w.ok(CancelOrder{Order: "O3", Source: "site", Reason: "customer"})
+	w.pick("K3", "w2", "O4")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O4").Tote})
+	w.no(Pack{Station: "pack1", Order: "O4", WeightMg: 900_000}, CodeWeightMismatch)
+	tick()
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O4").Tote})
+	sscc := w.weigh("pack1")
+	w.ok(LabelSent{Job: sscc})
+	w.ok(LabelOutcome{Job: sscc, Outcome: JobUnknown, Detail: "link lost"})
+	w.ok(Reprint{Job: sscc})
+	w.ok(LabelSent{Job: sscc})
+	w.ok(LabelOutcome{Job: sscc, Outcome: JobPrinted})
+	w.ok(RetryOrder{Order: "O2"})
+	w.ok(RetryOrder{Order: "O1"})
+	for _, id := range []string{"O1", "O2"} {
+		tick()
+		w.ok(Load{Dock: "d1", Barcode: w.label("pack2", id)})
+	}
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	w.ok(Depart{Dock: "d1"})
+	w.state("O1", OrderShipped)
+	w.state("O3", OrderCancelled)
+	w.invariants()
+	w.books()
+	return w
+}
+
+func replay(t *testing.T, log []logged) (*memtx.Tx, []string) {
+	tx := memtx.New()
+	var results []string
+	for _, l := range log {
+		c, err := Decode(l.kind, l.version, l.body)
+		if err != nil {
+			t.Fatalf("index %d: %v", l.meta.Index, err)
+		}
+		res, err := Apply(tx, l.meta, c)
+		if err != nil {
+			t.Fatalf("index %d: %v", l.meta.Index, err)
+		}
+		results = append(results, hex.EncodeToString(EncodeResult(res)))
+	}
+	return tx, results
+}
+
+// The same log gives the same bytes of state and the same answers.
+func TestSameLogSameState(t *testing.T) {
+	w := shift(t)
+	first, answers := replay(t, w.log)
+	if first.Digest() != w.tx.Digest() {
+		t.Error("the replay ends elsewhere")
+	}
+	for range 3 {
+		again, a := replay(t, w.log)
+		if again.Digest() != first.Digest() || !slices.Equal(a, answers) {
+			t.Fatal("two replays differ")
+		}
+	}
+}
+
+// Logs of every version that ever ran, replayed to the state they had.
+func TestGoldenLogs(t *testing.T) {
+	const v1 = "testdata/golden/v1"
+	if *update {
+		writeGolden(t, v1, shift(t))
+	}
+	dirs, err := filepath.Glob("testdata/golden/*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no golden logs: %v", err)
+	}
+	for _, dir := range dirs {
+		raw, err := os.ReadFile(filepath.Join(dir, "log.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join(dir, "digest"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log []logged
+		var answers []string
+		for line := range strings.Lines(string(raw)) {
+			var g goldenLine
+			if err := json.Unmarshal([]byte(line), &g); err != nil {
+				t.Fatal(err)
+			}
+			body, err := hex.DecodeString(g.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			log = append(log, logged{Meta{Index: g.Index, Now: g.Now, Cause: g.Cause, Actor: g.Actor}, g.Kind, g.Version, body})
+			answers = append(answers, g.Result)
+		}
+		tx, got := replay(t, log)
+		for i := range got {
+			if got[i] != answers[i] {
+				t.Errorf("%s: the answer of index %d has changed", dir, log[i].meta.Index)
+			}
+		}
+		if d := tx.Digest(); d != strings.TrimSpace(string(want)) {
+			t.Errorf("%s: the state has changed: digest %s", dir, d)
+		}
+		if rep := seen(LedgerCheck(tx)); !rep.OK {
+			t.Errorf("%s: %v", dir, rep.Violations)
+		}
+	}
+	// The log of this version must use all of it.
+	used := make(map[Kind]bool)
+	for _, l := range shift(t).log {
+		used[Kind(l.kind)] = true
+	}
+	for _, k := range Kinds() {
+		if !used[k] {
+			t.Errorf("the golden log never uses %s", CommandName(k))
+		}
+	}
+}
+
+func writeGolden(t *testing.T, dir string, w *world) {
+	tx, results := replay(t, w.log)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	for i, l := range w.log {
+		err := enc.Encode(goldenLine{
+			l.meta.Index, l.meta.Now, l.meta.Cause, l.meta.Actor, l.kind, l.version, hex.EncodeToString(l.body), results[i],
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"log.jsonl": buf.Bytes(), "digest": []byte(tx.Digest() + "\n")} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A transaction that fails anywhere ends in an error, never in an answer.
+func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
+	w := shift(t)
+	tx := memtx.New()
+	for _, l := range w.log {
+		c, err := Decode(l.kind, l.version, l.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := EveryFailure(tx, l.meta, c); err != nil {
+			t.Fatalf("index %d, %s: %v", l.meta.Index, CommandName(c.Kind()), err)
+		}
+		if _, err := Apply(tx, l.meta, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tx.Digest() != w.tx.Digest() {
+		t.Error("the replay ends elsewhere")
+	}
+}
+
+// A record lost or destroyed stops the store; it never panics.
+func TestCorruptState(t *testing.T) {
+	w := stocked(t)
+	w.ok(release("O1", "CUP*2"))
+	w.ok(release("O2", "BAG*9"))
+	w.ok(release("O3", "PEN*1"))
+	w.ok(release("O4", "MILK*1"))
+	w.pick("K1", "w1", "O3")
+	sscc := w.label("pack2", "O3")
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	w.pick("K2", "w1", "O4")
+	w.ok(StartPack{Station: "pack1", Barcode: "T-K2-1"})
+	w.assign("K3", "w1", "O1")
+	w.act("hw1")
+	w.m.Now += 60_000
+	cmds := []Command{
+		OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "BAG", Qty: 9}}},
+		release("O9", "CUP"), release("O1", "PEN"), CancelOrder{Order: "O2"}, RetryOrder{Order: "O2"},
+		SignIn{Device: "hw1", Badge: "B1"}, Scan{Device: "hw1", Barcode: "CUP"}, ShortPick{Device: "hw1", Reason: FalloutOther},
+		Pack{Station: "pack1", Order: "O4", WeightMg: 1_100_000}, Pack{Station: "pack1", Order: "O4", WeightMg: 1},
+		StartPack{Station: "pack3", Barcode: "T-K2-1"}, LabelOutcome{Job: sscc, Outcome: JobUnknown},
+		Load{Dock: "d1", Barcode: sscc}, Depart{Dock: "d1"}, AdvanceTime{}, AskWork{Device: "hw1"},
+		PutSite{Site: testSite()}, PutItems{Items: testItems()}, FinishBatch{Device: "hw1", Barcode: "DROP"},
+	}
+	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,121 @@
+package warehouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The put: goods in hand go into the tote on the order's slot.
+
+// isTote tells whether a barcode is one of the site's totes.
+func isTote(site *Site, code string) bool {
+	return strings.HasPrefix(code, site.TotePrefix) && len(code) > len(site.TotePrefix) && validID(code)
+}
+
+func (c *change) scanSlot(w *walk, site *Site, code string) error {
+	if !isTote(site, code) {
+		it, _, err := findItem(c, code)
+		if err == nil && it != nil && it.SKU == w.task.SKU {
+			err = refuse(CodeOverPick, "%d of %d are in hand: scan the tote", w.batch.Held, w.task.Qty)
+		}
+		if err != nil {
+			return err
+		}
+		return refuse(CodeUnknownTote, "%s is no tote", code)
+	}
+	b, t, o := w.batch, w.task, w.order
+	at := slices.IndexFunc(b.Slots, func(s BatchSlot) bool { return s.Slot == t.Slot })
+	if at < 0 {
+		return fmt.Errorf("%w: batch %s has no slot %d", ErrCorrupt, b.ID, t.Slot)
+	}
+	slot := &b.Slots[at]
+	if slot.Tote != "" && slot.Tote != code {
+		return refuse(CodeWrongSlot, "this is %s, slot %d has %s", code, slot.Slot, slot.Tote)
+	}
+	if slot.Tote == "" {
+		if err := c.bindTote(w, slot, code); err != nil {
+			return err
+		}
+	}
+	if err := c.move(stockKey{sku: t.SKU, lot: t.Lot}, b.Held, BinPlace(t.Bin), LUPlace(code), b.Held); err != nil {
+		return err
+	}
+	l, err := lineOf(o, t.Line)
+	if err != nil {
+		return err
+	}
+	l.Picked += b.Held
+	l.addLot(LotQty{Lot: t.Lot, Expiry: t.Expiry, Qty: b.Held})
+	if l.Picked == l.Qty {
+		l.State = LinePicked
+	}
+	t.Picked = b.Held
+	t.State = TaskDone
+	if t.Short > 0 {
+		t.State = TaskShort
+	}
+	if err := c.saveTask(t); err != nil {
+		return err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return err
+	}
+	return c.advance(w)
+}
+
+// bindTote takes a free tote for the slot's order.
+func (c *change) bindTote(w *walk, slot *BatchSlot, code string) error {
+	lu, err := GetLU(c, code)
+	if err != nil {
+		return err
+	}
+	if lu != nil && lu.Order != "" {
+		if slices.ContainsFunc(w.batch.Slots, func(s BatchSlot) bool { return s.Tote == code }) {
+			return refuse(CodeWrongSlot, "tote %s stands on another slot", code)
+		}
+		return refuse(CodeToteInUse, "tote %s holds order %s", code, lu.Order)
+	}
+	slot.Tote, w.order.Tote = code, code
+	c.touch("lu", code)
+	return save(c, key(kLU, code), &LU{
+		ID: code, Kind: "tote", Order: w.order.Spec.ID,
+		Place: fmt.Sprintf("cart/%s/%d", w.batch.ID, slot.Slot),
+	})
+}
+
+func lineOf(o *Order, line int) (*LineState, error) {
+	for i := range o.Lines {
+		if o.Lines[i].Line == line {
+			return &o.Lines[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: order %s has no line %d", ErrCorrupt, o.Spec.ID, line)
+}
+
+// addLot sums up what was picked by lot, in the order of the first pick.
+func (l *LineState) addLot(q LotQty) {
+	for i := range l.Lots {
+		if l.Lots[i].Lot == q.Lot {
+			l.Lots[i].Qty += q.Qty
+			return
+		}
+	}
+	l.Lots = append(l.Lots, q)
+}
+
+// advance goes to the next task. A bin just scanned is not scanned again: the
+// next task there is claimed at once.
+func (c *change) advance(w *walk) error {
+	bin := w.task.Bin
+	w.batch.At++
+	w.batch.Held = 0
+	if err := c.current(w); err != nil {
+		return err
+	}
+	w.batch.BinOK = w.batch.BinOK && w.task != nil && w.task.Bin == bin
+	if !w.batch.BinOK {
+		return nil
+	}
+	return c.claim(w)
+}
