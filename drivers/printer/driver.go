@@ -75,8 +75,12 @@ func New(cfg Config) (*Driver, error) {
 		value   *time.Duration
 		initial time.Duration
 	}{
-		{&cfg.IdlePoll, DefaultIdlePoll}, {&cfg.JobPoll, DefaultJobPoll}, {&cfg.Answer, DefaultAnswer},
-		{&cfg.BusyWait, DefaultBusyWait}, {&cfg.Silence, DefaultSilence}, {&cfg.JobTimeout, DefaultJobTimeout},
+		{&cfg.IdlePoll, DefaultIdlePoll},
+		{&cfg.JobPoll, DefaultJobPoll},
+		{&cfg.Answer, DefaultAnswer},
+		{&cfg.BusyWait, DefaultBusyWait},
+		{&cfg.Silence, DefaultSilence},
+		{&cfg.JobTimeout, DefaultJobTimeout},
 	} {
 		if *t.value == 0 {
 			*t.value = t.initial

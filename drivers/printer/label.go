@@ -149,8 +149,12 @@ func (l Label) check() error {
 		return fmt.Errorf("%w: weight %d mg", ErrLabel, l.WeightMg)
 	}
 	for _, f := range []struct{ name, value string }{
-		{"name", l.ShipTo.Name}, {"city", l.ShipTo.City}, {"country", l.ShipTo.Country},
-		{"carrier", l.Carrier}, {"tracking number", l.Tracking}, {"order", l.Order},
+		{"name", l.ShipTo.Name},
+		{"city", l.ShipTo.City},
+		{"country", l.ShipTo.Country},
+		{"carrier", l.Carrier},
+		{"tracking number", l.Tracking},
+		{"order", l.Order},
 	} {
 		if strings.TrimSpace(f.value) == "" {
 			return fmt.Errorf("%w: no %s", ErrLabel, f.name)

@@ -15,10 +15,8 @@ const Query = "~HS"
 // maxString bounds one status string; the longest real one has under 60 bytes.
 const maxString = 128
 
-var (
-	// ErrStatus: the strings are no ~HS answer.
-	ErrStatus = errors.New("printer: not a ~HS answer")
-)
+// ErrStatus: the strings are no ~HS answer.
+var ErrStatus = errors.New("printer: not a ~HS answer")
 
 // HostStatus is the answer to ~HS. The comments give the letter of the ZPL II
 // programming guide.

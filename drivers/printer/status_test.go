@@ -56,10 +56,14 @@ func TestParseStatusFields(t *testing.T) {
 		{"u remaining", idleOne, with(idleTwo, 8, "00000012"), func(s *HostStatus) { s.Remaining = 12 }, "", true},
 		{"v", idleOne, with(idleTwo, 9, "0"), func(s *HostStatus) { s.Formatting = false }, "", false},
 		{"www", idleOne, with(idleTwo, 10, "003"), func(s *HostStatus) { s.StoredGraphic = 3 }, "", false},
-		{"head open is the root of pause and paper out", with(with(idleOne, 1, "1"), 2, "1"), with(idleTwo, 2, "1"),
-			func(s *HostStatus) { s.PaperOut, s.Paused, s.HeadOpen = true, true, true }, drivers.CodePrinterHeadOpen, false},
-		{"paper out is the root of pause", with(with(idleOne, 1, "1"), 2, "1"), idleTwo,
-			func(s *HostStatus) { s.PaperOut, s.Paused = true, true }, drivers.CodePrinterPaperOut, false},
+		{
+			"head open is the root of pause and paper out", with(with(idleOne, 1, "1"), 2, "1"), with(idleTwo, 2, "1"),
+			func(s *HostStatus) { s.PaperOut, s.Paused, s.HeadOpen = true, true, true }, drivers.CodePrinterHeadOpen, false,
+		},
+		{
+			"paper out is the root of pause", with(with(idleOne, 1, "1"), 2, "1"), idleTwo,
+			func(s *HostStatus) { s.PaperOut, s.Paused = true, true }, drivers.CodePrinterPaperOut, false,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := HostStatus{LabelDots: 1218, Mode: 2, Formatting: true}

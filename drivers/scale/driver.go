@@ -57,7 +57,7 @@ type Stats struct {
 	Readings uint64 // delivered to the sink
 	Timeouts uint64 // questions without an answer
 	Garbage  uint64 // lines that were no answer
-	Late     uint64 // bytes thrown away because they came after their question's time
+	Late     uint64 // times that bytes were thrown away because they came after their question's time
 }
 
 // New checks the configuration; it touches no hardware.
@@ -143,7 +143,9 @@ func (d *Driver) poll(ctx context.Context, port drivers.Port, s *session) (code 
 	if err != nil {
 		return "", err
 	}
-	d.stats.late.Add(uint64(late))
+	if late > 0 {
+		d.stats.late.Add(1)
+	}
 	s.framer.Reset()
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
 	defer cancel()

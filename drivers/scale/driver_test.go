@@ -290,7 +290,10 @@ func TestNewChecksItsConfiguration(t *testing.T) {
 	open := (&drivertest.Peer{}).Open
 	sink := func(Reading) {}
 	for _, c := range []Config{
-		{}, {Name: "x"}, {Name: "x", Open: open}, {Name: "x", Sink: sink},
+		{},
+		{Name: "x"},
+		{Name: "x", Open: open},
+		{Name: "x", Sink: sink},
 		{Name: "x", Open: open, Sink: sink, Interval: time.Millisecond},
 		{Name: "x", Open: open, Sink: sink, Timeout: -1},
 	} {

@@ -190,7 +190,10 @@ func TestNewChecksItsConfiguration(t *testing.T) {
 	open := (&drivertest.Peer{}).Open
 	sink := func(Scan) {}
 	for _, c := range []Config{
-		{}, {Name: "x"}, {Name: "x", Open: open}, {Name: "x", Sink: sink},
+		{},
+		{Name: "x"},
+		{Name: "x", Open: open},
+		{Name: "x", Sink: sink},
 		{Name: "x", Open: open, Sink: sink, Suffix: "tab"},
 		{Name: "x", Open: open, Sink: sink, MaxLength: -1},
 	} {
