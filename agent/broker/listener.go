@@ -45,6 +45,8 @@ func (l *listener) Protocol() string { return "tcp" }
 
 // Address is the bound address, the configured one before that.
 func (l *listener) Address() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.ln == nil {
 		return l.address
 	}
@@ -63,7 +65,9 @@ func (l *listener) Init(*slog.Logger) error {
 		_ = ln.Close()
 		return fmt.Errorf("%w: %s", ErrPlainListener, ln.Addr())
 	}
+	l.mu.Lock()
 	l.ln = ln
+	l.mu.Unlock()
 	return nil
 }
 
