@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -312,20 +311,4 @@ func (p *Port) unplugLocked() error {
 func (p *Port) changedLocked() {
 	close(p.change)
 	p.change = make(chan struct{})
-}
-
-// relink points link at node in one step, so that the path is never half there.
-func relink(node, link string) error {
-	if fi, err := os.Lstat(link); err == nil && fi.Mode()&os.ModeSymlink == 0 {
-		return fmt.Errorf("%w: %s", ErrLinkTaken, link)
-	}
-	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
-		return err
-	}
-	tmp := fmt.Sprintf("%s.%d.new", link, os.Getpid())
-	_ = os.Remove(tmp)
-	if err := os.Symlink(node, tmp); err != nil {
-		return err
-	}
-	return os.Rename(tmp, link)
 }
