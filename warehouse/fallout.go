@@ -10,7 +10,7 @@ func (c *change) openFallout(o *Order, f Fallout) error {
 	if err != nil {
 		return err
 	}
-	f.ID = fmt.Sprintf("F%d", n)
+	f.ID = fmt.Sprintf("F%06d", n) // padded: ids sort by age
 	f.Order, f.Since = o.Spec.ID, c.meta.Now
 	if err := save(c, key(kFallout, f.ID), &f); err != nil {
 		return err

@@ -108,6 +108,17 @@ func TestScanRefusals(t *testing.T) {
 	}
 }
 
+// A code without the lot is no wrong lot: the picker must be told what to scan.
+func TestCodeWithoutLot(t *testing.T) {
+	w := inBatch(t)
+	w.act("hw1")
+	for _, code := range []string{gtin(3), "MILK", "]E0" + gtin(3)[1:]} {
+		if res := w.no(Scan{Device: "hw1", Verb: "item", Barcode: code}, CodeWrongLot); res.Text != "scan the code with the lot" {
+			t.Errorf("%s: %q", code, res.Text)
+		}
+	}
+}
+
 // The same item under all its codes.
 func TestItemCodes(t *testing.T) {
 	w := stocked(t)
@@ -244,7 +255,7 @@ func TestShortPickNowhere(t *testing.T) {
 		t.Errorf("text %q", res.Text)
 	}
 	fs := seen(Fallouts(w.tx, true))
-	want := []Fallout{{ID: "F1", Code: FalloutInsufficient, Order: "O1", Line: 1, SKU: "BAG", Bin: "B-01", Qty: 2, Since: w.m.Now}}
+	want := []Fallout{{ID: "F000001", Code: FalloutInsufficient, Order: "O1", Line: 1, SKU: "BAG", Bin: "B-01", Qty: 2, Since: w.m.Now}}
 	if d := cmp.Diff(want, fs); d != "" {
 		t.Error(d)
 	}

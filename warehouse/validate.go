@@ -227,7 +227,7 @@ func checkStockRow(r StockRow) string {
 		return "bin"
 	case !validID(r.SKU):
 		return "sku"
-	case r.Lot != "" && !validID(r.Lot):
+	case r.Lot != "" && !validBarcode(r.Lot): // GS1 lots may hold '/'
 		return "lot"
 	case r.Expiry != "" && !validDate(r.Expiry):
 		return "expiry: YYYY-MM-DD"
