@@ -25,7 +25,6 @@ import (
 	"tote/agent/replica"
 	"tote/agent/supervise"
 	"tote/cloudsync"
-	"tote/drivers"
 	"tote/warehouse"
 )
 
@@ -79,7 +78,9 @@ type Agent struct {
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	kickSync  chan struct{}            // there is something for the OMS
-	devices   []func() drivers.Status
+	devices   []device
+	readings  readings
+	changes   changes
 	ready     atomic.Bool
 }
 
@@ -175,8 +176,8 @@ func (a *Agent) status() api.Gateway {
 	if sync := a.sync.Load(); sync != nil {
 		g.Sync = sync.Status()
 	}
-	for _, status := range a.devices {
-		s := status()
+	for _, d := range a.devices {
+		s := d.status()
 		g.Devices = append(g.Devices, api.Device{
 			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since.UTC().Format(time.RFC3339), Code: s.Code, Text: s.Text,
 		})

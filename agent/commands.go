@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 
 	"tote/agent/broker"
 	"tote/agent/handheld"
@@ -22,35 +23,44 @@ func (c commands) Command(ctx context.Context, dev broker.Device, name string, p
 		c.a.log.Warn("nobody listens to this topic", "device", dev.String(), "name", name)
 		return nil
 	}
-	req, refused := handheld.Decode(dev.ID, payload)
-	if refused != nil {
-		c.answer(dev, req.Refuse(refused, c.next(dev.ID)))
-		return nil
-	}
-	res, err := c.a.store.Do(ctx, replica.By{Device: deviceKey(dev.ID), Seq: req.Seq, Actor: "handheld/" + dev.ID}, req.Command)
+	res, err := c.a.verb(ctx, dev.Class, dev.ID, payload)
 	if err != nil {
-		c.a.log.Warn("verb not recorded; the handheld sends it again", "device", dev.String(), "seq", req.Seq, "err", err)
+		c.a.log.Warn("verb not recorded; the handheld sends it again", "device", dev.String(), "err", err)
 		return err
 	}
-	if res.Code == replica.CodeSeqTooOld || res.Code == replica.CodeSeqReused {
-		c.a.projector.Connected(dev.Class, dev.ID) // tell it where to go on
-	}
-	if res.Next == nil {
-		res.Next = c.next(dev.ID)
-	}
-	c.answer(dev, req.Answer(res))
+	c.answer(dev, res)
 	return nil
 }
 
+// verb performs one message of a handheld, whichever way it came. The error is
+// non-nil only when nothing was recorded.
+func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) (handheld.Result, error) {
+	req, refused := handheld.Decode(device, payload)
+	if refused != nil {
+		return req.Refuse(refused, a.next(device)), nil
+	}
+	res, err := a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
+	if err != nil {
+		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
+	}
+	if seqTold[res.Code] {
+		a.projector.Connected(class, device) // tell it where to go on
+	}
+	if res.Next == nil {
+		res.Next = a.next(device)
+	}
+	return req.Answer(res), nil
+}
+
 // next is what the device shows, for answers that carry no step of their own.
-func (c commands) next(device string) *warehouse.Step {
+func (a *Agent) next(device string) *warehouse.Step {
 	var step *warehouse.Step
-	err := c.a.view(func(r warehouse.Reader) (err error) {
+	err := a.view(func(r warehouse.Reader) (err error) {
 		step, err = warehouse.NextStep(r, device)
 		return err
 	})
 	if err != nil {
-		c.a.log.Error("next step cannot be read", "device", device, "err", err)
+		a.log.Error("next step cannot be read", "device", device, "err", err)
 	}
 	return step
 }

@@ -79,7 +79,11 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 	}
 	d, err := scanner.New(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log,
-		Sink: func(s scanner.Scan) { sink(s.Data) },
+		OnStatus: func(drivers.Status) { a.changes.kick() },
+		Sink: func(s scanner.Scan) {
+			a.readings.set(place+"/scanner", s.Data)
+			sink(s.Data)
+		},
 		OnReject: func(r scanner.Reject) {
 			f := drivers.FaultOf(r.Code)
 			answer(station.Answer{CmdID: cmdID(), Code: r.Code, Text: f.Cause + " " + f.Action})
@@ -98,7 +102,9 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 	}
 	d, err := scale.New(scale.Config{
 		Name: place + "/scale", Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond, Log: a.log,
+		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r scale.Reading) {
+			a.readings.set(place+"/scale", weightText(r.Milligrams, r.Stable))
 			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload})
 		},
 	})
@@ -119,13 +125,13 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 	if err != nil {
 		return nil, err
 	}
-	return printer.New(printer.Config{Name: place + "/printer", Open: open, Log: a.log})
+	return printer.New(printer.Config{Name: place + "/printer", Open: open, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried
 // again for ever and stops nobody else.
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
-	a.devices = append(a.devices, status)
+	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
 }
 

@@ -10,10 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"tote/agent/api"
 	"tote/agent/broker"
 	"tote/agent/config"
-	"tote/agent/health"
 	"tote/agent/projection"
 	"tote/agent/replica"
 	"tote/agent/topics"
@@ -84,13 +82,11 @@ func (a *Agent) startHTTP(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.http = &http.Server{
-		Addr: ln.Addr().String(),
-		Handler: api.New(api.Config{
-			Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
-		}),
-		ReadHeaderTimeout: 10 * time.Second,
+	handler, err := a.pages()
+	if err != nil {
+		return errors.Join(err, ln.Close())
 	}
+	a.http = &http.Server{Addr: ln.Addr().String(), Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	return a.sup.Go("http", func(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, func() {
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -269,6 +265,7 @@ func (a *Agent) projectionConfig() projection.Config {
 
 // notify wakes whoever works on what changed.
 func (a *Agent) notify(key string) {
+	a.changes.kick()
 	class, id, _ := strings.Cut(key, "/")
 	switch class {
 	case "pool", "worker":
