@@ -75,6 +75,7 @@ func (d *downlink) round(ctx context.Context) (news bool, err error) {
 			return false, err
 		}
 		news = true
+		wake(d.r.upWake) // what the site says to them is in the outbox now
 	}
 	if d.restart && page.Next == "" {
 		return false, &fault{CodeBadReply, Busy, errors.New("the OMS refused the old cursor and gave no new one")}

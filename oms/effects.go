@@ -34,7 +34,7 @@ func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Ev
 		return wire.StatusHeld, "HELD", s.note(ctx, tx, site, e, wire.EventData{})
 	}
 	if had, err := supersededApplied(ctx, tx, site, e.Supersedes); err != nil || had {
-		return wire.StatusApplied, CodeAlreadyHad, err
+		return wire.StatusDuplicate, CodeAlreadyHad, err
 	}
 	name, ours := wire.EventName(e.Type)
 	var data wire.EventData
@@ -85,7 +85,7 @@ func supersededApplied(ctx context.Context, tx *sql.Tx, site, old string) (bool,
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return status == wire.StatusApplied, err
+	return status == wire.StatusApplied || status == wire.StatusDuplicate, err
 }
 
 // adopt makes a record for an order born at the site (taken there by hand

@@ -181,6 +181,9 @@ func (s *Server) applyBatch(ctx context.Context, b *batch) (*wire.Reply, error) 
 					return fmt.Errorf("event %s: %w", e.ID, err)
 				}
 				res.Retryable = res.Status == wire.StatusRejected
+				if res.Status == wire.StatusDuplicate {
+					res.Original = wire.StatusApplied // under the id it supersedes
+				}
 				if _, err := tx.ExecContext(ctx, `INSERT INTO events (site, epoch, stream, seq, type, status, code) VALUES (?,?,?,?,?,?,?)`,
 					site, epoch, stream, seq, e.Type, res.Status, res.Code); err != nil {
 					return err

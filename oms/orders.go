@@ -208,7 +208,7 @@ type Summary struct {
 	OpenFallout map[string]int                          `json:"openFallout"` // by code
 	Parcels     int                                     `json:"parcels"`
 	Events      map[string]int                          `json:"events"`  // applied, by type
-	Refused     map[string]int                          `json:"refused"` // rejected or held events, by code
+	Refused     map[string]int                          `json:"refused"` // events without effect, by code: rejected, held, superseded
 	Streams     map[string]map[string]map[string]uint64 `json:"streams"` // site → epoch → stream → acknowledged seq
 }
 

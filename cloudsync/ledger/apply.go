@@ -250,6 +250,7 @@ func holdSubject(tx warehouse.Tx, m warehouse.Meta, c HoldSubject) (warehouse.Re
 	if h == nil {
 		h = &Hold{Subject: c.Subject, Code: c.Code, Text: c.Text, Since: m.Now, From: []streamFrom{{Stream: c.Stream, Seq: c.From}}}
 	}
+	h.Epoch = max(h.Epoch, c.Epoch)
 	for _, seq := range c.Seqs {
 		rows, err := Pending(tx, c.Stream, seq-1, 1)
 		if err != nil {
@@ -275,6 +276,9 @@ func releaseSubject(tx warehouse.Tx, c ReleaseSubject) (warehouse.Result, error)
 	}
 	if h == nil {
 		return done(c.Subject, "%s is not held", c.Subject), nil
+	}
+	if err := keepWaiting(tx, c.Subject); err != nil {
+		return warehouse.Result{}, err
 	}
 	var rows []heldRow
 	var keys [][]byte
@@ -310,6 +314,34 @@ func releaseSubject(tx warehouse.Tx, c ReleaseSubject) (warehouse.Result, error)
 	res := done(c.Subject, "%d event(s) of %s %s", len(rows), c.Subject, verb)
 	res.Touched = append(res.Touched, "outbox/"+StreamResend)
 	return res, tx.Delete(key("hold", c.Subject))
+}
+
+// keepWaiting puts rows of the subject that wait in the resend stream itself
+// behind the hold as well. They stand in front of what a release appends to
+// that stream, but are newer.
+func keepWaiting(tx warehouse.Tx, subject string) error {
+	ack, err := ackOf(tx, StreamResend)
+	if err != nil {
+		return err
+	}
+	newest, err := counter(tx, "resend")
+	if err != nil {
+		return err
+	}
+	rows, err := tail(tx, StreamResend, ack.Upto, int(newest-ack.Upto))
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		row := &rows[i]
+		if row.hold == nil || row.hold.Subject != subject || row.kept || !row.Held {
+			continue
+		}
+		if err := keep(tx, Ref{row.hold.Epoch, StreamResend, row.Event.Seq}, row.Event, row.hold); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropMarks forgets that rows are held. A row that is still in the outbox keeps

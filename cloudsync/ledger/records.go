@@ -50,7 +50,8 @@ type Hold struct {
 	Events  int    `cbor:"5,keyasint" json:"events"`
 	// From is the first seq of each stream that waits; a stream that is not
 	// listed waits as a whole. Sorted by stream.
-	From []streamFrom `cbor:"6,keyasint" json:"-"`
+	From  []streamFrom `cbor:"6,keyasint" json:"-"`
+	Epoch uint32       `cbor:"7,keyasint" json:"-"`
 }
 
 type streamFrom struct {

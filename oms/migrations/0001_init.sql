@@ -61,7 +61,7 @@ CREATE TABLE events (
   stream TEXT NOT NULL,
   seq    INTEGER NOT NULL,
   type   TEXT NOT NULL,
-  status TEXT NOT NULL, -- applied, rejected, held
+  status TEXT NOT NULL, -- applied, rejected, held, duplicate (of what it supersedes)
   code   TEXT NOT NULL,
   PRIMARY KEY (site, epoch, stream, seq)
 ) STRICT, WITHOUT ROWID;
