@@ -166,9 +166,10 @@ func (b *batcher) flush() {
 		answerAll(batch, nil, err)
 		return
 	}
-	future := b.send(encodeBatch(b.now().UnixMilli(), commands))
+	data := encodeBatch(b.now().UnixMilli(), commands)
 	b.inFlight++
-	go func() {
+	go func() { // raft takes an entry only between two syncs
+		future := b.send(data)
 		err := future.Error()
 		var replies []reply
 		if err == nil {

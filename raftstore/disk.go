@@ -140,3 +140,25 @@ func (l *boundedLog) DeleteRange(from, to uint64) error {
 	}
 	return l.Log.DeleteRange(from, to)
 }
+
+// guardedStable is the stable store as raft sees it. Raft panics when the
+// current term cannot be stored, and takes the whole agent with it. Here the
+// store stops instead and raft hears nothing of it: it can do no harm with a
+// term it only believes to be stored, because the log is latched (no vote and
+// no entry is stored after it) and the store shuts raft down.
+type guardedStable struct {
+	*seglog.Log
+	fail func(error)
+}
+
+var _ raft.StableStore = guardedStable{}
+
+// SetUint64 implements raft.StableStore.
+func (g guardedStable) SetUint64(key []byte, val uint64) error {
+	err := g.Log.SetUint64(key, val)
+	if err != nil && string(key) == string(keyTerm) {
+		g.fail(fault(CodeLogFailed, err))
+		return nil
+	}
+	return err
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -42,6 +44,38 @@ type generation struct {
 	Clean  bool   `json:"clean"`
 	// Covered is the entry up to which the closed state holds everything.
 	Covered uint64 `json:"covered"`
+	// Files are the files of the closed folder. Badger itself would panic at
+	// a damaged table, or leave it out and go on with less.
+	Files []fingerprint `json:"files,omitempty"`
+}
+
+// fingerprint is what a file of a closed state folder must look like.
+type fingerprint struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+	CRC  uint32 `json:"crc32c"`
+}
+
+// fingerprints reads every file in dir.
+func fingerprints(dir string) ([]fingerprint, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]fingerprint, 0, len(names))
+	for _, e := range names {
+		f, err := os.Open(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		sum := crc32.New(castagnoli)
+		n, err := io.Copy(sum, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+		list = append(list, fingerprint{e.Name(), n, sum.Sum32()})
+	}
+	return list, nil
 }
 
 // lockDir makes the folder and takes it for this process.

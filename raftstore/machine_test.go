@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 // testMachine is a key-value machine. A command's body is words:
 //
-//	set K V | del K | add K N | list PREFIX | setreject K V | flood N SIZE |
+//	set K V | del K | add K N | list PREFIX | setreject K V | flood N SIZE [SPACE] |
 //	big N | clock | fail | panic | writeinrange
 type testMachine struct{}
 
@@ -72,7 +72,7 @@ func (testMachine) Apply(tx Tx, m Meta, body []byte) (Outcome, error) {
 		fmt.Sscan(arg(2), &size)
 		for i := range n {
 			// The error is dropped on purpose: the store must not rely on it.
-			_ = tx.Set(fmt.Appendf(nil, "flood/%06d", i), make([]byte, size))
+			_ = tx.Set(fmt.Appendf(nil, "flood%s/%06d", arg(3), i), make([]byte, size))
 		}
 		return Outcome{Result: []byte("ok")}, nil
 	case "big":

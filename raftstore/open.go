@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -242,11 +243,15 @@ func generationOf(v *view, clean bool, covered uint64) generation {
 // until Close says otherwise.
 func (s *Store) openInPlace(gen generation) error {
 	dir := s.files.path(gen.Dir)
-	if _, err := os.Stat(dir); err != nil {
+	now, err := fingerprints(dir)
+	if err != nil {
 		return err
 	}
+	if !slices.Equal(now, gen.Files) {
+		return fmt.Errorf("the files in %s are not those of the last stop", dir)
+	}
 	unclean := gen
-	unclean.Clean = false
+	unclean.Clean, unclean.Files = false, nil
 	if err := s.files.writeGeneration(unclean); err != nil {
 		return err
 	}
@@ -463,7 +468,9 @@ func (s *Store) raftConfig() *raft.Config {
 	c.ElectionTimeout = s.cfg.ElectionTimeout
 	c.LeaderLeaseTimeout = s.cfg.LeaderLeaseTimeout
 	c.MaxAppendEntries = 64
-	c.BatchApplyCh = true
+	// Not BatchApplyCh: what lies in its buffer when raft shuts down or stops
+	// leading is never answered, and whoever waits for it waits for ever.
+	c.BatchApplyCh = false
 	c.TrailingLogs = s.cfg.TrailingLogs
 	c.SnapshotThreshold = s.cfg.SnapshotEntries
 	c.SnapshotInterval = s.cfg.SnapshotInterval
@@ -474,9 +481,12 @@ func (s *Store) raftConfig() *raft.Config {
 }
 
 func (s *Store) startRaft() error {
-	r, err := raft.NewRaft(s.raftConfig(), s.fsm, s.logs, s.seglog, s.snaps, s.trans)
+	r, err := raft.NewRaft(s.raftConfig(), s.fsm, s.logs, guardedStable{s.seglog, s.fail}, s.snaps, s.trans)
 	if err != nil {
 		return err
+	}
+	if err := s.Err(); err != nil {
+		return errors.Join(err, r.Shutdown().Error())
 	}
 	s.raft = r
 	s.seglog.SetCommitIndex(r.CommitIndex)

@@ -289,5 +289,10 @@ func (s *Store) markClean(v *view) error {
 	if err := s.files.writeFloor(covered); err != nil {
 		return err
 	}
-	return s.files.writeGeneration(generationOf(v, true, covered))
+	g := generationOf(v, true, covered)
+	var err error
+	if g.Files, err = fingerprints(v.dir); err != nil {
+		return err
+	}
+	return s.files.writeGeneration(g)
 }
