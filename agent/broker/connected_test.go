@@ -31,7 +31,7 @@ func TestConnectedIsTold(t *testing.T) {
 	want(h1)
 	c.wantClosed()
 
-	client(t, b.Addr(), "robot:r2", nil) // no such class
+	client(t, b.Addr(), "gateway:r2", nil) // no such class
 	eventually(t, "a client is refused", func() bool { return b.Stats().Refused > 0 })
 	select {
 	case dev := <-told:

@@ -43,7 +43,7 @@ func parseClientID(s string) (Device, error) {
 		return Device{}, fmt.Errorf("%w: client id %.80q: want class:id of A-Z a-z 0-9 _ . -", ErrRefused, s)
 	}
 	switch class {
-	case ClassHandheld, ClassStation, ClassDock, ClassDisplay, ClassWatch:
+	case ClassHandheld, ClassStation, ClassDock, ClassDisplay, ClassWatch, ClassRobot, ClassFleet:
 		return Device{class, id}, nil
 	}
 	return Device{}, fmt.Errorf("%w: client id %.80q: unknown class", ErrRefused, s)
@@ -74,8 +74,11 @@ func below(site, topic string, class, id string) (string, bool) {
 // mayPublish is the write side of the rights: own up/{name}, own state/conn and
 // state/main.
 func mayPublish(site string, dev Device, topic string) bool {
-	if dev.Class == ClassDisplay || dev.Class == ClassWatch {
+	switch dev.Class {
+	case ClassDisplay, ClassWatch:
 		return false
+	case ClassRobot, ClassFleet:
+		return robotMayPublish(dev, topic)
 	}
 	rest, ok := below(site, topic, dev.Class, dev.ID)
 	if !ok {
@@ -107,6 +110,8 @@ func mayRead(site string, dev Device, filter string) bool {
 		return strings.HasPrefix(filter, "tote/v1/"+site+"/")
 	case ClassDisplay:
 		return own(ClassStation) || own(ClassDock)
+	case ClassRobot, ClassFleet:
+		return robotMayRead(dev, filter)
 	}
 	return own(dev.Class)
 }

@@ -78,6 +78,9 @@ func (h *hook) authenticate(c *conn, id string, pk packets.Packet) (Device, erro
 	if dev.Class == ClassWatch && !c.ln.loopback {
 		return dev, fmt.Errorf("%w: class watch is for loopback listeners", ErrRefused)
 	}
+	if dev.Class == ClassFleet && !c.ln.loopback && len(h.b.cfg.Tokens) == 0 {
+		return dev, fmt.Errorf("%w: class fleet needs a token except on loopback", ErrRefused)
+	}
 	if tokens := h.b.cfg.Tokens; len(tokens) > 0 {
 		want, known := tokens[id]
 		a, b := sha256.Sum256([]byte(want)), sha256.Sum256(pk.Connect.Password)
@@ -88,9 +91,10 @@ func (h *hook) authenticate(c *conn, id string, pk packets.Packet) (Device, erro
 	}
 	if pk.Connect.WillFlag {
 		// The library publishes a will without asking for the rights.
-		conn := strings.HasSuffix(pk.Connect.WillTopic, "/"+branchState+"/"+stateConn)
+		conn := strings.HasSuffix(pk.Connect.WillTopic, "/"+branchState+"/"+stateConn) ||
+			dev.Class == ClassRobot && strings.HasSuffix(pk.Connect.WillTopic, "/"+robotConnection)
 		if !conn || !mayPublish(h.b.cfg.Site, dev, pk.Connect.WillTopic) {
-			return dev, fmt.Errorf("%w: last will on %.120q: only the own state/conn", ErrRefused, pk.Connect.WillTopic)
+			return dev, fmt.Errorf("%w: last will on %.120q: only the own state/conn or connection", ErrRefused, pk.Connect.WillTopic)
 		}
 		if pk.Connect.WillQos > 1 {
 			return dev, fmt.Errorf("%w: last will with QoS 2", ErrRefused)
@@ -206,9 +210,12 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	if c == nil { // inline: the gateway itself
 		return pk, nil
 	}
-	rest, _ := below(h.b.cfg.Site, pk.TopicName, c.dev.Class, c.dev.ID) // the rights were checked
+	rest, own := below(h.b.cfg.Site, pk.TopicName, c.dev.Class, c.dev.ID) // the rights were checked
 	branch, name, _ := strings.Cut(rest, "/")
-	if branch != branchUp {
+	if !own { // a robot's topic
+		pk.FixedHeader.Retain = pk.FixedHeader.Retain && robotMayRetain(pk.TopicName)
+	}
+	if !own || branch != branchUp {
 		if pk.FixedHeader.Retain {
 			h.b.snapshot.RLock()
 			c.retain = true

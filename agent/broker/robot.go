@@ -1,0 +1,70 @@
+package broker
+
+import "strings"
+
+// Robots speak VDA 5050 on topics of their own,
+// {interface}/{major}/{manufacturer}/{serial}/{name}, "uagv/v2/KIT/R1/state".
+// The client id "robot:R1" proves the serial, nothing proves the manufacturer:
+// serials are unique on a site.
+const (
+	// ClassRobot is a robot; its id is the serial.
+	ClassRobot = "robot"
+	// ClassFleet is the fleet master of a gateway, "fleet:gw1". It commands
+	// every robot, so it connects over loopback, or proves itself by a token.
+	ClassFleet = "fleet"
+)
+
+// Names of robot topics (VDA 5050 6.3) and who writes them.
+var (
+	robotWrites = map[string]bool{"state": true, robotConnection: true, "factsheet": true, "visualization": true}
+	fleetWrites = map[string]bool{"order": true, "instantActions": true}
+)
+
+// robotConnection carries the last will.
+const robotConnection = "connection"
+
+// robotTopic takes a robot topic apart. Wildcards are allowed where the filter
+// of a fleet master has them: manufacturer and serial.
+func robotTopic(topic string, wildcards bool) (serial, name string, ok bool) {
+	levels := strings.Split(topic, "/")
+	if len(levels) != 5 || levels[0] == "tote" || !validID(levels[0]) || !isMajor(levels[1]) {
+		return "", "", false
+	}
+	for _, l := range levels[2:4] {
+		if !validID(l) && !(wildcards && l == "+") {
+			return "", "", false
+		}
+	}
+	return levels[3], levels[4], robotWrites[levels[4]] || fleetWrites[levels[4]]
+}
+
+// isMajor recognises the version level: "v2".
+func isMajor(s string) bool {
+	digits, ok := strings.CutPrefix(s, "v")
+	return ok && digits != "" && len(digits) <= 3 && strings.Trim(digits, "0123456789") == ""
+}
+
+// robotMayPublish: a robot writes its own reports, the fleet master commands.
+func robotMayPublish(dev Device, topic string) bool {
+	serial, name, ok := robotTopic(topic, false)
+	if !ok {
+		return false
+	}
+	if dev.Class == ClassFleet {
+		return fleetWrites[name]
+	}
+	return serial == dev.ID && robotWrites[name]
+}
+
+// robotMayRead: a robot reads its own commands, the fleet master everything.
+func robotMayRead(dev Device, filter string) bool {
+	serial, name, ok := robotTopic(filter, dev.Class == ClassFleet)
+	return ok && (dev.Class == ClassFleet || serial == dev.ID && fleetWrites[name])
+}
+
+// robotMayRetain: connection and factsheet are kept for those who come later; a
+// kept state or order would be obeyed long after its time.
+func robotMayRetain(topic string) bool {
+	_, name, ok := robotTopic(topic, false)
+	return ok && (name == robotConnection || name == "factsheet")
+}

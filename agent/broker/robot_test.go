@@ -1,0 +1,146 @@
+package broker_test
+
+import (
+	"crypto/tls"
+	"net"
+	"testing"
+
+	"tote/agent/broker"
+)
+
+const (
+	r1State = "uagv/v2/KIT/R1/state"
+	r1Conn  = "uagv/v2/KIT/R1/connection"
+	r1Order = "uagv/v2/KIT/R1/order"
+)
+
+func TestWhoMayWriteRobotTopics(t *testing.T) {
+	for _, tc := range []struct {
+		id, topic string
+		ok        bool
+	}{
+		{"robot:R1", r1State, true},
+		{"robot:R1", r1Conn, true},
+		{"robot:R1", "uagv/v2/KIT/R1/factsheet", true},
+		{"robot:R1", "uagv/v2/KIT/R1/visualization", true},
+		{"robot:R1", "vda5050/v3/KIT/R1/state", true},
+		{"robot:R1", "up/v2/KIT/R1/state", true}, // an interface called as the command branch is no command
+		{"robot:R1", r1Order, false},
+		{"robot:R1", "uagv/v2/KIT/R1/instantActions", false},
+		{"robot:R1", "uagv/v2/KIT/R1/other", false},
+		{"robot:R1", "uagv/v2/KIT/R2/state", false},
+		{"robot:R1", "uagv/2/KIT/R1/state", false},
+		{"robot:R1", "uagv/v/KIT/R1/state", false},
+		{"robot:R1", "uagv/v2/KIT/R1/state/x", false},
+		{"robot:R1", "uagv/v2//R1/state", false},
+		{"robot:R1", "tote/v1/s1/R1/state", false},
+		{"robot:R1", "tote/v1/s1/robot/R1/state/conn", false},
+		{"robot:R1", h1Cmd, false},
+		{"fleet:gw1", r1Order, true},
+		{"fleet:gw1", "uagv/v2/KIT/R2/instantActions", true},
+		{"fleet:gw1", r1State, false},
+		{"fleet:gw1", "uagv/v2/+/R2/order", false},
+		{"fleet:gw1", h1Cmd, false},
+		{"handheld:h1", r1State, false},
+		{"watch:w", r1Order, false},
+	} {
+		b := start(t, accept, nil)
+		c := connectRaw(t, b.Addr(), connectOpts{id: tc.id})
+		c.send(encodePublish(tc.topic, 1, 9, "{}", false))
+		if !tc.ok {
+			c.wantClosed()
+		} else if p := c.want(pktPuback); p.kind != pktPuback {
+			t.Errorf("%s may not write %s", tc.id, tc.topic)
+		}
+		if b.Stats().Commands != 0 {
+			t.Errorf("%s: %s was taken for a command", tc.id, tc.topic)
+		}
+	}
+}
+
+func TestWhoMayReadRobotTopics(t *testing.T) {
+	b := start(t, accept, nil)
+	for _, tc := range []struct {
+		id, filter string
+		ok         bool
+	}{
+		{"robot:R1", r1Order, true},
+		{"robot:R1", "uagv/v2/KIT/R1/instantActions", true},
+		{"robot:R1", r1State, false},
+		{"robot:R1", "uagv/v2/KIT/R2/order", false},
+		{"robot:R1", "uagv/v2/+/R1/order", false},
+		{"robot:R1", "uagv/v2/KIT/R1/+", false},
+		{"robot:R1", "#", false},
+		{"fleet:gw1", "uagv/v2/+/+/state", true},
+		{"fleet:gw1", "uagv/v2/KIT/+/connection", true},
+		{"fleet:gw1", r1Order, true},
+		{"fleet:gw1", "uagv/+/+/+/state", false},
+		{"fleet:gw1", "+/v2/+/+/state", false},
+		{"fleet:gw1", "uagv/v2/+/+/+", false},
+		{"fleet:gw1", "uagv/v2/#", false},
+		{"fleet:gw1", "tote/v1/s1/#", false},
+		{"handheld:h1", r1Order, false},
+		{"watch:w", r1State, false},
+	} {
+		c := connectRaw(t, b.Addr(), connectOpts{id: tc.id})
+		if got := c.subscribe(1, 1, tc.filter)[0] != 0x80; got != tc.ok {
+			t.Errorf("%s subscribes %s: %v, want %v", tc.id, tc.filter, got, tc.ok)
+		}
+		c.send(encode(pktDisconnect, 0))
+		c.wantClosed()
+	}
+}
+
+// A robot's will is its CONNECTIONBROKEN; connection is kept for those who come
+// later, a state is not.
+func TestRobotWillAndRetained(t *testing.T) {
+	b := start(t, accept, nil)
+	if got := dialRaw(t, b.Addr()).connect(connectOpts{id: "robot:R1", willTopic: "uagv/v2/KIT/R2/connection", will: "x"}); got != 5 {
+		t.Errorf("will on another's connection: CONNACK %d, want 5", got)
+	}
+	if got := dialRaw(t, b.Addr()).connect(connectOpts{id: "robot:R1", willTopic: r1State, will: "x"}); got != 5 {
+		t.Errorf("will on the state: CONNACK %d, want 5", got)
+	}
+	r := connectRaw(t, b.Addr(), connectOpts{id: "robot:R1", willTopic: r1Conn, will: "broken", willQoS: 1})
+	r.send(encodePublish(r1State, 1, 1, "old", true))
+	r.want(pktPuback)
+	r.send(encodePublish(r1Conn, 1, 2, "online", true))
+	r.want(pktPuback)
+
+	f := connectRaw(t, b.Addr(), connectOpts{id: "fleet:gw1"})
+	f.subscribe(1, 0, "uagv/v2/+/+/state")
+	f.subscribe(2, 0, "uagv/v2/+/+/connection")
+	if topic, _, payload := f.want(pktPublish).message(); topic != r1Conn || string(payload) != "online" {
+		t.Errorf("got %s %s, want the kept connection only", topic, payload)
+	}
+	_ = r.Close() // no goodbye
+	if topic, _, payload := f.want(pktPublish).message(); topic != r1Conn || string(payload) != "broken" {
+		t.Errorf("got %s %s, want the will", topic, payload)
+	}
+}
+
+// Off loopback the master of a fleet must prove itself.
+func TestFleetFromTheNetworkNeedsAToken(t *testing.T) {
+	cert, key, pool := certificate(t)
+	for want, tokens := range map[int]map[string]string{5: nil, 0: {"fleet:gw1": "secret-of-gw1"}} {
+		b := start(t, accept, func(cfg *broker.Config) {
+			cfg.Listen = []broker.Listener{{Address: "0.0.0.0:0", CertFile: cert, KeyFile: key}}
+			cfg.Tokens = tokens
+		})
+		_, port, _ := net.SplitHostPort(b.Addr())
+		conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{RootCAs: pool})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := dialRaw(t, b.Addr())
+		_ = r.Close()
+		r.Conn = conn
+		r.r.Reset(conn)
+		t.Cleanup(func() { _ = conn.Close() })
+		if got := r.connect(connectOpts{id: "fleet:gw1", user: "fleet:gw1", pass: "secret-of-gw1"}); got != want {
+			t.Errorf("tokens %v: CONNACK %d, want %d", tokens, got, want)
+		}
+	}
+	b := start(t, accept, nil)
+	connectRaw(t, b.Addr(), connectOpts{id: "fleet:gw1"})
+}
