@@ -166,7 +166,7 @@ func TestFailedCommandGetsNoPubackAndNothingBehindItIsTaken(t *testing.T) {
 	}), nil)
 	watch := client(t, b.Addr(), "watch:w", nil)
 	conn := make(chan string, 10)
-	if err := watch.Subscribe(ctxFor(t), mqtt.Subscription{Filter: h1Conn, Handler: func(_ context.Context, m mqtt.Message) { conn <- string(m.Payload) }}); err != nil {
+	if err := watch.Subscribe(ctxFor(t), mqtt.Subscription{Filter: "tote/v1/s1/handheld/h1/#", Handler: func(_ context.Context, m mqtt.Message) { conn <- string(m.Payload) }}); err != nil {
 		t.Fatal(err)
 	}
 	if err := watch.WaitConnected(ctxFor(t)); err != nil {
@@ -184,8 +184,11 @@ func TestFailedCommandGetsNoPubackAndNothingBehindItIsTaken(t *testing.T) {
 		t.Fatalf("PUBACK %d", p.id())
 	}
 	c.wantClosed()
-	if s := <-conn; s != "offline" {
-		t.Errorf("last will: %q", s)
+	// Watchers see the command that was recorded, and the last will.
+	for _, want := range []string{"one", "offline"} {
+		if s := <-conn; s != want {
+			t.Errorf("watcher saw %q, want %q", s, want)
+		}
 	}
 	eventually(t, "the device is gone", func() bool { return b.Stats().Connected == 1 })
 	if got := strings.Join(seen, " "); got != "one two" {

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -42,3 +44,29 @@ func TestPacer(t *testing.T) {
 		t.Errorf("%d keys kept", len(p.keys))
 	}
 }
+
+// The library's own limits that must not work: they would take something away
+// without telling anybody.
+func TestLibraryLimits(t *testing.T) {
+	b, err := New(Config{Listen: []Listener{{Address: "127.0.0.1:0"}}, Site: "s1"}, nobody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	caps := b.server.Options.Capabilities
+	if caps.MaximumMessageExpiryInterval != 0 {
+		t.Error("retained messages expire")
+	}
+	if int(caps.MaximumInflight) <= b.cfg.Limits.Inflight {
+		t.Error("deliveries are dropped before the client is disconnected")
+	}
+	if caps.MaximumSessionExpiryInterval < math.MaxUint32 {
+		t.Error("clients are forgotten by id, also when a newer connection has it")
+	}
+	if caps.MaximumQos != 1 || caps.TopicAliasMaximum != 0 || caps.SharedSubAvailable != 0 || caps.MinimumProtocolVersion != 4 {
+		t.Errorf("%+v", caps)
+	}
+}
+
+type nobody struct{}
+
+func (nobody) Command(context.Context, Device, string, []byte) error { return nil }

@@ -4,7 +4,7 @@
 //
 // up is written by the device, down by the gateway. state is retained; the
 // device writes conn and main there, the gateway everything else. The written
-// contract is api/asyncapi.yaml; a test there compares it with [Channels].
+// contract is api/asyncapi.yaml; a test compares it with [Channels].
 //
 // Pure functions, no goroutines.
 package topics

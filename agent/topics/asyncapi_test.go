@@ -1,5 +1,6 @@
-// Package api_test checks the written contracts against the code.
-package api_test
+package topics_test
+
+// The written contract, api/asyncapi.yaml and api/schemas, against the code.
 
 import (
 	"bytes"
@@ -115,7 +116,7 @@ type message struct {
 
 func load(t *testing.T) document {
 	t.Helper()
-	b, err := os.ReadFile("asyncapi.yaml")
+	b, err := os.ReadFile("../../api/asyncapi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,12 +132,12 @@ func schema(t *testing.T, file string) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	files, err := filepath.Glob("schemas/*.json")
+	files, err := filepath.Glob("../../api/schemas/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no schemas", err)
 	}
 	for _, f := range files {
-		if err := c.AddResource("https://tote.example/"+f, readJSON(t, f)); err != nil {
+		if err := c.AddResource("https://tote.example/schemas/"+filepath.Base(f), readJSON(t, f)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +178,7 @@ func asJSON(t *testing.T, v any) any {
 // dig walks into a schema file by keys.
 func dig(t *testing.T, file string, keys ...string) any {
 	t.Helper()
-	v := readJSON(t, "schemas/"+file)
+	v := readJSON(t, "../../api/schemas/"+file)
 	for _, k := range keys {
 		m, ok := v.(map[string]any)
 		if !ok || m[k] == nil {
@@ -249,7 +250,7 @@ func constants(t *testing.T, glob, prefix string) []string {
 
 // Every channel of the code is in the contract with its QoS, retain flag and
 // direction, and the other way round.
-func TestChannels(t *testing.T) {
+func TestContractChannels(t *testing.T) {
 	d := load(t)
 	if d.AsyncAPI != "3.0.0" || d.DefaultContentType != "application/json" {
 		t.Errorf("asyncapi %s, content %s", d.AsyncAPI, d.DefaultContentType)
@@ -372,7 +373,7 @@ func TestExamples(t *testing.T) {
 	for _, v := range handheld.Expects() {
 		want = append(want, "expect="+v)
 	}
-	for _, v := range constants(t, "../warehouse/results.go", "Step") {
+	for _, v := range constants(t, "../../warehouse/results.go", "Step") {
 		want = append(want, "do="+v)
 	}
 	for _, w := range want {
@@ -380,7 +381,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("no example shows %s", w)
 		}
 	}
-	files, _ := filepath.Glob("schemas/*.json")
+	files, _ := filepath.Glob("../../api/schemas/*.json")
 	for _, f := range files {
 		if base := filepath.Base(f); !used[base] && base != "code.json" {
 			t.Errorf("schema %s is not used", base)
@@ -390,10 +391,10 @@ func TestExamples(t *testing.T) {
 
 // What the code can say and what the contract lists is the same.
 func TestWords(t *testing.T) {
-	results := append(constants(t, "../warehouse/codes.go", "Code"), warehouse.FalloutExpired)
-	results = append(results, constants(t, "../agent/replica/*.go", "Code")...)
+	results := append(constants(t, "../../warehouse/codes.go", "Code"), warehouse.FalloutExpired)
+	results = append(results, constants(t, "../replica/*.go", "Code")...)
 	var hints []string // the busy hint is the code of an answer
-	for _, h := range constants(t, "../agent/station/*.go", "Hint") {
+	for _, h := range constants(t, "../station/*.go", "Hint") {
 		if h != station.HintBusy {
 			hints = append(hints, h)
 		}
@@ -403,7 +404,7 @@ func TestWords(t *testing.T) {
 		"verbs":         {handheld.Verbs(), enum(t, "handheld-cmd.json", "properties", "verb")},
 		"expects":       {handheld.Expects(), enum(t, "handheld-cmd.json", "properties", "expect")},
 		"short reasons": {handheld.ShortReasons(), enum(t, "handheld-cmd.json", "properties", "reason")},
-		"steps":         {constants(t, "../warehouse/results.go", "Step"), enum(t, "step.json", "properties", "do")},
+		"steps":         {constants(t, "../../warehouse/results.go", "Step"), enum(t, "step.json", "properties", "do")},
 		"hints":         {hints, enum(t, "hint.json", "properties", "code")},
 		"connection":    {[]string{handheld.StateOnline, handheld.StateOffline}, enum(t, "conn.json", "properties", "state")},
 	} {
@@ -453,7 +454,7 @@ func TestFields(t *testing.T) {
 // The schema of a command and the decoder agree on what is a command.
 func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 	s := schema(t, "handheld-cmd.json")
-	files, err := filepath.Glob("../agent/handheld/testdata/cases/*.json")
+	files, err := filepath.Glob("../handheld/testdata/cases/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
 	}
