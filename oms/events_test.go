@@ -255,17 +255,15 @@ func TestOrderBornAtTheSite(t *testing.T) {
 // The model: any mix of repeats, overlaps, gaps and restarts leaves each event
 // with exactly one effect, in order, and the ack dense.
 func TestEventsProperty(t *testing.T) {
-	dir := t.TempDir()
+	cfg := Config{DB: filepath.Join(t.TempDir(), "oms.db"), Sites: []Site{{ID: "dc1"}}}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
-		n++
-		path := filepath.Join(dir, fmt.Sprint(n, ".db"))
-		cfg := Config{DB: path, Sites: []Site{{ID: "dc1"}}}
-		s, err := New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = s.Close() }()
+		n++ // each run has streams of its own in the same file
 		ack := map[string]uint64{}
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
 			if rapid.IntRange(0, 14).Draw(t, "restart") == 0 {
@@ -276,7 +274,7 @@ func TestEventsProperty(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			stream := rapid.SampledFrom([]string{"control", "resend"}).Draw(t, "stream")
+			stream := fmt.Sprint(rapid.SampledFrom([]string{"control", "resend"}).Draw(t, "stream"), n)
 			first := uint64(rapid.IntRange(max(1, int(ack[stream])-4), int(ack[stream])+3).Draw(t, "first"))
 			var batch []wire.Event
 			for seq := first; seq < first+uint64(rapid.IntRange(1, 6).Draw(t, "n")); seq++ {
