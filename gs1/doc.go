@@ -13,7 +13,10 @@
 //   - bracketed, for people: "(01)09506000134352(10)ABC(17)270131"
 //     ([Bracketed]).
 //
-// [Parse] takes all three. References: GS1 General Specifications, sections 3
-// and 7; ISO/IEC 15424 for the AIM identifiers; gs1/gs1-syntax-dictionary for
+// [Parse] takes all three. RFID tags hold an EPC instead, in bits:
+// [DecodeEPC] and [EncodeEPC].
+//
+// References: GS1 General Specifications, sections 3
+// and 7; EPC Tag Data Standard 1.13, chapters 7, 10 and 14; ISO/IEC 15424 for the AIM identifiers; gs1/gs1-syntax-dictionary for
 // the table of application identifiers (AI).
 package gs1

@@ -27,6 +27,8 @@ var (
 	ErrRepeated      = &Error{"GS1_REPEATED_AI", "The same application identifier stands twice with different values.", "The label is wrong: replace it."}
 	ErrBrackets      = &Error{"GS1_BRACKETS", "The bracketed form is broken.", "Write each application identifier as (AI) and put a backslash before a bracket in a value."}
 	ErrKey           = &Error{"GS1_KEY", "A key cannot be built from these parts.", "Check company prefix, extension digit and serial number of the site."}
+	ErrEPCHex        = &Error{"GS1_EPC_HEX", "This is no content of an RFID tag: hexadecimal digits are wanted, at most 496 bits.", "Check the settings of the RFID reader."}
+	ErrEPC           = &Error{"GS1_EPC", "An EPC breaks the rules of its scheme.", "The tag is encoded wrongly, or it is not a GS1 tag: replace it."}
 )
 
 // Faults lists every error of this package, for the table of faults.
@@ -34,6 +36,7 @@ func Faults() []Error {
 	all := []*Error{
 		ErrEmpty, ErrIdentifier, ErrUnknownAI, ErrEmptyValue, ErrLength, ErrSeparatorLost, ErrSeparator,
 		ErrCharset, ErrCheckDigit, ErrDate, ErrContent, ErrRepeated, ErrBrackets, ErrKey,
+		ErrEPCHex, ErrEPC,
 	}
 	out := make([]Error, len(all))
 	for i, e := range all {
