@@ -53,9 +53,12 @@ type (
 		Workers []Worker `cbor:"1,keyasint"`
 	}
 	// OpenStock books counted stock from the virtual place "opening". All
-	// or nothing. Orders that waited for the items are tried again.
+	// or nothing. Orders that waited for the items are tried again. Ref,
+	// when set, names the count: the same Ref again books nothing, so that
+	// a file may be run twice.
 	OpenStock struct {
 		Rows []StockRow `cbor:"1,keyasint"`
+		Ref  string     `cbor:"2,keyasint,omitempty"`
 	}
 	// StockRow is one counted position.
 	StockRow struct {

@@ -23,6 +23,7 @@ import (
 //	at     place sku lot serial owner stat 1              (what stands in a place)
 //	fefo   sku expiry bin lot              1              (bins with free stock, first-expired first)
 //	bad    bin sku                         suspectRecord  (a short pick found less than the book says)
+//	opened ref                             1              (counts that were booked)
 //	move   number                          Move           (the journal)
 //	order  id                              Order
 //	count  state                           number of orders in that state
@@ -58,6 +59,7 @@ const (
 	kAt      = "at"
 	kFEFO    = "fefo"
 	kSuspect = "bad"
+	kOpened  = "opened"
 	kMove    = "move"
 	kOrder   = "order"
 	kCount   = "count"

@@ -174,6 +174,14 @@ func openStock(c *change, cmd OpenStock) (Result, error) {
 	if err := checkRows(len(cmd.Rows)); err != nil {
 		return Result{}, err
 	}
+	if cmd.Ref != "" {
+		switch had, err := c.booked(cmd.Ref); {
+		case err != nil:
+			return Result{}, err
+		case had:
+			return Result{Text: "already booked"}, nil
+		}
+	}
 	var skus []string
 	seen := make(map[string]bool, len(cmd.Rows))
 	for i, r := range cmd.Rows {
@@ -201,6 +209,19 @@ func openStock(c *change, cmd OpenStock) (Result, error) {
 		return Result{}, err
 	}
 	return Result{Text: fmt.Sprintf("%d positions", len(cmd.Rows))}, nil
+}
+
+// booked tells whether a count was booked before, and notes that it is now.
+func (c *change) booked(ref string) (bool, error) {
+	if !validID(ref) {
+		return false, refuse(CodeInvalid, "ref")
+	}
+	k := key(kOpened, ref)
+	had, err := c.Get(k)
+	if err != nil || had != nil {
+		return had != nil, err
+	}
+	return false, c.index(k, true)
 }
 
 // checkStocked looks up what a stock row names.

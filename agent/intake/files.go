@@ -2,6 +2,8 @@ package intake
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +58,7 @@ func Read(kind string, r io.Reader) ([]warehouse.Command, []Problem, error) {
 		}
 	case "stock":
 		for c := range chunks(t.stock()) {
-			cmds = append(cmds, warehouse.OpenStock{Rows: c})
+			cmds = append(cmds, warehouse.OpenStock{Rows: c, Ref: countRef(len(cmds), c)})
 		}
 	case "orders":
 		for _, o := range t.orders() {
@@ -67,6 +69,18 @@ func Read(kind string, r io.Reader) ([]warehouse.Command, []Problem, error) {
 		return nil, t.problems, nil
 	}
 	return cmds, nil, nil
+}
+
+// countRef names a part of a counted file by what stands in it, so that the
+// same file again, after a lost answer or by mistake, does not book its stock
+// twice.
+func countRef(part int, rows []warehouse.StockRow) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%d", part)
+	for _, r := range rows {
+		_, _ = fmt.Fprintf(h, "|%q %q %q %q %d", r.Bin, r.SKU, r.Lot, r.Expiry, r.Qty)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // chunks yields parts of at most chunk rows.

@@ -31,7 +31,7 @@ func TestReadGood(t *testing.T) {
 			warehouse.PutWorkers{Workers: []warehouse.Worker{{ID: "W1", Name: "Ann, the first", Badge: "BADGE-1"}}},
 		}},
 		{"stock", "bin,sku,lot,expiry,qty\nB1,A1,L7,2027-01-31,12\nB1,A2,,,5\n", []warehouse.Command{
-			warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "B1", SKU: "A1", Lot: "L7", Expiry: "2027-01-31", Qty: 12}, {Bin: "B1", SKU: "A2", Qty: 5}}},
+			warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "B1", SKU: "A1", Lot: "L7", Expiry: "2027-01-31", Qty: 12}, {Bin: "B1", SKU: "A2", Qty: 5}}, Ref: "f184204551ef31e323578cd4b2a24c2b"},
 		}},
 		{"orders", orderHead +
 			"O1,1,A1,2,Eve,Road 1,1000,Town,DE,std,3,web,settled,\n" +
