@@ -180,6 +180,11 @@ func TestAssignBatchRules(t *testing.T) {
 	w.no(again, CodePoolChanged)
 	again.Batch, again.Worker = "K2", "w1"
 	w.no(again, CodeNotWaiting)
+	// An order of another batch slips in beside a free one.
+	w.ok(release("O5", "PEN"))
+	w.no(AssignBatch{
+		Batch: "K2", Worker: "w2", Slots: []BatchSlot{{Slot: 1, Order: "O5"}, {Slot: 2, Order: "O1"}}, Walk: w.openTasks("O5"),
+	}, CodePoolChanged)
 	w.invariants()
 }
 

@@ -23,6 +23,7 @@ type logged struct {
 	meta          Meta
 	kind, version uint16
 	body          []byte
+	drained       uint64 // no command: the outbox was deleted up to here
 }
 
 const start = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z
@@ -47,7 +48,7 @@ func (w *world) apply(c Command) Result {
 	}
 	w.m.Index++
 	w.m.Cause = fmt.Sprintf("test/%d", w.m.Index)
-	w.log = append(w.log, logged{w.m, kind, version, body})
+	w.log = append(w.log, logged{meta: w.m, kind: kind, version: version, body: body})
 	back, err := Decode(kind, version, body)
 	if err != nil {
 		w.t.Fatalf("decode %#v: %v", c, err)
@@ -69,6 +70,15 @@ func (w *world) apply(c Command) Result {
 		w.t.Fatalf("%#v: ok %v with code %q", c, res.OK, res.Code)
 	}
 	return res
+}
+
+// drain deletes the outbox up to a number, as the sender does.
+func (w *world) drain(upto uint64) {
+	w.t.Helper()
+	if err := OutboxDelete(w.tx, StreamControl, upto); err != nil {
+		w.t.Fatal(err)
+	}
+	w.log = append(w.log, logged{drained: upto})
 }
 
 func (w *world) ok(c Command) Result {
