@@ -1,0 +1,394 @@
+package agent
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tote/agent/api"
+	"tote/agent/config"
+	"tote/firmware-tests/control"
+	"tote/firmware-tests/emulate"
+	"tote/warehouse"
+)
+
+// The site of these tests is real but for the hardware: a gateway with its
+// store on disk and its broker on loopback, devices on ptys, handhelds over
+// MQTT, files over HTTP. Two items without lots (A1 in B-1, A2 in B-2), one
+// with two lots (L1: LA in B-3, LB in B-4), one order per walk.
+
+// deadline bounds every wait; nothing waits that long when all is well.
+const deadline = 15 * time.Second
+
+// gatewayEnv makes the test binary a gateway, for tests that kill one.
+const gatewayEnv = "TOTE_TEST_GATEWAY"
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(gatewayEnv); file != "" {
+		if err := gatewayMain(file); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	// These tests wait for devices and people, not for the processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// gatewayMain runs a gateway and prints its addresses when it is ready.
+func gatewayMain(file string) error {
+	cfg, err := config.Load(file)
+	if err != nil {
+		return err
+	}
+	a, err := New(*cfg, Options{Log: slog.New(slog.DiscardHandler), Ready: func(at Addresses) {
+		_ = json.NewEncoder(os.Stdout).Encode(at)
+	}})
+	if err != nil {
+		return err
+	}
+	return a.Run(context.Background())
+}
+
+// site is one site under test.
+type site struct {
+	t    *testing.T
+	dir  string
+	oms  string // address of an OMS, "" = none
+	bare bool   // devices are configured and not there
+	mqtt string // addresses of the gateway; chosen at its first start and kept
+	web  string
+	gw   *gateway
+	dev  map[string]*control.Client // emulated devices, "pack1/scale"
+
+	totes   int                // given to orders so far
+	scanned map[string]scanned // newest scan by place
+}
+
+// gateway is one run of the agent in this process.
+type gateway struct {
+	agent *Agent
+	stop  context.CancelFunc
+	ended chan struct{} // closed when Run returned
+	err   error         // what it returned
+}
+
+// newSite starts a gateway without devices and tells it what the site holds.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	s.begin()
+	return s
+}
+
+// newFloor is newSite with the devices of two pack stations and a dock.
+func newFloor(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	s.startDevices()
+	s.begin()
+	s.devicesReady()
+	return s
+}
+
+func (s *site) begin() {
+	s.t.Helper()
+	s.start()
+	s.load()
+}
+
+// devicesReady waits until the gateway has every device.
+func (s *site) devicesReady() {
+	s.t.Helper()
+	s.eventually("all devices are ready", func() bool {
+		for _, d := range s.gw.agent.status().Devices {
+			if d.State != "ready" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (s *site) startDevices() {
+	s.t.Helper()
+	devices := []emulate.Device{
+		{Kind: emulate.Scanner, Name: "pack1/scanner"}, {Kind: emulate.Scale, Name: "pack1/scale"}, {Kind: emulate.Printer, Name: "pack1/printer"},
+		{Kind: emulate.Scanner, Name: "pack2/scanner"}, {Kind: emulate.Scale, Name: "pack2/scale"}, {Kind: emulate.Printer, Name: "pack2/printer"},
+		{Kind: emulate.Scanner, Name: "dock1/scanner"},
+	}
+	for i := range devices {
+		d := &devices[i]
+		d.Link = s.link(d.Name)
+		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := emulate.Main(ctx, emulate.Options{Devices: devices, JSON: true}, in)
+		_ = in.CloseWithError(err)
+		done <- err
+	}()
+	s.dev, s.scanned = map[string]*control.Client{}, map[string]scanned{}
+	s.t.Cleanup(func() {
+		for _, c := range s.dev {
+			_ = c.Close()
+		}
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Errorf("the emulators ended with %v", err)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	for range devices {
+		var r emulate.Ready
+		if !lines.Scan() {
+			s.t.Fatalf("no ready line: %v", lines.Err())
+		}
+		s.must(json.Unmarshal(lines.Bytes(), &r))
+		c, err := control.Dial(s.ctx(), r.Control)
+		s.must(err)
+		s.dev[r.Name] = c
+	}
+}
+
+func (s *site) link(device string) string {
+	return filepath.Join(s.dir, "dev", strings.ReplaceAll(device, "/", "-"))
+}
+
+// config is the text of the gateway's configuration.
+func (s *site) config() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n",
+		filepath.Join(s.dir, "gw1"), s.mqtt, s.web)
+	if s.oms != "" {
+		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
+	}
+	if s.dev == nil && !s.bare {
+		return b.String()
+	}
+	b.WriteString("stations:\n")
+	for _, id := range []string{"pack1", "pack2"} {
+		fmt.Fprintf(&b, "  - id: %s\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: 15, serial: {path: %q}}\n    printer: {driver: zpl, serial: {path: %q}}\n",
+			id, s.link(id+"/scanner"), s.link(id+"/scale"), s.link(id+"/printer"))
+	}
+	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
+	return b.String()
+}
+
+// start runs the gateway in this process until stop.
+func (s *site) start() {
+	s.t.Helper()
+	cfg, err := config.Parse("agent.yaml", []byte(s.config()))
+	s.must(err)
+	ready := make(chan Addresses, 1)
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	a, err := New(*cfg, Options{Version: "test", Log: log, Ready: func(at Addresses) { ready <- at }})
+	s.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(gw.ended)
+		gw.err = a.Run(ctx)
+	}()
+	s.gw = gw
+	s.t.Cleanup(func() {
+		if s.gw == gw && s.gw.agent.ready.Load() {
+			s.checkLedger()
+		}
+		cancel()
+		<-gw.ended
+	})
+	select {
+	case at := <-ready:
+		s.mqtt, s.web = at.MQTT[0], at.HTTP
+	case <-gw.ended:
+		s.t.Fatalf("the gateway did not start: %v", gw.err)
+	case <-time.After(deadline):
+		s.t.Fatal("the gateway is not ready in time")
+	}
+}
+
+// stop ends the gateway as systemd does and requires a clean end.
+func (s *site) stop() {
+	s.t.Helper()
+	s.gw.stop()
+	<-s.gw.ended
+	s.must(s.gw.err)
+}
+
+// load tells the gateway what the site holds.
+func (s *site) load() {
+	s.t.Helper()
+	if code, answer := s.call("PUT", "/v1/site", "application/json", s.file("site.json")); code != http.StatusOK {
+		s.t.Fatalf("site.json: %d %s", code, answer)
+	}
+	for _, kind := range []string{"items", "bins", "workers", "stock"} {
+		if code, answer := s.importCSV(kind, s.file(kind+".csv")); code != http.StatusOK {
+			s.t.Fatalf("%s.csv: %d %s", kind, code, answer)
+		}
+	}
+}
+
+func (s *site) file(name string) string {
+	s.t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "site", name))
+	s.must(err)
+	return string(b)
+}
+
+// call makes one HTTP request to the gateway.
+func (s *site) call(method, path, contentType, body string) (int, []byte) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.ctx(), method, "http://"+s.web+path, strings.NewReader(body))
+	s.must(err)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	s.must(err)
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	s.must(err)
+	return resp.StatusCode, b
+}
+
+func (s *site) importCSV(kind, text string) (int, []byte) {
+	s.t.Helper()
+	return s.call("POST", "/v1/import/"+kind, "text/csv", text)
+}
+
+const orderColumns = "order,line,sku,qty,name,street,postcode,city,country\n"
+
+// orderRow is a line of an order file.
+func orderRow(id string, line int, sku string, qty int) string {
+	return fmt.Sprintf("%s,%d,%s,%d,Eve,Road 1,1000,Town,DE\n", id, line, sku, qty)
+}
+
+// order releases an order of one line.
+func (s *site) order(id, sku string, qty int) {
+	s.t.Helper()
+	if code, answer := s.importCSV("orders", orderColumns+orderRow(id, 1, sku, qty)); code != http.StatusOK {
+		s.t.Fatalf("order %s: %d %s", id, code, answer)
+	}
+}
+
+// get reads an order; the zero view when the site has none.
+func (s *site) get(id string) api.OrderView {
+	s.t.Helper()
+	code, b := s.call("GET", "/v1/orders/"+id, "", "")
+	var o api.OrderView
+	switch code {
+	case http.StatusOK:
+		s.must(json.Unmarshal(b, &o))
+	case http.StatusNotFound:
+	default:
+		s.t.Fatalf("order %s: %d %s", id, code, b)
+	}
+	return o
+}
+
+// wantState requires the state an order is in, or soon comes to.
+func (s *site) wantState(id string, want warehouse.OrderState) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("order %s is %s", id, want), func() bool { return s.get(id).State == want })
+}
+
+// digest is the hash of the whole replicated state, the outbox included.
+func (s *site) digest() string {
+	s.t.Helper()
+	h := sha256.New()
+	s.must(s.gw.agent.view(func(r warehouse.Reader) error {
+		return r.Range(nil, func(k, v []byte) (bool, error) {
+			fmt.Fprintf(h, "%d %d ", len(k), len(v))
+			h.Write(k)
+			h.Write(v)
+			return true, nil
+		})
+	}))
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// unchanged requires that act leaves the replicated state as it is.
+func (s *site) unchanged(act func()) {
+	s.t.Helper()
+	before := s.digest()
+	act()
+	if after := s.digest(); after != before {
+		s.t.Error("the state changed")
+	}
+}
+
+// events counts the outbox rows of a type.
+func (s *site) events(typ, order string) (n int) {
+	s.t.Helper()
+	s.must(s.gw.agent.view(func(r warehouse.Reader) error {
+		all, err := warehouse.OutboxRange(r, warehouse.StreamControl, 0, 10_000)
+		for _, e := range all {
+			if e.Type == typ && e.Order == order {
+				n++
+			}
+		}
+		return err
+	}))
+	return n
+}
+
+// checkLedger lets the gateway check its books, as at the end of each test.
+func (s *site) checkLedger() {
+	if s.t.Failed() {
+		return
+	}
+	code, b := s.call("GET", "/v1/ledger", "", "")
+	var rep warehouse.LedgerReport
+	if err := json.Unmarshal(b, &rep); code != http.StatusOK || err != nil || !rep.OK {
+		s.t.Errorf("the ledger: %d %s", code, b)
+	}
+}
+
+func (s *site) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ctx ends with the deadline of a wait.
+func (s *site) ctx() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	s.t.Cleanup(cancel)
+	return ctx
+}
+
+// eventually polls a condition.
+func (s *site) eventually(what string, ok func() bool) {
+	s.t.Helper()
+	for end := time.Now().Add(deadline); !ok(); {
+		if time.Now().After(end) {
+			s.t.Fatalf("never: %s", what)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
