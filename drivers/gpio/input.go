@@ -1,0 +1,124 @@
+package gpio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+
+	"tote/drivers"
+)
+
+// ErrConfig: the configuration cannot work.
+var ErrConfig = errors.New("gpio: configuration")
+
+// Signal is one debounced change of an input.
+type Signal struct {
+	Active bool // the thing the input watches for is there
+	At     time.Time
+}
+
+// InputConfig describes one input.
+type InputConfig struct {
+	Name string // "dock1/photo-eye"
+	Open Opener
+	Line string // as the machine names it: "GPIO17"
+	// ActiveLow: Low means active. A broken wire reads Low, so a photo-eye
+	// is wired active low: a cut wire looks like a carton, never like none.
+	ActiveLow bool
+	Debounce  time.Duration // the level must hold this long; 0 = 10 ms, 1..1000 ms
+	Poll      time.Duration // how often the level is read without an edge; 0 = 100 ms
+	Sink      func(Signal)  // called from Run's goroutine; must not block
+	Log       *slog.Logger
+	OnStatus  func(drivers.Status)
+}
+
+// Input is one debounced input. The first level seen is told as a Signal too.
+type Input struct {
+	cfg   InputConfig
+	track *drivers.Tracker
+}
+
+// NewInput checks the configuration and touches no hardware.
+func NewInput(cfg InputConfig) (*Input, error) {
+	if cfg.Debounce == 0 {
+		cfg.Debounce = 10 * time.Millisecond
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 100 * time.Millisecond
+	}
+	switch {
+	case cfg.Name == "" || cfg.Line == "" || cfg.Open == nil || cfg.Sink == nil:
+		return nil, fmt.Errorf("%w: Name, Line, Open and Sink are needed", ErrConfig)
+	case cfg.Debounce < time.Millisecond || cfg.Debounce > time.Second:
+		return nil, fmt.Errorf("%w: debounce %v is not within 1 ms and 1 s", ErrConfig, cfg.Debounce)
+	case cfg.Poll < 10*time.Millisecond || cfg.Poll > 10*time.Second:
+		return nil, fmt.Errorf("%w: poll %v is not within 10 ms and 10 s", ErrConfig, cfg.Poll)
+	}
+	return &Input{cfg: cfg, track: drivers.NewTracker(cfg.Name, "gpio-input", cfg.Log, cfg.OnStatus)}, nil
+}
+
+// Status is where the input stands.
+func (in *Input) Status() drivers.Status { return in.track.Status() }
+
+// Run serves the input until ctx ends (nil) or the line is gone.
+func (in *Input) Run(ctx context.Context) error {
+	bank, err := in.cfg.Open()
+	if err != nil {
+		in.track.Fail(err)
+		return err
+	}
+	err = in.serve(ctx, bank)
+	err = errors.Join(err, bank.Close())
+	if err != nil {
+		in.track.Fail(err)
+		return err
+	}
+	in.track.Set(drivers.Absent, "", "stopped")
+	return nil
+}
+
+func (in *Input) serve(ctx context.Context, bank *Bank) error {
+	l, err := bank.find(in.cfg.Line)
+	if err != nil {
+		return err
+	}
+	pull := gpio.PullDown
+	if in.cfg.ActiveLow {
+		pull = gpio.PullUp
+	}
+	if err := l.In(pull, gpio.BothEdges); err != nil {
+		return fmt.Errorf("gpio: input %s: %w", in.cfg.Line, err)
+	}
+	in.track.Set(drivers.Ready, "", "the line is read")
+	known, told := gpio.Low, false
+	for ctx.Err() == nil {
+		if lost, ok := l.(interface{ Lost() error }); ok && lost.Lost() != nil {
+			return lost.Lost()
+		}
+		if level := l.Read(); !told || level != known {
+			// A level counts only when it is still there after the
+			// debounce time: chatter and stray light are shorter.
+			if wait(ctx, in.cfg.Debounce); ctx.Err() == nil && l.Read() == level {
+				known, told = level, true
+				in.cfg.Sink(Signal{Active: bool(level) != in.cfg.ActiveLow, At: time.Now()})
+			}
+			continue
+		}
+		l.WaitForEdge(in.cfg.Poll)
+	}
+	return nil
+}
+
+// wait lets d go by, or less when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
