@@ -221,7 +221,7 @@ func do(dev device, port *linetest.Port, step string) error {
 		return err
 	case "wait":
 		d, err := time.ParseDuration(arg)
-		time.Sleep(d) // the bubble's clock
+		<-time.After(d) // the bubble's clock
 		return err
 	case "fault":
 		name, state, _ := strings.Cut(arg, " ")
