@@ -11,6 +11,8 @@
 //	POST /remove                     scale
 //	POST /scan   {"code":"…"}        scanner; answers the entry
 //	POST /take                       printer in peel mode
+//	GET  /actions?wait=MS            robot: actions that wait for the world, as a JSON list
+//	POST /actions/{id} {"result":"FINISHED|FAILED","description":"…"}
 //
 // Errors are {"error":"…"} with 400 (bad request), 404 (no such thing) or 409
 // (the device cannot do that). There is no protection: the API listens on this
@@ -46,7 +48,7 @@ const (
 
 // State is the answer to GET /state.
 type State struct {
-	Kind      string   `json:"kind"`             // scale, printer or scanner
+	Kind      string   `json:"kind"`             // scale, printer, scanner, robot
 	Name      string   `json:"name"`             // name of the device
 	Path      string   `json:"path,omitempty"`   // device path the agent opens
 	Listen    string   `json:"listen,omitempty"` // printer: TCP address
@@ -81,6 +83,13 @@ type Scannable interface {
 // Takeable is a Target one can take labels off.
 type Takeable interface {
 	Take() error
+}
+
+// Acting is a Target whose actions the world decides.
+type Acting interface {
+	// Actions lists what waits; it waits for the first one until ctx ends.
+	Actions(ctx context.Context) []record.Action
+	FinishAction(id, result, description string) error
 }
 
 // Listen opens the address of a control API: "127.0.0.1:0" or "unix:/path".
@@ -163,6 +172,10 @@ func Handler(t Target) http.Handler {
 	}
 	if s, ok := t.(Takeable); ok {
 		post(mux, "/take", func(struct{}) (any, error) { return nil, s.Take() })
+	}
+	if s, ok := t.(Acting); ok {
+		mux.HandleFunc("GET /actions", func(w http.ResponseWriter, r *http.Request) { serveActions(w, r, s) })
+		mux.HandleFunc("POST /actions/{id}", func(w http.ResponseWriter, r *http.Request) { finishAction(w, r, s) })
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, fmt.Errorf("control: this device has no %s %s", r.Method, r.URL.Path))

@@ -31,6 +31,8 @@ const (
 	Taken     = "taken"     // printer in peel mode: label taken off
 	Scanned   = "scanned"   // scanner: trigger pulled on a code
 	Fault     = "fault"     // any: fault switched on or off
+	Arrived   = "arrived"   // robot: stands on a node (Place)
+	Acted     = "acted"     // robot: an action ended (Action)
 )
 
 // MaxInMemory bounds the entries a Book keeps in memory; the oldest go first,
@@ -50,6 +52,8 @@ type Entry struct {
 	Label  *Label         `json:"label,omitempty"`
 	Scan   *Scan          `json:"scan,omitempty"`
 	Fault  *SwitchedFault `json:"fault,omitempty"`
+	Place  *Place         `json:"place,omitempty"`
+	Action *Action        `json:"action,omitempty"`
 }
 
 // Weight is a weight on a scale.
@@ -82,6 +86,25 @@ type Scan struct {
 	Code    string `json:"code"`    // the code as printed on the label
 	Sent    string `json:"sent"`    // the bytes sent, as a quoted Go string, before line noise
 	Written bool   `json:"written"` // all bytes went to a device that somebody had open
+}
+
+// Place is where a robot came to stand.
+type Place struct {
+	Node string `json:"node"`
+	X    int64  `json:"x"` // mm
+	Y    int64  `json:"y"` // mm
+}
+
+// Action is something a robot did at a node, or is about to do.
+type Action struct {
+	ID          string         `json:"id"`
+	Type        string         `json:"type"` // pick, drop, …
+	Node        string         `json:"node"`
+	Order       string         `json:"order"`
+	Params      map[string]any `json:"params,omitempty"`
+	Result      string         `json:"result,omitempty"` // FINISHED or FAILED
+	Description string         `json:"description,omitempty"`
+	Loads       []string       `json:"loads,omitempty"` // what the robot carries afterwards
 }
 
 // SwitchedFault is a fault that was switched.
