@@ -125,9 +125,26 @@ func New(cfg Config) http.Handler {
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if other := methodOf(mux, r); other != "" {
+			w.Header().Set("Allow", other)
+			s.fail(w, r, refuse(http.StatusMethodNotAllowed, CodeBadRequest, "this page takes "+other))
+			return
+		}
 		s.fail(w, r, refuse(http.StatusNotFound, CodeNotFound, "no such page; see api/openapi-agent.yaml"))
 	})
 	return mux
+}
+
+// methodOf is a method the path of r is served for, "" when it is not at all.
+func methodOf(mux *http.ServeMux, r *http.Request) string {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+		try := r.Clone(r.Context())
+		try.Method = m
+		if _, pattern := mux.Handler(try); pattern != "/" {
+			return m
+		}
+	}
+	return ""
 }
 
 type server struct{ cfg Config }
@@ -205,6 +222,32 @@ func answer(w http.ResponseWriter, res warehouse.Result) error {
 	}
 	reply(w, http.StatusOK, res)
 	return nil
+}
+
+// errTooLarge refuses a body that is longer than the route takes.
+func errTooLarge(code string, limit int64) error {
+	return refuse(http.StatusRequestEntityTooLarge, code, fmt.Sprintf("the body is longer than %d bytes", limit))
+}
+
+// readJSON reads a body that must be one JSON object without unknown fields.
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, into any, want string) error {
+	in, err := body(w, r, "application/json", limit)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(in)
+	dec.DisallowUnknownFields()
+	err = dec.Decode(into)
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
+		err = errors.New("something follows the object")
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return errTooLarge(CodeBadRequest, limit)
+	}
+	return refuse(http.StatusBadRequest, CodeBadRequest, want+": "+err.Error())
 }
 
 // body checks the media type, which also keeps a foreign web page in a browser

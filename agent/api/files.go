@@ -1,8 +1,8 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
 	"tote/agent/intake"
@@ -24,6 +24,20 @@ type Answer struct {
 	Text string `json:"text,omitempty"`
 }
 
+// limited notes that a body was longer than allowed.
+type limited struct {
+	r    io.Reader
+	over bool
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		l.over = true
+	}
+	return n, err
+}
+
 // importFile takes a CSV file. A bad row refuses the whole file; a command the
 // domain refuses (an item nobody knows) is named and the others go on.
 func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
@@ -32,7 +46,11 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cmds, problems, err := intake.Read(kind, in)
+	file := &limited{r: in}
+	cmds, problems, err := intake.Read(kind, file)
+	if file.over {
+		return errTooLarge(intake.CodeTooLong, MaxFile)
+	}
 	if errors.Is(err, intake.ErrKind) {
 		return refuse(http.StatusNotFound, CodeNotFound, err.Error())
 	}
@@ -72,15 +90,9 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) putSite(w http.ResponseWriter, r *http.Request) error {
-	in, err := body(w, r, "application/json", 64<<10)
-	if err != nil {
-		return err
-	}
 	var site warehouse.Site
-	dec := json.NewDecoder(in)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&site); err != nil {
-		return refuse(http.StatusBadRequest, CodeBadRequest, "the site's rules cannot be read: "+err.Error())
+	if err := readJSON(w, r, 64<<10, &site, "the site's rules cannot be read"); err != nil {
+		return err
 	}
 	res, err := s.do(r, warehouse.PutSite{Site: site})
 	if err != nil {

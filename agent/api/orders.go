@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"tote/warehouse"
@@ -106,14 +105,8 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {
 	var req struct {
 		Reason string `json:"reason"`
 	}
-	in, err := body(w, r, "application/json", 4<<10)
-	if err != nil {
+	if err := readJSON(w, r, 4<<10, &req, `the body must be {"reason": "…"}`); err != nil {
 		return err
-	}
-	dec := json.NewDecoder(in)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&req); err != nil {
-		return refuse(http.StatusBadRequest, CodeBadRequest, "the body must be {\"reason\": \"…\"}: "+err.Error())
 	}
 	res, err := s.do(r, warehouse.CancelOrder{Order: r.PathValue("id"), Reason: req.Reason, Source: "site"})
 	if err != nil {
@@ -123,7 +116,7 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) retry(w http.ResponseWriter, r *http.Request) error {
-	if _, err := body(w, r, "application/json", 4<<10); err != nil {
+	if err := readJSON(w, r, 4<<10, &struct{}{}, "the body must be {}"); err != nil {
 		return err
 	}
 	res, err := s.do(r, warehouse.RetryOrder{Order: r.PathValue("id")})

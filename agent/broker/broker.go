@@ -52,15 +52,15 @@ const (
 
 // Stats are counters since New, except Connected.
 type Stats struct {
-	Connected int    // clients now
-	Connects  uint64 // clients that came
-	Refused   uint64 // connections refused: who they said they are, or too many
-	TakenOver uint64 // connections that ended because a newer one had the same client id
-	Denied    uint64 // publishes and subscriptions outside a client's rights or of a wrong QoS
-	Commands  uint64 // commands recorded and acknowledged
-	Withheld  uint64 // commands not recorded: no acknowledgement, client disconnected
-	Dropped   uint64 // clients disconnected because they read too slowly
-	Panics    uint64 // connections that failed inside the broker
+	Connected int    `json:"connected"` // clients now
+	Connects  uint64 `json:"connects"`  // clients that came
+	Refused   uint64 `json:"refused"`   // connections refused: who they said they are, or too many
+	TakenOver uint64 `json:"takenOver"` // connections that ended because a newer one had the same client id
+	Denied    uint64 `json:"denied"`    // publishes and subscriptions outside a client's rights or of a wrong QoS
+	Commands  uint64 `json:"commands"`  // commands recorded and acknowledged
+	Withheld  uint64 `json:"withheld"`  // commands not recorded: no acknowledgement, client disconnected
+	Dropped   uint64 `json:"dropped"`   // clients disconnected because they read too slowly
+	Panics    uint64 `json:"panics"`    // connections that failed inside the broker
 }
 
 // Client is a connected client.
