@@ -47,6 +47,12 @@ const (
 	CodeScannerUnreadable = "DEV-403"
 	CodeScannerIncomplete = "DEV-404"
 	CodeScannerNoise      = "DEV-405"
+
+	CodeRFIDSilent     = "DEV-501"
+	CodeRFIDUnreadable = "DEV-502"
+	CodeRFIDAntenna    = "DEV-503"
+	CodeRFIDRefuses    = "DEV-504"
+	CodeRFIDInventory  = "DEV-505"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -102,6 +108,12 @@ func Faults() []Fault {
 		{CodeScannerUnreadable, "The scan held bytes that are no text.", "Scan again. Check baud rate and parity of the scanner."},
 		{CodeScannerIncomplete, "A scan did not come through whole.", "Scan again. Check that the scanner sends the configured suffix."},
 		{CodeScannerNoise, "The scanner sends only unreadable data.", "Check baud rate, parity and suffix of the scanner, and the cable."},
+
+		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
+		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},
+		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
+		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
+		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
 	}
 }
 

@@ -4,6 +4,7 @@ package all
 
 import (
 	"tote/drivers/printer"
+	"tote/drivers/rfid/r2000"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
 )
@@ -16,6 +17,7 @@ const (
 	Scale   Kind = "scale"
 	Printer Kind = "printer"
 	Scanner Kind = "scanner"
+	RFID    Kind = "rfid"
 )
 
 // Driver is one line of the table.
@@ -36,6 +38,15 @@ func Drivers() []Driver {
 			Example: `driver: mt-sics
 serial: {path: /dev/serial/by-id/usb-scale-port0, baud: 9600}
 interval: 100ms
+`,
+		},
+		{
+			Name: r2000.DriverName, Kind: RFID,
+			Doc: "UHF RFID readers of the Impinj R2000 family (packets that begin with A0) on a serial line. Reads with one antenna or switches between up to 8; settings in flash are only written when they differ.",
+			Example: `driver: r2000
+serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
+antennas: [1, 2]
+power: 27
 `,
 		},
 		{

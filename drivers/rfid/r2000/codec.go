@@ -1,0 +1,226 @@
+package r2000
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Commands of the reader that the driver uses.
+const (
+	CmdReset       = 0x70
+	CmdFirmware    = 0x72 // answers major and minor
+	CmdSetAntenna  = 0x74 // work antenna of real-time inventory, from 0
+	CmdSetPower    = 0x76 // dBm, one byte for all antennas; kept in flash
+	CmdGetPower    = 0x77 // answers one byte, or one for each antenna
+	CmdRealTime    = 0x89 // inventory on the work antenna: repeat
+	CmdFastSwitch  = 0x8A // inventory over several antennas: (antenna, stay)…, interval, repeat
+	CmdSession     = 0x8B // as CmdRealTime, with session and target
+	AddrBroadcast  = 0xFF // every reader on the line answers, with its own address
+	header         = 0xA0
+	minLen, maxLen = 3, 80 // of the length byte: address, command, data, check
+)
+
+// Status bytes.
+const (
+	StatusOK             = 0x10
+	StatusFail           = 0x11
+	StatusAntennaMissing = 0x22
+	StatusNoTag          = 0x36 // a round without tags: no fault
+	StatusBufferEmpty    = 0x38 // likewise
+)
+
+// ErrTag: a tag frame whose lengths contradict each other.
+var ErrTag = errors.New("r2000: the lengths of a tag frame contradict each other")
+
+// Frame is one packet, either way.
+type Frame struct {
+	Addr, Cmd byte
+	Data      []byte
+}
+
+// Append adds the packet as it goes over the wire:
+// A0, length, address, command, data, check.
+func (f Frame) Append(dst []byte) []byte {
+	at := len(dst)
+	dst = append(dst, header, byte(3+len(f.Data)), f.Addr, f.Cmd)
+	dst = append(dst, f.Data...)
+	return append(dst, -sum(dst[at:]))
+}
+
+// sum is 0 for a whole packet.
+func sum(p []byte) (s byte) {
+	for _, c := range p {
+		s += c
+	}
+	return s
+}
+
+// Framer cuts the byte stream into packets, by length: EPCs hold every byte
+// value. When a packet is impossible or its check is wrong, one byte is dropped
+// and the search goes on behind it, for a good packet may hide inside. It holds
+// no clock and does no I/O.
+type Framer struct {
+	buf []byte
+	bad uint64
+}
+
+// Push takes received bytes and calls frame for each whole packet. Data is
+// only valid during the call.
+func (f *Framer) Push(p []byte, frame func(Frame)) {
+	f.buf = append(f.buf, p...)
+	f.scan(frame)
+}
+
+// Skip gives up on the packet that has begun and looks for others behind its
+// first byte: call it when its rest did not come. A length byte made by noise
+// would otherwise hold back good packets.
+func (f *Framer) Skip(frame func(Frame)) {
+	if len(f.buf) == 0 {
+		return
+	}
+	f.bad++
+	f.buf = f.buf[:copy(f.buf, f.buf[1:])]
+	f.scan(frame)
+}
+
+func (f *Framer) scan(frame func(Frame)) {
+	at, inBad := 0, false
+	for at < len(f.buf) {
+		rest := f.buf[at:]
+		n, whole := packet(rest)
+		if n > 0 && !whole {
+			break // may become one
+		}
+		if n == 0 {
+			if !inBad {
+				f.bad++ // a run of thrown away bytes counts once
+			}
+			inBad = true
+			at++
+			continue
+		}
+		inBad = false
+		frame(Frame{Addr: rest[2], Cmd: rest[3], Data: rest[4 : n-1]})
+		at += n
+	}
+	f.buf = f.buf[:copy(f.buf, f.buf[at:])]
+}
+
+// packet looks at the front of p. n is 0 when no packet begins here, else its
+// size; whole says that all of it is here and right.
+func packet(p []byte) (n int, whole bool) {
+	if p[0] != header {
+		return 0, false
+	}
+	if len(p) < 2 {
+		return 2, false
+	}
+	if p[1] < minLen || p[1] > maxLen {
+		return 0, false
+	}
+	n = int(p[1]) + 2
+	if len(p) < n {
+		return n, false
+	}
+	if sum(p[:n]) != 0 {
+		return 0, false
+	}
+	return n, true
+}
+
+// Pending reports whether a packet has begun and not ended.
+func (f *Framer) Pending() bool { return len(f.buf) > 0 }
+
+// Reset forgets what was received.
+func (f *Framer) Reset() { f.buf = f.buf[:0] }
+
+// Bad counts runs of bytes that were thrown away.
+func (f *Framer) Bad() uint64 { return f.bad }
+
+// Tag is one sighting as the reader reports it.
+type Tag struct {
+	EPC     []byte // valid as long as the frame's data
+	PC      uint16
+	Antenna int  // from 1
+	Freq    int  // index of the frequency, 0..63
+	RSSI    byte // raw; see Config.RSSIOffset
+}
+
+// Bits of the PC word and of the first word behind it.
+const (
+	pcXPC = 0x0200 // extended control words stand between PC and EPC
+	xpc2  = 0x80   // in the first byte of the first: there is a second
+)
+
+// ParseTag reads a tag frame of a reader with 4 or 8 ports: frequency and
+// antenna, PC, EPC, RSSI. The EPC's length is that of the PC word; what stands
+// behind the RSSI (two bytes of phase, in some settings) is left out. On
+// readers with 8 ports the top bit of the RSSI means antenna 5 to 8.
+func ParseTag(f Frame, ports int) (Tag, error) {
+	d := f.Data
+	if len(d) < 4 {
+		return Tag{}, fmt.Errorf("%w: %d bytes", ErrTag, len(d))
+	}
+	t := Tag{Antenna: int(d[0]&3) + 1, Freq: int(d[0] >> 2), PC: uint16(d[1])<<8 | uint16(d[2])}
+	n, start := int(t.PC>>11)*2, 3
+	if t.PC&pcXPC != 0 {
+		start += 2
+		if len(d) > 3 && d[3]&xpc2 != 0 {
+			start += 2
+		}
+	}
+	end := start + n
+	if len(d) != end+1 && len(d) != end+3 {
+		return Tag{}, fmt.Errorf("%w: PC %04X in %d bytes", ErrTag, t.PC, len(d))
+	}
+	t.EPC, t.RSSI = d[start:end], d[end]
+	if ports > 4 && t.RSSI&0x80 != 0 {
+		t.Antenna, t.RSSI = t.Antenna+4, t.RSSI&0x7f
+	}
+	return t, nil
+}
+
+// Kind is what an answer to an inventory command says.
+type Kind int
+
+// Kinds of answers.
+const (
+	KindTag     Kind = iota // a tag
+	KindEnd                 // the round is over
+	KindError               // the round is over, with a status
+	KindAntenna             // fast switch: one antenna is missing, the round goes on
+)
+
+// Answer is one answer to an inventory command.
+type Answer struct {
+	Kind    Kind
+	Status  byte   // KindError, KindAntenna
+	Antenna int    // KindEnd of one antenna, KindAntenna; from 1, 0 = unknown
+	Rate    int    // KindEnd of one antenna: reads per second
+	Total   uint32 // KindEnd: reads in this round
+	Ms      uint32 // KindEnd of a fast switch: how long the round took
+}
+
+// Sort tells what an inventory answer is. The data of a tag has an even number
+// of bytes, always at least four, so that lengths 1, 2 and 7 are free.
+func Sort(f Frame) Answer {
+	d := f.Data
+	switch {
+	case len(d) == 1:
+		return Answer{Kind: KindError, Status: d[0]}
+	case len(d) == 2 && f.Cmd == CmdFastSwitch:
+		return Answer{Kind: KindAntenna, Antenna: int(d[0]) + 1, Status: d[1]}
+	case len(d) == 7 && f.Cmd == CmdFastSwitch:
+		return Answer{Kind: KindEnd, Total: be(d[:3]), Ms: be(d[3:])}
+	case len(d) == 7:
+		return Answer{Kind: KindEnd, Antenna: int(d[0]) + 1, Rate: int(be(d[1:3])), Total: be(d[3:])}
+	}
+	return Answer{Kind: KindTag}
+}
+
+func be(p []byte) (v uint32) {
+	for _, c := range p {
+		v = v<<8 | uint32(c)
+	}
+	return v
+}

@@ -1,0 +1,30 @@
+// Package rfid holds what RFID readers of every make report: a Read, one
+// sighting of one tag by one antenna. The drivers are in the packages below
+// (r2000); presence decides what passed a portal.
+//
+// A Read is not a fact about goods: one tag is read tens of times a second,
+// tags behind the wall are read too, and a checksum of 8 bits lets a damaged
+// frame through now and then. Reads stay at the gateway; only what presence
+// makes of them is proposed.
+//
+// The package holds types only; it owns no goroutine.
+package rfid
+
+import "time"
+
+// Read is one sighting of a tag.
+type Read struct {
+	EPC     string    // content of the tag's EPC bank, hexadecimal, upper case
+	PC      uint16    // protocol control word of the tag; 0 when the reader does not tell
+	Antenna int       // port of the reader, from 1
+	RSSI    int       // strength of the tag's answer, dBm
+	At      time.Time // when the reader's report came
+}
+
+// toggle is the bit of the PC word that says: what follows is an application
+// family identifier, not a GS1 EPC.
+const toggle = 0x0100
+
+// GS1 reports whether the tag's content may be decoded as an EPC. A tag of
+// another family (a library book, say) can look like one by its header byte.
+func (r Read) GS1() bool { return r.PC&toggle == 0 }
