@@ -58,8 +58,7 @@ func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
 
 func TestTLSListener(t *testing.T) {
 	cert, key, pool := certificate(t)
-	var b *broker.Broker
-	b = start(t, accept, func(cfg *broker.Config) {
+	b := start(t, accept, func(cfg *broker.Config) {
 		cfg.Listen = []broker.Listener{{Address: "127.0.0.1:0"}, {Address: "0.0.0.0:0", CertFile: cert, KeyFile: key}}
 		cfg.Tokens = map[string]string{"handheld:h1": "secret-of-h1", "watch:w": "secret-of-w"}
 	})

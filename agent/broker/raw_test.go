@@ -71,14 +71,14 @@ func encode(kind, flags byte, body ...[]byte) []byte {
 }
 
 type connectOpts struct {
-	id, user, pass       string
-	willTopic, will      string
-	willQoS              byte
-	keepAlive            uint16
-	dirty                bool // clean session off
-	version              byte // 0 = 4
-	protocol             string
-	noUser, noWillRetain bool
+	id, user, pass  string
+	willTopic, will string
+	willQoS         byte
+	keepAlive       uint16
+	dirty           bool // clean session off
+	version         byte // 0 = 4
+	protocol        string
+	noWillRetain    bool
 }
 
 func encodeConnect(o connectOpts) []byte {

@@ -96,20 +96,28 @@ func TestMalformed(t *testing.T) {
 		{"unknown key", with(good, "gateway:", "gatway:"), []want{{code: "CFG_UNKNOWN_KEY", path: "gatway", line: 3, col: 1, near: "gateway"}}},
 		{"unknown key, far off", good + "colour: red\n", []want{{code: "CFG_UNKNOWN_KEY", path: "colour", line: 9, col: 1}}},
 		{"unknown key, other case", with(good, "site:", "Site:"), []want{{code: "CFG_UNKNOWN_KEY", path: "Site", line: 2, col: 1, near: "site"}}},
-		{"unknown key in a list", with(devices, "scanner: {serial: {path: /dev/serial/a}}", "scaner: {serial: {path: /dev/serial/a}}"),
-			[]want{{code: "CFG_UNKNOWN_KEY", path: "stations[0].scaner", line: 11, col: 5, near: "scanner"}}},
-		{"unknown key, deep", with(devices, "serial: {path: /dev/serial/b}", "serial: {path: /dev/serial/b, buad: 9600}"),
-			[]want{{code: "CFG_UNKNOWN_KEY", path: "stations[0].scale.serial.buad", line: 14, near: "baud"}}},
+		{
+			"unknown key in a list", with(devices, "scanner: {serial: {path: /dev/serial/a}}", "scaner: {serial: {path: /dev/serial/a}}"),
+			[]want{{code: "CFG_UNKNOWN_KEY", path: "stations[0].scaner", line: 11, col: 5, near: "scanner"}},
+		},
+		{
+			"unknown key, deep", with(devices, "serial: {path: /dev/serial/b}", "serial: {path: /dev/serial/b, buad: 9600}"),
+			[]want{{code: "CFG_UNKNOWN_KEY", path: "stations[0].scale.serial.buad", line: 14, near: "baud"}},
+		},
 		{"number for a text list", with(good, `[{address: "127.0.0.1:1883"}]`, "5"), []want{{code: "CFG_TYPE", path: "mqtt.listen", line: 6}}},
-		{"text for a number", with(good, "config_version: 1", "config_version: one"),
-			[]want{{code: "CFG_TYPE", path: "config_version", line: 1, text: "want whole number"}}},
+		{
+			"text for a number", with(good, "config_version: 1", "config_version: one"),
+			[]want{{code: "CFG_TYPE", path: "config_version", line: 1, text: "want whole number"}},
+		},
 		{"text for keys", with(good, "http:\n  listen: 127.0.0.1:8080", "http: 127.0.0.1:8080"), []want{{code: "CFG_TYPE", path: "http", line: 7}}},
 		{"fraction", good + "raft: {heartbeat_ms: 1.5}\n", []want{{code: "CFG_TYPE", path: "raft.heartbeat_ms", line: 9}}},
 		{"quoted number", with(good, "config_version: 1", `config_version: "1"`), []want{{code: "CFG_TYPE", path: "config_version", line: 1}}},
 		{"true for a text", with(good, "site: s1", "site: true"), []want{{code: "CFG_TYPE", path: "site", line: 2, text: "quotes"}}},
 		{"fraction for a text", with(good, "site: s1", "site: 1.10"), []want{{code: "CFG_TYPE", path: "site", line: 2, text: "quotes"}}},
-		{"text for true", with(devices, "path: /dev/serial/c", "path: /dev/serial/c, xon_xoff: maybe"),
-			[]want{{code: "CFG_TYPE", path: "stations[0].printer.serial.xon_xoff", line: 15, text: "true or false"}}},
+		{
+			"text for true", with(devices, "path: /dev/serial/c", "path: /dev/serial/c, xon_xoff: maybe"),
+			[]want{{code: "CFG_TYPE", path: "stations[0].printer.serial.xon_xoff", line: 15, text: "true or false"}},
+		},
 
 		{"no version", with(good, "config_version: 1\n", ""), []want{{code: "CFG_MISSING", path: "config_version"}}},
 		{"other version", with(good, "config_version: 1", "config_version: 2"), []want{{code: "CFG_VERSION", path: "config_version", line: 1, col: 1}}},
@@ -147,8 +155,10 @@ func TestMalformed(t *testing.T) {
 		{"no driver", with(devices, "      driver: mt-sics\n", ""), []want{{code: "CFG_MISSING", path: "stations[0].scale.driver", line: 12}}},
 		{"baud", with(devices, "/dev/serial/b", "/dev/serial/b, baud: 96"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.baud", line: 14, text: "300..4000000"}}},
 		{"parity", with(devices, "/dev/serial/b", "/dev/serial/b, parity: evn"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.parity", near: "even"}}},
-		{"bits", with(devices, "/dev/serial/b", "/dev/serial/b, data_bits: 9, stop_bits: 3"),
-			[]want{{code: "CFG_VALUE", path: "stations[0].scale.serial.data_bits"}, {code: "CFG_VALUE", path: "stations[0].scale.serial.stop_bits"}}},
+		{
+			"bits", with(devices, "/dev/serial/b", "/dev/serial/b, data_bits: 9, stop_bits: 3"),
+			[]want{{code: "CFG_VALUE", path: "stations[0].scale.serial.data_bits"}, {code: "CFG_VALUE", path: "stations[0].scale.serial.stop_bits"}},
+		},
 		{"interval", with(devices, "      driver: mt-sics\n", "      driver: mt-sics\n      interval_ms: 1\n"), []want{{code: "CFG_VALUE", path: "stations[0].scale.interval_ms", line: 14}}},
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
@@ -157,8 +167,10 @@ func TestMalformed(t *testing.T) {
 		{"format", good + "log: {format: xml}\n", []want{{code: "CFG_VALUE", path: "log.format", text: "json, text"}}},
 		{"heartbeat", good + "raft: {heartbeat_ms: 5}\n", []want{{code: "CFG_VALUE", path: "raft.heartbeat_ms", line: 9}}},
 		{"election before heartbeat", good + "raft: {heartbeat_ms: 500, election_ms: 400}\n", []want{{code: "CFG_VALUE", path: "raft.election_ms", text: "below"}}},
-		{"several at once", with(with(good, "site: s1", "site: s+1"), "/var/lib/tote", "x") + "log: {level: loud}\n",
-			[]want{{code: "CFG_ID", line: 2}, {code: "CFG_VALUE", line: 4}, {code: "CFG_VALUE", line: 9}}},
+		{
+			"several at once", with(with(good, "site: s1", "site: s+1"), "/var/lib/tote", "x") + "log: {level: loud}\n",
+			[]want{{code: "CFG_ID", line: 2}, {code: "CFG_VALUE", line: 4}, {code: "CFG_VALUE", line: 9}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := config.Parse("f.yaml", []byte(tc.in))

@@ -81,8 +81,10 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"sign_out"}`, want{cmd: warehouse.SignOut{Device: "h1"}}},
 		{head + `"verb":"ask","barcode":"","task":"","expect":"","reason":""}`, want{cmd: warehouse.AskWork{Device: "h1"}}},
 		{head + `"verb":"scan","barcode":"A-01"}`, want{cmd: warehouse.Scan{Device: "h1", Barcode: "A-01"}}},
-		{head + `"verb":"scan","barcode":"01095\u001d10L1","expect":"item","qty":9999,"task":"O1/1"}`,
-			want{cmd: warehouse.Scan{Device: "h1", Verb: "item", Barcode: "01095\x1d10L1", Qty: 9999, Task: "O1/1"}}},
+		{
+			head + `"verb":"scan","barcode":"01095\u001d10L1","expect":"item","qty":9999,"task":"O1/1"}`,
+			want{cmd: warehouse.Scan{Device: "h1", Verb: "item", Barcode: "01095\x1d10L1", Qty: 9999, Task: "O1/1"}},
+		},
 		{head + `"verb":"scan","barcode":"Größe"}`, want{cmd: warehouse.Scan{Device: "h1", Barcode: "Größe"}}},
 		{head + `"verb":"scan","barcode":"` + long[:256] + `"}`, want{cmd: warehouse.Scan{Device: "h1", Barcode: long[:256]}}},
 		{head + `"verb":"short","reason":"DAMAGED","task":"T1"}`, want{cmd: warehouse.ShortPick{Device: "h1", Task: "T1", Reason: "DAMAGED"}}},
@@ -232,12 +234,18 @@ func TestAnswer(t *testing.T) {
 		res  handheld.Result
 		want string
 	}{
-		{req.Answer(warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: "B1", Next: &warehouse.Step{Do: warehouse.StepScanBin, Bin: "A"}}),
-			`{"cmdId":"c1","seq":7,"ok":true,"code":"OK","next":{"do":"scan_bin","bin":"A"}}`},
-		{req.Answer(warehouse.Result{Code: warehouse.CodeWrongBin, Text: "this is B"}),
-			`{"cmdId":"c1","seq":7,"ok":false,"code":"WRONG_BIN","text":"this is B"}`},
-		{handheld.Request{}.Refuse(&handheld.Refusal{Code: "MALFORMED", Text: "x"}, nil),
-			`{"cmdId":"","seq":0,"ok":false,"code":"MALFORMED","text":"x"}`},
+		{
+			req.Answer(warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: "B1", Next: &warehouse.Step{Do: warehouse.StepScanBin, Bin: "A"}}),
+			`{"cmdId":"c1","seq":7,"ok":true,"code":"OK","next":{"do":"scan_bin","bin":"A"}}`,
+		},
+		{
+			req.Answer(warehouse.Result{Code: warehouse.CodeWrongBin, Text: "this is B"}),
+			`{"cmdId":"c1","seq":7,"ok":false,"code":"WRONG_BIN","text":"this is B"}`,
+		},
+		{
+			handheld.Request{}.Refuse(&handheld.Refusal{Code: "MALFORMED", Text: "x"}, nil),
+			`{"cmdId":"","seq":0,"ok":false,"code":"MALFORMED","text":"x"}`,
+		},
 	} {
 		b, err := tc.res.Encode()
 		if err != nil || string(b) != tc.want {
