@@ -33,7 +33,7 @@ func Faults() []Fault {
 		{CodeType, "A value has the wrong kind, such as a text where a number belongs.", "Write the kind of value docs/config.md names."},
 		{CodeVersion, "config_version is not one this program reads.", "Write config_version: 1, or install the program that fits the file."},
 		{CodeMissing, "A key that must be there is missing or empty.", "Add it; config.example.yaml shows how."},
-		{CodeID, "An id has characters that cannot be part of a topic.", "Use 1 to 64 of A-Z a-z 0-9 _ . -"},
+		{CodeID, "An id has characters that cannot be part of a topic.", "Use 1 to 64 of the letters A-Z and a-z, digits, dot, dash and underscore."},
 		{CodeValue, "A value is out of range or not one of those allowed.", "Use a value docs/config.md allows."},
 		{CodeTwice, "An id, address or key is there twice.", "Give each its own."},
 		{CodeSamePort, "Two devices use the same serial line or network address.", "Correct the path of one of them."},

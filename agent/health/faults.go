@@ -8,8 +8,10 @@ import (
 	"cmp"
 	"slices"
 
+	"tote/agent/config"
 	"tote/cloudsync"
 	"tote/drivers"
+	"tote/gs1"
 	"tote/warehouse"
 )
 
@@ -20,41 +22,75 @@ type Fault struct {
 	Action string `json:"action"` // what a person does now
 }
 
-// own are the codes of the agent's own packages: intake, api, station, replica.
-var own = []Fault{
-	{"BAD_REQUEST", "The HTTP request does not fit the route.", "Read the text of the answer and api/openapi-agent.yaml."},
-	{"NOT_FOUND", "There is no such page or kind of file.", "See api/openapi-agent.yaml for the routes."},
-	{"NOT_READY", "The gateway is starting, has no leader, or its store refuses new work.", "Wait a moment; when it stays, read the gateway's log."},
-	{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
-	{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
-	{"CSV_MALFORMED", "A row is not CSV or has the wrong number of fields.", "Mend the named line; nothing of the file was imported."},
-	{"CSV_COLUMN", "A column is missing, unknown or stands twice.", "Compare the first line with the columns the text lists."},
-	{"CSV_VALUE", "A field has no usable value.", "Mend the named line and column; nothing of the file was imported."},
-	{"CSV_DUPLICATE", "The same key stands twice in one file.", "Remove one of the two rows."},
-	{"CSV_TOO_LONG", "A field or the file is longer than allowed.", "Shorten the field or split the file."},
-	{"PAYMENT_UNRELEASED", "The file holds an order that may not be picked before it is paid.", "Take it out, or let the OMS release it when the payment is settled."},
-	{"SEQ_TOO_OLD", "The handheld's sequence lies before the answers the site keeps: it was reset.", "Go on from the retained state/seq; nothing was done."},
-	{"CLEAR_SCALE", "Something lies on the scale that was weighed already.", "Take everything off, then put the carton on."},
-	{"SCALE_OVERLOAD", "The scale reports more than it can weigh.", "Take weight off; pack the order into two cartons if it stays."},
-	{"SCALE_UNDERLOAD", "The scale reports less than nothing.", "Put the pan back and zero the scale."},
-	{"SCALE_ABSENT", "The scale does not answer while a weight is waited for.", "Check its power and cable; see the device list."},
-	{"PRINTER_NOT_READY", "The printer cannot print now; the text says why. Nothing was sent.", "Put it right; the label is printed as soon as the printer is ready."},
-	{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
+// Group is the codes of one room of the house.
+type Group struct {
+	Name   string // the package
+	About  string // who meets these codes, one sentence
+	Faults []Fault
+}
+
+// row is what each package calls its own rows.
+type row interface {
+	~struct{ Code, Cause, Action string }
+}
+
+func group[R row](name, about string, rows []R) Group {
+	g := Group{Name: name, About: about}
+	for _, r := range rows {
+		g.Faults = append(g.Faults, Fault(r))
+	}
+	return g
+}
+
+// own is a row of a package that keeps no table itself.
+type own struct{ Code, Cause, Action string }
+
+// Groups is the whole table by package, from the floor up. Within a group the
+// rows keep the order of their package.
+func Groups() []Group {
+	return []Group{
+		group("warehouse", "The answers of the rules: on handhelds, at stations, in files and in fallouts.", warehouse.Faults),
+		group("agent/replica", "Answers to handhelds that lost count.", []own{
+			{"SEQ_TOO_OLD", "The handheld's sequence lies before the answers the site keeps: it was reset.", "Go on from the retained state/seq; nothing was done."},
+			{"SEQ_REUSED", "The handheld's sequence belongs to another verb: it was reset and counts anew, or two handhelds have one id.", "Go on from the retained state/seq; nothing was done. Give each handheld its own id."},
+		}),
+		group("agent/station", "Hints on the display of a station or dock.", []own{
+			{"CLEAR_SCALE", "Something lies on the scale that was weighed already.", "Take everything off, then put the carton on."},
+			{"SCALE_OVERLOAD", "The scale reports more than it can weigh.", "Take weight off; pack the order into two cartons if it stays."},
+			{"SCALE_UNDERLOAD", "The scale reports less than nothing.", "Put the pan back and zero the scale."},
+			{"SCALE_ABSENT", "The scale does not answer while a weight is waited for.", "Check its power and cable; see the device list."},
+			{"PRINTER_NOT_READY", "The printer cannot print now; the text says why. Nothing was sent.", "Put it right; the label is printed as soon as the printer is ready."},
+			{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
+		}),
+		group("drivers", "Devices: in the device list, in hints, and as answers to scans that cannot be read.", drivers.Faults()),
+		group("gs1", "What is wrong with a GS1 barcode; in the text of UNKNOWN_BARCODE.", gs1.Faults()),
+		group("agent/intake", "Files brought in at the site. Nothing of such a file was imported.", []own{
+			{"CSV_MALFORMED", "A row is not CSV or has the wrong number of fields.", "Mend the named line."},
+			{"CSV_COLUMN", "A column is missing, unknown or stands twice.", "Compare the first line with the columns the text lists."},
+			{"CSV_VALUE", "A field has no usable value.", "Mend the named line and column."},
+			{"CSV_DUPLICATE", "The same key stands twice in one file.", "Remove one of the two rows."},
+			{"CSV_TOO_LONG", "A field or the file is longer than allowed.", "Shorten the field or split the file."},
+			{"PAYMENT_UNRELEASED", "The file holds an order that may not be picked before it is paid.", "Take it out, or let the OMS release it when the payment is settled."},
+		}),
+		group("agent/api", "The HTTP interface of the gateway.", []own{
+			{"BAD_REQUEST", "The HTTP request does not fit the route.", "Read the text of the answer and api/openapi-agent.yaml."},
+			{"NOT_FOUND", "There is no such page or kind of file.", "See api/openapi-agent.yaml for the routes."},
+			{"NOT_READY", "The gateway is starting, has no leader, or its store refuses new work.", "Wait a moment; when it stays, read the gateway's log."},
+			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
+			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
+		}),
+		group("agent/config", "The configuration file, at the start and with `tote validate`.", config.Faults()),
+		group("cloudsync", "The link to the OMS. The floor goes on working.", cloudsync.Faults()),
+		{"raftstore", "The disk and the log, in the gateway's log.", storeFaults()},
+	}
 }
 
 // Faults is the whole table, sorted by code.
 func Faults() []Fault {
-	all := slices.Clone(own)
-	for _, f := range warehouse.Faults {
-		all = append(all, Fault{f.Code, f.Cause, f.Action})
+	var all []Fault
+	for _, g := range Groups() {
+		all = append(all, g.Faults...)
 	}
-	for _, f := range drivers.Faults() {
-		all = append(all, Fault{f.Code, f.Cause, f.Action})
-	}
-	for _, f := range cloudsync.Faults() {
-		all = append(all, Fault{f.Code, f.Cause, f.Action})
-	}
-	all = append(all, storeFaults()...)
 	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }

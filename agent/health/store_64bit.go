@@ -4,10 +4,4 @@ package health
 
 import "tote/raftstore"
 
-func storeFaults() []Fault {
-	var all []Fault
-	for _, f := range raftstore.Faults {
-		all = append(all, Fault{f.Code, f.Cause, f.Action})
-	}
-	return all
-}
+func storeFaults() []Fault { return group("", "", raftstore.Faults).Faults }
