@@ -381,6 +381,19 @@ func TestLostRoundEnd(t *testing.T) {
 	})
 }
 
+// A length byte made by noise holds the packets behind it back for 50 ms, not
+// until the round is given up.
+func TestNoiseThatLooksLikeAPacket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, Config{}, &reader{round: func(n int, f Frame) string { return "\xa0\x50" + oneTag(n, f) }})
+		r.pass(time.Second)
+		r.stop(t)
+		if st := r.dev.Stats(); st.Late != 0 || st.Reads < 19 || st.Bad < st.Reads {
+			t.Errorf("stats %+v", st)
+		}
+	})
+}
+
 // A reader that reports tags but never ends a round works all the same.
 func TestRoundsWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
