@@ -1,0 +1,175 @@
+package identity
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Errors of this package. Their codes are in [Faults].
+var (
+	// ErrExists: there is an identity in this folder already; it is never overwritten.
+	ErrExists = errors.New("IDN-101: this folder holds an identity already")
+	// ErrNone: there is no identity in this folder.
+	ErrNone = errors.New("IDN-102: this gateway has no identity yet; make one with `tote site init`, or join with a token")
+	// ErrDamaged: a file of the identity cannot be read.
+	ErrDamaged = errors.New("IDN-103: the identity is damaged")
+	// ErrToken: this is not a token.
+	ErrToken = errors.New("IDN-104: this is not a join token")
+	// ErrTokenExpired, ErrTokenUsed and ErrTokenUnknown: the site refuses the token.
+	ErrTokenExpired = errors.New("IDN-105: the token has expired; make a new one")
+	ErrTokenUsed    = errors.New("IDN-106: the token was used already; make a new one")
+	ErrTokenUnknown = errors.New("IDN-107: this site never made that token")
+	// ErrWrongSite: the other side is not the site that made the token.
+	ErrWrongSite = errors.New("IDN-108: the gateway at this address belongs to another site")
+	// ErrRequest: a certificate request breaks a rule.
+	ErrRequest = errors.New("IDN-109: the certificate request is not acceptable")
+)
+
+// Lives of certificates. A gateway's is renewed at two thirds of its life.
+const (
+	authorityLife = 20 * 365 * 24 * time.Hour
+	gatewayLife   = 90 * 24 * time.Hour
+	// backdate lets a certificate be used by a machine whose clock is a
+	// little behind.
+	backdate = 24 * time.Hour
+)
+
+// Files of the identity folder. Changing a name orphans every gateway.
+const (
+	fileCA    = "ca.crt"
+	fileCAKey = "ca.key"
+	fileCert  = "gw.crt"
+	fileKey   = "gw.key"
+)
+
+// Authority is the site's certificate authority.
+type Authority struct {
+	Cert *x509.Certificate
+	key  crypto.Signer
+}
+
+// NewAuthority makes the authority of a site.
+func NewAuthority(site string, now time.Time) (*Authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := newSerial()
+	if err != nil {
+		return nil, err
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "Tote site " + site, Organization: []string{site}},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(authorityLife),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &Authority{Cert: cert, key: key}, nil
+}
+
+// Site is the site the authority belongs to.
+func (a *Authority) Site() string {
+	if len(a.Cert.Subject.Organization) != 1 {
+		return ""
+	}
+	return a.Cert.Subject.Organization[0]
+}
+
+// Pin is the hash by which tokens name the authority.
+func (a *Authority) Pin() [sha256.Size]byte { return sha256.Sum256(a.Cert.Raw) }
+
+// Issue signs the request of a gateway. The request must name exactly the
+// gateway; addresses are not part of an identity.
+func (a *Authority) Issue(csr []byte, gateway string, now time.Time) ([]byte, error) {
+	req, err := x509.ParseCertificateRequest(csr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if err := req.CheckSignature(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if _, ok := req.PublicKey.(*ecdsa.PublicKey); !ok || req.Subject.CommonName != gateway {
+		return nil, fmt.Errorf("%w: it must be for an ECDSA key and for %q", ErrRequest, gateway)
+	}
+	serial, err := newSerial()
+	if err != nil {
+		return nil, err
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: gateway, Organization: a.Cert.Subject.Organization},
+		DNSNames:     []string{gateway, "localhost"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		NotBefore:    now.Add(-backdate),
+		NotAfter:     now.Add(gatewayLife),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	return x509.CreateCertificate(rand.Reader, tmpl, a.Cert, req.PublicKey, a.key)
+}
+
+// Request makes a key and a certificate request for a gateway.
+func Request(gateway string) (key *ecdsa.PrivateKey, csr []byte, err error) {
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, nil, err
+	}
+	csr, err = x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: gateway}}, key)
+	return key, csr, err
+}
+
+func newSerial() (*big.Int, error) {
+	return rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+}
+
+// save writes one PEM file that only its owner may read, and refuses to
+// overwrite one.
+func save(dir, name, kind string, der []byte) error {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%w: %s", ErrExists, filepath.Join(dir, name))
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(pem.Encode(f, &pem.Block{Type: kind, Bytes: der}), f.Sync(), f.Close())
+}
+
+func load(dir, name, kind string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w (%s is missing)", ErrNone, filepath.Join(dir, name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(b)
+	if block == nil || block.Type != kind {
+		return nil, fmt.Errorf("%w: %s holds no %s", ErrDamaged, filepath.Join(dir, name), kind)
+	}
+	return block.Bytes, nil
+}

@@ -1,0 +1,21 @@
+// Package identity is who may speak for a gateway: the site's certificate
+// authority, the certificates of its gateways, and the one-line tokens that let
+// a new gateway in.
+//
+// The first gateway makes the authority ([Init]). A token names the authority
+// by the hash of its certificate, so the newcomer knows whom it speaks with
+// before it trusts anybody; it expires, serves once, and is useless to whoever
+// reads it afterwards: a member restarts with its certificate, never with a
+// token. Between gateways everything is mutual TLS 1.3; the gateway's id is the
+// common name and the only DNS name of its certificate.
+//
+// Clocks: gateways have no battery-backed clock. Validity is checked against
+// the latest of the wall clock, the time this program was built and the newest
+// time the site has seen ([Identity.Time]), so a gateway that wakes up in 1970
+// is let in, and an expired certificate stays expired.
+//
+// Files in the identity folder, all 0600: ca.crt, ca.key (storing gateways
+// hold it so that any of them can let a newcomer in), gw.crt, gw.key.
+//
+// No goroutines; an [Identity] may be used from any.
+package identity

@@ -1,0 +1,19 @@
+package identity
+
+// Fault is one row of the table of codes.
+type Fault struct{ Code, Cause, Action string }
+
+// Faults lists the codes of this package.
+func Faults() []Fault {
+	return []Fault{
+		{"IDN-101", "There is an identity in the folder already.", "Use it, or move the folder away if this machine shall become another gateway."},
+		{"IDN-102", "The gateway has no identity.", "Run `tote site init` on the first gateway, `tote cluster join` with a token on every other."},
+		{"IDN-103", "A file of the identity cannot be read or does not fit the others.", "Move the folder away, remove the gateway from the cluster and join again with a new token."},
+		{"IDN-104", "The text is not a join token.", "Copy the whole line that `tote token create` printed."},
+		{"IDN-105", "The token has expired.", "Make a new one with `tote token create`."},
+		{"IDN-106", "The token let another gateway in already.", "Make a new one with `tote token create`; if nobody you know used it, look at `tote cluster status`."},
+		{"IDN-107", "The site does not know the token.", "Make a new one on this site with `tote token create`."},
+		{"IDN-108", "The gateway at the address belongs to another site than the token.", "Check the address; make the token on the site you want to join."},
+		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
+	}
+}

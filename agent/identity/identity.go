@@ -1,0 +1,200 @@
+package identity
+
+import (
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Identity is this gateway's place in the site.
+type Identity struct {
+	Gateway   string
+	Authority *Authority
+
+	cert  *x509.Certificate
+	key   *ecdsa.PrivateKey
+	pool  *x509.CertPool
+	floor atomic.Int64 // newest time the site has seen, ms since 1970
+	now   func() time.Time
+}
+
+// Init makes the site's authority and the identity of its first gateway.
+func Init(dir, site, gateway string, now func() time.Time) (*Identity, error) {
+	a, err := NewAuthority(site, now())
+	if err != nil {
+		return nil, err
+	}
+	return Store(dir, a, gateway, now)
+}
+
+// Store writes the identity of a gateway whose authority is known and gives it
+// a certificate. dir is made; an identity that is there is not touched.
+func Store(dir string, a *Authority, gateway string, now func() time.Time) (*Identity, error) {
+	key, csr, err := Request(gateway)
+	if err != nil {
+		return nil, err
+	}
+	der, err := a.Issue(csr, gateway, now())
+	if err != nil {
+		return nil, err
+	}
+	if err := write(dir, a, der, key); err != nil {
+		return nil, err
+	}
+	return Load(dir, now)
+}
+
+// write puts all four files in place, the certificate last: with it the
+// identity is whole.
+func write(dir string, a *Authority, cert []byte, key *ecdsa.PrivateKey) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	caKey, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return err
+	}
+	own, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name, kind string
+		der        []byte
+	}{
+		{fileCA, "CERTIFICATE", a.Cert.Raw}, {fileCAKey, "PRIVATE KEY", caKey},
+		{fileKey, "PRIVATE KEY", own}, {fileCert, "CERTIFICATE", cert},
+	} {
+		if err := save(dir, f.name, f.kind, f.der); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load reads the identity of this gateway. ErrNone says that there is none.
+func Load(dir string, now func() time.Time) (*Identity, error) {
+	a, err := loadAuthority(dir)
+	if err != nil {
+		return nil, err
+	}
+	der, err := load(dir, fileCert, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, fileCert, err)
+	}
+	key, err := loadKey(dir, fileKey)
+	if err != nil {
+		return nil, err
+	}
+	if !key.PublicKey.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("%w: %s does not belong to %s", ErrDamaged, fileKey, fileCert)
+	}
+	if err := cert.CheckSignatureFrom(a.Cert); err != nil {
+		return nil, fmt.Errorf("%w: %s is not of this site: %w", ErrDamaged, fileCert, err)
+	}
+	id := &Identity{Gateway: cert.Subject.CommonName, Authority: a, cert: cert, key: key, pool: x509.NewCertPool(), now: now}
+	id.pool.AddCert(a.Cert)
+	return id, nil
+}
+
+func loadAuthority(dir string) (*Authority, error) {
+	der, err := load(dir, fileCA, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, fileCA, err)
+	}
+	key, err := loadKey(dir, fileCAKey)
+	if err != nil {
+		return nil, err
+	}
+	if !key.PublicKey.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("%w: %s does not belong to %s", ErrDamaged, fileCAKey, fileCA)
+	}
+	return &Authority{Cert: cert, key: key}, nil
+}
+
+func loadKey(dir, name string) (*ecdsa.PrivateKey, error) {
+	der, err := load(dir, name, "PRIVATE KEY")
+	if err != nil {
+		return nil, err
+	}
+	k, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	}
+	key, ok := k.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s is not an ECDSA key", ErrDamaged, name)
+	}
+	return key, nil
+}
+
+// Saw raises the floor of the clock: the site has seen this time.
+func (id *Identity) Saw(ms int64) {
+	for {
+		old := id.floor.Load()
+		if ms <= old || id.floor.CompareAndSwap(old, ms) {
+			return
+		}
+	}
+}
+
+// Time is the time certificates are judged by: never before the site's newest
+// time, never before this gateway's own certificate was made.
+func (id *Identity) Time() time.Time {
+	t := id.now()
+	if floor := time.UnixMilli(id.floor.Load()); floor.After(t) {
+		t = floor
+	}
+	if made := id.cert.NotBefore.Add(backdate); made.After(t) {
+		t = made
+	}
+	return t
+}
+
+// Expires is when this gateway's certificate ends; RenewAt when a new one
+// should be had.
+func (id *Identity) Expires() time.Time { return id.cert.NotAfter }
+
+// RenewAt is two thirds into the life of the certificate.
+func (id *Identity) RenewAt() time.Time {
+	life := id.cert.NotAfter.Sub(id.cert.NotBefore)
+	return id.cert.NotBefore.Add(life * 2 / 3)
+}
+
+// TLS is the configuration for talking with the other gateways of the site,
+// both as server and as client: TLS 1.3, certificates of the site on both
+// sides. A client sets ServerName to the id of the gateway it means.
+func (id *Identity) TLS(alpn ...string) *tls.Config {
+	cert := tls.Certificate{Certificate: [][]byte{id.cert.Raw, id.Authority.Cert.Raw}, PrivateKey: id.key, Leaf: id.cert}
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS13,
+		Certificates: []tls.Certificate{cert},
+		RootCAs:      id.pool,
+		ClientCAs:    id.pool,
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		NextProtos:   slices.Clone(alpn),
+		Time:         id.Time,
+	}
+}
+
+// PeerOf is the id of the gateway at the other end of a mutual TLS connection.
+func PeerOf(state tls.ConnectionState) (string, error) {
+	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+		return "", errors.New("identity: the peer has shown no certificate of this site")
+	}
+	return state.PeerCertificates[0].Subject.CommonName, nil
+}
