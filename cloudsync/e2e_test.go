@@ -353,16 +353,20 @@ func TestRejectedByTheOMS(t *testing.T) {
 	r := s.runner(t, c.client(t))
 	run(t, r)
 	eventually(t, "held", func() bool { return s.drained() && len(r.Status().Held) == 1 })
-	if st := r.Status(); st.Held[0].Subject != "O-1" || st.Held[0].Code != oms.CodeBadData || st.Held[0].Events != 2 {
+	// The HTTP client may repeat the batch by itself; otherwise a probe of one
+	// event comes next, and the second event of the order waits as well.
+	st := r.Status()
+	if st.Held[0].Subject != "O-1" || st.Held[0].Code != oms.CodeBadData || st.Held[0].Events > 2 {
 		t.Errorf("%+v", st.Held)
 	}
 	if err := r.Retry(t.Context(), "O-1"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the retried event is there", func() bool { return c.summary().Events["wms.order.accepted.v1"] == 2 && s.drained() })
-	// The second event of the order had its effect with the lost reply; it
-	// came again behind the first and had none.
-	if sum := c.summary(); sum.Events["wms.order.released.v1"] != 2 || sum.Refused[oms.CodeAlreadyHad] != 1 {
+	// The second event of the order had its effect with the lost reply. If it
+	// came again behind the first it had none; and the first, coming late, has
+	// not turned the order back.
+	if sum := c.summary(); sum.Events["wms.order.released.v1"] != 2 || sum.Refused[oms.CodeAlreadyHad] != st.Held[0].Events-1 || c.state("O-1") != oms.StateReleased {
 		t.Errorf("%+v", sum)
 	}
 }

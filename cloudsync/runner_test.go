@@ -532,3 +532,38 @@ func TestEventDataIsTheSameOnTheWire(t *testing.T) {
 		t.Errorf("site %s\nwire %s", raw, again)
 	}
 }
+
+// A released subject's old events go out before its new ones.
+func TestReleasedBeforeNewer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newSite(t), newFake()
+		w.order(t, "P")
+		do := func(c ledger.Command) {
+			t.Helper()
+			kind, version, body, err := ledger.Encode(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res, err := w.propose(t.Context(), kind, version, body); err != nil || !res.OK {
+				t.Fatalf("%+v %v", res, err)
+			}
+		}
+		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "P", Seqs: []uint64{1}, From: 2, Code: "X"})
+		_, _ = onVirtualTime(t, f, w, time.Minute)
+		w.domain(t, warehouse.CancelOrder{Order: "P", Source: "site"})
+		do(ledger.ReleaseSubject{Subject: "P"})
+		_, _ = onVirtualTime(t, f, w, time.Minute)
+		var got []string
+		for _, e := range f.got {
+			got = append(got, e.ID+" "+e.Type+" "+e.Supersedes)
+		}
+		want := []string{
+			"dc1/1/control/1 wms.sync.held.v1 ", "dc1/1/control/2 wms.sync.held.v1 ",
+			"dc1/1/resend/1 wms.order.accepted.v1 dc1/1/control/1", "dc1/1/resend/2 wms.order.released.v1 dc1/1/control/2",
+			"dc1/1/control/3 wms.order.cancelled.v1 ",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -162,8 +162,6 @@ func (u *uplink) accepted(ctx context.Context, stream string, rows []ledger.Row,
 		// that is still catching up this passes by itself.
 		return &fault{CodeAhead, Busy, fmt.Errorf("stream %s: the OMS has %d, the site made %d", stream, reply.AckSeq, newest)}
 	}
-	u.r.met(up, nil)
-	u.retry.success()
 	upto := min(reply.AckSeq, last)
 	if err := u.holdRejected(ctx, stream, rows[:upto-first+1], reply.Results); err != nil {
 		return err
@@ -173,6 +171,9 @@ func (u *uplink) accepted(ctx context.Context, stream string, rows []ledger.Row,
 			return &fault{CodeNoCommit, local, fmt.Errorf("acknowledge %s/%d: %w", stream, upto, err)}
 		}
 	}
+	// Only now: an answer that cannot be committed is not yet a success.
+	u.r.met(up, nil)
+	u.retry.success()
 	if upto >= acked {
 		delete(u.rewind, stream)
 	} else {

@@ -26,10 +26,33 @@ var siteStates = map[string]string{
 	"order.cancelled": StateCancelled,
 }
 
+// place is where an event stands among the events of its site.
+type place struct{ epoch, seq int64 }
+
+// before compares as (epoch, seq).
+func (p place) before(q place) bool {
+	return p.epoch < q.epoch || p.epoch == q.epoch && p.seq < q.seq
+}
+
+// origin is the place of an event, or of the one it stands for in the end.
+func origin(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, own place) (place, error) {
+	old, err := wire.ParseEventID(e.Supersedes)
+	if err != nil || old.Site != site {
+		return own, nil
+	}
+	p := place{epoch: int64(old.Epoch), seq: int64(old.Seq)}
+	err = tx.QueryRowContext(ctx, `SELECT place FROM events WHERE site = ? AND epoch = ? AND stream = ? AND seq = ?`,
+		site, p.epoch, old.Stream, p.seq).Scan(&p.seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return p, err
+}
+
 // effect applies one new event. An event type this version does not know is
 // kept in the timeline and has no other effect, so that a newer site can talk
 // to an older OMS.
-func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, now int64) (status, code string, err error) {
+func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, at place, now int64) (status, code string, err error) {
 	if e.Type == wire.TypeHeld {
 		return wire.StatusHeld, "HELD", s.note(ctx, tx, site, e, wire.EventData{})
 	}
@@ -60,7 +83,7 @@ func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Ev
 		if o.site != site {
 			return wire.StatusRejected, CodeWrongSite, nil
 		}
-		if err := s.project(ctx, tx, o, name, data, now); err != nil {
+		if err := s.project(ctx, tx, o, name, data, at, now); err != nil {
 			return "", "", err
 		}
 	}
@@ -103,14 +126,17 @@ func (s *Server) adopt(ctx context.Context, tx *sql.Tx, site, id string, now int
 	return loadOrder(ctx, tx, id)
 }
 
-// project brings the order up to what the event says.
-func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name string, d wire.EventData, now int64) error {
+// project brings the order up to what the event says. An event that was held
+// and comes after younger ones does not turn state or lines back.
+func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name string, d wire.EventData, at place, now int64) error {
 	set := func(query string, args ...any) error {
 		_, err := tx.ExecContext(ctx, query, append(args, now, o.n)...)
 		return err
 	}
-	if state, ok := siteStates[name]; ok {
-		if err := set(`UPDATE orders SET state = ?, code = '', text = '', updated_at = ? WHERE n = ?`, state); err != nil {
+	late := at.before(o.at)
+	if state, ok := siteStates[name]; ok && !late {
+		if err := set(`UPDATE orders SET state = ?, code = '', text = '', state_epoch = ?, state_seq = ?, updated_at = ? WHERE n = ?`,
+			state, at.epoch, at.seq); err != nil {
 			return err
 		}
 	}
@@ -129,7 +155,7 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 			return err
 		}
 	}
-	if len(d.Lines) > 0 {
+	if len(d.Lines) > 0 && !late {
 		raw, err := json.Marshal(d.Lines)
 		if err != nil {
 			return err

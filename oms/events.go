@@ -177,15 +177,19 @@ func (s *Server) applyBatch(ctx context.Context, b *batch) (*wire.Reply, error) 
 				}
 				res.Retryable = res.Original == wire.StatusRejected
 			} else {
-				if res.Status, res.Code, err = s.effect(ctx, tx, site, e, now); err != nil {
+				at, err := origin(ctx, tx, site, e, place{epoch: epoch, seq: seq})
+				if err != nil {
+					return err
+				}
+				if res.Status, res.Code, err = s.effect(ctx, tx, site, e, at, now); err != nil {
 					return fmt.Errorf("event %s: %w", e.ID, err)
 				}
 				res.Retryable = res.Status == wire.StatusRejected
 				if res.Status == wire.StatusDuplicate {
 					res.Original = wire.StatusApplied // under the id it supersedes
 				}
-				if _, err := tx.ExecContext(ctx, `INSERT INTO events (site, epoch, stream, seq, type, status, code) VALUES (?,?,?,?,?,?,?)`,
-					site, epoch, stream, seq, e.Type, res.Status, res.Code); err != nil {
+				if _, err := tx.ExecContext(ctx, `INSERT INTO events (site, epoch, stream, seq, type, status, code, place) VALUES (?,?,?,?,?,?,?,?)`,
+					site, epoch, stream, seq, e.Type, res.Status, res.Code, at.seq); err != nil {
 					return err
 				}
 				ack = seq

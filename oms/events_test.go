@@ -20,7 +20,7 @@ import (
 
 func TestOrderFollowsItsEvents(t *testing.T) {
 	s := newServer(t)
-	place(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-1", PaymentSettled)
 	parcel := wire.Parcel{SSCC: "001234567890123456", WeightMg: 1_250_000, Carrier: "DHL", Tracking: "T100", Job: "j"}
 	loaded := parcel
 	loaded.Dock = "dock1"
@@ -133,7 +133,7 @@ func TestEventsRules(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newServer(t)
-			place(t, s, "O-1", PaymentSettled)
+			placeOrder(t, s, "O-1", PaymentSettled)
 			send(t, s, ev("control", 1, "order.accepted", "O-1", nil), ev("control", 2, "order.released", "O-1", nil))
 			if tc.change == nil {
 				tc.change = func(*http.Request) {}
@@ -191,7 +191,7 @@ func TestGzipAndDigest(t *testing.T) {
 
 func TestRejectedConsumesItsSeq(t *testing.T) {
 	s := newServer(t)
-	place(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-1", PaymentSettled)
 	bad := ev("control", 1, "order.accepted", "O-1", nil)
 	bad.Data = json.RawMessage(`{"revision":"one"}`)
 	other := strings.Replace(orderJSON("O-2", PaymentSettled), `"method"`, `"site":"dc2","method"`, 1)
@@ -221,7 +221,7 @@ func TestRejectedConsumesItsSeq(t *testing.T) {
 
 func TestSupersede(t *testing.T) {
 	s := newServer(t)
-	place(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-1", PaymentSettled)
 	held := ev("control", 2, "x", "O-1", nil)
 	held.Type = wire.TypeHeld
 	send(t, s, ev("control", 1, "order.released", "O-1", nil), held)
@@ -237,6 +237,35 @@ func TestSupersede(t *testing.T) {
 	}
 	if got := order(t, s, "O-1").State; got != StatePicked {
 		t.Errorf("state %s", got)
+	}
+}
+
+// A late event, however often it was held, is kept but turns nothing back.
+func TestLateEventTurnsNothingBack(t *testing.T) {
+	s := newServer(t)
+	placeOrder(t, s, "O-1", PaymentSettled)
+	placeholder := func(stream string, seq uint64, old string) wire.Event {
+		e := ev(stream, seq, "x", "O-1", nil)
+		e.Type, e.Supersedes = wire.TypeHeld, old
+		return e
+	}
+	lines := func(state string) wire.EventData {
+		return wire.EventData{Lines: []wire.Line{{Line: 1, SKU: "A", Qty: 2, State: state}}}
+	}
+	send(t, s, placeholder("control", 1, ""), ev("control", 2, "order.picked", "O-1", lines("PICKED")))
+	send(t, s, placeholder("resend", 1, "dc1/1/control/1"))
+	late := ev("resend", 2, "order.short", "O-1", lines("SHORT"))
+	late.Supersedes = "dc1/1/resend/1"
+	if r := send(t, s, late); r.Results[0].Status != wire.StatusApplied {
+		t.Errorf("%+v", r)
+	}
+	if v := order(t, s, "O-1"); v.State != StatePicked || !strings.Contains(string(v.SiteLines), "PICKED") || len(v.Timeline) != 6 {
+		t.Errorf("%+v", v)
+	}
+	next := ev("control", 3, "order.packed", "O-1", nil)
+	send(t, s, next)
+	if v := order(t, s, "O-1"); v.State != StatePacked {
+		t.Errorf("%+v", v)
 	}
 }
 

@@ -46,9 +46,9 @@ func (s *Server) cursor(n int64) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(s.db.instance + ":" + strconv.FormatInt(n, 10)))
 }
 
-// place reads a cursor; "" is the start. A cursor of another database (the
+// placeOf reads a cursor; "" is the start. A cursor of another database (the
 // file was replaced or restored) is gone: the site reads from the start again.
-func (s *Server) place(cursor string) (int64, error) {
+func (s *Server) placeOf(cursor string) (int64, error) {
 	if cursor == "" {
 		return 0, nil
 	}
@@ -75,7 +75,7 @@ func (s *Server) getInbox(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	after, err := s.place(q.Get("cursor"))
+	after, err := s.placeOf(q.Get("cursor"))
 	if err != nil {
 		return err
 	}

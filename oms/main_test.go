@@ -78,7 +78,7 @@ func orderJSON(id, payment string) string {
 		`"method":"std","payment":%q,"lines":[{"line":1,"sku":"A","qty":2}]}`, id, payment)
 }
 
-func place(t tester, s *Server, id, payment string) {
+func placeOrder(t tester, s *Server, id, payment string) {
 	t.Helper()
 	if rec := call(t, s, "POST", "/v1/orders", jsonType, orderJSON(id, payment), nil); rec.Code != http.StatusCreated {
 		t.Fatalf("place %s: %d %s", id, rec.Code, rec.Body)

@@ -67,7 +67,7 @@ func TestJSONIntake(t *testing.T) {
 
 func TestSameOrderAgain(t *testing.T) {
 	s := newServer(t)
-	place(t, s, "O-1", PaymentPending)
+	placeOrder(t, s, "O-1", PaymentPending)
 	// The payment moves on; the order as it was submitted is still the same.
 	call(t, s, "POST", "/v1/orders/O-1/payment", jsonType, `{"state":"settled"}`, nil)
 	again := call(t, s, "POST", "/v1/orders", jsonType, orderJSON("O-1", PaymentPending), nil)
@@ -109,7 +109,7 @@ func TestPaymentGate(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newServer(t)
-			place(t, s, "O-1", tc.start)
+			placeOrder(t, s, "O-1", tc.start)
 			for _, step := range tc.steps {
 				state, refused := strings.CutSuffix(step, "!")
 				rec := call(t, s, "POST", "/v1/orders/O-1/payment", jsonType, `{"state":"`+state+`"}`, nil)
@@ -143,14 +143,14 @@ func TestCancel(t *testing.T) {
 	cancel := func(id, body string) int {
 		return call(t, s, "POST", "/v1/orders/"+id+"/cancel", jsonType, body, nil).Code
 	}
-	place(t, s, "NEW", PaymentPending)
+	placeOrder(t, s, "NEW", PaymentPending)
 	if got := cancel("NEW", ""); got != 200 || order(t, s, "NEW").State != StateCancelled {
 		t.Errorf("unpaid order: %d", got)
 	}
 	if rec := call(t, s, "POST", "/v1/orders/NEW/payment", jsonType, `{"state":"settled"}`, nil); rec.Code != 409 {
 		t.Errorf("a cancelled order took a payment: %d", rec.Code)
 	}
-	place(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-1", PaymentSettled)
 	if got := cancel("O-1", `{"reason":"changed my mind"}`); got != 202 {
 		t.Errorf("first: %d", got)
 	}
@@ -180,7 +180,7 @@ func TestCancel(t *testing.T) {
 	if got := cancel("O-1", ""); got != 200 {
 		t.Errorf("cancelled already: %d", got)
 	}
-	place(t, s, "O-2", PaymentSettled)
+	placeOrder(t, s, "O-2", PaymentSettled)
 	send(t, s, ev("control", 3, "order.shipped", "O-2", nil))
 	if got := cancel("O-2", ""); got != 409 {
 		t.Errorf("shipped: %d", got)
@@ -201,12 +201,12 @@ func TestCancel(t *testing.T) {
 
 func TestRejectedThenAmendRejected(t *testing.T) {
 	s := newServer(t)
-	place(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-1", PaymentSettled)
 	send(t, s, ev("control", 1, "order.rejected", "O-1", wire.EventData{Code: "UNKNOWN_ITEM", Text: "line 1"}))
 	if v := order(t, s, "O-1"); v.State != StateRejected || v.Code != "UNKNOWN_ITEM" {
 		t.Errorf("%+v", v)
 	}
-	place(t, s, "O-2", PaymentSettled)
+	placeOrder(t, s, "O-2", PaymentSettled)
 	send(t, s, ev("control", 2, "order.picking", "O-2", nil), ev("control", 3, "order.rejected", "O-2", wire.EventData{Code: "CONFLICT"}))
 	if v := order(t, s, "O-2"); v.State != StatePicking {
 		t.Errorf("a refused amendment took the order to %s", v.State)
@@ -216,9 +216,9 @@ func TestRejectedThenAmendRejected(t *testing.T) {
 func TestListPages(t *testing.T) {
 	s := newServer(t)
 	for _, id := range []string{"C", "A", "B"} {
-		place(t, s, id, PaymentSettled)
+		placeOrder(t, s, id, PaymentSettled)
 	}
-	place(t, s, "D", PaymentPending)
+	placeOrder(t, s, "D", PaymentPending)
 	var got []string
 	cursor := ""
 	for {

@@ -29,12 +29,13 @@ type orderRow struct {
 	n                                           int64
 	id, site, origin, payment, state, spec, req string
 	cancels, revision                           int
+	at                                          place // of the event that set the state
 }
 
 func loadOrder(ctx context.Context, tx *sql.Tx, id string) (*orderRow, error) {
 	var o orderRow
-	err := tx.QueryRowContext(ctx, `SELECT n, id, site, origin, payment, state, spec, request, cancels FROM orders WHERE id = ?`, id).
-		Scan(&o.n, &o.id, &o.site, &o.origin, &o.payment, &o.state, &o.spec, &o.req, &o.cancels)
+	err := tx.QueryRowContext(ctx, `SELECT n, id, site, origin, payment, state, spec, request, cancels, state_epoch, state_seq FROM orders WHERE id = ?`, id).
+		Scan(&o.n, &o.id, &o.site, &o.origin, &o.payment, &o.state, &o.spec, &o.req, &o.cancels, &o.at.epoch, &o.at.seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errUnknownOrder
 	} else if err != nil {

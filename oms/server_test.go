@@ -20,8 +20,8 @@ import (
 func TestRestartKeepsEverything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "oms.db")
 	s := newServer(t, path)
-	place(t, s, "O-1", PaymentSettled)
-	place(t, s, "O-2", PaymentPending)
+	placeOrder(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-2", PaymentPending)
 	send(t, s, ev("control", 1, "order.accepted", "O-1", nil), ev("control", 2, "order.packed", "O-1", wire.EventData{Parcels: []wire.Parcel{{SSCC: "001", Tracking: "T"}}}))
 	page := inbox(t, s, "")
 	before, sum := order(t, s, "O-1"), call(t, s, "GET", "/v1/summary", "", "", nil).Body.String()
@@ -109,7 +109,7 @@ func TestConfig(t *testing.T) {
 
 func TestCursors(t *testing.T) {
 	s := newServer(t)
-	place(t, s, "O-1", PaymentSettled)
+	placeOrder(t, s, "O-1", PaymentSettled)
 	enc := func(f string, args ...any) string {
 		return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, f, args...))
 	}
@@ -129,7 +129,7 @@ func TestCursors(t *testing.T) {
 	}
 	// Another site's orders are not in the feed, and pages are dense.
 	for i := range 5 {
-		place(t, s, fmt.Sprint("P-", i), PaymentSettled)
+		placeOrder(t, s, fmt.Sprint("P-", i), PaymentSettled)
 	}
 	var p wire.InboxPage
 	call(t, s, "GET", "/v1/sites/dc2/inbox", "", "", &p)
@@ -199,7 +199,7 @@ func TestLongPoll(t *testing.T) {
 	s.feed.wake() // forget that this poll looked
 	waiting := get(t, base+"/v1/sites/dc1/inbox?wait=60&cursor="+first.Next)
 	waitPolling(t, s)
-	place(t, s, "O-1", PaymentPending) // no news for the site
+	placeOrder(t, s, "O-1", PaymentPending) // no news for the site
 	select {
 	case p := <-waiting:
 		t.Fatalf("an unpaid order ended the poll: %+v", p)

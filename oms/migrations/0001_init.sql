@@ -22,6 +22,8 @@ CREATE TABLE orders (
   spec         TEXT NOT NULL,              -- wire.Order as JSON
   hash         TEXT NOT NULL,              -- of the content as it was submitted
   site_lines   TEXT NOT NULL DEFAULT '',   -- newest lines the site told of, JSON
+  state_epoch  INTEGER NOT NULL DEFAULT 0, -- place of the event that set the state, so that
+  state_seq    INTEGER NOT NULL DEFAULT 0, -- one that was held and comes late does not turn it back
   created_at   INTEGER NOT NULL,
   updated_at   INTEGER NOT NULL
 ) STRICT;
@@ -63,6 +65,7 @@ CREATE TABLE events (
   type   TEXT NOT NULL,
   status TEXT NOT NULL, -- applied, rejected, held, duplicate (of what it supersedes)
   code   TEXT NOT NULL,
+  place  INTEGER NOT NULL, -- its seq, or that of the event it stands for in the end
   PRIMARY KEY (site, epoch, stream, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX events_type ON events (type, status);
