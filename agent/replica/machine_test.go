@@ -1,0 +1,171 @@
+//go:build !386 && !arm && !mips && !mipsle
+
+package replica
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tote/cloudsync/ledger"
+	"tote/raftstore"
+	"tote/warehouse"
+	"tote/warehouse/memtx"
+)
+
+// run applies an encoded command and returns its answer.
+func run(t *testing.T, tx raftstore.Tx, m raftstore.Meta, body []byte) (raftstore.Outcome, warehouse.Result) {
+	t.Helper()
+	out, err := Machine{}.Apply(tx, m, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Result) < markSize {
+		t.Fatalf("an answer of %d bytes", len(out.Result))
+	}
+	res, err := warehouse.DecodeResult(out.Result[markSize:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, res
+}
+
+func encoded(t *testing.T, c warehouse.Command) (raftstore.Meta, []byte) {
+	t.Helper()
+	kind, version, body, err := warehouse.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raftstore.Meta{Index: 1, Now: 1000, Actor: "test", Kind: kind, Version: version}, body
+}
+
+var testSite = warehouse.Site{
+	ID: "s1", CompanyPrefix: "9521234", TotePrefix: "T-", CartonTareMg: 1, LeaseMs: 600_000, CartSlots: 1, PackDrop: "DROP",
+	Layout:   warehouse.Layout{Aisles: 1, Cells: 1, CellMm: 1, EndMm: 1, PitchMm: 1},
+	Carriers: []warehouse.Carrier{{Code: "P", Prefix: "P", Digits: 4, First: 1, Last: 99}},
+}
+
+var testOrder = warehouse.ReleaseOrder{Source: "site", Order: warehouse.OrderSpec{
+	ID: "O1", Revision: 1, Lines: []warehouse.OrderLine{{Line: 1, SKU: "NOPE", Qty: 1}},
+	ShipTo: warehouse.Address{Name: "Eve", Street: "Road 1", Postcode: "1", City: "Town", Country: "DE"},
+}}
+
+// TestRejectDropsWrites: a refusal drops the writes, except when the refusal
+// itself is a fact (Keep), as a rejected order the OMS must hear of.
+func TestRejectDropsWrites(t *testing.T) {
+	tx := memtx.New()
+	for _, tc := range []struct {
+		cmd    warehouse.Command
+		code   string
+		reject bool
+	}{
+		{warehouse.PutSite{Site: testSite}, warehouse.CodeOK, false},
+		{warehouse.CancelOrder{Order: "O9", Source: "site"}, warehouse.CodeUnknownOrder, true},
+		{testOrder, warehouse.CodeUnknownItem, false},
+	} {
+		m, body := encoded(t, tc.cmd)
+		out, res := run(t, tx, m, body)
+		if res.Code != tc.code || out.Reject != tc.reject {
+			t.Errorf("%T: %s %s, reject %v; want %s, %v", tc.cmd, res.Code, res.Text, out.Reject, tc.code, tc.reject)
+		}
+	}
+	if n, _, err := warehouse.OutboxDepth(tx, warehouse.StreamControl); err != nil || n != 1 {
+		t.Errorf("%d events wait, %v; want the refusal of O1", n, err)
+	}
+}
+
+// TestForeignBytes: whatever gets into the log is answered; it changes nothing
+// and stops nobody.
+func TestForeignBytes(t *testing.T) {
+	good, body := encoded(t, warehouse.PutSite{Site: testSite})
+	for name, tc := range map[string]struct {
+		kind, version uint16
+		body          []byte
+		code          string
+	}{
+		"a kind of nobody":         {0x0301, 1, body, warehouse.CodeUnknownKind},
+		"a kind not made yet":      {0x01ff, 1, body, ""},
+		"a later version":          {good.Kind, good.Version + 1, body, ""},
+		"no bytes":                 {good.Kind, good.Version, nil, warehouse.CodeMalformed},
+		"garbage":                  {good.Kind, good.Version, []byte("\xff\x00garbage"), warehouse.CodeMalformed},
+		"a byte too many":          {good.Kind, good.Version, append(append([]byte{}, body...), 0), warehouse.CodeMalformed},
+		"the OMS link, garbage":    {0x0201, 1, []byte("garbage"), ""},
+		"the OMS link, no such":    {0x02ff, 1, nil, ""},
+		"cut off":                  {good.Kind, good.Version, body[:len(body)/2], warehouse.CodeMalformed},
+		"another command's bytes":  {uint16(warehouse.KindPack), 1, body, warehouse.CodeMalformed},
+		"raftstore's own kinds":    {0x0001, 1, nil, warehouse.CodeUnknownKind},
+		"all bits of the kind set": {0xffff, 0xffff, nil, warehouse.CodeUnknownKind},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tx := memtx.New()
+			before := tx.Digest()
+			out, res := run(t, tx, raftstore.Meta{Index: 7, Now: 1, Kind: tc.kind, Version: tc.version}, tc.body)
+			if !out.Reject || res.OK || res.Code == "" || tc.code != "" && res.Code != tc.code {
+				t.Errorf("answered %+v, reject %v, want %s", res, out.Reject, tc.code)
+			}
+			if tx.Digest() != before {
+				t.Error("the state changed")
+			}
+		})
+	}
+}
+
+// TestKindsHaveTheirApplier: the OMS link's commands reach its own applier.
+func TestKindsHaveTheirApplier(t *testing.T) {
+	tx := memtx.New()
+	m, body := encoded(t, warehouse.PutSite{Site: testSite})
+	run(t, tx, m, body)
+	kind, version, body, err := ledger.Encode(ledger.InboxStore{Source: "oms/main", Cursor: "c7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, res := run(t, tx, raftstore.Meta{Index: 2, Now: 1, Kind: kind, Version: version}, body); !res.OK {
+		t.Fatalf("%+v", res)
+	}
+	if cursor, err := ledger.Cursor(tx, "oms/main"); err != nil || cursor != "c7" {
+		t.Errorf("cursor %q, %v", cursor, err)
+	}
+}
+
+// brokenTx is a state that cannot be written.
+type brokenTx struct{ *memtx.Tx }
+
+var errBroken = errors.New("the disk is gone")
+
+func (brokenTx) Set(_, _ []byte) error { return errBroken }
+
+// TestBrokenStateStops: a state that fails is an error, never an answer.
+func TestBrokenStateStops(t *testing.T) {
+	m, body := encoded(t, warehouse.PutSite{Site: testSite})
+	_, err := Machine{}.Apply(brokenTx{memtx.New()}, m, body)
+	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "kind 0x0101 at 1") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSameLogSameState: two machines, and the metadata of every maker.
+func TestSameLogSameState(t *testing.T) {
+	var states []string
+	for range 2 {
+		tx := memtx.New()
+		for i, c := range []warehouse.Command{warehouse.PutSite{Site: testSite}, testOrder, testOrder} {
+			m, body := encoded(t, c)
+			m.Index, m.Device, m.Seq = uint64(i+1), "handheld/h1", uint64(i+1)
+			run(t, tx, m, body)
+		}
+		states = append(states, tx.Digest())
+	}
+	if states[0] != states[1] {
+		t.Error("the same log leads to two states")
+	}
+}
+
+func TestCause(t *testing.T) {
+	got := []string{cause("handheld/h1", 17, [16]byte{1}), cause("", 0, [16]byte{0xab, 15: 1})}
+	want := []string{"handheld/h1/17", "ab000000000000000000000000000001"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
