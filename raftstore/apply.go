@@ -183,7 +183,7 @@ func (a *applier) entry(l *raft.Log) ([]reply, error) {
 
 // command applies one command, or finds the answer of its first time.
 func (a *applier) command(c *Command) (reply, error) {
-	old, err := a.known(c)
+	old, dev, err := a.known(c)
 	if err != nil {
 		return reply{}, a.broken(c, err)
 	}
@@ -213,7 +213,7 @@ func (a *applier) command(c *Command) (reply, error) {
 		a.o.keep()
 		a.touched = append(a.touched, out.Touched...)
 	}
-	if err := a.remember(c, ans); err != nil {
+	if err := a.remember(c, dev, ans); err != nil {
 		return reply{}, a.broken(c, err)
 	}
 	a.o.keep()

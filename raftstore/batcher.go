@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -99,6 +100,7 @@ func (b *batcher) run(stop <-chan struct{}, grace time.Duration) {
 			b.drain()
 		case <-b.finished:
 			b.inFlight--
+			runtime.Gosched() // those just answered may ask again: one bigger entry
 			b.drain()
 		case <-timer.C:
 			armed = false

@@ -148,12 +148,12 @@ func TestBatcherWaitsNoLongerThanItsWait(t *testing.T) {
 			for range 3 {
 				t.propose(context.Background(), "b")
 			}
-			time.Sleep(2 * time.Millisecond) // fake time of the bubble
+			<-time.After(2 * time.Millisecond) // fake time of the bubble
 		}
 		// Four on their way at most; the rest waits for one of them.
 		t.entries(1, 3, 3, 3)
 		t.raft.sent[2].answer(nil)
-		time.Sleep(2 * time.Millisecond)
+		<-time.After(2 * time.Millisecond)
 		t.entries(1, 3, 3, 3, 12)
 	})
 }

@@ -62,6 +62,7 @@ func benchmarkPropose(b *testing.B, callers int) {
 	b.ReportMetric(float64(raw.Microseconds()), "rawsync-p50-µs")
 	b.ReportMetric(float64(p50)/float64(raw), "p50/raw")
 	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "cmd/s")
+	b.ReportMetric(float64(len(took))/float64(s.raft.LastIndex()), "cmd/entry")
 }
 
 // rawSync returns the median of a 4 KiB write and fdatasync into a file whose
@@ -94,4 +95,14 @@ func rawSync(b *testing.B, dir string) time.Duration {
 	}
 	slices.Sort(took)
 	return took[n/2]
+}
+
+// BenchmarkApply is the cost of one lone command behind the log: everything
+// that is added to the sync.
+func BenchmarkApply(b *testing.B) {
+	a := newTestApplier(b)
+	body := fmt.Sprintf("set key-%0240d v", 0)
+	for i := 0; b.Loop(); i++ {
+		a.one(b, 1, byDevice("hh", uint64(i+1), body))
+	}
 }

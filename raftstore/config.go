@@ -60,6 +60,9 @@ type Config struct {
 	// NoSync leaves out the synced write of the log. For tests that prove
 	// that the power-cut check notices; never set it on a gateway.
 	NoSync bool
+
+	// For tests; the defaults are constants of this package.
+	diskPoll, hangStop, stopLimit time.Duration
 }
 
 func (c *Config) normalise() error {
@@ -88,5 +91,8 @@ func (c *Config) normalise() error {
 	c.QueueLimit = cmp.Or(c.QueueLimit, 1024)
 	c.BatchWait = cmp.Or(c.BatchWait, 2*time.Millisecond)
 	c.MinFree = cmp.Or(c.MinFree, 128<<20)
+	c.diskPoll = cmp.Or(c.diskPoll, diskPoll)
+	c.hangStop = cmp.Or(c.hangStop, hangStop)
+	c.stopLimit = cmp.Or(c.stopLimit, stopLimit)
 	return nil
 }

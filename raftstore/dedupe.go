@@ -141,29 +141,31 @@ func idKey(id [16]byte) []byte { return append([]byte{spaceID}, id[:]...) }
 
 func queueKey(n uint64) []byte { return binary.BigEndian.AppendUint64([]byte{spaceQueue}, n) }
 
-// known looks for the stored answer of a command.
-func (a *applier) known(c *Command) (*reply, error) {
+// known looks for the stored answer of a command; nil when it is new. For a
+// command of a device it also returns the device's window.
+func (a *applier) known(c *Command) (*reply, deviceState, error) {
 	if c.Device == "" {
-		return a.storedReply(idKey(c.ID), 0)
+		r, err := a.storedReply(idKey(c.ID), 0)
+		return r, deviceState{}, err
 	}
 	dev, err := a.device(c.Device)
 	if err != nil {
-		return nil, err
+		return nil, dev, err
 	}
 	switch dev.check(c.Seq) {
 	case seqTooOld:
 		return &reply{
 			res: Result{Rejected: true, Duplicate: true},
 			err: fmt.Errorf("%w: %s sent %d after %d", ErrSeqTooOld, c.Device, c.Seq, dev.last),
-		}, nil
+		}, dev, nil
 	case seqSeen:
 		r, err := a.storedReply(answerKey(c.Device, c.Seq), c.Seq)
 		if err == nil && r == nil {
 			err = fmt.Errorf("the answer of %s/%d is missing", c.Device, c.Seq)
 		}
-		return r, err
+		return r, dev, err
 	}
-	return nil, nil
+	return nil, dev, nil
 }
 
 func (a *applier) device(name string) (deviceState, error) {
@@ -190,13 +192,9 @@ func (a *applier) storedReply(key []byte, seq uint64) (*reply, error) {
 	return &r, nil
 }
 
-// remember stores the answer of a command.
-func (a *applier) remember(c *Command, ans answer) error {
+// remember stores the answer of a command; dev is what known returned.
+func (a *applier) remember(c *Command, dev deviceState, ans answer) error {
 	if c.Device != "" {
-		dev, err := a.device(c.Device)
-		if err != nil {
-			return err
-		}
 		ans.seq = c.Seq
 		a.o.put(string(deviceKey(c.Device)), dev.mark(c.Seq).encode(), false)
 		a.o.put(string(answerKey(c.Device, c.Seq)), ans.encode(), false)

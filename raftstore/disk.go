@@ -45,7 +45,7 @@ func (d *disk) check() (low, stop bool, free uint64, err error) {
 // watchDisk polls free space, a hung log call and the size of the log.
 func (s *Store) watchDisk() {
 	defer s.wg.Done()
-	tick := time.NewTicker(diskPoll)
+	tick := time.NewTicker(s.cfg.diskPoll)
 	defer tick.Stop()
 	warned, base := false, s.seglog.Bytes()
 	for {
@@ -58,7 +58,7 @@ func (s *Store) watchDisk() {
 		}
 		s.watchSpace()
 		switch hang := s.logs.busyFor(); {
-		case hang >= hangStop:
+		case hang >= s.cfg.hangStop:
 			s.fail(fault(CodeDiskHangs, fmt.Errorf("a write of the log takes %v already", hang.Round(time.Second))))
 		case hang >= hangWarn && !warned:
 			warned = true

@@ -55,7 +55,7 @@ func (s *Store) watchLeader() {
 			return
 		case <-s.done:
 			s.setLeader(false)
-			s.raft.Shutdown() // no vote and no lead any more; Close waits for it
+			s.shutdown() // no vote and no lead any more; Close waits for it
 			return
 		case leads := <-s.raft.LeaderCh():
 			if !leads {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/raft"
@@ -92,6 +93,48 @@ func TestDamagedSnapshot(t *testing.T) {
 		if _, err := read(stream(t, recs)); !errors.Is(err, errSnapshot) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestForeignBlock: a whole block of another snapshot fits by its own checksum
+// and its keys; the sum over everything tells.
+func TestForeignBlock(t *testing.T) {
+	mine, other := manyRecords(2000, 150), manyRecords(2000, 150)
+	other[100].Val = strings.Repeat("o", len(other[100].Val))
+	a, b := stream(t, mine), stream(t, other)
+	const end = 12 + 8 + snapBlock // head and first block
+	if _, err := read(append(bytes.Clone(b[:end]), a[end:]...)); !errors.Is(err, errSnapshot) {
+		t.Fatalf("read with %v", err)
+	}
+}
+
+// TestNoSnapshotBeforeRaftCaughtUp: raft would label it with an entry it has
+// delivered, the state holds more.
+func TestNoSnapshotBeforeRaftCaughtUp(t *testing.T) {
+	cfg := testConfig(t, t.TempDir())
+	s := openStore(t, cfg)
+	do(t, s, byID(1, "set a 1"))
+	closeStore(t, s)
+	quiet := cfg
+	quiet.HeartbeatTimeout = time.Hour // no leader, so raft delivers nothing
+	q, err := Open(quiet, testMachine{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := q.fsm.Snapshot(); err == nil {
+		snap.Release()
+		t.Error("a snapshot was taken")
+	}
+	if d := cmp.Diff(map[string]string{"a": "1"}, dump(t, q)); d != "" {
+		t.Error("reads must work without a leader: ", d)
+	}
+	if _, err := q.Propose(testContext(t), byID(2, "set b 1")); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("proposed without a leader: %v", err)
+	}
+	closeStore(t, q)
+	s = openStore(t, cfg)
+	if err := s.Snapshot(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -27,9 +27,12 @@ type Store struct {
 	snaps  *raft.FileSnapshotStore
 	trans  *raft.InmemTransport
 	raft   *raft.Raft
-	fsm    *fsm
-	batch  *batcher
-	disk   disk
+	// shutdown stops raft. Only raft's first answer to Shutdown can be waited
+	// for, so everyone shares that one.
+	shutdown func() raft.Future
+	fsm      *fsm
+	batch    *batcher
+	disk     disk
 
 	view    atomic.Pointer[view]
 	applied atomic.Uint64
@@ -257,13 +260,18 @@ func (s *Store) Close() error {
 const (
 	closeGrace  = 200 * time.Millisecond // for commands under way
 	readerGrace = 300 * time.Millisecond // for readers
+	stopLimit   = 5 * time.Second        // for raft, which a hung disk can hold
 )
 
 func (s *Store) close() error {
 	close(s.closing)
 	<-s.batchDone
-	errs := []error{s.raft.Shutdown().Error(), s.trans.Close()}
-	s.wg.Wait()
+	errs := []error{s.trans.Close()}
+	if !s.stopRaft() {
+		// Raft still uses everything. The process must exit; what it leaves
+		// is an unclean stop.
+		return errors.New("raftstore: close: raft does not stop, a call of the disk is not finished")
+	}
 	failed := s.Err()
 	errs = append(errs, s.seglog.Close())
 	v := s.view.Load()
@@ -273,6 +281,24 @@ func (s *Store) close() error {
 	}
 	errs = append(errs, s.files.unlock())
 	return errors.Join(errs...)
+}
+
+// stopRaft shuts raft down and tells whether it came to an end.
+func (s *Store) stopRaft() bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.shutdown().Error() // it has none; it waits
+		s.wg.Wait()
+	}()
+	limit := time.NewTimer(s.cfg.stopLimit)
+	defer limit.Stop()
+	select {
+	case <-done:
+		return true
+	case <-limit.C:
+		return false
+	}
 }
 
 // markClean says that the closed folder may be opened in place next time.

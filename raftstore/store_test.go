@@ -503,3 +503,43 @@ func TestFaultTable(t *testing.T) {
 		t.Error("an unknown error has a code")
 	}
 }
+
+// TestHungDisk: a sync that never ends must not keep the lead, nor Close.
+func TestHungDisk(t *testing.T) {
+	cfg := testConfig(t, t.TempDir())
+	fs := vfs.NewFault(vfs.OS{})
+	cfg.FS = fs
+	cfg.diskPoll, cfg.hangStop, cfg.stopLimit = time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
+	s := openStore(t, cfg)
+	release := make(chan struct{})
+	fs.Hook(func(op vfs.Op, name string, _ int) error {
+		if op == vfs.OpSync && strings.HasSuffix(name, ".seg") {
+			<-release
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.Propose(ctx, byID(1, "set a 1"))
+		answer <- err
+	}()
+	<-s.Done()
+	if FaultCode(s.Err()) != CodeDiskHangs {
+		t.Fatal(s.Err())
+	}
+	cancel()
+	if err := <-answer; !errors.Is(err, ErrUnknownOutcome) {
+		t.Fatalf("the one on its way: %v", err)
+	}
+	if err := s.Close(); err == nil {
+		t.Fatal("closed while a sync runs")
+	}
+	close(release) // the process would exit here; the test tidies up
+	if !s.stopRaft() {
+		t.Fatal("raft does not stop")
+	}
+	s.release()
+	s = openStore(t, cfg)
+	do(t, s, byID(1, "set a 1"))
+}

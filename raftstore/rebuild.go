@@ -1,0 +1,287 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// openState opens or builds the applied state and replays what is known to be
+// committed.
+func (s *Store) openState() error {
+	list, err := s.snaps.List()
+	if err != nil {
+		return err
+	}
+	newest := uint64(0)
+	if len(list) > 0 {
+		newest = list[0].Index
+	}
+	died, err := s.files.opening()
+	if err != nil {
+		return err
+	}
+	if died > 0 {
+		s.log.Warn("the program died while it opened the state", "times", died, "code", CodeRebuilt)
+	}
+	gen := s.files.readGeneration()
+	if gen.Clean && died == 0 && gen.Covered >= newest && gen.Dir != "" {
+		if err := s.openInPlace(gen); err != nil {
+			s.log.Warn("the applied state is damaged", "error", err)
+			if err := s.files.setAside(s.files.path(gen.Dir), "state"); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if s.view.Load() == nil {
+		if err := s.rebuild(list, gen); err != nil {
+			return err
+		}
+	}
+	if err := s.dropOldLog(newest); err != nil {
+		return err
+	}
+	if err := s.replay(newest); err != nil {
+		return err
+	}
+	if list, err = s.snaps.List(); err != nil {
+		return err
+	}
+	if err := s.checkReach(s.nextBase(list, math.MaxUint64)); err != nil {
+		return err
+	}
+	return s.files.opened()
+}
+
+func generationOf(v *view, clean bool, covered uint64) generation {
+	return generation{BootID: bootID(), Dir: filepath.Base(v.dir), Clean: clean, Covered: covered}
+}
+
+// openInPlace uses the state of a clean stop. From here on the stop is unclean
+// until Close says otherwise.
+func (s *Store) openInPlace(gen generation) error {
+	dir := s.files.path(gen.Dir)
+	now, err := fingerprints(dir)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(now, gen.Files) {
+		return fmt.Errorf("the files in %s are not those of the last stop", dir)
+	}
+	unclean := gen
+	unclean.Clean, unclean.Files = false, nil
+	if err := s.files.writeGeneration(unclean); err != nil {
+		return err
+	}
+	v, err := openView(dir, s.log)
+	if err != nil {
+		return err
+	}
+	a := s.fsm.a
+	if err := a.load(v); err != nil {
+		return errors.Join(err, v.close(0))
+	}
+	if a.m.index > gen.Covered {
+		return errors.Join(fmt.Errorf("the state is at entry %d, the marker at %d", a.m.index, gen.Covered), v.close(0))
+	}
+	a.m.index = gen.Covered
+	s.view.Store(v)
+	return nil
+}
+
+// rebuild builds the state from the newest good snapshot. A damaged one is set
+// aside, so that raft does not count on it either.
+func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
+	start := time.Now()
+	base := uint64(0)
+	var v *view
+	for _, meta := range list {
+		_, rc, err := s.snaps.Open(meta.ID)
+		if err == nil {
+			v, err = s.buildView(rc)
+			err = errors.Join(err, rc.Close())
+		}
+		if err == nil {
+			base = meta.Index
+			break
+		}
+		s.log.Error("a snapshot is damaged", "code", CodeNoSnapshot, "snapshot", meta.ID, "error", err)
+		if err := s.checkReach(s.nextBase(list, meta.Index)); err != nil {
+			return err
+		}
+		if err := s.files.setAside(s.files.path(filepath.Join("snapshots", meta.ID)), "snapshot"); err != nil {
+			return err
+		}
+	}
+	if err := s.checkReach(base); err != nil {
+		if v != nil {
+			err = errors.Join(err, v.close(0))
+		}
+		return err
+	}
+	if v == nil {
+		var err error
+		if v, err = s.buildView(nil); err != nil {
+			return err
+		}
+	}
+	s.view.Store(v)
+	if err := s.fsm.a.load(v); err != nil {
+		return err
+	}
+	s.fsm.a.m.index = max(s.fsm.a.m.index, base)
+	if err := s.files.writeGeneration(generationOf(v, false, 0)); err != nil {
+		return err
+	}
+	if err := s.files.removeMatching("state-", filepath.Base(v.dir)); err != nil {
+		return err
+	}
+	if gen.Dir != "" {
+		s.log.Warn("the last stop was not clean, the state was built anew", "code", CodeRebuilt,
+			"reboot", gen.BootID != bootID(), "snapshot", base, "took", time.Since(start))
+	}
+	return nil
+}
+
+// nextBase is the entry the next older snapshot reaches, 0 without one.
+func (s *Store) nextBase(list []*raft.SnapshotMeta, index uint64) uint64 {
+	for _, m := range list {
+		if m.Index < index {
+			return m.Index
+		}
+	}
+	return 0
+}
+
+// checkReach makes sure that nothing is missing between the snapshot that ends
+// at base and the log: raft would panic later.
+func (s *Store) checkReach(base uint64) error {
+	first, _ := s.seglog.FirstIndex()
+	last, _ := s.seglog.LastIndex()
+	floor, err := s.files.readFloor()
+	switch {
+	case err != nil:
+		return err
+	case last > base && first > base+1:
+		return fault(CodeLogGap, fmt.Errorf("the snapshot ends at entry %d, the log begins at %d", base, first))
+	case last <= base && base < floor:
+		return fault(CodeNoSnapshot, fmt.Errorf("the last good snapshot ends at entry %d, but there was entry %d", base, floor))
+	}
+	return nil
+}
+
+// dropOldLog removes a log that ends before the newest snapshot: the process
+// died between installing a snapshot and removing the log it replaces.
+func (s *Store) dropOldLog(newest uint64) error {
+	first, _ := s.seglog.FirstIndex()
+	last, _ := s.seglog.LastIndex()
+	if last == 0 || last >= newest || s.fsm.a.m.index < newest {
+		return nil
+	}
+	return s.seglog.DeleteRange(first, last)
+}
+
+// buildView makes a new state folder, filled from r when it is not nil.
+func (s *Store) buildView(r io.Reader) (*view, error) {
+	name, err := s.files.newStateDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := s.files.path(name)
+	v, err := openView(dir, s.log)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return v, nil
+	}
+	if err := loadSnapshot(v.db, r); err != nil {
+		return nil, errors.Join(err, v.close(0), os.RemoveAll(dir))
+	}
+	return v, nil
+}
+
+// discardView closes and removes a state folder that was replaced.
+func (s *Store) discardView(old *view) {
+	if err := s.files.writeGeneration(generationOf(s.view.Load(), false, 0)); err != nil {
+		s.log.Warn("the state marker was not written", "error", err)
+	}
+	s.wg.Go(func() {
+		if err := old.close(time.Minute); err != nil {
+			s.log.Warn("the replaced state was not closed", "error", err)
+			return
+		}
+		if err := os.RemoveAll(old.dir); err != nil {
+			s.log.Warn("the replaced state was not removed", "error", err)
+		}
+	})
+}
+
+// replay applies the entries that are committed for certain, so that reads work
+// before there is a leader. Raft's own way of doing it is broken for us.
+func (s *Store) replay(newest uint64) error {
+	upTo, err := s.committed(newest)
+	if err != nil {
+		return err
+	}
+	a := s.fsm.a
+	const step = 64
+	batch := make([]*raft.Log, 0, step)
+	for i := a.m.index + 1; i <= upTo; i++ {
+		l := new(raft.Log)
+		if err := s.seglog.GetLog(i, l); err != nil {
+			return fault(CodeLogCorrupt, fmt.Errorf("entry %d: %w", i, err))
+		}
+		if l.Type == raft.LogCommand || l.Type == raft.LogConfiguration {
+			batch = append(batch, l)
+		}
+		if len(batch) == step || i == upTo && len(batch) > 0 {
+			if _, err := a.apply(batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	s.fsm.replayed = a.m.index
+	s.applied.Store(a.m.number)
+	return nil
+}
+
+// committed returns the entry up to which everything in the log is committed.
+func (s *Store) committed(newest uint64) (uint64, error) {
+	last, _ := s.seglog.LastIndex()
+	upTo := max(s.seglog.CommitIndex(), newest)
+	list, err := s.snaps.List()
+	if err != nil {
+		return 0, err
+	}
+	alone, from := true, uint64(1)
+	if len(list) > 0 {
+		alone, from = s.alone(list[0].Configuration), list[0].Index+1
+	}
+	first, _ := s.seglog.FirstIndex()
+	for i := max(from, first); i <= last && i > 0; i++ {
+		var l raft.Log
+		if err := s.seglog.GetLog(i, &l); err != nil {
+			return 0, fault(CodeLogCorrupt, fmt.Errorf("entry %d: %w", i, err))
+		}
+		if l.Type == raft.LogConfiguration {
+			alone = alone && s.alone(raft.DecodeConfiguration(l.Data))
+		}
+	}
+	if alone { // its own disk is the majority
+		upTo = last
+	}
+	return min(upTo, last), nil
+}
+
+func (s *Store) alone(c raft.Configuration) bool {
+	return len(c.Servers) == 1 && c.Servers[0].Suffrage == raft.Voter && string(c.Servers[0].ID) == s.cfg.NodeID
+}
