@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tote/cloudsync"
 	"tote/cloudsync/ledger"
@@ -471,6 +472,9 @@ func TestOfflineThenDrain(t *testing.T) {
 	r := s.runner(t, c.client(t))
 	run(t, r)
 	eventually(t, "it knows that it is offline", func() bool { return r.Status().Code == cloudsync.CodeUnreachable })
+	if st := r.Status(); st.OldestAge(st.OldestAt.Add(time.Hour)) != time.Hour || (cloudsync.Status{}).OldestAge(time.Now()) != 0 {
+		t.Errorf("age %v", st.OldestAge(time.Now()))
+	}
 	if st := r.Status(); st.Connected || st.Depth != 2*orders || st.OldestAt.UnixMilli() < 1_795_000_000_000 || st.LastError == "" {
 		t.Errorf("%+v", st)
 	}
