@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -17,6 +18,9 @@ const maxFrame = 1 << 20
 
 // maxServing bounds the calls of one peer answered at the same time.
 const maxServing = 512
+
+// stalled is how long a gateway may take no bytes before it counts as gone.
+const stalled = 5 * time.Second
 
 // Errors of calls.
 var (
@@ -79,7 +83,11 @@ func Serve(ctx context.Context, conn net.Conn, handle func(ctx context.Context, 
 			}
 			out.Lock()
 			defer out.Unlock()
-			if writeFrame(conn, ans) != nil {
+			err = writeFrame(conn, ans)
+			if errors.Is(err, ErrFrame) {
+				err = writeFrame(conn, message{ID: m.ID, Answer: true, Failed: true, Text: err.Error()})
+			}
+			if err != nil {
 				cancel() // the peer is gone
 			}
 		})
@@ -192,6 +200,9 @@ func (c *callConn) call(ctx context.Context, method string, body []byte) ([]byte
 	c.out.Lock()
 	err := writeFrame(c.conn, message{ID: id, Method: method, Body: body})
 	c.out.Unlock()
+	if errors.Is(err, ErrFrame) {
+		return nil, err // too big: nothing was sent
+	}
 	if err != nil {
 		_ = c.conn.Close() // half a frame may be out: nothing more can be said on it
 		return nil, fmt.Errorf("%w: %w", ErrLost, err)
@@ -229,7 +240,7 @@ func readFrame(r io.Reader) (message, error) {
 	return m, nil
 }
 
-func writeFrame(w io.Writer, m message) error {
+func writeFrame(w net.Conn, m message) error {
 	b, err := cbor.Marshal(m)
 	if err != nil {
 		return err
@@ -238,6 +249,9 @@ func writeFrame(w io.Writer, m message) error {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrFrame, len(b), maxFrame)
 	}
 	buf := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(b)), uint32(len(b)))
+	if err := w.SetWriteDeadline(time.Now().Add(stalled)); err != nil {
+		return err
+	}
 	_, err = w.Write(append(buf, b...))
 	return err
 }

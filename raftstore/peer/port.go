@@ -47,6 +47,9 @@ func ParseAddress(s string) (Address, error) {
 	return Address{id, hp}, nil
 }
 
+// probes find a gateway that lost its power: it says no goodbye.
+var probes = net.KeepAliveConfig{Enable: true, Idle: 3 * time.Second, Interval: time.Second, Count: 3}
+
 // Config of a Port.
 type Config struct {
 	ID     string // of this gateway
@@ -86,7 +89,7 @@ func Listen(cfg Config) (*Port, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := (&net.ListenConfig{KeepAliveConfig: probes}).Listen(context.Background(), "tcp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
@@ -243,7 +246,7 @@ func DialJoin(ctx context.Context, hostPort string, cfg *tls.Config) (net.Conn, 
 func dial(ctx context.Context, hostPort string, cfg *tls.Config, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", hostPort)
+	conn, err := (&tls.Dialer{NetDialer: &net.Dialer{KeepAliveConfig: probes}, Config: cfg}).DialContext(ctx, "tcp", hostPort)
 	if err != nil {
 		return nil, fmt.Errorf("peer: %s: %w", hostPort, err)
 	}
