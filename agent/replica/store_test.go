@@ -142,7 +142,7 @@ func TestRepeatsByID(t *testing.T) {
 func TestTooBig(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	var items []warehouse.Item
-	for i := range 2_000 {
+	for i := range 6_000 {
 		items = append(items, warehouse.Item{SKU: fmt.Sprint("SKU-", i), Name: "a rather long name for such a small thing", WeightMg: 1})
 	}
 	if res := do(t, s, By{ID: [16]byte{1}, Actor: "test"}, warehouse.PutItems{Items: items}); res.OK || res.Code != warehouse.CodeMalformed {
