@@ -162,13 +162,18 @@ func TestAPeerThatDiesAndComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answering(b)
+	asked := make(chan struct{})
+	b.Handle(ProtoCall, func(ctx context.Context, _ string, conn net.Conn) {
+		Serve(ctx, conn, func(ctx context.Context, _ string, _ []byte) ([]byte, error) {
+			close(asked)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	})
 	self := b.Self()
 	lost := make(chan error, 1)
 	go func() { _, err := c.Call(t.Context(), self, "hang", nil); lost <- err }()
-	if _, err := c.Call(t.Context(), self, "echo", nil); err != nil {
-		t.Fatal(err)
-	}
+	<-asked
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
