@@ -56,11 +56,16 @@ func (o *outbox) add(v Verb, site uint64, device string) (Verb, error) {
 	if len(o.state.Verbs) >= maxOutbox {
 		return v, ErrOutboxFull
 	}
+	before := o.state
 	o.state.Seq = max(o.state.Seq, site) + 1
 	v.Seq = o.state.Seq
 	v.CmdID = fmt.Sprintf("%s-%d", device, v.Seq)
 	o.state.Verbs = append(o.state.Verbs, v)
-	return v, o.save()
+	if err := o.save(); err != nil {
+		o.state = before // it was never sent, so its sequence is free again
+		return v, fmt.Errorf("handheld: the verb cannot be kept: %w", err)
+	}
+	return v, nil
 }
 
 // newest is the newest sequence given out; 0 = none ever.
