@@ -11,6 +11,7 @@ type emulateCmd struct {
 	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
 	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
+	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 	Group   emulateGroup   `cmd:"" help:"Several devices from a file."`
 }
 
@@ -24,6 +25,9 @@ type (
 	emulateScanner struct {
 		emulate.ScannerArgs `embed:""`
 	}
+	emulateRobot struct {
+		emulate.RobotArgs `embed:""`
+	}
 	emulateGroup struct {
 		emulate.GroupArgs `embed:""`
 	}
@@ -32,6 +36,7 @@ type (
 func (c emulateScale) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
 func (c emulatePrinter) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
 func (c emulateScanner) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
+func (c emulateRobot) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
 func (c emulateGroup) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
 
 func runEmulator(ctx context.Context, options func() (emulate.Options, error)) error {

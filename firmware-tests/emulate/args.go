@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"tote/firmware-tests/printer"
+	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
 )
@@ -41,6 +42,15 @@ type ScannerArgs struct {
 	scanner.Params `embed:""`
 }
 
+// RobotArgs are the flags of `tote emulate robot`.
+type RobotArgs struct {
+	Name         string `help:"Name in the record and in the ready line (default: the kind)."`
+	Control      string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record       string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON         bool   `name:"json" help:"Ready lines as JSON."`
+	robot.Params `embed:""`
+}
+
 // GroupArgs are the flags of `tote emulate group`.
 type GroupArgs struct {
 	File string `arg:"" help:"JSON file: {\"devices\":[{\"kind\":\"scale\",\"link\":…}]}."`
@@ -65,6 +75,12 @@ func (a PrinterArgs) Options() (Options, error) {
 func (a ScannerArgs) Options() (Options, error) {
 	d := a.Common.device(Scanner)
 	d.Scanner = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a RobotArgs) Options() (Options, error) {
+	d := Device{Kind: Robot, Name: a.Name, Control: a.Control, Record: a.Record, Robot: a.Params}
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

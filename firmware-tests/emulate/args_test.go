@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/firmware-tests/printer"
+	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
 )
@@ -18,6 +19,7 @@ type cli struct {
 	Scale   ScaleArgs   `cmd:""`
 	Printer PrinterArgs `cmd:""`
 	Scanner ScannerArgs `cmd:""`
+	Robot   RobotArgs   `cmd:""`
 	Group   GroupArgs   `cmd:""`
 }
 
@@ -44,6 +46,10 @@ func TestArgs(t *testing.T) {
 		{[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
 				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3}}}}},
+		{[]string{"robot", "--brokers", "tcp://127.0.0.1:1883,tcp://127.0.0.1:1884", "--serial", "R7", "--node", "park1", "--x=-200", "--factor", "20", "--external-actions"},
+			Options{Devices: []Device{{Kind: Robot, Control: "127.0.0.1:0",
+				Robot: robot.Params{Brokers: []string{"tcp://127.0.0.1:1883", "tcp://127.0.0.1:1884"}, Manufacturer: "TOTE", Serial: "R7", Interface: "uagv", Major: "v2",
+					Version: "2.0.0", Map: "floor", Node: "park1", X: -200, SpeedMmS: 1500, Factor: 20, StateMs: 1000, ActionMs: 3000, Battery: 90, Capacity: 1, ExternalActions: true}}}}},
 		{[]string{"group", file, "--json"},
 			Options{JSON: true, Devices: []Device{
 				{Kind: Scale, Name: "s1", Link: "/x/s1", Scale: scale.Params{SettleMs: 5}},
@@ -67,6 +73,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.Printer.Options()
 		case "scanner":
 			o, err = got.Scanner.Options()
+		case "robot":
+			o, err = got.Robot.Options()
 		default:
 			o, err = got.Group.Options()
 		}

@@ -20,6 +20,7 @@ import (
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
+	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
 )
@@ -29,6 +30,7 @@ const (
 	Scale   = "scale"
 	Printer = "printer"
 	Scanner = "scanner"
+	Robot   = "robot"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -36,7 +38,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer or Scanner
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner or Robot
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
@@ -46,6 +48,7 @@ type Device struct {
 	Scale   scale.Params   `json:"scale,omitzero"`
 	Printer printer.Params `json:"printer,omitzero"`
 	Scanner scanner.Params `json:"scanner,omitzero"`
+	Robot   robot.Params   `json:"robot,omitzero"` // speaks MQTT: no Link, no pty
 }
 
 // Options is what Main runs.
@@ -61,6 +64,7 @@ type Ready struct {
 	Name    string `json:"name"`
 	Path    string `json:"path"`             // device path, "" for a printer on TCP only
 	Listen  string `json:"listen,omitempty"` // printer: TCP address
+	Serial  string `json:"serial,omitempty"` // robot: its serial, the MQTT client is robot:SERIAL
 	Control string `json:"control"`          // address for control.Dial
 }
 
@@ -72,6 +76,9 @@ func (r Ready) String() string {
 	}
 	if r.Listen != "" {
 		s += " tcp " + r.Listen
+	}
+	if r.Serial != "" {
+		s += " serial " + r.Serial
 	}
 	return s + " control " + r.Control
 }
@@ -152,7 +159,10 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if d.Link != "" || d.Listen == "" {
+	if d.Kind == Robot && d.Link != "" {
+		return fail(fmt.Errorf("%w: a robot has no device path", ErrSpec))
+	}
+	if d.Kind != Robot && (d.Link != "" || d.Listen == "") {
 		if t.port, err = pty.New(d.Link); err != nil {
 			return fail(err)
 		}
@@ -172,6 +182,9 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 
 	s := t.State()
 	ready := Ready{Kind: s.Kind, Name: s.Name, Path: s.Path, Listen: s.Listen, Control: control.Address(ln)}
+	if r, ok := device.(*robot.Robot); ok {
+		ready.Serial = r.State().Serial
+	}
 	return ready, func(ctx context.Context) error {
 		defer func() { _ = opened.Close() }()
 		return t.run(ctx, device, ln)
@@ -189,6 +202,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *scanner.Scanner:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
+	case *robot.Robot:
+		wg.Go(func() { _ = d.Run(ctx) })
 	case *printer.Printer:
 		wg.Go(func() { d.Run(ctx) })
 		if t.port != nil {

@@ -8,6 +8,7 @@ import (
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
+	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
 )
@@ -53,8 +54,15 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = s, func() any { return s.State() }
 		return s, nil
+	case Robot:
+		r, err := robot.New(d.Robot, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = r, func() any { return r.State() }
+		return r, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s and %s", ErrSpec, d.Kind, Scale, Printer, Scanner)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s and %s", ErrSpec, d.Kind, Scale, Printer, Scanner, Robot)
 }
 
 // State is the device as the control API shows it.
@@ -96,6 +104,10 @@ type (
 		*target
 		control.Scannable
 	}
+	robotFace struct {
+		*target
+		control.Acting
+	}
 )
 
 func (t *target) face(device any) control.Target {
@@ -106,6 +118,8 @@ func (t *target) face(device any) control.Target {
 		return printerFace{t, d}
 	case *scanner.Scanner:
 		return scannerFace{t, d}
+	case *robot.Robot:
+		return robotFace{t, d}
 	}
 	return t
 }
