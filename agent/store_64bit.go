@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tote/agent/replica"
+	"tote/cloudsync/ledger"
 	"tote/raftstore"
 )
 
@@ -19,6 +20,9 @@ func (a *Agent) openStore() (store, error) {
 		Now:              time.Now,
 		HeartbeatTimeout: time.Duration(a.cfg.Raft.HeartbeatMs) * time.Millisecond,
 		ElectionTimeout:  time.Duration(a.cfg.Raft.ElectionMs) * time.Millisecond,
+		// Acknowledged events leave the outbox: that must go on when the
+		// disk is nearly full.
+		FreesSpace: ledger.FreesSpace,
 		OnApply:          func(_ uint64, touched []string) { a.projector.Touch(touched) },
 	})
 }
