@@ -23,6 +23,6 @@ func (a *Agent) openStore() (store, error) {
 		// Acknowledged events leave the outbox: that must go on when the
 		// disk is nearly full.
 		FreesSpace: ledger.FreesSpace,
-		OnApply:          func(_ uint64, touched []string) { a.projector.Touch(touched) },
+		OnApply:    func(_ uint64, touched []string) { a.projector.Touch(touched) },
 	})
 }
