@@ -368,7 +368,7 @@ func ParseShare(s string) (float64, error) {
 	if percent {
 		f /= 100
 	}
-	if err != nil || f < 0 || f > 1 {
+	if err != nil || !(f >= 0 && f <= 1) { // NaN is neither
 		return 0, fmt.Errorf("%q is not a share between 0%% and 100%%", s)
 	}
 	return f, nil

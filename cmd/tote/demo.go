@@ -34,7 +34,7 @@ func (c demoCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Speed != "max" {
-		if opt.Speed, err = strconv.ParseFloat(c.Speed, 64); err != nil || opt.Speed <= 0 || opt.Speed > 1000 {
+		if opt.Speed, err = strconv.ParseFloat(c.Speed, 64); err != nil || !(opt.Speed > 0 && opt.Speed <= 1000) { // NaN is neither
 			return fmt.Errorf("--speed %q: want a number above 0 and up to 1000, or max", c.Speed)
 		}
 	}

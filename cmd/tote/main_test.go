@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The test binary is the command itself when this is set, so that the tests see
+// what a person at a terminal sees: two outputs and an exit status.
+const asCommand = "TOTE_TEST_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// ran is how a command ended.
+type ran struct {
+	status      int
+	out, errors string
+}
+
+func tote(t *testing.T, env []string, args ...string) ran {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(append(os.Environ(), asCommand+"=1", "TOTE_API="), env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// want requires an exit status and parts of the outputs.
+func (r ran) want(t *testing.T, status int, out, errs string) {
+	t.Helper()
+	if r.status != status || !strings.Contains(r.out, out) || !strings.Contains(r.errors, errs) {
+		t.Errorf("exit status %d, want %d with %q on standard output and %q on standard error\n--- out:\n%s--- errors:\n%s", r.status, status, out, errs, r.out, r.errors)
+	}
+	if strings.Contains(r.errors, "goroutine ") {
+		t.Errorf("it panicked:\n%s", r.errors)
+	}
+}
+
+// file writes a file of the given name and returns its path.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// nobody is an address on which nobody listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + l.Addr().String()
+}
+
+const goodConfig = `config_version: 1
+site: hamburg
+gateway: gw1
+data_dir: /var/lib/tote
+mqtt: {listen: [{address: "127.0.0.1:1883"}]}
+http: {listen: "127.0.0.1:8080"}
+docks: [{id: dock1}]
+`
+
+func TestVersionAndHelp(t *testing.T) {
+	tote(t, nil, "version").want(t, 0, "tote dev\n", "")
+	help := tote(t, nil, "--help")
+	for _, cmd := range []string{"run", "validate", "import", "status", "order", "oms", "emulate", "demo", "version"} {
+		help.want(t, 0, "\n  "+cmd, "")
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		errs string
+	}{
+		"no command":           {nil, "expected one of"},
+		"unknown command":      {[]string{"start"}, "unexpected argument start"},
+		"unknown flag":         {[]string{"run", "--force"}, "unknown flag --force"},
+		"flag of another":      {[]string{"version", "--json"}, "unknown flag --json"},
+		"no file to validate":  {[]string{"validate"}, "<config>"},
+		"two acts on an order": {[]string{"order", "O1", "--retry", "--cancel", "x"}, "can't be used together"},
+		"a share of text":      {[]string{"demo", "--exit", "--kill-gateway-at", "x"}, `--kill-gateway-at: "x" is not a share between 0% and 100%`},
+		"a share of 150 %":     {[]string{"demo", "--exit", "--kill-gateway-at", "150%"}, `"150%" is not a share`},
+		"no share at all":      {[]string{"demo", "--exit", "--kill-gateway-at", "NaN"}, `"NaN" is not a share`},
+		"speed 0":              {[]string{"demo", "--exit", "--speed", "0"}, `--speed "0": want a number above 0 and up to 1000, or max`},
+		"a speed that is none": {[]string{"demo", "--exit", "--speed", "NaN"}, `--speed "NaN"`},
+		"negative orders":      {[]string{"demo", "--exit", "--orders=-1"}, "--orders must be 0 to 100000"},
+		"no pickers":           {[]string{"demo", "--exit", "--pickers", "0"}, "--pickers 1 to 50"},
+		"no such folder":       {[]string{"demo", "--exit", "--csv", "/nonexistent"}, "no such file or directory"},
+		"an import of nothing": {[]string{"import", "/nonexistent/orders.csv"}, "no such file or directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := tote(t, nil, tc.args...)
+			if r.status == 0 {
+				t.Error("exit status 0")
+			}
+			r.want(t, r.status, "", tc.errs)
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	path := file(t, "agent.yaml", goodConfig)
+	tote(t, nil, "validate", path).want(t, 0, path+" is good: site hamburg, gateway gw1, 0 stations, 1 docks\n", "")
+
+	bad := file(t, "agent.yaml", strings.Replace(strings.Replace(goodConfig, "gateway: gw1", "gatway: gw1", 1), "8080", "99999", 1))
+	r := tote(t, nil, "validate", bad)
+	r.want(t, 1, "", bad+":3:1: CFG_UNKNOWN_KEY: gatway")
+	r.want(t, 1, "", "did you mean gateway?")
+	// Values are looked at when all keys are known, all problems at once.
+	bad = file(t, "agent.yaml", strings.Replace(strings.Replace(goodConfig, "gw1", "gw/1", 1), "127.0.0.1:8080", "0.0.0.0:8080", 1))
+	r = tote(t, nil, "validate", bad)
+	r.want(t, 1, "", "CFG_ID: gateway")
+	r.want(t, 1, "", "CFG_PLAIN_LISTENER: http.listen")
+	tote(t, nil, "validate", "/nonexistent").want(t, 1, "", "CFG_READ")
+	tote(t, nil, "run", "--config", bad).want(t, 1, "", "CFG_ID: gateway")
+}
+
+func TestNoGateway(t *testing.T) {
+	api := nobody(t)
+	orders := file(t, "orders.csv", "order\n")
+	for _, args := range [][]string{{"status"}, {"order", "O1"}, {"order", "O1", "--cancel", "x"}, {"import", orders}} {
+		tote(t, []string{"TOTE_API=" + api}, args...).want(t, 1, "", "the gateway does not answer (is it running? see --api)")
+	}
+	tote(t, nil, "status", "--api", api).want(t, 1, "", "the gateway does not answer")
+}
+
+// gateway answers every request with one status and body, and notes what it was
+// asked.
+func gateway(t *testing.T, status int, body string) (env []string, asked *[]string) {
+	t.Helper()
+	asked = new([]string)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		*asked = append(*asked, r.Method+" "+r.URL.String()+" "+r.Header.Get("Content-Type")+" "+string(b))
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(server.Close)
+	return []string{"TOTE_API=" + server.URL + "/"}, asked
+}
+
+// TestImportOfABadFile: the line is named on standard error, the status is 1,
+// and the files behind it are not sent.
+func TestImportOfABadFile(t *testing.T) {
+	env, asked := gateway(t, 422, `{"code":"CSV_VALUE","text":"nothing was imported: line 3, column qty: CSV_VALUE: \"x\"","problems":[{"line":3,"column":"qty","code":"CSV_VALUE","text":"\"x\""}]}`)
+	bad, next := file(t, "stock.csv", "bin,sku,qty\nB,A,1\nB,C,x\n"), file(t, "orders.csv", "order\n")
+	r := tote(t, env, "import", bad, next)
+	r.want(t, 1, "", "line 3, column qty: CSV_VALUE")
+	r.want(t, 1, "", `"line": 3`)
+	if r.out != "" || strings.Contains(r.errors, "tote: error") {
+		t.Errorf("said twice:\n%s%s", r.out, r.errors)
+	}
+	if diff := cmp.Diff([]string{"POST /v1/import/stock text/csv bin,sku,qty\nB,A,1\nB,C,x\n"}, *asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRequests(t *testing.T) {
+	env, asked := gateway(t, 200, `{"code":"OK"}`)
+	items, odd, site := file(t, "items.csv", "sku\n"), file(t, "monday.txt", "order\n"), file(t, "site.json", "{}")
+	for _, args := range [][]string{
+		{"status"},
+		{"import", site, items},
+		{"import", "--dry", "--kind", "orders", odd},
+		{"order", "O 1/2"},
+		{"order", "O1", "--cancel", `"quoted"`},
+		{"order", "O1", "--retry"},
+	} {
+		tote(t, env, args...).want(t, 0, "{\n  \"code\": \"OK\"\n}\n", "")
+	}
+	want := []string{
+		"GET //v1/status  ",
+		"PUT //v1/site application/json {}",
+		"POST //v1/import/items text/csv sku\n",
+		"POST //v1/import/orders?dry=1 text/csv order\n",
+		"GET //v1/orders/O%201%2F2  ",
+		`POST //v1/orders/O1/cancel application/json {"reason":"\"quoted\""}`,
+		"POST //v1/orders/O1/retry application/json {}",
+	}
+	for i := range want {
+		want[i] = strings.Replace(want[i], "//", "/", 1) // the slash at the end of the address goes
+	}
+	if diff := cmp.Diff(want, *asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRefusedByTheGateway(t *testing.T) {
+	env, _ := gateway(t, 404, `{"code":"UNKNOWN_ORDER","text":"no order O9"}`)
+	r := tote(t, env, "order", "O9")
+	r.want(t, 1, "", "UNKNOWN_ORDER")
+	env, _ = gateway(t, 502, "<html>a proxy</html>")
+	tote(t, env, "status").want(t, 1, "", "<html>a proxy</html>")
+}
+
+// TestEmulateRefusesNonsense: before anything is started.
+func TestEmulateRefusesNonsense(t *testing.T) {
+	for name, args := range map[string][]string{
+		"no such device": {"emulate", "robot"},
+		"no such file":   {"emulate", "group", "/nonexistent"},
+		"a bad group":    {"emulate", "group", file(t, "group.json", `{"devices":[{"kind":"toaster"}]}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := tote(t, nil, args...)
+			if r.status == 0 || r.errors == "" {
+				t.Errorf("status %d: %s", r.status, r.errors)
+			}
+		})
+	}
+}
