@@ -205,6 +205,27 @@ func TestTwoInARow(t *testing.T) {
 	}
 }
 
+// A small difference decides, too: the tag is told once.
+func TestTwoInARowAlmostAlike(t *testing.T) {
+	for _, tc := range []struct {
+		first, second int
+		want          []string
+	}{
+		{-46, -45, []string{"1000-1500:", "1900-2400: A"}},
+		{-45, -45, []string{"1000-1500: A", "1900-2400:"}},
+	} {
+		s := newScript(t, eye)
+		s.open(1000)
+		s.every("A", tc.first, 1300, 1500, 50)
+		s.close(1500)
+		s.open(1900)
+		s.every("A", tc.second, 1950, 2100, 50)
+		s.close(2400)
+		s.tick(9000)
+		s.want(tc.want...)
+	}
+}
+
 // The reads between two windows belong to the nearer one.
 func TestTheGapIsShared(t *testing.T) {
 	s := newScript(t, eye)
