@@ -99,14 +99,14 @@ func (a *audit) orders(ctx context.Context) error {
 	}
 	a.expected = map[string]int{}
 	for _, want := range a.data.Orders {
-		o, ok := at[want.ID]
-		if !ok {
-			a.bad("order %s never reached the site", want.ID)
-			continue
-		}
 		central, err := a.oms.omsOrder(ctx, want.ID)
 		if err != nil {
 			return fmt.Errorf("order %s at the OMS: %w", want.ID, err)
+		}
+		o, ok := at[want.ID]
+		if !ok {
+			a.bad("order %s is not at the site; the OMS says %s %s %s", want.ID, central.State, central.Code, central.Text)
+			continue
 		}
 		if central.State != o.State {
 			a.bad("order %s is %s at the site and %s at the OMS", want.ID, o.State, central.State)

@@ -148,6 +148,8 @@ func (c *client) parked(ctx context.Context) (int64, error) {
 type omsOrder struct {
 	ID      string   `json:"id"`
 	State   string   `json:"state"`
+	Code    string   `json:"code"` // why it was rejected
+	Text    string   `json:"text"`
 	Parcels []parcel `json:"parcels"`
 	Fallout []struct {
 		Code      string `json:"code"`
@@ -158,4 +160,13 @@ type omsOrder struct {
 func (c *client) omsOrder(ctx context.Context, id string) (omsOrder, error) {
 	var o omsOrder
 	return o, c.send(ctx, "GET", "/v1/orders/"+url.PathEscape(id), "", nil, &o)
+}
+
+// rejected counts the orders the site refused.
+func (c *client) rejected(ctx context.Context) (int64, error) {
+	var sum struct {
+		ByState map[string]int64 `json:"byState"`
+	}
+	err := c.send(ctx, "GET", "/v1/summary", "", nil, &sum)
+	return sum.ByState["REJECTED"], err
 }

@@ -179,6 +179,11 @@ func (s *shift) play(ctx context.Context) (bool, error) {
 	err := s.watch(ctx, errs)
 	stopPeople()
 	people.Wait()
+	if errors.Is(err, errStuck) {
+		s.ui.say("%v", err)
+		_, err = s.check(context.WithoutCancel(ctx))
+		return false, err
+	}
 	if err != nil {
 		return false, err
 	}
@@ -237,10 +242,13 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 			return nil
 		}
 		if time.Since(s.lastMoved) > s.patience() {
-			return fmt.Errorf("nothing moved for %.0f s: %v, fallouts %d, outbox %d", s.patience().Seconds(), st.Orders, st.Fallouts, st.Outbox)
+			return fmt.Errorf("%w for %.0f s: %v, fallouts %d, outbox %d", errStuck, s.patience().Seconds(), st.Orders, st.Fallouts, st.Outbox)
 		}
 	}
 }
+
+// errStuck: the shift does not get to its end. The check then names the orders.
+var errStuck = errors.New("nothing moved")
 
 // patience is how long nothing may move before the shift counts as stuck: a
 // minute, and longer when the people walk at their own pace.
@@ -263,6 +271,13 @@ func (s *shift) over(ctx context.Context, st status) (bool, error) {
 			return false, nil // asked again at the next tick
 		}
 		ended += parked
+	}
+	if ended < total && time.Since(s.lastMoved) > time.Second {
+		rejected, err := s.oms.rejected(ctx)
+		if err != nil {
+			return false, nil // asked again at the next tick
+		}
+		ended += rejected
 	}
 	return ended >= total && st.Outbox == 0 && len(s.world.drop) == 0 && len(s.world.dock) == 0, nil
 }
