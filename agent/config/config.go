@@ -5,17 +5,20 @@ const Version = 1
 
 // Config is the configuration of one gateway.
 type Config struct {
-	ConfigVersion int       `yaml:"config_version" doc:"Version of this file's layout. Always 1." example:"1"`
-	Site          string    `yaml:"site" doc:"Id of the warehouse: 1 to 64 of A-Z a-z 0-9 _ . - and the same on all its gateways. Part of every MQTT topic." example:"hamburg"`
-	Gateway       string    `yaml:"gateway" doc:"Id of this machine, unique in the site, same characters." example:"gw1"`
-	DataDir       string    `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote"`
-	MQTT          MQTT      `yaml:"mqtt" doc:"The broker inside this gateway."`
-	HTTP          HTTP      `yaml:"http" doc:"Pages and API of this gateway."`
-	OMS           *OMS      `yaml:"oms,omitempty" doc:"The order management system. Left out: orders come by file or API only."`
-	Stations      []Station `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
-	Docks         []Dock    `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
-	Log           Log       `yaml:"log,omitempty" doc:"What goes to the journal."`
-	Raft          Raft      `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
+	ConfigVersion int        `yaml:"config_version" doc:"Version of this file's layout. Always 1." example:"1"`
+	Site          string     `yaml:"site" doc:"Id of the warehouse: 1 to 64 of A-Z a-z 0-9 _ . - and the same on all its gateways. Part of every MQTT topic." example:"hamburg"`
+	Gateway       string     `yaml:"gateway" doc:"Id of this machine, unique in the site, same characters." example:"gw1"`
+	DataDir       string     `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote"`
+	MQTT          MQTT       `yaml:"mqtt" doc:"The broker inside this gateway."`
+	HTTP          HTTP       `yaml:"http" doc:"Pages and API of this gateway."`
+	OMS           *OMS       `yaml:"oms,omitempty" doc:"The order management system. Left out: orders come by file or API only."`
+	Stations      []Station  `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
+	Cluster       *Cluster   `yaml:"cluster,omitempty" doc:"The other gateways of the site. Left out: this gateway is alone. Run \"tote site init\" on the first gateway and \"tote cluster join\" on the others."`
+	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
+	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
+	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
+	Log           Log        `yaml:"log,omitempty" doc:"What goes to the journal."`
+	Raft          Raft       `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
 }
 
 // MQTT is the embedded broker.
@@ -55,12 +58,15 @@ type Station struct {
 	Scanner *Scanner `yaml:"scanner,omitempty" doc:"Barcode scanner of the station."`
 	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
+	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
 }
 
 // Dock is one dock door.
 type Dock struct {
-	ID      string   `yaml:"id" doc:"Id of the dock, unique among stations and docks." example:"dock1"`
-	Scanner *Scanner `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
+	ID       string    `yaml:"id" doc:"Id of the dock, unique among stations and docks." example:"dock1"`
+	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
+	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
+	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed."`
 }
 
 // Scanner is a barcode scanner on a serial line.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -383,4 +384,44 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFloorRules: what is wrong with gateways, lamps, portals and robots is
+// told with its place.
+func TestFloorRules(t *testing.T) {
+	base := "config_version: 1\nsite: s\ngateway: g\ndata_dir: /d\nmqtt:\n  listen: [{address: \"127.0.0.1:1\"}]\nhttp:\n  listen: \"127.0.0.1:2\"\n"
+	robot := "{id: R1, manufacturer: KIT, serial: \"1\", park: p1, work: transport}"
+	for name, c := range map[string]struct{ text, path, code string }{
+		"no cluster address":       {"cluster: {}\n", "cluster.listen", config.CodeMissing},
+		"cluster without port":     {"cluster: {listen: host}\n", "cluster.listen", config.CodeValue},
+		"cluster on the HTTP port": {"cluster: {listen: \"127.0.0.1:2\"}\n", "cluster.listen", config.CodeTwice},
+		"lamp without line":        {"stations: [{id: p, tower: {green: A, amber: B}}]\n", "stations[0].tower.red", config.CodeMissing},
+		"two lamps on one line":    {"stations: [{id: p, tower: {green: A, amber: A, red: C}}]\n", "", config.CodeSamePort},
+		"relative socket":          {"docks: [{id: d, photo_eye: {line: A, gpio: {emulated: sock}}}]\n", "docks[0].photo_eye.gpio.emulated", config.CodeValue},
+		"long debounce":            {"docks: [{id: d, photo_eye: {line: A, debounce_ms: 5000}}]\n", "docks[0].photo_eye.debounce_ms", config.CodeValue},
+		"unknown reader":           {"docks: [{id: d, rfid: {driver: r200, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
+		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},
+		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
+		"relative map":             {"fleet: {map_file: m, robots: [" + robot + "]}\n", "fleet.map_file", config.CodeValue},
+		"two robots of one id":     {"fleet: {map_file: /m, robots: [" + robot + ", " + strings.Replace(robot, "\"1\"", "\"2\"", 1) + "]}\n", "fleet.robots[1].id", config.CodeTwice},
+		"two robots of one serial": {"fleet: {map_file: /m, robots: [" + robot + ", " + strings.Replace(robot, "R1", "R2", 1) + "]}\n", "fleet.robots[1].serial", config.CodeTwice},
+		"unknown work":             {"fleet: {map_file: /m, robots: [" + strings.Replace(robot, "transport", "dance", 1) + "]}\n", "fleet.robots[0].work", config.CodeValue},
+		"picker without badge":     {"fleet: {map_file: /m, robots: [" + strings.Replace(robot, "transport", "pick", 1) + "]}\n", "fleet.robots[0].badge", config.CodeMissing},
+	} {
+		_, err := config.Parse("agent.yaml", []byte(base+c.text))
+		var ps config.Problems
+		if !errors.As(err, &ps) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !slices.ContainsFunc(ps, func(p config.Problem) bool { return p.Code == c.code && (c.path == "" || p.Path == c.path) }) {
+			t.Errorf("%s: no %s at %s in\n%v", name, c.code, c.path, err)
+		}
+	}
+	good := "cluster: {listen: \"192.0.2.1:7070\"}\nstations: [{id: p, tower: {green: A, amber: B, red: C}}]\n" +
+		"docks: [{id: d, photo_eye: {line: D}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\nconveyors: [{id: c}]\nfleet: {map_file: /m, robots: [" + robot + "]}\n"
+	if _, err := config.Parse("agent.yaml", []byte(base+good)); err != nil {
+		t.Errorf("a whole floor: %v", err)
+	}
 }

@@ -11,7 +11,7 @@ import (
 func Example() string {
 	var b strings.Builder
 	b.WriteString("# Example configuration of a Tote gateway. Generated from agent/config; check your own\n" +
-		"# file with \"tote validate --config FILE\". Keys with a # in front show the default.\n\n")
+		"# file with \"tote validate FILE\". Keys with a # in front show the default.\n\n")
 	exampleStruct(&b, reflect.TypeFor[Config](), "", "", "")
 	return b.String()
 }

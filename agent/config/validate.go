@@ -48,6 +48,9 @@ func validate(c *Config, src *source) Problems {
 		if s.Printer != nil {
 			k.printer(p+".printer", *s.Printer)
 		}
+		if s.Tower != nil {
+			k.tower(p+".tower", *s.Tower)
+		}
 	}
 	for i, d := range c.Docks {
 		p := "docks[" + strconv.Itoa(i) + "]"
@@ -55,6 +58,21 @@ func validate(c *Config, src *source) Problems {
 		if d.Scanner != nil {
 			k.scanner(p+".scanner", *d.Scanner)
 		}
+		if d.PhotoEye != nil {
+			k.photoEye(p+".photo_eye", *d.PhotoEye)
+		}
+		if d.RFID != nil {
+			k.rfid(p+".rfid", *d.RFID)
+		}
+	}
+	for i, c := range c.Conveyors {
+		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
+	}
+	if c.Cluster != nil {
+		k.cluster(*c.Cluster)
+	}
+	if c.Fleet != nil {
+		k.fleet(*c.Fleet)
 	}
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "text")

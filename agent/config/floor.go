@@ -1,0 +1,142 @@
+package config
+
+import "strconv"
+
+// Cluster is how the gateways of a site reach each other.
+type Cluster struct {
+	Listen    string `yaml:"listen" doc:"host:port where the other gateways of the site reach this one. Mutual TLS with certificates of the site, so it need not be loopback." example:"192.0.2.11:7070"`
+	Advertise string `yaml:"advertise,omitempty" doc:"host:port told to the others, when it differs from listen." example:"gw1.site.lan:7070"`
+}
+
+// GPIO names the lines of this machine or of an emulator.
+type GPIO struct {
+	Emulated string `yaml:"emulated,omitempty" doc:"Unix socket of emulated lines; left out: the lines of this machine." example:"/run/tote/gpio"`
+}
+
+// Tower is a light tower.
+type Tower struct {
+	Green     string `yaml:"green" doc:"GPIO line of the green lamp: work goes on." example:"GPIO17"`
+	Amber     string `yaml:"amber" doc:"GPIO line of the amber lamp: a person must do something." example:"GPIO27"`
+	Red       string `yaml:"red" doc:"GPIO line of the red lamp: nothing can be recorded." example:"GPIO22"`
+	ActiveLow bool   `yaml:"active_low,omitempty" doc:"A lamp is lit by a low level." default:"false"`
+	GPIO      GPIO   `yaml:"gpio,omitempty" doc:"Where the lines are."`
+}
+
+// PhotoEye sees whether something stands in the door.
+type PhotoEye struct {
+	Line       string `yaml:"line" doc:"GPIO line of the photo-eye." example:"GPIO23"`
+	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended: a cut wire then looks like a carton, never like none." default:"false"`
+	DebounceMs int    `yaml:"debounce_ms,omitempty" doc:"The level must hold this long, in milliseconds, 1 to 1000." default:"10"`
+	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
+}
+
+// RFID is the reader of a dock portal.
+type RFID struct {
+	Driver   string  `yaml:"driver" doc:"r2000: Impinj R2000 boards with the A0 protocol (Invelion, Yanzeng and others)." example:"r2000"`
+	Serial   *Serial `yaml:"serial" doc:"Where it is plugged in; these readers speak at 115200."`
+	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
+	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
+	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
+	MinRSSI  int     `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
+}
+
+// Fleet is the robots of the site.
+type Fleet struct {
+	MapFile string  `yaml:"map_file" doc:"JSON file of the map: nodes {id, x, y} and edges {from, to, oneWay} in millimetres." example:"/etc/tote/map.json"`
+	Robots  []Robot `yaml:"robots" doc:"The robots; they speak VDA 5050 over MQTT."`
+}
+
+// Robot is one robot.
+type Robot struct {
+	ID           string `yaml:"id" doc:"Id of the robot in the site." example:"R1"`
+	Manufacturer string `yaml:"manufacturer" doc:"As the robot names its maker in its topics." example:"KIT"`
+	Serial       string `yaml:"serial" doc:"As the robot names itself in its topics." example:"0001"`
+	Version      string `yaml:"version,omitempty" doc:"Version of VDA 5050 the robot speaks." default:"2.0.0"`
+	Park         string `yaml:"park" doc:"Node of the map where it waits; its own." example:"park1"`
+	Work         string `yaml:"work" doc:"What it does, transport (carries totes from the pack drop to the pack stations) or pick (picks, under the rules of a person)." example:"transport"`
+	Badge        string `yaml:"badge,omitempty" doc:"Badge by which a picking robot signs in; its worker must be of kind robot." example:"ROBOT-1"`
+}
+
+// Conveyor is a conveyor or sorter that speaks MQTT.
+type Conveyor struct {
+	ID string `yaml:"id" doc:"Id of the conveyor; its client id is conveyor:<id>." example:"cv1"`
+}
+
+func (k *checker) cluster(c Cluster) {
+	if k.address("cluster.listen", c.Listen, true) {
+		k.bind("cluster.listen", c.Listen)
+	}
+	if c.Advertise != "" {
+		k.address("cluster.advertise", c.Advertise, false)
+	}
+}
+
+func (k *checker) tower(path string, t Tower) {
+	for key, line := range map[string]string{".green": t.Green, ".amber": t.Amber, ".red": t.Red} {
+		if line == "" {
+			k.missing(path + key)
+			continue
+		}
+		k.line(path+key, t.GPIO, line)
+	}
+	k.gpio(path, t.GPIO)
+}
+
+func (k *checker) photoEye(path string, e PhotoEye) {
+	if e.Line == "" {
+		k.missing(path + ".line")
+	} else {
+		k.line(path+".line", e.GPIO, e.Line)
+	}
+	k.within(path+".debounce_ms", e.DebounceMs, 1, 1000)
+	k.gpio(path, e.GPIO)
+}
+
+func (k *checker) gpio(path string, g GPIO) {
+	if g.Emulated != "" {
+		k.absolute(path+".gpio.emulated", g.Emulated)
+	}
+}
+
+// line notes a GPIO line, which serves one thing only.
+func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+g.Emulated+":"+name) }
+
+func (k *checker) rfid(path string, r RFID) {
+	k.driver(path+".driver", r.Driver, "r2000")
+	k.serial(path+".serial", r.Serial)
+	k.within(path+".antennas", r.Antennas, 1, 8)
+	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
+	k.within(path+".min_reads", r.MinReads, 1, 100)
+	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
+}
+
+func (k *checker) fleet(f Fleet) {
+	k.absolute("fleet.map_file", f.MapFile)
+	if len(f.Robots) == 0 {
+		k.missing("fleet.robots")
+	}
+	ids, serials := map[string]string{}, map[string]string{}
+	for i, r := range f.Robots {
+		p := "fleet.robots[" + strconv.Itoa(i) + "]"
+		once := func(seen map[string]string, path, v string) {
+			if other, dup := seen[v]; dup {
+				k.add(CodeTwice, path, "%s is that of %s too", quote(v), other)
+			}
+			seen[v] = p
+		}
+		if k.id(p+".id", r.ID) {
+			once(ids, p+".id", r.ID)
+		}
+		k.id(p+".manufacturer", r.Manufacturer)
+		if k.id(p+".serial", r.Serial) {
+			once(serials, p+".serial", r.Manufacturer+"/"+r.Serial)
+		}
+		if r.Park == "" {
+			k.missing(p + ".park")
+		}
+		k.oneOf(p+".work", r.Work, "transport", "pick")
+		if r.Work == "pick" && r.Badge == "" {
+			k.missing(p + ".badge")
+		}
+	}
+}
