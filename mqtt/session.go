@@ -304,7 +304,7 @@ func (a *abortable) deadline(set func(time.Time) error, t time.Time) error {
 	return set(t)
 }
 
-func (a *abortable) SetDeadline(t time.Time) error { return a.deadline(a.Conn.SetDeadline, t) }
+func (a *abortable) SetDeadline(t time.Time) error     { return a.deadline(a.Conn.SetDeadline, t) }
 func (a *abortable) SetReadDeadline(t time.Time) error { return a.deadline(a.Conn.SetReadDeadline, t) }
 
 func (a *abortable) SetWriteDeadline(t time.Time) error {
