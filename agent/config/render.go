@@ -102,7 +102,7 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 func Docs() string {
 	var b strings.Builder
 	b.WriteString("# Configuration of a gateway\n\nGenerated from `agent/config`; do not edit.\n\n" +
-		"One YAML file per gateway. A key that is not listed here is an error. `tote validate --config FILE` checks a file without starting anything. " +
+		"One YAML file per gateway. A key that is not listed here is an error. `tote validate FILE` checks a file without starting anything. " +
 		"A complete example is `config.example.yaml`.\n\n")
 	seen := map[reflect.Type]bool{}
 	docsStruct(&b, reflect.TypeFor[Config](), "", seen)

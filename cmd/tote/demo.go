@@ -16,7 +16,7 @@ type demoCmd struct {
 	Speed         string        `help:"How much faster than life people and devices are, or max." default:"20"`
 	Exit          bool          `help:"End when the shift is over: status 0 when everything agrees."`
 	CSV           string        `name:"csv" help:"Folder with the files of the shift." type:"existingdir"`
-	KillGatewayAt string        `help:"Cut the gateway's power when this share of the orders is shipped, as 50%%." placeholder:"SHARE"`
+	KillGatewayAt string        `help:"Cut the gateway's power when this share of the orders is shipped, as 50%." placeholder:"SHARE"`
 	Pickers       int           `help:"How many pickers." default:"2"`
 	Listen        string        `help:"Address of the OMS's pages (default: a free port on loopback)." placeholder:"HOST:PORT"`
 	Dir           string        `help:"Keep everything of the run in this folder." type:"path"`
