@@ -84,7 +84,8 @@ func TestUnknownItemInAnOrderOfTheOMS(t *testing.T) {
 		Reject struct {
 			Code string `json:"code"`
 		} `json:"reject"`
-	}, text string) {
+	}, text string,
+	) {
 		resp, err := client.Get(server.URL + "/v1/orders/" + id)
 		s.must(err)
 		defer func() { _ = resp.Body.Close() }()

@@ -130,8 +130,12 @@ func (s *site) devicesReady() {
 func (s *site) startDevices() {
 	s.t.Helper()
 	devices := []emulate.Device{
-		{Kind: emulate.Scanner, Name: "pack1/scanner"}, {Kind: emulate.Scale, Name: "pack1/scale"}, {Kind: emulate.Printer, Name: "pack1/printer"},
-		{Kind: emulate.Scanner, Name: "pack2/scanner"}, {Kind: emulate.Scale, Name: "pack2/scale"}, {Kind: emulate.Printer, Name: "pack2/printer"},
+		{Kind: emulate.Scanner, Name: "pack1/scanner"},
+		{Kind: emulate.Scale, Name: "pack1/scale"},
+		{Kind: emulate.Printer, Name: "pack1/printer"},
+		{Kind: emulate.Scanner, Name: "pack2/scanner"},
+		{Kind: emulate.Scale, Name: "pack2/scale"},
+		{Kind: emulate.Printer, Name: "pack2/printer"},
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
 	for i := range devices {
