@@ -1,0 +1,328 @@
+// @ts-check
+// The picker's page: one task a screen. It shows what the site says (Step) and
+// sends what the picker does, through the outbox. It validates nothing itself.
+import { listen } from './scan.js';
+import { Outbox, OutboxFull, openStore } from './outbox.js';
+
+/**
+ * @typedef {object} Step What the handheld shows: state/task and next.
+ * @property {string} do
+ * @property {string} [task]
+ * @property {string} [order]
+ * @property {string} [bin]
+ * @property {string} [sku]
+ * @property {string} [name]
+ * @property {string} [lot]
+ * @property {string} [expiry]
+ * @property {number} [qty]
+ * @property {number} [held]
+ * @property {number} [slot]
+ * @property {string} [tote]
+ * @property {number} [left]
+ * @property {string} [worker]
+ */
+
+/** @param {string} id @returns {any} */
+const $ = (id) => document.getElementById(id);
+const assets = new URL(import.meta.url).pathname.split('/')[2];
+const LOST_AFTER = 15000; // ms; the server beats every 5 s
+const SLOW = 1500; // ms without a result: say that the scan is kept
+
+const device = deviceID();
+/** @type {Step | undefined} */
+let step;
+let linkUp = false, quorum = true, heard = Date.now(), lastDone = 0, siteSeq = 0, takeAll = false, unanswered = 0;
+/** @type {Record<string, {cause: string, action: string}>} */
+let codes = {};
+/** @type {Outbox} */
+let outbox;
+
+/** The id this browser gave itself once. */
+function deviceID() {
+  let id = localStorage.getItem('tote-device');
+  if (!id || !/^web-[a-z0-9]{6,16}$/.test(id)) {
+    const letters = 'abcdefghijkmnpqrstuvwxyz23456789'; // none that look alike
+    id = 'web-' + Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => letters[b % 32]).join('');
+    localStorage.setItem('tote-device', id);
+  }
+  return id;
+}
+
+// ---- what the screen says for each step
+
+/** @type {Record<string, (s: Step) => {ask: string, caption?: string, big?: string, primary?: string}>} */
+const screens = {
+  sign_in: () => ({ ask: 'Scan your badge', caption: 'Sign in', big: 'BADGE' }),
+  ask: () => ({ ask: 'Ask for work', caption: 'Ready', big: 'FREE', primary: 'Ask for work' }),
+  wait: () => ({ ask: 'Work comes by itself', caption: 'Waiting for work', big: 'WAIT' }),
+  scan_bin: (s) => ({ ask: 'Scan bin', caption: 'Go to bin', big: s.bin }),
+  scan_item: (s) => ({ ask: `Scan item ${(s.held ?? 0) + 1} of ${(s.held ?? 0) + (s.qty ?? 0)}`, caption: 'Pick from bin', big: s.bin }),
+  scan_slot: (s) => ({ ask: s.tote ? `Scan tote ${s.tote}` : 'Scan an empty tote', caption: 'Put into slot', big: String(s.slot ?? '') }),
+  finish: () => ({ ask: 'Scan the pack drop', caption: 'All picked: put the totes down', big: 'PACK DROP', primary: 'Finish' }),
+};
+
+function show() {
+  const s = step;
+  if (!s) return;
+  const scr = (screens[s.do] ?? (() => ({ ask: s.do, big: '…' })))(s);
+  text('ask', scr.ask);
+  text('caption', scr.caption ?? '');
+  text('big', scr.big ?? '');
+  const size = (scr.big ?? '').length;
+  $('big').dataset.size = size <= 6 ? 'l' : size <= 10 ? 'm' : 's';
+  document.body.dataset.do = s.do;
+  const picking = !!s.task;
+  $('item').hidden = !picking;
+  if (picking) {
+    text('name', s.name || s.sku || '');
+    text('lot', [s.sku, s.lot && `lot ${s.lot}`, s.expiry && `until ${s.expiry}`].filter(Boolean).join(' · '));
+    text('qty', String(s.do === 'scan_slot' ? s.held : s.qty));
+    text('unit', s.do === 'scan_slot' ? 'in hand' : s.held ? `to pick, ${s.held} in hand` : 'to pick');
+    const many = s.do === 'scan_item' && (s.qty ?? 0) > 1;
+    $('all').style.visibility = many ? 'visible' : 'hidden';
+    $('all').setAttribute('aria-pressed', String(takeAll));
+    text('all', takeAll ? `1 scan = all ${s.qty} pieces` : '1 scan = 1 piece');
+  }
+  text('left', s.left ? `${s.left} ${s.left === 1 ? 'task' : 'tasks'} left · order ${s.order}` : '');
+  text('who', s.worker || 'Nobody');
+  text('place', s.tote ? `tote ${s.tote}` : s.slot ? `slot ${s.slot}` : '');
+  $('primary').hidden = !scr.primary;
+  text('primary', scr.primary ?? '');
+  $('problem').hidden = !picking;
+  $('out').hidden = s.do !== 'ask' && s.do !== 'wait';
+}
+
+/** @param {string} id @param {string} value */
+function text(id, value) {
+  if ($(id).textContent !== value) $(id).textContent = value;
+}
+
+function strip() {
+  const word = !linkUp ? '○ offline' : quorum ? '● online' : '◐ gateway only';
+  text('link', word);
+  $('link').dataset.state = !linkUp ? 'off' : quorum ? 'on' : 'half';
+  text('unsent', `${outbox?.count ?? 0} unsent`);
+  $('unsent').dataset.some = String((outbox?.count ?? 0) > 0);
+  if (!linkUp) trouble('No link to the gateway. Go on scanning: every scan is kept and sent when the link is back.');
+  else if (quorum) trouble('');
+}
+
+/** @param {string} what */
+function trouble(what) {
+  text('trouble', what);
+  $('trouble').hidden = !what;
+}
+
+// ---- what the picker does
+
+/** @param {string} code */
+function scanned(code) {
+  closeSheets();
+  if (!step) return flash('attention', 'NOT CONNECTED YET', 'The page does not know your task yet.', 'Wait for the link, then scan again.');
+  if (step.do === 'sign_in' || step.do === 'ask' || step.do === 'wait') return act({ verb: 'sign_in', barcode: code });
+  if (step.do === 'finish') return act({ verb: 'finish', barcode: code });
+  const expect = { scan_bin: 'bin', scan_item: 'item', scan_slot: 'slot' }[step.do];
+  /** @type {any} */
+  const v = { verb: 'scan', barcode: code };
+  // With an answer outstanding the screen is behind the picker's hands: then
+  // the site decides what the scan means.
+  if (outbox.count === 0 && expect) {
+    Object.assign(v, { expect, task: step.task });
+    if (takeAll && expect === 'item' && (step.qty ?? 0) > 1) v.qty = step.qty;
+  }
+  return act(v);
+}
+
+/** @param {any} verb */
+async function act(verb) {
+  try {
+    await outbox.add(verb);
+  } catch (e) {
+    flash('wrong', e instanceof OutboxFull ? 'OUTBOX FULL' : 'NOT KEPT', 'This scan was not kept.', 'Stop picking and find the network.');
+    return;
+  }
+  clearTimeout(unanswered);
+  if (!linkUp) kept();
+  else unanswered = window.setTimeout(() => { if (outbox.count > 0) kept(); }, SLOW);
+}
+
+function kept() {
+  flash('kept', 'KEPT', `${outbox.count} not sent yet.`, 'Not checked yet: look twice.');
+}
+
+const WRONG = /^(WRONG_|UNKNOWN_|TOTE_IN_USE|OVER_PICK|QTY_MISSING|EXPIRED|INVALID|MALFORMED)/;
+
+/** @param {import('./outbox.js').Result} r */
+function onResult(r) {
+  clearTimeout(unanswered);
+  lastDone = Math.max(lastDone, r.seq);
+  if (r.next && siteSeq < r.seq) { // else the stream brought this or something newer already
+    if (r.next.task !== step?.task) takeAll = false;
+    step = r.next;
+    show();
+  }
+  if (r.ok) return flash('ok', 'OK', r.text ?? '');
+  const f = codes[r.code];
+  return flash(WRONG.test(r.code) ? 'wrong' : 'attention', r.code.replaceAll('_', ' '), r.text || f?.cause || '', f?.action ?? '');
+}
+
+// ---- feedback: whole screen, tone, vibration; icon and word, never colour alone
+
+/** @type {Record<string, {sign: string, tones: [number, number][], buzz: number[], stay: boolean}>} */
+const kinds = {
+  ok: { sign: '✓', tones: [[1320, 60]], buzz: [40], stay: false },
+  wrong: { sign: '✕', tones: [[220, 300], [165, 300]], buzz: [300, 80, 300], stay: true },
+  attention: { sign: '!', tones: [[620, 120], [620, 120]], buzz: [120, 60, 120], stay: true },
+  kept: { sign: '⇡', tones: [[500, 80]], buzz: [80], stay: false },
+};
+let fading = 0;
+
+/** @param {string} kind @param {string} word @param {string} [what] @param {string} [todo] */
+function flash(kind, word, what = '', todo = '') {
+  const k = kinds[kind];
+  clearTimeout(fading);
+  const box = $('flash');
+  box.dataset.kind = kind;
+  text('sign', k.sign);
+  text('word', word);
+  text('text', what);
+  text('do', todo && '→ ' + todo);
+  text('need', k.stay && step?.task ? `${$('ask').textContent}${step.do === 'scan_bin' ? ' ' + step.bin : ''}` : '');
+  $('ack').hidden = !k.stay;
+  box.hidden = false;
+  document.body.dataset.flash = kind; // for tests and for screens far away
+  if (!k.stay) fading = window.setTimeout(unflash, kind === 'ok' ? 350 : 1500);
+  sound(k.tones);
+  navigator.vibrate?.(k.buzz);
+}
+
+function unflash() {
+  $('flash').hidden = true;
+  delete document.body.dataset.flash;
+}
+
+/** @type {AudioContext | undefined} */
+let audio;
+/** @param {[number, number][]} tones pairs of Hz and ms, one after the other */
+function sound(tones) {
+  try {
+    audio ??= new AudioContext();
+    let at = audio.currentTime;
+    for (const [hz, ms] of tones) {
+      const osc = audio.createOscillator(), gain = audio.createGain();
+      osc.frequency.value = hz;
+      osc.type = hz < 400 ? 'square' : 'sine';
+      gain.gain.value = 0.25;
+      osc.connect(gain).connect(audio.destination);
+      osc.start(at);
+      osc.stop(at += ms / 1000);
+      at += 0.05;
+    }
+  } catch { /* no sound on this device: the screen says it too */ }
+}
+
+// ---- buttons and sheets
+
+function closeSheets() {
+  $('typed').hidden = $('reasons').hidden = true;
+}
+/** @param {string} id */
+function openSheet(id) {
+  closeSheets();
+  $(id).hidden = false;
+  if (id === 'typed') { $('code').value = ''; $('code').focus(); }
+}
+$('key').onclick = () => openSheet('typed');
+$('problem').onclick = () => openSheet('reasons');
+$('out').onclick = () => act({ verb: 'sign_out' });
+$('ack').onclick = unflash;
+$('all').onclick = () => { takeAll = !takeAll; show(); };
+$('primary').onclick = () => step?.do === 'finish' ? openSheet('typed') : act({ verb: 'ask' });
+$('typed').onsubmit = (/** @type {Event} */ e) => {
+  e.preventDefault();
+  const code = $('code').value.trim();
+  if (code) scanned(code);
+};
+document.addEventListener('click', (e) => {
+  const b = /** @type {Element} */ (e.target).closest('button');
+  if (!b) return;
+  if (b.dataset.close !== undefined) closeSheets();
+  if (b.dataset.reason) {
+    closeSheets();
+    act({ verb: 'short', reason: b.dataset.reason, ...(outbox.count === 0 && step?.task ? { task: step.task } : {}) });
+  }
+  b.blur(); // the next Enter belongs to the scanner
+});
+listen(document, scanned);
+
+// ---- the link
+
+/** @param {import('./outbox.js').Verb} v */
+async function send(v) {
+  const r = await fetch(`/hh/cmd?device=${device}`, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(v), signal: AbortSignal.timeout(10000),
+  });
+  if (!r.ok) throw new Error(`${r.status}`);
+  return r.json();
+}
+
+/** @type {EventSource | undefined} */
+let source;
+function connect() {
+  source?.close();
+  const es = source = new EventSource(`/hh/events?device=${device}`);
+  /** @param {string} name @param {(d: any) => void} fn */
+  const on = (name, fn) => es.addEventListener(name, (e) => {
+    heard = Date.now();
+    linked(true);
+    fn(JSON.parse(/** @type {MessageEvent} */ (e).data));
+  });
+  on('hello', (d) => { if (d.assets !== assets && outbox.count === 0) location.reload(); });
+  on('beat', () => {});
+  on('seq', (d) => outbox.siteSeq(siteSeq = d.last));
+  on('task', onTask);
+  on('site', (d) => {
+    quorum = d.quorum;
+    strip();
+    if (!quorum) trouble(`NO QUORUM${d.since ? ' since ' + new Date(d.since).toTimeString().slice(0, 8) : ''}. ${d.action}`);
+    else outbox.kick();
+  });
+  es.onerror = () => linked(false);
+}
+
+/** @param {boolean} up */
+function linked(up) {
+  if (linkUp === up) return;
+  linkUp = up;
+  strip();
+  if (up) outbox.kick();
+}
+
+/** @param {Step} next */
+function onTask(next) {
+  if (siteSeq < lastDone) return; // older than the answer on the screen
+  const before = step;
+  step = next;
+  if (before?.task !== next.task) takeAll = false;
+  show();
+  if (!before || outbox.count > 0) return;
+  if (before.do === 'wait' && next.task) flash('ok', 'NEW WORK');
+  else if (before.task && next.task !== before.task && next.do !== before.do) flash('attention', 'TASK CHANGED', 'The site changed your task.', 'Look at the screen.');
+}
+
+async function start() {
+  outbox = new Outbox(device, await openStore('tote-' + device), send, { onResult, onCount: strip });
+  await outbox.start();
+  strip();
+  connect();
+  setInterval(() => {
+    if (Date.now() - heard > LOST_AFTER) { linked(false); connect(); }
+    else if (source?.readyState === EventSource.CLOSED) connect(); // refused: the browser gives up by itself
+    if (outbox.count > 0) outbox.kick();
+  }, 5000);
+  addEventListener('offline', () => linked(false));
+  addEventListener('online', () => { connect(); outbox.kick(); });
+  navigator.storage?.persist?.();
+  codes = await (await fetch(new URL('codes.json', import.meta.url))).json();
+}
+start().catch((e) => flash('wrong', 'THE PAGE DID NOT START', String(e), 'Load the page again.'));

@@ -1,0 +1,230 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tote/warehouse"
+)
+
+// maxFallouts is how many fallouts the console lists; the rest is counted.
+const maxFallouts = 50
+
+// board is everything the console shows, read from one snapshot.
+type board struct {
+	Site     string
+	Status   status
+	Stages   []stage
+	Fallouts []falloutRow
+	More     int // open fallouts that are not listed
+	Map      floorMap
+	Gateway  gatewayPanel
+	Open     int64 // orders that are not shipped or cancelled
+}
+
+// stage is one box of the order flow.
+type stage struct {
+	State   string // for the link to the list
+	Title   string
+	Count   int64
+	Parked  int64 // of Count: held by a fallout
+	Oldest  stamp
+	Ongoing bool // its orders wait for something; false for the end of the flow
+}
+
+// falloutRow is one open fallout.
+type falloutRow struct {
+	ID, Code, Order       string
+	Facts, Cause, Action  string
+	Since                 stamp
+	Retry                 bool   // a retry by a person can clear it
+	Where                 string // "at the pack station", when Retry is false
+	Line                  int
+	SKU, Item, Bin, Batch string
+}
+
+// stages is the flow, left to right.
+var stages = []struct {
+	title string
+	state warehouse.OrderState
+}{
+	{"Short", warehouse.OrderShortWaiting},
+	{"Released", warehouse.OrderReleased},
+	{"Picking", warehouse.OrderPicking},
+	{"Picked", warehouse.OrderPicked},
+	{"Packing", warehouse.OrderPacking},
+	{"Packed", warehouse.OrderPacked},
+	{"Labelled", warehouse.OrderLabelled},
+	{"Staged", warehouse.OrderStaged},
+	{"Shipped", warehouse.OrderShipped},
+}
+
+// around is what a rendering needs besides the state. It is asked for before
+// the snapshot is taken: the functions of Config may read the state themselves.
+type around struct {
+	clock   clock
+	gateway *GatewayStatus // nil: there is none
+	floor   []Marker
+}
+
+func (s *server) around() around {
+	a := around{clock: clock{s.cfg.Now()}}
+	if s.cfg.Gateway != nil {
+		g := s.cfg.Gateway()
+		a.gateway = &g
+	}
+	if s.cfg.Floor != nil {
+		a.floor = s.cfg.Floor()
+	}
+	return a
+}
+
+func (s *server) readBoard(r warehouse.Reader, a around) (*board, error) {
+	c := a.clock
+	b := &board{Site: s.cfg.Site, Gateway: s.gatewayPanel(c, a.gateway)}
+	orders, err := warehouse.Orders(r, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	b.Stages = flow(c, orders)
+	for _, st := range b.Stages {
+		if st.Ongoing {
+			b.Open += st.Count
+		}
+	}
+	open, err := warehouse.Fallouts(r, true)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(open, func(a, b warehouse.Fallout) int { return int(a.Since - b.Since) })
+	for i, f := range open {
+		if i == maxFallouts {
+			b.More = len(open) - i
+			break
+		}
+		row, err := s.falloutRow(r, c, f)
+		if err != nil {
+			return nil, err
+		}
+		b.Fallouts = append(b.Fallouts, row)
+	}
+	if b.Map, err = readMap(r, a.floor); err != nil {
+		return nil, err
+	}
+	if err := readSync(r, c, &b.Gateway.Sync); err != nil {
+		return nil, err
+	}
+	b.Status = b.Gateway.status(len(open))
+	return b, nil
+}
+
+// flow counts the orders of each stage. An order that ended counts on the day
+// it ended.
+func flow(c clock, orders []warehouse.Order) []stage {
+	out := make([]stage, len(stages))
+	for i, st := range stages {
+		out[i] = stage{State: string(st.state), Title: st.title, Ongoing: st.state != warehouse.OrderShipped}
+	}
+	today := c.today()
+	for i := range orders {
+		o := &orders[i]
+		at := slices.IndexFunc(out, func(s stage) bool { return s.State == string(o.State) })
+		if at < 0 || !inScope(o, today) {
+			continue
+		}
+		st := &out[at]
+		st.Count++
+		if len(o.Fallout) > 0 {
+			st.Parked++
+		}
+		if since := c.ms(o.Since); st.Ongoing && (!st.Oldest.Known() || since.before(st.Oldest)) {
+			st.Oldest = since
+		}
+	}
+	return out
+}
+
+// ended says that nothing more happens to an order at this site.
+func ended(st warehouse.OrderState) bool {
+	return st == warehouse.OrderShipped || st == warehouse.OrderCancelled
+}
+
+// inScope is the scope people work with: open, or ended today.
+func inScope(o *warehouse.Order, today int64) bool { return !ended(o.State) || o.Since >= today }
+
+func (s *server) falloutRow(r warehouse.Reader, c clock, f warehouse.Fallout) (falloutRow, error) {
+	row := falloutRow{
+		ID: f.ID, Code: f.Code, Order: f.Order, Since: c.ms(f.Since),
+		Line: f.Line, SKU: f.SKU, Bin: f.Bin, Retry: true,
+	}
+	row.Cause, row.Action = s.explain(f.Code)
+	if f.Code == warehouse.FalloutLabelFailed || f.Code == warehouse.FalloutLabelUnknown {
+		row.Retry, row.Where = false, "At the pack station"
+	}
+	var facts []string
+	if f.Line > 0 {
+		facts = append(facts, fmt.Sprintf("line %d", f.Line))
+	}
+	if f.SKU != "" {
+		it, err := warehouse.GetItem(r, f.SKU)
+		if err != nil {
+			return row, err
+		}
+		if it != nil {
+			row.Item = it.Name
+		}
+		facts = append(facts, strings.TrimSpace(f.SKU+" "+row.Item))
+	}
+	if f.Bin != "" {
+		facts = append(facts, "bin "+f.Bin)
+	}
+	if f.Lot != "" {
+		facts = append(facts, "lot "+f.Lot)
+	}
+	if f.Qty > 0 {
+		facts = append(facts, fmt.Sprintf("%d missing", f.Qty))
+	}
+	if f.Detail != "" {
+		facts = append(facts, readable(f.Detail))
+	}
+	row.Facts = strings.Join(facts, " · ")
+	o, err := warehouse.GetOrder(r, f.Order)
+	if err != nil || o == nil {
+		return row, err
+	}
+	if o.Batch != "" {
+		row.Retry, row.Batch, row.Where = false, o.Batch, "When batch "+short(o.Batch)+" is put down"
+	}
+	return row, nil
+}
+
+// explain looks a code up in the table of the gateway, then in the one of the
+// domain.
+func (s *server) explain(code string) (cause, action string) {
+	if code == "" {
+		return "", ""
+	}
+	if s.cfg.Faults != nil {
+		if cause, action, ok := s.cfg.Faults(code); ok {
+			return cause, action
+		}
+	}
+	for _, f := range warehouse.Faults {
+		if f.Code == code {
+			return f.Cause, f.Action
+		}
+	}
+	return "", "Look the code up in the documentation of faults."
+}
+
+// short cuts a generated id to what people can compare.
+func short(id string) string {
+	if len(id) > 12 {
+		return id[:8] + "…"
+	}
+	return id
+}
+
+// OpenFallouts is how many there are, listed or not.
+func (b *board) OpenFallouts() int { return len(b.Fallouts) + b.More }

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"tote/warehouse"
+)
+
+// ErrConfig: a function the pages cannot do without is missing.
+var ErrConfig = errors.New("web: View, Command, LastSeq and Do must be set")
+
+// Config connects the pages with the gateway. View, Command, LastSeq and Do
+// must be set; everything else may be left out.
+type Config struct {
+	Site    string // shown in the title
+	Version string // of the program
+
+	// View runs fn on a consistent snapshot of the state.
+	View func(fn func(r warehouse.Reader) error) error
+	// Command takes one message of a handheld page, the JSON of up/cmd, and
+	// returns the JSON of down/result. An error means that nothing was
+	// recorded: the page keeps the message and sends it again.
+	Command func(ctx context.Context, device string, payload []byte) ([]byte, error)
+	// LastSeq is the newest sequence the site knows of a handheld page.
+	LastSeq func(device string) (uint64, error)
+	// Do proposes what a person at the console decided.
+	Do func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+
+	// Gateway says how this gateway, its cluster, its devices and the link
+	// to the OMS are. It is asked a few times a second and must not wait.
+	Gateway func() GatewayStatus
+	// Floor lists what moves. A worker who is not in the list is shown at
+	// the bin of the task in hand.
+	Floor func() []Marker
+	// Faults explains a code; ok is false for a code it does not know. The
+	// codes of package warehouse need not be in it.
+	Faults func(code string) (cause, action string, ok bool)
+	// Changes returns a channel that gets a value after something changed
+	// (the state, a device, a marker, the quorum) and a function that ends
+	// it. The channel must hold one value and be filled without waiting.
+	// Many changes are one update: at most four a second go to a page.
+	Changes func() (changed <-chan struct{}, cancel func())
+
+	Now func() time.Time // its time zone is the one of the pages
+	Log *slog.Logger
+}
+
+// GatewayStatus is what a gateway says of itself and of the others.
+type GatewayStatus struct {
+	ID      string
+	Version string
+	Leader  bool
+	Role    string    // "leader", "follower", "satellite"; "" = by Leader
+	Applied uint64    // index of the newest applied log entry
+	Since   time.Time // start of this process
+	Peers   []Peer    // the other gateways of the cluster
+	Devices []Device  // of this gateway
+	Sync    *Sync     // nil: this gateway does not speak with the OMS (it is not the leader, or there is none)
+	Quorum  Quorum
+}
+
+// Peer is another gateway as this one sees it.
+type Peer struct {
+	ID      string
+	Address string
+	Role    string    // "leader", "follower", "satellite"
+	Up      bool      // it can be reached
+	Since   time.Time // of Up; zero = not known
+	Lag     uint64    // log entries behind; 0 when not known
+	Version string
+}
+
+// Device is one device of a gateway.
+type Device struct {
+	Name    string    // "pack1/scale"
+	Driver  string    //
+	State   string    // "absent", "opening", "ready", "degraded"
+	Since   time.Time // of State or Code
+	Code    string    // a fault code, "" when nothing is wrong
+	Text    string    // the facts of this case
+	Reading string    // the last reading, for a person: "1.250 kg", "12 tags"; "" = none
+}
+
+// Sync is the link to the OMS.
+type Sync struct {
+	Connected bool
+	Since     time.Time // of Connected; zero = not known
+	Depth     int       // events that wait; counted in the state when 0
+	Oldest    time.Time // of those; zero when none waits
+	LastError string
+}
+
+// Quorum says whether the site can record anything.
+type Quorum struct {
+	OK     bool
+	Since  time.Time // when it was lost; zero when OK
+	Action string    // what to do; "" = the standard advice
+}
+
+// Kinds of markers.
+const (
+	MarkerPicker = "picker"
+	MarkerRobot  = "robot"
+	MarkerCart   = "cart"
+)
+
+// Marker is one thing that moves, placed by Bin or, when that is "", by X and Y.
+// Lengths are millimetres in the plane of warehouse.Layout: X along the front
+// cross aisle from the middle of aisle 0, Y from the front cross aisle into the
+// aisles.
+type Marker struct {
+	Kind  string // MarkerPicker, MarkerRobot, MarkerCart
+	ID    string
+	X, Y  int64
+	Bin   string
+	State string // one word: "driving", "idle", "charging", "error"
+	Text  string // a sentence for the tooltip; "" = none
+}

@@ -1,0 +1,191 @@
+// The console and the handheld page in a real browser: picks order WEB-1 by
+// typed scans. node browser.js BASE_URL CHROMIUM [SCREENSHOT_DIR]
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+const [base, executablePath, shots] = process.argv.slice(2);
+const more = process.env.TOTE_SHOTS; // a folder for pictures of every page and width
+const t0 = Date.now();
+const step = (/** @type {string} */ s) => console.log(`${((Date.now() - t0) / 1000).toFixed(1)} s ${s}`);
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', '--mute-audio'] });
+/** @type {string[]} */
+const complaints = []; // CSP violations and exceptions must not happen
+/** @param {import('playwright-core').Page} page */
+const watch = (page) => {
+  page.setDefaultTimeout(8000);
+  page.on('pageerror', (e) => complaints.push(String(e)));
+  page.on('console', (m) => { if (/Content Security|Refused/.test(m.text())) complaints.push(m.text()); });
+  return page;
+};
+const post = (/** @type {string} */ path) => fetch(base + path, { method: 'POST' });
+
+try {
+  const desk = await browser.newContext({ viewport: { width: 1920, height: 1080 } });
+  const board = watch(await desk.newPage());
+  await board.goto(base + '/');
+  await board.waitForSelector('#link[data-state=live]');
+  step('console is live');
+
+  const pocket = await browser.newContext({ viewport: { width: 360, height: 640 }, hasTouch: true, deviceScaleFactor: 2 });
+  const hh = watch(await pocket.newPage());
+  await hh.goto(base + '/hh/');
+  const shown = (/** @type {string} */ what) => hh.waitForFunction((w) => document.body.dataset.do === w, what);
+  const flash = (/** @type {string} */ kind) => hh.waitForFunction((k) => document.body.dataset.flash === k, kind);
+  const text = async (/** @type {string} */ sel) => (await hh.textContent(sel) ?? '').trim();
+  /** Types like a scanner set to the prefix. @param {string} code */
+  const scan = async (code) => { await hh.keyboard.type('~' + code); await hh.keyboard.press('Enter'); };
+  /** Scans and waits until the screen says something else. @param {string} code */
+  const advance = async (code) => {
+    const before = await text('#task');
+    await scan(code);
+    await hh.waitForFunction((b) => document.getElementById('task')?.textContent?.trim() !== b, before);
+  };
+  const calm = () => hh.waitForFunction(() => !document.body.dataset.flash);
+
+  await shown('sign_in');
+  await scan('BADGE-9999');
+  await flash('wrong');
+  assert.equal(await text('#word'), 'UNKNOWN BADGE');
+  await scan('BADGE-1004'); // the right thing takes the red screen away
+  await shown('ask');
+  assert.equal(await text('#who'), 'W4');
+  assert.match(await text('#link'), /online/);
+  step('signed in');
+
+  await post('/test/release/WEB-1');
+  await hh.click('#primary');
+  await shown('scan_bin');
+  await calm();
+  const bin = await text('#big');
+  assert.match(bin, /^[A-H]-\d\d-[LR]$/);
+  step(`work: bin ${bin}`);
+
+  await scan(bin === 'A-01-L' ? 'A-02-L' : 'A-01-L');
+  await flash('wrong');
+  assert.equal(await text('#word'), 'WRONG BIN');
+  assert.match(await text('#need'), new RegExp(bin));
+  assert.match(await text('#do'), /Go to the bin on the screen/);
+  await hh.waitForTimeout(400);
+  assert.equal(await hh.isVisible('#flash'), true); // it stays
+  assert.equal(await hh.isVisible('#unsent'), true); // and the strip is never hidden
+  if (shots) await hh.screenshot({ path: shots + '/handheld-wrong.png' });
+  step('wrong bin is told');
+
+  let lost = false, all = false, pictured = false;
+  for (let i = 0; i < 30; i++) {
+    const s = await hh.evaluate(() => ({ do: document.body.dataset.do, lot: document.getElementById('lot')?.textContent }));
+    if (s.do === 'finish') break;
+    if (s.do === 'scan_bin') await advance(await text('#big'));
+    else if (s.do === 'scan_item') {
+      if (!pictured) {
+        await calm();
+        pictured = true;
+        if (shots) await hh.screenshot({ path: shots + '/handheld.png' });
+      }
+      if (!all && await hh.isVisible('#all')) { await hh.click('#all'); all = true; } // two pieces with one scan
+      await advance((s.lot ?? '').split(' · ')[0]);
+    } else if (s.do === 'scan_slot' && !lost) {
+      // The link is lost in the middle: the scan is kept, shown as kept and
+      // sent by itself when the link is back.
+      lost = true;
+      await calm();
+      await pocket.setOffline(true);
+      await hh.waitForFunction(() => /offline/.test(document.getElementById('link')?.textContent ?? ''));
+      await scan('T0WEB');
+      await flash('kept');
+      assert.equal(await text('#unsent'), '1 unsent');
+      await hh.reload().catch(() => {}); // even a reload does not lose it
+      await pocket.setOffline(false);
+      await hh.goto(base + '/hh/');
+      await hh.waitForFunction(() => document.getElementById('unsent')?.textContent === '0 unsent' && document.body.dataset.do);
+      step('link lost and back: the kept scan went out');
+    } else await advance('T0WEB');
+  }
+  await shown('finish');
+  assert.ok(lost && all);
+
+  await post('/test/quorum/false');
+  await board.waitForSelector('.status.bad');
+  assert.match(await board.textContent('#status') ?? '', /NO QUORUM since \d\d:\d\d:\d\d.*Start the missing gateways/s);
+  await hh.waitForFunction(() => /NO QUORUM since/.test(document.getElementById('trouble')?.textContent ?? ''));
+  assert.match(await text('#link'), /gateway only/);
+  await hh.click('#key'); // typed entry, for a label that cannot be read
+  await hh.fill('#code', 'PACKDROP');
+  await hh.press('#code', 'Enter');
+  await flash('kept');
+  await post('/test/quorum/true');
+  await shown('ask');
+  await board.waitForSelector('.status.warn');
+  step('no quorum: kept, then finished by itself');
+
+  // The console: a retry answers on the page; a row that did not change keeps
+  // the focus while others are swapped.
+  const button = board.getByLabel('Retry order SO-2001');
+  await button.focus();
+  const released = await board.textContent('#flow [data-key=RELEASED] b');
+  await post('/test/release/WEB-2');
+  await board.waitForFunction((n) => document.querySelector('#flow [data-key=RELEASED] b')?.textContent !== n, released);
+  assert.equal(await board.evaluate(() => document.activeElement?.textContent), 'Retry');
+  await button.click();
+  await board.waitForSelector('.toast .notice');
+  assert.match(await board.textContent('.toast') ?? '', /OUT_OF_STOCK/);
+  await board.keyboard.press('Escape');
+  assert.equal(await board.locator('.marker').count() >= 6, true);
+  step('retry answers on the page');
+
+  // Everything fits: no sideways scrolling at the promised widths.
+  for (const [w, h] of [[1280, 800], [1024, 1366], [768, 1024], [1920, 1080]]) {
+    await board.setViewportSize({ width: w, height: h });
+    if (more) await board.screenshot({ path: `${more}/console-${w}.png`, fullPage: true });
+    const over = await board.evaluate(() => [...document.querySelectorAll('body *')]
+      .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => `${e.tagName}.${e.className} ${e.textContent?.slice(0, 20)}`));
+    assert.deepEqual(over, [], `too wide at ${w}`);
+  }
+  await checkContrast(board);
+  await checkContrast(hh);
+  await board.mouse.move(0, 0);
+  await board.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
+  if (shots) await board.screenshot({ path: shots + '/console.png' });
+
+  await board.goto(base + '/orders/WEB-1');
+  await board.waitForSelector('#link[data-state=live]');
+  assert.match(await board.textContent('#order') ?? '', /waits for a pack station/);
+  await checkContrast(board);
+  if (more) await board.screenshot({ path: more + '/order.png' });
+  await board.goto(base + '/orders');
+  await checkContrast(board);
+  if (more) await board.screenshot({ path: more + '/orders.png' });
+  assert.deepEqual(complaints, []);
+  step('done');
+} catch (e) {
+  for (const c of browser.contexts()) for (const p of c.pages()) console.log(p.url(), await p.innerText('body').catch(String));
+  throw e;
+} finally {
+  await browser.close();
+}
+
+/** Every text has a contrast of 7:1 or more to what is behind it.
+ * @param {import('playwright-core').Page} page */
+async function checkContrast(page) {
+  const bad = await page.evaluate(() => {
+    const rgb = (/** @type {string} */ c) => (c.match(/[\d.]+/g) ?? []).map(Number);
+    const lum = (/** @type {number[]} */ [r, g, b]) => {
+      const f = (/** @type {number} */ v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+      return 0.2126 * f(r) + 0.7152 * f(g) + 0.0722 * f(b);
+    };
+    const out = [];
+    for (const el of document.querySelectorAll('body *')) {
+      if (![...el.childNodes].some((n) => n.nodeType === 3 && n.nodeValue?.trim()) || el.closest('svg,script,noscript,title')) continue;
+      const box = el.getBoundingClientRect();
+      if (box.width === 0 || box.height === 0) continue;
+      /** @type {Element | null} */
+      let back = el;
+      while (back && (rgb(getComputedStyle(back).backgroundColor)[3] ?? 1) === 0) back = back.parentElement;
+      const [a, b] = [lum(rgb(getComputedStyle(el).color)), lum(back ? rgb(getComputedStyle(back).backgroundColor) : [255, 255, 255])];
+      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+      if (ratio < 7) out.push(`${ratio.toFixed(1)} ${el.tagName}.${el.className}: ${el.textContent?.trim().slice(0, 30)}`);
+    }
+    return out;
+  });
+  assert.deepEqual(bad, []);
+}

@@ -1,0 +1,116 @@
+package web_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tote/warehouse"
+	"tote/web"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files and the screenshots in docs")
+
+// need finds a program or skips, loudly.
+func need(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("SKIPPED: %s is not installed; run make deps", program)
+	}
+	return path
+}
+
+// node runs a script of e2e and returns what it printed.
+func node(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, need(t, "node"), args...)
+	cmd.Dir = "e2e"
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestBrowser opens the console and the handheld page in Chromium against the
+// real state machine, picks an order by typed scans, and loses the link on the
+// way. The state must say the same as the screens.
+func TestBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED in -short: browser test")
+	}
+	chromium := need(t, "chromium")
+	if _, err := os.Stat("e2e/node_modules/playwright-core"); err != nil {
+		t.Skip("SKIPPED: web/e2e/node_modules is missing; run make deps")
+	}
+	now := time.Now()
+	s := shift(t, now)
+	s.dispatch = true
+	cfg := s.config()
+	cfg.Version, cfg.Faults, cfg.Floor = "0.3.0", faults, robots
+	quorum := web.Quorum{OK: true}
+	cfg.Gateway = func() web.GatewayStatus {
+		g := gateway(now)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		g.Quorum = quorum
+		return g
+	}
+	h, err := web.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	// What the script cannot do through the pages: take the quorum away, and
+	// take an order in.
+	mux.HandleFunc("POST /test/quorum/{ok}", func(_ http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		quorum, s.down = web.Quorum{OK: true}, nil
+		if r.PathValue("ok") == "false" {
+			quorum, s.down = web.Quorum{Since: now}, errors.New("no leader")
+		}
+		for c := range s.listen {
+			select {
+			case c <- struct{}{}:
+			default:
+			}
+		}
+	})
+	mux.HandleFunc("POST /test/release/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := s.do(r.Context(), "test", release(r.PathValue("id"), 9, "SKU-002*2", "SKU-012*1")); err != nil {
+			t.Error(err)
+		}
+	})
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	args := []string{"browser.js", srv.URL, chromium}
+	if *update {
+		docs, err := filepath.Abs("../docs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, docs)
+	}
+	out, err := node(t, args...)
+	t.Log(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := s.order("WEB-1")
+	if o.State != warehouse.OrderPicked || o.Lines[0].Picked != 2 || o.Lines[1].Picked != 1 {
+		t.Errorf("the order picked on the page is %s: %+v", o.State, o.Lines)
+	}
+	if !strings.HasPrefix(s.commands[0], `{"verb":"sign_in"`) {
+		t.Errorf("first message %s", s.commands[0])
+	}
+}

@@ -1,0 +1,204 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"tote/warehouse"
+)
+
+// quorumAction is the standard advice while the site can record nothing.
+const quorumAction = "Start the missing gateways or mend their network. Finish what you hold; scans are kept and sent later. Work resumes by itself."
+
+// Levels of the status line and of a state; each has its icon and word.
+const (
+	levelOK   = "ok"
+	levelWarn = "warn"
+	levelBad  = "bad"
+)
+
+// status is the one line below the title: the worst thing first.
+type status struct {
+	Level string
+	Text  string
+	Since stamp
+	Do    string
+}
+
+// gatewayPanel is what this gateway says of itself, its devices, the others and
+// the link to the OMS.
+type gatewayPanel struct {
+	Known   bool // false: the pages run without a gateway
+	ID      string
+	Version string
+	Role    string
+	Since   stamp
+	Nodes   []node
+	Up      int
+	Devices []deviceRow
+	Sync    syncPanel
+	Quorum  Quorum
+	Lost    stamp // when the quorum was lost
+}
+
+// node is one gateway of the cluster.
+type node struct {
+	ID, Address, Role, Version string
+	Level, State               string // "here", "up", "down"
+	Since                      stamp
+	Log                        string // "applied 1204", "3 behind"
+}
+
+// deviceRow is one device of this gateway.
+type deviceRow struct {
+	Name, Driver, State, Level string
+	Since                      stamp
+	Reading, Code, Text        string
+	Action                     string
+}
+
+// syncPanel is the link to the OMS and what waits for it.
+type syncPanel struct {
+	Level, State string
+	Since        stamp
+	Waiting      int
+	Oldest       stamp
+	LastError    string
+}
+
+func (s *server) gatewayPanel(c clock, g *GatewayStatus) gatewayPanel {
+	if g == nil {
+		return gatewayPanel{Version: s.cfg.Version, Quorum: Quorum{OK: true}, Sync: syncPanel{Level: levelWarn, State: "not known"}}
+	}
+	p := gatewayPanel{
+		Known: true, ID: g.ID, Version: cmp.Or(g.Version, s.cfg.Version), Role: g.Role,
+		Since: c.at(g.Since), Quorum: g.Quorum, Lost: c.at(g.Quorum.Since), Sync: linkOf(c, g.Sync),
+	}
+	if p.Role == "" {
+		p.Role = "follower"
+		if g.Leader {
+			p.Role = "leader"
+		}
+	}
+	p.Quorum.Action = cmp.Or(p.Quorum.Action, quorumAction)
+	p.Nodes = append(p.Nodes, node{
+		ID: g.ID, Role: p.Role, Version: p.Version, Level: levelOK, State: "here",
+		Since: p.Since, Log: fmt.Sprintf("applied %d", g.Applied),
+	})
+	for _, peer := range g.Peers {
+		n := node{
+			ID: peer.ID, Address: peer.Address, Role: peer.Role, Version: peer.Version,
+			Level: levelBad, State: "down", Since: c.at(peer.Since),
+		}
+		if peer.Up {
+			n.Level, n.State = levelOK, "up"
+		}
+		if peer.Lag > 0 {
+			n.Log = fmt.Sprintf("%d behind", peer.Lag)
+		}
+		p.Nodes = append(p.Nodes, n)
+	}
+	for _, n := range p.Nodes {
+		if n.Level == levelOK {
+			p.Up++
+		}
+	}
+	for _, d := range g.Devices {
+		p.Devices = append(p.Devices, s.deviceRow(c, d))
+	}
+	slices.SortStableFunc(p.Devices, func(a, b deviceRow) int { return cmp.Compare(a.Name, b.Name) })
+	return p
+}
+
+func (s *server) deviceRow(c clock, d Device) deviceRow {
+	row := deviceRow{
+		Name: d.Name, Driver: d.Driver, State: d.State, Since: c.at(d.Since),
+		Reading: d.Reading, Code: d.Code, Text: d.Text,
+	}
+	if d.Code != "" {
+		_, row.Action = s.explain(d.Code)
+	}
+	switch d.State {
+	case "ready":
+		row.Level = levelOK
+	case "opening", "degraded":
+		row.Level = levelWarn
+	default:
+		row.Level = levelBad
+	}
+	return row
+}
+
+func linkOf(c clock, link *Sync) syncPanel {
+	if link == nil {
+		return syncPanel{Level: levelOK, State: "on another gateway"}
+	}
+	p := syncPanel{
+		Level: levelWarn, State: "not connected", Since: c.at(link.Since),
+		Waiting: link.Depth, Oldest: c.at(link.Oldest), LastError: link.LastError,
+	}
+	if link.Connected {
+		p.Level, p.State = levelOK, "connected"
+	}
+	return p
+}
+
+// readSync counts what waits for the OMS where the link did not say; every
+// gateway holds the outbox.
+func readSync(r warehouse.Reader, c clock, p *syncPanel) error {
+	if p.Waiting > 0 {
+		return nil
+	}
+	n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamControl)
+	p.Waiting, p.Oldest = n, c.ms(oldest)
+	return err
+}
+
+// status picks the one thing to say.
+func (p *gatewayPanel) status(fallouts int) status {
+	down := len(p.Nodes) - p.Up
+	switch {
+	case !p.Quorum.OK:
+		return status{levelBad, "NO QUORUM", p.Lost, p.Quorum.Action}
+	case down > 0:
+		return status{levelWarn, fmt.Sprintf("%d of %d gateways are down", down, len(p.Nodes)), stamp{}, "The site works on. Start the gateway again before another one fails."}
+	case p.Known && p.Sync.Level != levelOK:
+		return status{levelWarn, "The OMS is not connected", p.Sync.Since, fmt.Sprintf("The floor works on; %s for the OMS.", events(p.Sync.Waiting))}
+	case fallouts > 0:
+		return status{levelWarn, plural(fallouts, "fallout needs", "fallouts need") + " a decision", stamp{}, "Everything else moves."}
+	}
+	return status{levelOK, "Nothing waits for a decision", stamp{}, ""}
+}
+
+func events(n int) string { return plural(n, "event waits", "events wait") }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// linkState is what a handheld page is told of the gateway.
+type linkState struct {
+	Quorum bool   `json:"quorum"`
+	Since  int64  `json:"since,omitempty"` // when the quorum was lost, ms
+	Action string `json:"action,omitempty"`
+	Now    int64  `json:"now"`
+}
+
+func (s *server) linkState() linkState {
+	l := linkState{Quorum: true, Now: s.cfg.Now().UnixMilli()}
+	if s.cfg.Gateway == nil {
+		return l
+	}
+	if q := s.cfg.Gateway().Quorum; !q.OK {
+		l.Quorum, l.Action = false, cmp.Or(q.Action, quorumAction)
+		if !q.Since.IsZero() {
+			l.Since = q.Since.Truncate(time.Millisecond).UnixMilli()
+		}
+	}
+	return l
+}
