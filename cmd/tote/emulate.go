@@ -11,6 +11,7 @@ type emulateCmd struct {
 	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
 	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
+	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 	Group   emulateGroup   `cmd:"" help:"Several devices from a file."`
 }
@@ -25,6 +26,9 @@ type (
 	emulateScanner struct {
 		emulate.ScannerArgs `embed:""`
 	}
+	emulateRFID struct {
+		emulate.RFIDArgs `embed:""`
+	}
 	emulateRobot struct {
 		emulate.RobotArgs `embed:""`
 	}
@@ -36,6 +40,7 @@ type (
 func (c emulateScale) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
 func (c emulatePrinter) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
 func (c emulateScanner) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
+func (c emulateRFID) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
 func (c emulateRobot) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
 func (c emulateGroup) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
 

@@ -8,6 +8,8 @@
 //	put MG | remove    scale
 //	scan "code"        scanner
 //	take               printer
+//	field JSON         rfid: tags that lie there
+//	pass MS JSON       rfid: a carton with tags moves through
 //	fault NAME on|off
 //	wait 400ms         time passes
 //	# comment
@@ -36,6 +38,7 @@ import (
 	"tote/firmware-tests/line/linetest"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/record"
+	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
 )
@@ -167,6 +170,12 @@ func start(ctx context.Context, t *testing.T, dir string, book *record.Book, por
 		var s *scanner.Scanner
 		s, err = scanner.New(p, book)
 		dev, run = s, []func(){func() { _ = s.Run(ctx, port) }}
+	case "rfid":
+		var p rfid.Params
+		params(&p)
+		var s *rfid.Reader
+		s, err = rfid.New(p, book)
+		dev, run = s, []func(){func() { _ = s.Run(ctx, port) }}
 	default:
 		t.Fatalf("no device %q", kind)
 	}
@@ -207,6 +216,25 @@ func do(dev device, port *linetest.Port, step string) error {
 			}
 			return err
 		}
+	case *rfid.Reader:
+		ms, tags := "", arg
+		if verb == "pass" {
+			ms, tags, _ = strings.Cut(arg, " ")
+		}
+		if verb == "field" || verb == "pass" {
+			var list []record.Tag
+			if err := json.Unmarshal([]byte(tags), &list); err != nil {
+				return err
+			}
+			if verb == "field" {
+				return d.Field(list)
+			}
+			n, err := strconv.ParseInt(ms, 10, 64)
+			if err == nil {
+				_, err = d.Pass(list, n)
+			}
+			return err
+		}
 	case *printer.Printer:
 		if verb == "take" {
 			return d.Take()
@@ -243,6 +271,8 @@ func entry(e record.Entry) string {
 		return s
 	case e.Scan != nil:
 		return fmt.Sprintf("%s %q sent %s written %v", e.Kind, e.Scan.Code, e.Scan.Sent, e.Scan.Written)
+	case e.Tags != nil:
+		return strings.TrimRight(fmt.Sprintf("%s %q %d ms %v", e.Kind, e.Tags.EPCs, e.Tags.Ms, e.Tags.Reads), " ")
 	case e.Fault != nil:
 		return fmt.Sprintf("%s %s %v", e.Kind, e.Fault.Name, e.Fault.On)
 	}

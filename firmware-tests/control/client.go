@@ -81,6 +81,18 @@ func (c *Client) Take(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "/take", nil, nil)
 }
 
+// Field sets what lies in front of the RFID reader; what lay there is gone.
+func (c *Client) Field(ctx context.Context, tags []record.Tag) error {
+	return c.call(ctx, http.MethodPost, "/field", map[string]any{"tags": tags}, nil)
+}
+
+// Pass moves a carton with tags through the field in ms milliseconds (up to
+// 20,000) and returns when it is through. Entry.Tags tells what was heard of it.
+func (c *Client) Pass(ctx context.Context, tags []record.Tag, ms int64) (record.Entry, error) {
+	var e record.Entry
+	return e, c.call(ctx, http.MethodPost, "/pass", map[string]any{"tags": tags, "ms": ms}, &e)
+}
+
 // Fault switches a fault on or off.
 func (c *Client) Fault(ctx context.Context, name string, on bool) error {
 	return c.call(ctx, http.MethodPost, "/fault", map[string]any{"name": name, "on": on}, nil)

@@ -11,6 +11,8 @@
 //	POST /remove                     scale
 //	POST /scan   {"code":"…"}        scanner; answers the entry
 //	POST /take                       printer in peel mode
+//	POST /field  {"tags":[{"epc":"…","antenna":1,"rssi":-55,"rate":20,"miss":0.1}]}   rfid: what lies in the field
+//	POST /pass   {"tags":[…],"ms":800}   rfid: a carton moves through; answers the entry when it is through
 //	GET  /actions?wait=MS            robot: actions that wait for the world, as a JSON list
 //	POST /actions/{id} {"result":"FINISHED|FAILED","description":"…"}
 //
@@ -43,12 +45,12 @@ var ErrNotLocal = errors.New("control: address is not on this machine")
 const (
 	// maxWait bounds one long poll of /record.
 	maxWait = 30 * time.Second
-	maxBody = 64 << 10
+	maxBody = 512 << 10 // two thousand RFID tags
 )
 
 // State is the answer to GET /state.
 type State struct {
-	Kind      string   `json:"kind"`             // scale, printer, scanner, robot
+	Kind      string   `json:"kind"`             // scale, printer, scanner, robot or rfid
 	Name      string   `json:"name"`             // name of the device
 	Path      string   `json:"path,omitempty"`   // device path the agent opens
 	Listen    string   `json:"listen,omitempty"` // printer: TCP address
@@ -83,6 +85,12 @@ type Scannable interface {
 // Takeable is a Target one can take labels off.
 type Takeable interface {
 	Take() error
+}
+
+// Readable is a Target one can put RFID tags in front of.
+type Readable interface {
+	Field(tags []record.Tag) error
+	Pass(tags []record.Tag, ms int64) (record.Entry, error) // returns when the carton is through
 }
 
 // Acting is a Target whose actions the world decides.
@@ -172,6 +180,19 @@ func Handler(t Target) http.Handler {
 	}
 	if s, ok := t.(Takeable); ok {
 		post(mux, "/take", func(struct{}) (any, error) { return nil, s.Take() })
+	}
+	if s, ok := t.(Readable); ok {
+		post(mux, "/field", func(b struct {
+			Tags []record.Tag `json:"tags"`
+		}) (any, error) {
+			return nil, s.Field(b.Tags)
+		})
+		post(mux, "/pass", func(b struct {
+			Tags []record.Tag `json:"tags"`
+			Ms   int64        `json:"ms"`
+		}) (any, error) {
+			return s.Pass(b.Tags, b.Ms)
+		})
 	}
 	if s, ok := t.(Acting); ok {
 		mux.HandleFunc("GET /actions", func(w http.ResponseWriter, r *http.Request) { serveActions(w, r, s) })

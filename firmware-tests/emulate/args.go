@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"tote/firmware-tests/printer"
+	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -42,6 +43,12 @@ type ScannerArgs struct {
 	scanner.Params `embed:""`
 }
 
+// RFIDArgs are the flags of `tote emulate rfid`.
+type RFIDArgs struct {
+	Common      `embed:""`
+	rfid.Params `embed:""`
+}
+
 // RobotArgs are the flags of `tote emulate robot`.
 type RobotArgs struct {
 	Name         string `help:"Name in the record and in the ready line (default: the kind)."`
@@ -75,6 +82,13 @@ func (a PrinterArgs) Options() (Options, error) {
 func (a ScannerArgs) Options() (Options, error) {
 	d := a.Common.device(Scanner)
 	d.Scanner = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a RFIDArgs) Options() (Options, error) {
+	d := a.Common.device(RFID)
+	d.RFID = a.Params
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/firmware-tests/printer"
+	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -19,6 +20,7 @@ type cli struct {
 	Scale   ScaleArgs   `cmd:""`
 	Printer PrinterArgs `cmd:""`
 	Scanner ScannerArgs `cmd:""`
+	RFID    RFIDArgs    `cmd:"" name:"rfid"`
 	Robot   RobotArgs   `cmd:""`
 	Group   GroupArgs   `cmd:""`
 }
@@ -46,6 +48,11 @@ func TestArgs(t *testing.T) {
 		{[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
 				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3}}}}},
+		{[]string{"rfid", "--link", "/tmp/x/r0", "--ports", "8", "--seed", "7", "--steady"},
+			Options{Devices: []Device{{Kind: RFID, Link: "/tmp/x/r0", Control: "127.0.0.1:0",
+				RFID: rfid.Params{
+					Ports: 8, Address: 1, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+				}}}}},
 		{[]string{"robot", "--brokers", "tcp://127.0.0.1:1883,tcp://127.0.0.1:1884", "--serial", "R7", "--node", "park1", "--x=-200", "--factor", "20", "--external-actions"},
 			Options{Devices: []Device{{Kind: Robot, Control: "127.0.0.1:0",
 				Robot: robot.Params{Brokers: []string{"tcp://127.0.0.1:1883", "tcp://127.0.0.1:1884"}, Manufacturer: "TOTE", Serial: "R7", Interface: "uagv", Major: "v2",
@@ -73,6 +80,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.Printer.Options()
 		case "scanner":
 			o, err = got.Scanner.Options()
+		case "rfid":
+			o, err = got.RFID.Options()
 		case "robot":
 			o, err = got.Robot.Options()
 		default:

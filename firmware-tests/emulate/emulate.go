@@ -20,6 +20,7 @@ import (
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
+	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -31,6 +32,7 @@ const (
 	Printer = "printer"
 	Scanner = "scanner"
 	Robot   = "robot"
+	RFID    = "rfid"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -38,7 +40,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner or Robot
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, Robot or RFID
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
@@ -48,6 +50,7 @@ type Device struct {
 	Scale   scale.Params   `json:"scale,omitzero"`
 	Printer printer.Params `json:"printer,omitzero"`
 	Scanner scanner.Params `json:"scanner,omitzero"`
+	RFID    rfid.Params    `json:"rfid,omitzero"`
 	Robot   robot.Params   `json:"robot,omitzero"` // speaks MQTT: no Link, no pty
 }
 
@@ -201,6 +204,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	case *scale.Scale:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *scanner.Scanner:
+		wg.Go(func() { _ = d.Run(ctx, t.port) })
+	case *rfid.Reader:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *robot.Robot:
 		wg.Go(func() { _ = d.Run(ctx) })

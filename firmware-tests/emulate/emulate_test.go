@@ -265,3 +265,32 @@ func TestMainFailsWhenNobodyReadsReadyLines(t *testing.T) {
 		t.Errorf("Main = %v, want the write error", err)
 	}
 }
+
+// An RFID reader has its control calls, and only it.
+func TestRFIDControl(t *testing.T) {
+	ready := startAll(t,
+		Device{Kind: RFID, Name: "r", Link: filepath.Join(t.TempDir(), "rfid")},
+		Device{Kind: Scanner, Name: "b", Link: filepath.Join(t.TempDir(), "scanner")})
+	tags := []record.Tag{{EPC: "3074257bf7194e4000001a85", Antenna: 2}}
+	reader := dial(t, ready["r"].Control)
+	if err := reader.Field(t.Context(), tags); err != nil {
+		t.Fatal(err)
+	}
+	e, err := reader.Pass(t.Context(), tags, 20)
+	if err != nil || e.Kind != record.Passed || len(e.Tags.EPCs) != 1 || e.Tags.EPCs[0] != "3074257BF7194E4000001A85" || e.Tags.Ms != 20 {
+		t.Errorf("Pass = %+v, %v", e, err)
+	}
+	st, err := reader.State(t.Context())
+	if err != nil || st.Kind != RFID || st.LastSeq != 2 || !strings.Contains(string(st.Device), `"inField":1`) {
+		t.Errorf("State = %+v %s, %v", st, st.Device, err)
+	}
+	for what, err := range map[string]error{
+		"an antenna it has not": reader.Field(t.Context(), []record.Tag{{EPC: "3008", Antenna: 5}}),
+		"a scanner's field":     dial(t, ready["b"].Control).Field(t.Context(), tags),
+		"a reader's scan":       func() error { _, err := reader.Scan(t.Context(), "x"); return err }(),
+	} {
+		if !errors.Is(err, control.ErrRefused) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

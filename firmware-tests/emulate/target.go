@@ -8,6 +8,7 @@ import (
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
+	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -54,6 +55,13 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = s, func() any { return s.State() }
 		return s, nil
+	case RFID:
+		r, err := rfid.New(d.RFID, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = r, func() any { return r.State() }
+		return r, nil
 	case Robot:
 		r, err := robot.New(d.Robot, t.book)
 		if err != nil {
@@ -62,7 +70,7 @@ func (t *target) build(d Device) (any, error) {
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s and %s", ErrSpec, d.Kind, Scale, Printer, Scanner, Robot)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s and %s", ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot)
 }
 
 // State is the device as the control API shows it.
@@ -104,6 +112,10 @@ type (
 		*target
 		control.Scannable
 	}
+	rfidFace struct {
+		*target
+		control.Readable
+	}
 	robotFace struct {
 		*target
 		control.Acting
@@ -118,6 +130,8 @@ func (t *target) face(device any) control.Target {
 		return printerFace{t, d}
 	case *scanner.Scanner:
 		return scannerFace{t, d}
+	case *rfid.Reader:
+		return rfidFace{t, d}
 	case *robot.Robot:
 		return robotFace{t, d}
 	}

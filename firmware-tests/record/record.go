@@ -33,6 +33,8 @@ const (
 	Fault     = "fault"     // any: fault switched on or off
 	Arrived   = "arrived"   // robot: stands on a node (Place)
 	Acted     = "acted"     // robot: an action ended (Action)
+	Field     = "field"     // rfid: what lies in the field was changed (Tags)
+	Passed    = "passed"    // rfid: a carton has moved through the field (Tags)
 )
 
 // MaxInMemory bounds the entries a Book keeps in memory; the oldest go first,
@@ -54,6 +56,7 @@ type Entry struct {
 	Fault  *SwitchedFault `json:"fault,omitempty"`
 	Place  *Place         `json:"place,omitempty"`
 	Action *Action        `json:"action,omitempty"`
+	Tags   *Tags          `json:"tags,omitempty"`
 }
 
 // Weight is a weight on a scale.
@@ -105,6 +108,22 @@ type Action struct {
 	Result      string         `json:"result,omitempty"` // FINISHED or FAILED
 	Description string         `json:"description,omitempty"`
 	Loads       []string       `json:"loads,omitempty"` // what the robot carries afterwards
+}
+
+// Tag is one RFID tag as it is put into the field.
+type Tag struct {
+	EPC     string  `json:"epc"`               // hexadecimal, whole words
+	Antenna int     `json:"antenna,omitempty"` // that can hear it, from 1; 0 = every one
+	RSSI    int     `json:"rssi,omitempty"`    // dBm; of a carton that passes, in the middle of its way; default -50
+	Rate    int     `json:"rate,omitempty"`    // answers a second while its antenna is at work; default 20
+	Miss    float64 `json:"miss,omitempty"`    // part of them that is lost, 0 to 1
+}
+
+// Tags are the RFID tags that lie in a field, or were on a carton.
+type Tags struct {
+	EPCs  []string       `json:"epcs"`            // as put there, upper case
+	Ms    int64          `json:"ms,omitempty"`    // Passed: how long the carton took
+	Reads map[string]int `json:"reads,omitempty"` // Passed: tag frames of each EPC that somebody heard
 }
 
 // SwitchedFault is a fault that was switched.

@@ -27,6 +27,8 @@ const (
 	StatusAntennaMissing = 0x22
 	StatusNoTag          = 0x36 // a round without tags: no fault
 	StatusBufferEmpty    = 0x38 // likewise
+	statusParameter      = 0x40 // a parameter is refused: up to
+	statusParameterLast  = 0x4F
 )
 
 // ErrTag: a tag frame whose lengths contradict each other.

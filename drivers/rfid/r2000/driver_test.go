@@ -153,7 +153,7 @@ func (r *reader) command(f Frame) {
 
 // pass lets time pass in the bubble.
 func (r *reader) pass(d time.Duration) {
-	time.Sleep(d) // the bubble's clock
+	<-time.After(d) // the bubble's clock
 	synctest.Wait()
 }
 
@@ -291,6 +291,7 @@ func TestFaultsHeal(t *testing.T) {
 		{name: "work antenna refused", answer: map[byte]string{CmdSetAntenna: pack(CmdSetAntenna, 0x41)}, code: drivers.CodeRFIDRefuses},
 		{name: "work antenna missing", answer: map[byte]string{CmdSetAntenna: pack(CmdSetAntenna, 0x22)}, code: drivers.CodeRFIDAntenna},
 		{name: "round refused", round: pack(CmdRealTime, 0x41), code: drivers.CodeRFIDRefuses},
+		{name: "the chip fails", round: pack(CmdRealTime, 0x53), code: drivers.CodeRFIDInventory},
 		{name: "rounds fail", round: pack(CmdRealTime, 0x31), code: drivers.CodeRFIDInventory},
 		{name: "a version that is none", answer: map[byte]string{CmdFirmware: pack(CmdFirmware, 0x11)}, code: drivers.CodeRFIDRefuses},
 		{name: "no answer to a setting", answer: map[byte]string{CmdSetAntenna: ""}, code: drivers.CodeRFIDSilent, after: 2 * time.Second},

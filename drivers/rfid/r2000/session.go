@@ -166,7 +166,7 @@ func (s *session) inventory(ctx context.Context) (code string, err error) {
 		case r.status == StatusAntennaMissing:
 			d.stats.missing.Add(1)
 			return drivers.CodeRFIDAntenna, nil
-		case r.status >= 0x40:
+		case r.status >= statusParameter && r.status <= statusParameterLast:
 			return drivers.CodeRFIDRefuses, nil
 		case r.status != 0:
 			if fails++; fails >= failLimit {

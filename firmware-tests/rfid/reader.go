@@ -1,0 +1,284 @@
+// Package rfid emulates a UHF RFID reader of the R2000 family on a serial line,
+// and the air in front of its antennas: tags that lie in the field and cartons
+// that move through it, read more or less often and strongly.
+//
+// Wire: UHF RFID Reader Serial Interface Protocol V3.7; see
+// firmware-tests/cases/rfid/README.md for what each answer was checked against.
+// The package shares no code with the drivers.
+//
+// Run owns the line, the clock of the rounds and one reading goroutine; Field,
+// Pass, SetFault and State may be called from anywhere. What moves goes into
+// the Book.
+package rfid
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tote/firmware-tests/line"
+	"tote/firmware-tests/record"
+)
+
+// Faults of the reader beside those of the line. Those of the antennas are
+// called antenna1_broken, antenna2_broken and so on.
+const (
+	BadChecksum = "bad_checksum" // the check of every packet is wrong
+	Babble      = "babble"       // it sends noise without a pause and does nothing else
+	Refuse      = "refuse"       // every setting is answered with 11, failed
+)
+
+// AntennaBroken is the name of the fault of an antenna, from 1.
+func AntennaBroken(antenna int) string { return fmt.Sprintf("antenna%d_broken", antenna) }
+
+// Errors of the reader.
+var (
+	// ErrParams: the parameters describe no possible reader.
+	ErrParams = errors.New("rfid: impossible parameters")
+	// ErrNotRunning: the carton cannot move, for the emulator has not begun or has ended.
+	ErrNotRunning = errors.New("rfid: the reader is not running")
+)
+
+const (
+	step       = 10 * time.Millisecond // of a round
+	maxOrders  = 16                    // that wait; more are lost
+	babbleSize = 16
+)
+
+// Params describe a reader. Zero fields take the default.
+type Params struct {
+	Ports     int    `json:"ports,omitempty" default:"4" help:"Antenna ports, 4 or 8."`
+	Address   int    `json:"address,omitempty" default:"1" help:"Address on the line, 1 to 254."`
+	Firmware  string `json:"firmware,omitempty" default:"1.9" help:"Firmware version, major.minor."`
+	PowerDbm  int    `json:"powerDbm,omitempty" default:"30" help:"Power set at the start, 1 to 33 dBm."`
+	RoundMs   int64  `json:"roundMs,omitempty" default:"30" help:"How long a round stays on one antenna."`
+	PerSecond int    `json:"perSecond,omitempty" default:"400" help:"Most tags the air has room for in a second."`
+	RestartMs int64  `json:"restartMs,omitempty" default:"300" help:"Deaf for so long after a reset."`
+	Seed      uint64 `json:"seed,omitempty" default:"1" help:"Of misses, fading and frequencies: the same seed is the same world."`
+	Steady    bool   `json:"steady,omitempty" help:"No fading and no hopping: frequency index 35, the strength as given."`
+}
+
+func (p Params) fill() (Params, error) {
+	def(&p.Ports, 4)
+	def(&p.Address, 1)
+	def(&p.Firmware, "1.9")
+	def(&p.PowerDbm, fullPower)
+	def(&p.RoundMs, 30)
+	def(&p.PerSecond, 400)
+	def(&p.RestartMs, 300)
+	def(&p.Seed, 1)
+	var major, minor byte
+	n, err := fmt.Sscanf(p.Firmware, "%d.%d", &major, &minor)
+	if p.Ports != 4 && p.Ports != 8 || p.Address < 1 || p.Address > 254 || n != 2 || err != nil || p.PowerDbm < 1 || p.PowerDbm > 33 ||
+		p.RoundMs < 10 || p.RoundMs > 1000 || p.PerSecond < 1 || p.PerSecond > 10_000 || p.RestartMs < 0 || p.RestartMs > 10_000 {
+		return p, fmt.Errorf("%w: %+v", ErrParams, p)
+	}
+	return p, nil
+}
+
+func def[T comparable](v *T, standard T) {
+	var zero T
+	if *v == zero {
+		*v = standard
+	}
+}
+
+// Port is the line of the reader.
+type Port interface {
+	io.ReadWriteCloser
+	Plug() error
+	Unplug() error
+}
+
+// State is what the reader and the air in front of it are like.
+type State struct {
+	PowerDbm []int `json:"powerDbm"`    // of each antenna
+	Antenna  int   `json:"workAntenna"` // from 1
+	Rounds   int   `json:"rounds"`      // ended since the start
+	Frames   int   `json:"frames"`      // tag frames that somebody heard
+	InField  int   `json:"inField"`     // tags that lie there
+	Moving   int   `json:"moving"`      // cartons on their way
+	Resets   int   `json:"resets"`
+}
+
+// Reader is one emulated reader.
+type Reader struct {
+	params Params
+	faults *line.Faults
+	book   *record.Book
+	ended  chan struct{} // closed when Run ends
+
+	mu       sync.Mutex
+	port     Port // nil before Run
+	rng      *rand.Rand
+	field    *group
+	cartons  []*group
+	power    []int // dBm of each antenna
+	antenna  int   // work antenna, from 0
+	region   []byte
+	detector byte
+	rounds   int
+	frames   int
+	resets   int
+}
+
+// New makes a reader.
+func New(p Params, book *record.Book) (*Reader, error) {
+	p, err := p.fill()
+	if err != nil {
+		return nil, err
+	}
+	names := []string{line.Noise, line.Split, line.Stall, line.Unplug, BadChecksum, Babble, Refuse}
+	for i := range p.Ports {
+		names = append(names, AntennaBroken(i+1))
+	}
+	return &Reader{
+		params: p, faults: line.NewFaults(names...), book: book, ended: make(chan struct{}),
+		rng: rand.New(rand.NewPCG(p.Seed, 0)), field: &group{},
+		power: slices.Repeat([]int{p.PowerDbm}, p.Ports), region: []byte{2, 0, 6}, // ETSI, 865.0 to 868.0 MHz
+	}, nil
+}
+
+// Field sets what lies in the field; what lay there is gone.
+func (r *Reader) Field(tags []record.Tag) error {
+	chips, err := put(tags, r.params.Ports)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.field = &group{chips: chips}
+	r.book.Add(record.Entry{Kind: record.Field, Tags: &record.Tags{EPCs: epcsOf(chips)}})
+	return nil
+}
+
+// Pass moves a carton with tags through the field in ms milliseconds. It
+// returns when the carton is through, with the entry of the record.
+func (r *Reader) Pass(tags []record.Tag, ms int64) (record.Entry, error) {
+	chips, err := put(tags, r.params.Ports)
+	switch {
+	case err != nil:
+		return record.Entry{}, err
+	case ms < 1 || ms > maxPassMs:
+		return record.Entry{}, fmt.Errorf("%w: a pass of %d ms, want 1 to %d", ErrTags, ms, maxPassMs)
+	}
+	carton := &group{chips: chips, takes: time.Duration(ms) * time.Millisecond}
+	r.mu.Lock()
+	if r.port == nil {
+		r.mu.Unlock()
+		return record.Entry{}, ErrNotRunning
+	}
+	carton.from = time.Now()
+	r.cartons = append(r.cartons, carton)
+	r.mu.Unlock()
+
+	timer := time.NewTimer(carton.takes)
+	defer timer.Stop()
+	through := true
+	select {
+	case <-timer.C:
+	case <-r.ended:
+		through = false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cartons = slices.DeleteFunc(r.cartons, func(g *group) bool { return g == carton })
+	if !through {
+		return record.Entry{}, ErrNotRunning
+	}
+	reads := make(map[string]int, len(chips))
+	for _, c := range chips {
+		reads[c.EPC] = c.sent
+	}
+	return r.book.Add(record.Entry{Kind: record.Passed, Tags: &record.Tags{EPCs: epcsOf(chips), Ms: ms, Reads: reads}}), nil
+}
+
+func epcsOf(chips []*chip) []string {
+	out := make([]string, len(chips))
+	for i, c := range chips {
+		out[i] = strings.ToUpper(c.EPC)
+	}
+	return out
+}
+
+// Faults lists the names of all faults.
+func (r *Reader) Faults() []string { return r.faults.Names() }
+
+// ActiveFaults lists the faults that are on.
+func (r *Reader) ActiveFaults() []string { return r.faults.Active() }
+
+// SetFault switches a fault on or off.
+func (r *Reader) SetFault(name string, on bool) error {
+	if err := r.faults.Set(name, on); err != nil {
+		return err
+	}
+	r.book.Add(record.Entry{Kind: record.Fault, Fault: &record.SwitchedFault{Name: name, On: on}})
+	r.mu.Lock()
+	port := r.port
+	r.mu.Unlock()
+	if name != line.Unplug || port == nil {
+		return nil
+	}
+	if on {
+		return port.Unplug()
+	}
+	return port.Plug()
+}
+
+// State tells what the reader is set to and what is in front of it.
+func (r *Reader) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return State{
+		PowerDbm: slices.Clone(r.power), Antenna: r.antenna + 1, Rounds: r.rounds, Frames: r.frames,
+		InField: len(r.field.chips), Moving: len(r.cartons), Resets: r.resets,
+	}
+}
+
+// Run serves the line until ctx ends or the port is closed, and closes it. It
+// is called once.
+func (r *Reader) Run(ctx context.Context, port Port) error {
+	r.mu.Lock()
+	r.port = port
+	r.mu.Unlock()
+	stop := make(chan struct{})
+	in := line.Pump(port, stop)
+	defer func() {
+		close(stop)
+		close(r.ended)
+		_ = port.Close()
+		for range in { // wait for the reader
+		}
+	}()
+	s := &session{r: r, voice: line.NewVoice(port, r.faults, r.params.Seed)}
+	timer := time.NewTicker(step)
+	defer timer.Stop()
+	for {
+		// Without a round there is nothing to do between two commands.
+		var tick <-chan time.Time
+		if s.round != nil || s.deaf() || r.faults.On(Babble) || len(s.waiting) > 0 {
+			tick = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case p, ok := <-in:
+			if !ok {
+				return nil
+			}
+			if p.Lost {
+				s.forget() // the reader hung on the same cable for its power
+				break
+			}
+			s.hear(p.Data)
+		case <-tick:
+		}
+		s.step(time.Now())
+	}
+}
