@@ -34,6 +34,16 @@ const (
 	HintBusy        = "SCAN_DROPPED"
 )
 
+// Light is what the station's light tower should say; a gateway that cannot
+// record anything shows stop whatever the station says.
+type Light string
+
+// The lights of a station.
+const (
+	LightOK        Light = "ok"        // work goes on
+	LightAttention Light = "attention" // a person must do something: see the hint
+)
+
 // Do proposes a command and returns its definite answer; see replica.Store.Do.
 // The implementation chooses the command id and keeps it over retries.
 type Do func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)

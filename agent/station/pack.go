@@ -36,6 +36,7 @@ type PackConfig struct {
 	Changed  <-chan struct{} // the station's record or one of its label jobs changed
 	Answer   func(Answer)    // publishes down/result
 	Hint     func(Hint)      // publishes state/hint
+	Light    func(Light)     // the station's light tower; nil = none
 	NewCmdID func() string   //
 	Print    Printer         // nil = no printer
 	Retry    time.Duration   // how soon a printer that is not ready is asked again; 0 = 1 s
@@ -55,6 +56,7 @@ type Pack struct {
 	scaleHint   Hint
 	printerHint Hint
 	shown       Hint      // last published
+	light       Light     // last shown
 	printing    string    // id of the job whose print run is under way
 	retryAt     time.Time // when a printer that was not ready is asked again
 }
@@ -133,7 +135,9 @@ func (p *Pack) Run(ctx context.Context) error {
 		if err := p.startPrint(ctx); err != nil {
 			return err
 		}
-		p.showHint()
+		if err := p.show(); err != nil {
+			return err
+		}
 		var err error
 		select {
 		case <-ctx.Done():
@@ -327,9 +331,9 @@ func (p *Pack) onPrinted(end printEnd) {
 	}
 }
 
-// showHint publishes what the worker has to know, when it changed. The printer
-// comes first: nothing gets past it.
-func (p *Pack) showHint() {
+// show publishes what the worker has to know, when it changed, and lights the
+// tower. The printer comes first: nothing gets past it.
+func (p *Pack) show() error {
 	h := p.printerHint
 	if h.Code == "" {
 		h = p.scaleHint
@@ -338,6 +342,22 @@ func (p *Pack) showHint() {
 		p.shown = h
 		p.cfg.Hint(h)
 	}
+	if p.cfg.Light == nil {
+		return nil
+	}
+	step, err := p.step()
+	if err != nil {
+		return err
+	}
+	light := LightOK
+	if h.Code != "" || step.Code != "" || step.Do == warehouse.StepCheckLabel {
+		light = LightAttention
+	}
+	if light != p.light {
+		p.light = light
+		p.cfg.Light(light)
+	}
+	return nil
 }
 
 func (p *Pack) step() (*warehouse.Step, error) {

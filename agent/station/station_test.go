@@ -138,6 +138,7 @@ type bench struct {
 	mu      sync.Mutex
 	answers []Answer
 	hints   []string
+	lights  []Light
 	cancel  context.CancelFunc
 	done    chan error
 }
@@ -158,6 +159,7 @@ func newBench(f *floor, print Printer) *bench {
 		NewCmdID: func() string { n++; return fmt.Sprint(n) },
 		Answer:   func(a Answer) { b.mu.Lock(); b.answers = append(b.answers, a); b.mu.Unlock() },
 		Hint:     func(h Hint) { b.mu.Lock(); b.hints = append(b.hints, h.Code); b.mu.Unlock() },
+		Light:    func(l Light) { b.mu.Lock(); b.lights = append(b.lights, l); b.mu.Unlock() },
 	})
 	ctx, cancel := context.WithCancel(f.t.Context())
 	b.cancel = cancel
@@ -379,6 +381,23 @@ func TestSentWithoutProofIsUnknown(t *testing.T) {
 		b.weigh(600_000, true)
 		if j := b.job("O1"); j.State != warehouse.JobUnknown {
 			t.Errorf("job %+v", j)
+		}
+	})
+}
+
+func TestTheTowerFollowsTheStation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(newFloor(t, "O1"), alwaysPrints)
+		defer b.stop()
+		b.weigh(0, true)
+		b.scan("T1")
+		b.weigh(600_000+itemMg, true) // parked: somebody must look
+		b.weigh(0, true)
+		b.scan("T1")
+		b.weigh(600_000, true)
+		want := []Light{LightOK, LightAttention, LightOK}
+		if !slices.Equal(b.lights, want) {
+			t.Errorf("lights %v, want %v", b.lights, want)
 		}
 	})
 }
