@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -9,12 +10,39 @@ import (
 	"tote/agent/api"
 	"tote/agent/health"
 	"tote/agent/replica"
+	"tote/agent/topics"
 	"tote/drivers"
+	"tote/web"
 )
 
 // pages is everything the gateway serves over HTTP: the JSON interface for
 // scripts, the console and the handheld page for people.
 func (a *Agent) pages() (http.Handler, error) {
+	faults := map[string]health.Fault{}
+	for _, f := range health.Faults() {
+		faults[f.Code] = f
+	}
+	console, err := web.New(web.Config{
+		Site: a.cfg.Site, Version: a.opt.Version, Log: a.log, View: a.view, Do: a.do,
+		Command: func(ctx context.Context, device string, payload []byte) ([]byte, error) {
+			res, err := a.verb(ctx, topics.Handheld, device, payload)
+			if err != nil {
+				return nil, err
+			}
+			return res.Encode()
+		},
+		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
+		Gateway: a.gatewayStatus,
+		Changes: a.changes.subscribe,
+		Faults: func(code string) (string, string, bool) {
+			f, ok := faults[code]
+			return f.Cause, f.Action, ok
+		},
+		Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 	})
@@ -22,8 +50,30 @@ func (a *Agent) pages() (http.Handler, error) {
 	for _, path := range []string{"/v1/", "/healthz", "/readyz"} {
 		mux.Handle(path, scripts)
 	}
-	mux.Handle("/", scripts)
+	mux.Handle("/", console)
 	return mux, nil
+}
+
+// gatewayStatus is what the console shows of this gateway.
+func (a *Agent) gatewayStatus() web.GatewayStatus {
+	g := web.GatewayStatus{
+		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(), Since: a.start,
+		Quorum: web.Quorum{OK: true},
+	}
+	if !g.Leader {
+		g.Quorum = web.Quorum{Action: "wait a moment; when it stays, read the gateway's log"}
+	}
+	if sync := a.sync.Load(); sync != nil {
+		s := sync.Status()
+		g.Sync = &web.Sync{Connected: s.Connected, Since: s.Since, Depth: s.Depth, Oldest: s.OldestAt, LastError: s.LastError}
+	}
+	for _, d := range a.devices {
+		s := d.status()
+		g.Devices = append(g.Devices, web.Device{
+			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since, Code: s.Code, Text: s.Text, Reading: a.readings.get(s.Name),
+		})
+	}
+	return g
 }
 
 // device is one device of this gateway as the pages see it.
