@@ -156,6 +156,7 @@ func TestParked(t *testing.T) {
 		{"7 dB is a move", -60, -53, -60, true},
 		{"only before", -60, -58, 0, true},
 		{"only after", 0, -58, -60, true},
+		{"not at all", 0, -58, 0, true},
 		{"weak before", -70, -58, -60, true},
 		{"weak after", -60, -58, -70, true},
 		{"below the gate before and after, 3 dB stronger inside", -67, -64, -67, false},
@@ -174,6 +175,42 @@ func TestParked(t *testing.T) {
 			read(tc.inside, 5000, 6000)
 			s.close(6000)
 			read(tc.after, 6600, 9000)
+			s.tick(9000)
+			want := "5000-6000:"
+			if tc.passes {
+				want += " A"
+			}
+			s.want(want)
+		})
+	}
+}
+
+// A tag that is seldom read: that it was not read on one side is no proof when
+// it stood on the other.
+func TestSeldomRead(t *testing.T) {
+	for _, tc := range []struct {
+		name           string
+		before, after  int // dBm, one read each; 0 = none
+		passes         bool
+		inside, inStep int
+	}{
+		{"stood before, not read after", -60, 0, false, -58, 400},
+		{"stood after, not read before", 0, -60, false, -58, 400},
+		{"neither", 0, 0, true, -58, 400},
+		{"stood before, weak after", -60, -75, true, -58, 400},
+		{"often read, so that silence is proof", -60, 0, true, -58, 100},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScript(t, eye)
+			if tc.before != 0 {
+				s.read("A", tc.before, 3000)
+			}
+			s.open(5000)
+			s.every("A", tc.inside, 5000, 6000, tc.inStep)
+			s.close(6000)
+			if tc.after != 0 {
+				s.read("A", tc.after, 8000)
+			}
 			s.tick(9000)
 			want := "5000-6000:"
 			if tc.passes {

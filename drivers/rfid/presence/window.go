@@ -151,11 +151,8 @@ func (p *Portal) passed(t *tag, c *count) bool {
 		}
 		return !t.parked
 	}
-	// A parked tag is as strong well before and well after. Right beside the
-	// window this says nothing: a slow carton is near for a while.
 	end := c.w.to.Add(p.cfg.Look)
-	stood := func(rssi int) bool { return rssi != never && rssi >= c.best-p.cfg.Rise }
-	if stood(c.stood) && stood(t.strongest(end.Add(-p.cfg.Look/2), end)) {
+	if p.parked(c, t.strongest(end.Add(-p.cfg.Look/2), end)) {
 		p.stats.Parked++
 		return false
 	}
@@ -170,6 +167,25 @@ func (p *Portal) passed(t *tag, c *count) bool {
 		return false
 	}
 	return true
+}
+
+// parked tells whether a tag stood there well before and well after the window
+// as strongly as within. Right beside the window this says nothing: a slow
+// carton is near for a while.
+//
+// In a crowd every tag is read seldom, and not being read is then no proof of
+// absence: when fewer than three reads were to be expected, the other side
+// alone decides.
+func (p *Portal) parked(c *count, after int) bool {
+	stood := func(rssi int) bool { return rssi != never && rssi >= c.best-p.cfg.Rise }
+	if stood(c.stood) && stood(after) {
+		return true
+	}
+	span := c.w.to.Sub(c.w.from) + p.cfg.Lead + p.cfg.Trail
+	if expected := time.Duration(c.reads) * (p.cfg.Look / 2); expected >= 3*span {
+		return false
+	}
+	return stood(c.stood) && after == never || c.stood == never && stood(after)
 }
 
 // activity keeps a tag's stay, and opens a window or holds it open.

@@ -20,6 +20,8 @@ const (
 	aside  = 1.2   // metres between the line and the antenna
 	cycle  = 60 * time.Millisecond
 	carton = 0.5 // metres long
+
+	airtime = 30 // answers the air has room for in a cycle: 500 a second
 )
 
 // thing is a group of tags on one carton, or standing somewhere.
@@ -89,15 +91,22 @@ func play(t *testing.T, cfg Config, seed uint64, seconds float64, things ...thin
 				naive, seen = append(naive, list), map[string]bool{}
 			}
 		}
+		population := 1
+		for _, th := range things {
+			if x, y, there := th.where(sec); there && strength(x, y, th.loss) > reach {
+				population += th.tags
+			}
+		}
 		for _, th := range things {
 			x, y, there := th.where(sec)
 			if !there {
 				continue
 			}
 			for i := range th.tags {
-				// Fading is 2 dB, and one answer in four collides with another.
+				// Fading is 2 dB, one answer in four collides with another, and in a
+				// crowd they share the air.
 				rssi := strength(x, y, th.loss) + rng.NormFloat64()*2
-				if rssi < reach || rng.Float64() < 0.25 {
+				if rssi < reach || rng.Float64() < math.Max(0.25, 1-float64(airtime)/float64(population)) {
 					continue
 				}
 				epc := fmt.Sprintf("%s-%02d", th.name, i)
@@ -177,6 +186,7 @@ func TestCleanWorldIsExact(t *testing.T) {
 // Doors as they are. The figures are printed; the bounds are what the dock may
 // rely on, the naive rule beside it is what one read as evidence would give.
 func TestCrowdedWorlds(t *testing.T) {
+	crowd := through("a", 15, 20, 0.5)
 	slow := through("a", 15, 20, 0.3)
 	a, b := through("a", 15, 8, 1), through("b", 15, 20, 1)
 	close1, close2 := through("a", 15, 8, 1), through("b", 15, 9.3, 1) // 0.8 m apart
@@ -212,6 +222,7 @@ func TestCrowdedWorlds(t *testing.T) {
 		{"two cartons in a row", []thing{close1, close2}, []thing{close1, close2}, 0.99, 0.99, 0},
 		{"two in a row beside a parked pallet", []thing{close1, close2, stands("parked", 20, 2.2, 1, 0)}, []thing{close1, close2}, 0.99, 0.99, 0},
 		{"a carton that waits before the door", []thing{waits}, []thing{waits}, 1, 0.98, 0},
+		{"a crowd: each tag is read three times a second", []thing{crowd, stands("parked", 150, 1.2, 0.8, 0)}, []thing{crowd}, 0.92, 0.94, 0},
 		{"the parked pallet leaves", []thing{a, leaves}, []thing{a, leaves}, 0.995, 0.99, 0},
 	} {
 		t.Run(w.name, func(t *testing.T) {
