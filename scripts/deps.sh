@@ -45,6 +45,8 @@ need() {
 }
 
 need git git "the repository tests look at every file instead of the tracked ones"
+need node nodejs "the tests of the scripts in web/assets are skipped"
+need chromium chromium "the browser tests of web are skipped"
 
 # Browser tests and other Node tools bring a lock file; installed only when it
 # changed since the last time.

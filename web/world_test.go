@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -320,7 +321,7 @@ func (s *site) pack(station, id string, until warehouse.OrderState) string {
 func (s *site) config() web.Config {
 	return web.Config{
 		Site: "demo", Version: "test", View: s.view, Command: s.command, LastSeq: s.lastSeq, Do: s.do,
-		Changes: s.changes, Now: s.clock,
+		Changes: s.changes, Now: s.clock, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

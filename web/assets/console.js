@@ -2,6 +2,7 @@
 // The console: swaps the fragments the server sends, counts ages on, says when
 // the link is lost, and posts forms without leaving the page. Everything works
 // without it too, only not live.
+import { age } from './age.js';
 
 const page = document.body.dataset.page;
 const link = /** @type {HTMLElement} */ (document.getElementById('link'));
@@ -11,16 +12,6 @@ let skew = 0; // server clock minus ours, ms
 let heard = Date.now();
 /** @type {EventSource | undefined} */
 let source;
-
-/** Must say an age in the words of age.go. @param {number} ms */
-export function age(ms) {
-  const s = Math.max(0, Math.floor(ms / 1000)), min = Math.floor(s / 60);
-  if (s < 60) return `${s} s`;
-  if (min < 60) return `${min} min`;
-  if (min < 10 * 60) return `${Math.floor(min / 60)} h ${min % 60} min`;
-  if (min < 48 * 60) return `${Math.floor(min / 60)} h`;
-  return `${Math.floor(min / 60 / 24)} d`;
-}
 
 function tick() {
   const now = Date.now() + skew;
@@ -43,6 +34,7 @@ function morph(old, fresh) {
 function morphChildren(old, fresh) {
   const keyed = new Map();
   for (const c of old.children) if (c.hasAttribute('data-key')) keyed.set(c.getAttribute('data-key'), c);
+  /** @type {ChildNode | null} */
   let at = old.firstChild;
   for (const want of [...fresh.childNodes]) {
     const key = want instanceof Element ? want.getAttribute('data-key') : null;
@@ -50,7 +42,7 @@ function morphChildren(old, fresh) {
     let have = key ? keyed.get(key) : at;
     if (have && !key && have instanceof Element && have.hasAttribute('data-key')) have = null; // belongs to a key
     if (have && have.nodeName === want.nodeName) {
-      if (have === at) at = at.nextSibling;
+      if (have === at) at = /** @type {ChildNode} */ (at).nextSibling;
       else old.insertBefore(have, at);
       if (want instanceof Element) morph(have, want);
       else if (have.nodeValue !== want.nodeValue) have.nodeValue = want.nodeValue;

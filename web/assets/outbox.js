@@ -150,6 +150,7 @@ export async function openStore(name) {
   /** @param {IDBTransactionMode} mode @param {(tx: IDBTransaction, done: (v: any) => void) => void} fn */
   const run = (mode, fn) => new Promise((ok, fail) => {
     const tx = db.transaction(['verbs', 'meta'], mode, { durability: 'strict' });
+    /** @type {any} */
     let value;
     tx.oncomplete = () => ok(value); // on the disk, not only in line for it
     tx.onabort = () => fail(tx.error);

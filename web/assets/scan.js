@@ -32,7 +32,10 @@ export class WedgeReader {
     this.gap = gap;
     this.prefixGap = prefixGap;
     this.min = min;
-    this.reset();
+    this.code = '';
+    this.last = 0; // timeStamp of the newest character
+    this.prefixed = false;
+    this.keys = 0; // of the running burst, the prefix included
   }
 
   reset() {

@@ -12,7 +12,7 @@ const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '
 const complaints = []; // CSP violations and exceptions must not happen
 /** @param {import('playwright-core').Page} page */
 const watch = (page) => {
-  page.setDefaultTimeout(8000);
+  page.setDefaultTimeout(20000);
   page.on('pageerror', (e) => complaints.push(String(e)));
   page.on('console', (m) => { if (/Content Security|Refused/.test(m.text())) complaints.push(m.text()); });
   return page;
