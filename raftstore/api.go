@@ -26,6 +26,28 @@ var (
 	// ErrSeqTooOld: the sequence lies before the window in which answers are
 	// kept, so whether it was applied long ago is not known; now it was not.
 	ErrSeqTooOld = errors.New("raftstore: the sequence is older than the answers kept for the device")
+	// ErrNoQuorum: no gateway is known to lead. Not done.
+	ErrNoQuorum = errors.New("raftstore: no quorum")
+)
+
+// Errors of changes of the membership, and of Done.
+var (
+	// ErrRemoved: this gateway was removed from the cluster.
+	ErrRemoved = errors.New("raftstore: this gateway was removed from the cluster")
+	// ErrStillMember: a gateway of that id is still a voter, but the one that
+	// wants to be added has an empty disk. It could vote against what it had
+	// acknowledged, so it must be removed before it is added again.
+	ErrStillMember = errors.New("raftstore: a gateway of this id is still a voter, remove it first")
+	// ErrNoMember: no such gateway, or it is no voter.
+	ErrNoMember = errors.New("raftstore: no such member")
+	// ErrOtherCluster: the gateway belongs to another cluster.
+	ErrOtherCluster = errors.New("raftstore: the gateway belongs to another cluster")
+	// ErrKeepsQuorum: without that gateway the others would have no majority.
+	ErrKeepsQuorum = errors.New("raftstore: the gateway is needed for the quorum")
+	// ErrNotReachable: the gateway to be added does not answer.
+	ErrNotReachable = errors.New("raftstore: the gateway does not answer")
+	// ErrAlone: this gateway was opened without a port to others.
+	ErrAlone = errors.New("raftstore: this gateway has no port for others")
 )
 
 // Limits of a command.

@@ -2,10 +2,15 @@ package raftstore
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/hashicorp/raft"
+
+	"tote/raftstore/peer"
 	"tote/raftstore/vfs"
 )
 
@@ -21,6 +26,24 @@ type Config struct {
 	// Snapshots and the applied state are always real files in Dir.
 	FS vfs.FS
 
+	// Peer is the port to the other gateways; nil for a gateway that stays
+	// alone. The store answers its calls from Open to Close; the port is
+	// opened before and closed after by its owner.
+	Peer *peer.Port
+	// Bootstrap makes an empty folder the first gateway of a new cluster.
+	// Without it a gateway with a Peer and an empty folder waits to be added.
+	// It does nothing where there is a log.
+	Bootstrap bool
+	// OnQuorum is told when work can be recorded and when no more (Quorum).
+	// It must not block for long.
+	OnQuorum func(ok bool)
+	// OnRestore is told that the whole state was replaced by that of another
+	// gateway: everything may have changed. It runs where OnApply does.
+	OnRestore func(index uint64)
+	// OnCall answers calls of other gateways that are not the store's; from is
+	// the id in the caller's certificate.
+	OnCall func(ctx context.Context, from, method string, body []byte) ([]byte, error)
+
 	// OnApply is called after the state transaction is committed, on the
 	// apply goroutine: it must not block and must not call Propose. It is not
 	// called for what Open replays.
@@ -32,8 +55,8 @@ type Config struct {
 	// because applying them frees space. None when nil.
 	FreesSpace func(kind uint16) bool
 
-	// Raft's clocks. Default for one gateway: 100 ms each, nobody else could
-	// lead meanwhile.
+	// Raft's clocks. Default with a Peer: 500 ms each; for one gateway 100 ms,
+	// nobody else could lead meanwhile.
 	HeartbeatTimeout   time.Duration
 	ElectionTimeout    time.Duration
 	LeaderLeaseTimeout time.Duration
@@ -63,6 +86,10 @@ type Config struct {
 
 	// For tests; the defaults are constants of this package.
 	diskPoll, hangStop, stopLimit time.Duration
+	lookEvery                     time.Duration
+	testNetwork                   func(network) network
+	testStream                    func(raft.StreamLayer) raft.StreamLayer
+	staleReads                    bool // ReadIndex asks no majority
 }
 
 func (c *Config) normalise() error {
@@ -81,7 +108,14 @@ func (c *Config) normalise() error {
 	if c.FS == nil {
 		c.FS = vfs.OS{}
 	}
-	c.HeartbeatTimeout = cmp.Or(c.HeartbeatTimeout, 100*time.Millisecond)
+	heartbeat := 100 * time.Millisecond
+	if c.Peer != nil {
+		if id := c.Peer.Self().ID; id != c.NodeID {
+			return fmt.Errorf("raftstore: Config.NodeID is %s, but the port is of %s", c.NodeID, id)
+		}
+		heartbeat = 500 * time.Millisecond
+	}
+	c.HeartbeatTimeout = cmp.Or(c.HeartbeatTimeout, heartbeat)
 	c.ElectionTimeout = cmp.Or(c.ElectionTimeout, c.HeartbeatTimeout)
 	c.LeaderLeaseTimeout = cmp.Or(c.LeaderLeaseTimeout, c.HeartbeatTimeout)
 	c.SnapshotEntries = cmp.Or(c.SnapshotEntries, 8192)
@@ -94,5 +128,6 @@ func (c *Config) normalise() error {
 	c.diskPoll = cmp.Or(c.diskPoll, diskPoll)
 	c.hangStop = cmp.Or(c.hangStop, hangStop)
 	c.stopLimit = cmp.Or(c.stopLimit, stopLimit)
+	c.lookEvery = cmp.Or(c.lookEvery, time.Second)
 	return nil
 }

@@ -26,6 +26,10 @@ const (
 	CodeSeqTooOld    = "STO-402"
 	CodeQueueFull    = "STO-403"
 	CodeNoLeader     = "STO-404"
+	CodeRemoved      = "STO-501"
+	CodeStillMember  = "STO-502"
+	CodeOtherCluster = "STO-503"
+	CodeKeepsQuorum  = "STO-504"
 )
 
 // Faults lists every code of this package.
@@ -47,6 +51,10 @@ var Faults = []Fault{
 	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
 	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},
 	{CodeNoLeader, "No gateway leads, so nothing can be recorded.", "Check that a majority of the gateways runs and that they reach each other."},
+	{CodeRemoved, "This gateway was removed from the cluster. What it has on its disk is out of date.", "To use it again, move its data folder away and join it again with a new token."},
+	{CodeStillMember, "A gateway of this name is still a member, but the one that wants to join has an empty disk. It must not vote, because it no longer knows what it had acknowledged.", "Remove the old one first (tote cluster remove), then join the new one."},
+	{CodeOtherCluster, "A gateway of another cluster calls, or wants to join. Mostly it was set up as the first of a new cluster by mistake.", "Stop it, move its data folder away, and join it with a token of this cluster."},
+	{CodeKeepsQuorum, "Without this gateway the others would have no majority, so it cannot be removed.", "Bring the missing gateways back, or remove one that is off."},
 }
 
 // faultError is an error with a code of the table.
@@ -73,8 +81,16 @@ func FaultCode(err error) string {
 		return CodeQueueFull
 	case errors.Is(err, ErrDiskFull):
 		return CodeDiskLow
-	case errors.Is(err, ErrNotLeader):
+	case errors.Is(err, ErrNotLeader), errors.Is(err, ErrNoQuorum):
 		return CodeNoLeader
+	case errors.Is(err, ErrRemoved):
+		return CodeRemoved
+	case errors.Is(err, ErrStillMember):
+		return CodeStillMember
+	case errors.Is(err, ErrOtherCluster):
+		return CodeOtherCluster
+	case errors.Is(err, ErrKeepsQuorum):
+		return CodeKeepsQuorum
 	}
 	return ""
 }

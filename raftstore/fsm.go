@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/hashicorp/raft"
@@ -18,6 +20,10 @@ type fsm struct {
 	// up to it once more. Until then raft and the state disagree about where
 	// they are, and no snapshot may be taken.
 	replayed, delivered uint64
+	// covered is raft's label of the newest snapshot taken of this state: the
+	// state holds everything up to there, though it may not have seen an entry
+	// that late.
+	covered atomic.Uint64
 }
 
 var (
@@ -51,8 +57,15 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		}
 	}
 	if err == nil {
-		f.delivered = logs[len(logs)-1].Index
+		last := logs[len(logs)-1]
+		f.delivered = last.Index
+		for _, l := range logs {
+			if l.Type == raft.LogConfiguration {
+				f.s.configIndex.Store(l.Index)
+			}
+		}
 		f.s.applied.Store(f.a.m.number)
+		f.s.progress.set(position{number: f.a.m.number, index: last.Index, term: last.Term})
 	}
 	return out
 }
@@ -74,18 +87,36 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 // Restore implements raft.FSM: build a new folder, then swap. A failed restore
 // leaves the old state in place.
 func (f *fsm) Restore(rc io.ReadCloser) error {
+	list, err := f.s.snaps.List()
+	if err != nil || len(list) == 0 {
+		return fmt.Errorf("restore a snapshot: it is not listed: %w", err)
+	}
+	label := list[0] // raft has just stored it, and no own one can be newer
 	next, err := f.s.buildView(rc)
 	if err != nil {
 		return fmt.Errorf("restore a snapshot: %w", err)
 	}
-	old := f.a.view
+	old, was := f.a.view, f.a.m
 	if err := f.a.load(next); err != nil {
-		return errors.Join(fmt.Errorf("restore a snapshot: %w", err), next.close(0))
+		return errors.Join(fmt.Errorf("restore a snapshot: %w", err), next.close(0), os.RemoveAll(next.dir))
 	}
+	f.s.configIndex.Store(label.ConfigurationIndex)
+	if f.a.m.index < was.index {
+		// What was replayed at start is newer. Never go back: raft delivers
+		// what follows the snapshot, and the state leaves out what it has.
+		f.a.view, f.a.m = old, was
+		f.replayed, f.delivered = was.index, label.Index
+		return errors.Join(next.close(0), os.RemoveAll(next.dir))
+	}
+	f.a.m.index = max(f.a.m.index, label.Index)
 	f.s.view.Store(next)
 	f.s.applied.Store(f.a.m.number)
 	f.replayed, f.delivered = 0, f.a.m.index
+	f.s.progress.set(position{number: f.a.m.number, index: label.Index, term: label.Term})
 	f.s.discardView(old)
+	if f.s.cfg.OnRestore != nil {
+		f.s.cfg.OnRestore(f.a.m.number)
+	}
 	return nil
 }
 
@@ -104,6 +135,11 @@ func (p *fsmSnapshot) Persist(sink raft.SnapshotSink) error {
 	}
 	if err := sink.Close(); err != nil {
 		return err
+	}
+	var term, index uint64 // raft's name for it: term-index-milliseconds
+	if n, _ := fmt.Sscanf(sink.ID(), "%d-%d-", &term, &index); n == 2 {
+		f := p.s.fsm
+		f.covered.Store(max(f.covered.Load(), index)) // one at a time
 	}
 	// From now on the log may end as early as here, never earlier.
 	return p.s.files.writeFloor(p.index)

@@ -10,6 +10,7 @@ import (
 type leadership struct {
 	mu      sync.Mutex
 	leading bool
+	term    uint64 // of the lead
 	changed chan struct{}
 }
 
@@ -28,9 +29,20 @@ func (l *leadership) watch() (bool, <-chan struct{}) {
 	return l.leading, l.changed
 }
 
-func (l *leadership) set(leading bool) (changed bool) {
+// termNow returns the term of the lead, 0 when there is none.
+func (l *leadership) termNow() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.leading {
+		return 0
+	}
+	return l.term
+}
+
+func (l *leadership) set(leading bool, term uint64) (changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term = term
 	if l.leading == leading {
 		return false
 	}
@@ -51,20 +63,26 @@ func (s *Store) watchLeader() {
 	for {
 		select {
 		case <-s.closing:
-			s.setLeader(false)
+			s.setLeader(false, 0)
 			return
 		case <-s.done:
-			s.setLeader(false)
+			s.setLeader(false, 0)
+			// First the transport: the heartbeats of a leader go on while its
+			// main loop hangs in a call of the disk.
+			_ = s.trans.Close()
 			s.shutdown() // no vote and no lead any more; Close waits for it
 			return
 		case leads := <-s.raft.LeaderCh():
+			// Raft leaves out a loss that is followed by a gain at once, so
+			// every gain is of a new term and needs its own barrier.
+			s.setLeader(false, 0)
 			if !leads {
-				s.setLeader(false)
 				continue
 			}
+			term := s.raft.CurrentTerm()
 			err := s.raft.Apply(encodeBarrier(), 0).Error()
-			if err == nil && s.raft.State() == raft.Leader {
-				s.setLeader(true)
+			if err == nil && s.raft.State() == raft.Leader && s.raft.CurrentTerm() == term {
+				s.setLeader(true, term)
 			} else if err != nil {
 				s.log.Warn("leadership was lost at once", "error", err)
 			}
@@ -72,10 +90,15 @@ func (s *Store) watchLeader() {
 	}
 }
 
-func (s *Store) setLeader(leads bool) {
-	if !s.leader.set(leads) {
+func (s *Store) setLeader(leads bool, term uint64) {
+	if !s.leader.set(leads, term) {
 		return
 	}
+	select {
+	case s.leadChanged <- struct{}{}:
+	default: // it looks again anyway
+	}
+	s.quorum.changed.wake()
 	s.log.Info("leadership changed", "gateway", s.cfg.NodeID, "leads", leads)
 	if s.cfg.OnLeader != nil {
 		s.cfg.OnLeader(leads)

@@ -42,6 +42,25 @@ type raftLog struct {
 
 var _ hclog.Logger = (*raftLog)(nil)
 
+// chatter is what raft says again and again while another gateway is away. The
+// store itself logs once when one goes and when it comes back.
+var chatter = map[string]bool{
+	"failed to heartbeat to":                           true,
+	"failed to appendEntries to":                       true,
+	"failed to pipeline appendEntries":                 true,
+	"failed to start pipeline replication to":          true,
+	"failed to make requestVote RPC":                   true,
+	"failed to make requestPreVote RPC":                true,
+	"failed to decode incoming command":                true,
+	"failed to flush response":                         true,
+	"failed to accept connection":                      true,
+	"failed to send snapshot to":                       true,
+	"peer has newer term, stopping replication":        true,
+	"skipping application of old log":                  true,
+	"failed to contact":                                true,
+	"failed to contact quorum of nodes, stepping down": true,
+}
+
 func newRaftLog(log *slog.Logger) hclog.Logger { return &raftLog{log: log, name: "raft"} }
 
 func slogLevel(level hclog.Level) slog.Level {
@@ -54,6 +73,9 @@ func slogLevel(level hclog.Level) slog.Level {
 // Log implements hclog.Logger.
 func (l *raftLog) Log(level hclog.Level, msg string, args ...any) {
 	at := slogLevel(level)
+	if chatter[msg] {
+		at = slog.LevelDebug
+	}
 	if !l.log.Enabled(context.Background(), at) {
 		return
 	}

@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -31,7 +32,9 @@ func Open(cfg Config, m Machine) (*Store, error) {
 	s := &Store{
 		cfg: cfg, log: cfg.Logger,
 		closing: make(chan struct{}), done: make(chan struct{}), batchDone: make(chan struct{}),
+		changing: make(chan struct{}, 1), leadChanged: make(chan struct{}, 1),
 	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.fsm = &fsm{s: s, a: &applier{machine: m, log: cfg.Logger, idWindow: IDWindow}}
 	if err := s.open(); err != nil {
 		s.release()
@@ -45,11 +48,16 @@ func Open(cfg Config, m Machine) (*Store, error) {
 		defer close(s.batchDone)
 		s.batch.run(s.closing, closeGrace)
 	}()
+	s.startCluster()
 	return s, nil
 }
 
 // release gives back what a failed open holds.
 func (s *Store) release() {
+	s.cancel()
+	if s.trans != nil {
+		_ = s.trans.Close()
+	}
 	if v := s.view.Load(); v != nil {
 		_ = v.close(0)
 	}
@@ -89,8 +97,7 @@ func (s *Store) open() (err error) {
 	if err := s.checkFloor(); err != nil {
 		return err
 	}
-	_, s.trans = raft.NewInmemTransport(raft.ServerAddress(cfg.NodeID))
-	if err := s.bootstrap(); err != nil {
+	if err := s.openCluster(); err != nil {
 		return err
 	}
 	if err := s.openState(); err != nil {
@@ -172,7 +179,7 @@ func (s *Store) bootstrap() error {
 		return err
 	}
 	alone := raft.Configuration{Servers: []raft.Server{{
-		Suffrage: raft.Voter, ID: raft.ServerID(s.cfg.NodeID), Address: raft.ServerAddress(s.cfg.NodeID),
+		Suffrage: raft.Voter, ID: raft.ServerID(s.cfg.NodeID), Address: s.address(),
 	}}}
 	term, err := s.seglog.GetUint64(keyTerm)
 	if errors.Is(err, seglog.ErrNotFound) {
@@ -211,6 +218,13 @@ func (s *Store) raftConfig() *raft.Config {
 }
 
 func (s *Store) startRaft() error {
+	list, err := s.snaps.List()
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 { // later ones come by the log
+		s.configIndex.Store(list[0].ConfigurationIndex)
+	}
 	r, err := raft.NewRaft(s.raftConfig(), s.fsm, s.logs, guardedStable{s.seglog, s.fail}, s.snaps, s.trans)
 	if err != nil {
 		return err

@@ -251,6 +251,7 @@ func (s *Store) replay(newest uint64) error {
 	}
 	s.fsm.replayed = a.m.index
 	s.applied.Store(a.m.number)
+	s.progress.set(position{number: a.m.number})
 	return nil
 }
 

@@ -13,8 +13,15 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/hashicorp/raft"
 
+	"tote/raftstore/peer"
 	"tote/raftstore/seglog"
 )
+
+// transport is raft's way to the other gateways.
+type transport interface {
+	raft.Transport
+	Close() error
+}
 
 // Store is an open store. Create it with Open.
 type Store struct {
@@ -25,7 +32,7 @@ type Store struct {
 	seglog *seglog.Log
 	logs   *boundedLog
 	snaps  *raft.FileSnapshotStore
-	trans  *raft.InmemTransport
+	trans  transport
 	raft   *raft.Raft
 	// shutdown stops raft. Only raft's first answer to Shutdown can be waited
 	// for, so everyone shares that one.
@@ -37,6 +44,27 @@ type Store struct {
 	view    atomic.Pointer[view]
 	applied atomic.Uint64
 	leader  leadership
+
+	// The cluster.
+	net      network // nil for a gateway that stays alone
+	wire     *wire   // likewise
+	member   membership
+	aliens   map[clusterID]bool // warned of; guarded by member.mu
+	progress progress
+	quorum   quorum
+	verifier verifier
+	hints    hints
+	adding   newcomer
+	changing chan struct{} // holds one: a change of the members is under way
+	// configIndex is the log entry of the newest configuration applied.
+	configIndex atomic.Uint64
+	leadChanged chan struct{}
+	lookNow     broadcast
+	seenMu      sync.Mutex
+	seen        map[string]seen
+	ctx         context.Context // ends with Close, for background
+	cancel      context.CancelFunc
+	bgMu        sync.Mutex
 
 	closing   chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -50,9 +78,10 @@ type Store struct {
 }
 
 // Propose puts the command into the log and returns the Machine's answer when
-// a majority has it on disk and it is applied here. Proposing the same command
-// again is safe and gives the first answer. Errors that are not
-// ErrUnknownOutcome or ErrSeqTooOld mean that nothing was or will be done.
+// a majority has it on disk and it is applied here, wherever the leader is. It
+// waits for a leader until ctx ends. Proposing the same command again is safe
+// and gives the first answer. Errors that are not ErrUnknownOutcome or
+// ErrSeqTooOld mean that nothing was or will be done.
 func (s *Store) Propose(ctx context.Context, cmd Command) (Result, error) {
 	if err := checkCommand(&cmd); err != nil {
 		return Result{}, err
@@ -63,11 +92,10 @@ func (s *Store) Propose(ctx context.Context, cmd Command) (Result, error) {
 	if err := s.stopped(); err != nil {
 		return Result{}, err
 	}
-	if s.disk.low() && (s.cfg.FreesSpace == nil || !s.cfg.FreesSpace(cmd.Kind)) {
-		return Result{}, ErrDiskFull
+	if s.cfg.Peer == nil {
+		return s.proposeHere(ctx, &cmd)
 	}
-	r := s.batch.propose(ctx, &cmd, s.batchDone)
-	return r.res, r.err
+	return s.proposeAnywhere(ctx, cmd)
 }
 
 func checkCommand(c *Command) error {
@@ -264,6 +292,11 @@ const (
 )
 
 func (s *Store) close() error {
+	s.handOver()
+	if s.cfg.Peer != nil {
+		s.cfg.Peer.Handle(peer.ProtoCall, nil)
+	}
+	s.stopBackground()
 	close(s.closing)
 	<-s.batchDone
 	errs := []error{s.trans.Close()}
@@ -306,12 +339,10 @@ func (s *Store) markClean(v *view) error {
 	if err := syncTree(v.dir); err != nil {
 		return err
 	}
-	covered := s.fsm.a.m.index
-	if list, err := s.snaps.List(); err == nil && len(list) > 0 && s.fsm.delivered >= s.fsm.replayed {
-		// Raft labels a snapshot with its own last entry, which may be one
-		// the state never sees.
-		covered = max(covered, list[0].Index)
-	}
+	// Raft labels a snapshot with its own last entry, which may be one the
+	// state never sees. Only snapshots of this state count: one that was being
+	// installed may lie there, and is not in the state.
+	covered := max(s.fsm.a.m.index, s.fsm.covered.Load())
 	if err := s.files.writeFloor(covered); err != nil {
 		return err
 	}

@@ -1,0 +1,288 @@
+package raftstore
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/hashicorp/raft"
+
+	"tote/raftstore/peer"
+)
+
+// membership is what this gateway knows of its cluster, apart from raft. It is
+// the file CLUSTER: the id of the cluster, and whether this gateway made it.
+type membership struct {
+	mu    sync.Mutex
+	id    clusterID
+	known bool
+	first bool // made the cluster
+}
+
+func (m *membership) get() (clusterID, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.id, m.known
+}
+
+// name is the id for calls, "" when there is none.
+func (m *membership) name() string {
+	id, ok := m.get()
+	if !ok {
+		return ""
+	}
+	return id.String()
+}
+
+// readCluster reads the file; without it the gateway belongs to no cluster.
+func (s *Store) readCluster() error {
+	b, err := os.ReadFile(s.files.path("CLUSTER"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name, role, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	id, err := parseClusterID(name)
+	if err != nil {
+		return fmt.Errorf("file CLUSTER: %w", err)
+	}
+	s.member.id, s.member.known, s.member.first = id, true, role == "first"
+	return nil
+}
+
+// enter makes this gateway part of a cluster, durably.
+func (s *Store) enter(id clusterID, first bool) error {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	if s.member.known {
+		if s.member.id != id {
+			return fmt.Errorf("%w: this one is of %s", ErrOtherCluster, s.member.id)
+		}
+		return nil
+	}
+	role := "added"
+	if first {
+		role = "first"
+	}
+	if err := s.files.write("CLUSTER", fmt.Appendf(nil, "%s %s\n", id, role)); err != nil {
+		return err
+	}
+	s.member.id, s.member.known, s.member.first = id, true, first
+	return nil
+}
+
+// openCluster makes the transport and decides whether this gateway begins a
+// new cluster.
+func (s *Store) openCluster() error {
+	if err := s.readCluster(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(s.files.path("REMOVED")); err == nil {
+		return fault(CodeRemoved, ErrRemoved)
+	}
+	last, _ := s.seglog.LastIndex()
+	list, err := s.snaps.List()
+	if err != nil {
+		return err
+	}
+	fresh := last == 0 && len(list) == 0
+	if _, known := s.member.get(); !known && (!fresh || s.cfg.Peer == nil || s.cfg.Bootstrap) {
+		// A log without the file is of the time when there was one gateway.
+		if err := s.enter(newClusterID(), true); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Peer == nil {
+		_, trans := raft.NewInmemTransport(s.address())
+		s.trans = trans
+		return s.bootstrap()
+	}
+	stream := newClusterStream(s.cfg.Peer.Stream(), s.member.get, s.alien)
+	if s.cfg.testStream != nil {
+		stream.StreamLayer = s.cfg.testStream(stream.StreamLayer)
+	}
+	s.wire = newWire(stream, max(2*time.Second, 10*s.cfg.HeartbeatTimeout), raftLog{log: s.log, name: "raft"})
+	s.trans = s.wire
+	s.net = peer.NewCaller(s.cfg.Peer)
+	if s.cfg.testNetwork != nil {
+		s.net = s.cfg.testNetwork(s.net)
+	}
+	if s.member.first {
+		return s.bootstrap()
+	}
+	return nil
+}
+
+// address is this gateway as raft keeps it.
+func (s *Store) address() raft.ServerAddress {
+	if s.cfg.Peer == nil {
+		return raft.ServerAddress(s.cfg.NodeID)
+	}
+	return raft.ServerAddress(s.cfg.Peer.Self().String())
+}
+
+// alien hears of a gateway of another cluster at our door.
+func (s *Store) alien(remote net.Addr, theirs clusterID) {
+	s.member.mu.Lock()
+	again := s.aliens[theirs]
+	if s.aliens == nil {
+		s.aliens = map[clusterID]bool{}
+	}
+	if len(s.aliens) < 16 {
+		s.aliens[theirs] = true
+	}
+	s.member.mu.Unlock()
+	if !again {
+		s.log.Warn("a gateway of another cluster calls here", "code", CodeOtherCluster, "remote", remote.String(), "cluster", theirs.String())
+	}
+}
+
+// startCluster begins to answer and to look after the others.
+func (s *Store) startCluster() {
+	events := make(chan raft.Observation, 64)
+	observer := raft.NewObserver(events, false, func(o *raft.Observation) bool {
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.RaftState:
+			return true
+		}
+		return false
+	})
+	s.raft.RegisterObserver(observer)
+	s.background(func() {
+		defer s.raft.DeregisterObserver(observer)
+		s.watchQuorum(events)
+	})
+	if s.cfg.Peer == nil {
+		return
+	}
+	s.background(s.wire.relay)
+	s.background(s.lookAfter)
+	s.cfg.Peer.Handle(peer.ProtoCall, func(ctx context.Context, from string, conn net.Conn) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.ctx, cancel)() // the port may serve another store next
+		peer.Serve(ctx, conn, func(ctx context.Context, method string, body []byte) ([]byte, error) {
+			return s.serve(ctx, from, method, body)
+		})
+	})
+}
+
+// background runs fn until it ends by itself; Close waits for it. fn must end
+// when s.ctx does.
+func (s *Store) background(fn func()) {
+	s.bgMu.Lock()
+	defer s.bgMu.Unlock()
+	if s.ctx.Err() == nil {
+		s.wg.Go(fn)
+	}
+}
+
+// stopBackground ends what background started; nothing new starts after it.
+func (s *Store) stopBackground() {
+	s.bgMu.Lock()
+	defer s.bgMu.Unlock()
+	s.cancel()
+}
+
+// serve answers a call of another gateway of the site.
+func (s *Store) serve(ctx context.Context, from, method string, body []byte) ([]byte, error) {
+	switch method {
+	case callPropose:
+		var q proposeCall
+		if err := cbor.Unmarshal(body, &q); err != nil {
+			return answered(proposeAnswer{answerCode: toCode(fmt.Errorf("%w: %w", ErrBadCommand, err))})
+		}
+		return answered(s.servePropose(ctx, q))
+	case callReadIndex:
+		number, err := s.readIndexHere(ctx)
+		return answered(readAnswer{answerCode: toCode(err), Number: number, Hint: s.hintNow()})
+	case callStatus:
+		return answered(s.serveStatus(ctx, from))
+	case callWelcome, callLook, callJoin, callRemove, callTransfer, callMoved:
+		var q memberCall
+		if err := cbor.Unmarshal(body, &q); err != nil {
+			return nil, err
+		}
+		return answered(toCode(s.serveMember(ctx, from, method, q)))
+	}
+	if s.cfg.OnCall != nil {
+		return s.cfg.OnCall(ctx, from, method, body)
+	}
+	return nil, &peer.RemoteError{Code: "no_method", Text: "no method " + method}
+}
+
+func (s *Store) serveMember(ctx context.Context, from, method string, q memberCall) error {
+	if err := s.stopped(); err != nil {
+		return err
+	}
+	switch method {
+	case callWelcome:
+		return s.welcomed(from, q)
+	case callLook:
+		s.lookNow.wake()
+		return nil
+	}
+	if _, ok := s.server(from); !ok && (method != callJoin || !strings.HasPrefix(q.Address, from+"@")) {
+		return fmt.Errorf("%w: %s, who asked", ErrNoMember, from)
+	}
+	switch method {
+	case callRemove:
+		return s.removeHere(ctx, q.ID)
+	case callTransfer:
+		return s.transferHere(ctx, q.ID)
+	}
+	to, err := peer.ParseAddress(q.Address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBadCommand, err)
+	}
+	if method == callMoved {
+		return s.movedHere(ctx, from, to)
+	}
+	return s.joinHere(ctx, to)
+}
+
+// Waiting tells whether this gateway belongs to no cluster yet and waits to be
+// added by Join.
+func (s *Store) Waiting() bool {
+	_, ok := s.member.get()
+	return !ok
+}
+
+// ClusterID names the cluster, "" while the gateway waits to be added.
+func (s *Store) ClusterID() string {
+	id, ok := s.member.get()
+	if !ok {
+		return ""
+	}
+	return hex.EncodeToString(id[:])
+}
+
+// handOver gives the lead to another gateway before this one goes, so that the
+// others need not notice first.
+func (s *Store) handOver() {
+	if !s.leader.is() || s.voters() < 2 {
+		return
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.raft.LeadershipTransfer().Error() }()
+	limit := time.NewTimer(2*s.cfg.ElectionTimeout + 100*time.Millisecond)
+	defer limit.Stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			s.log.Info("the lead was not handed over", "error", err)
+		}
+	case <-limit.C:
+		s.log.Info("the lead was not handed over in time")
+	}
+}

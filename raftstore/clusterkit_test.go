@@ -1,0 +1,349 @@
+package raftstore
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"tote/raftstore/peer"
+)
+
+// testSite is an authority for tests.
+type testSite struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newTestSite(t testing.TB) *testSite {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "site"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &testSite{cert, key}
+}
+
+// issue makes a certificate for a gateway.
+func (s *testSite) issue(t testing.TB, id string) (der []byte, key *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: id}, DNSNames: []string{id},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err = x509.CreateCertificate(rand.Reader, tmpl, s.cert, key.Public(), s.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der, key
+}
+
+func siteTLS(ca *x509.Certificate, der []byte, key *ecdsa.PrivateKey) *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	return &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der, ca.Raw}, PrivateKey: key}},
+		RootCAs:      pool, ClientCAs: pool,
+	}
+}
+
+// switchboard cuts gateways off from each other.
+type switchboard struct {
+	mu    sync.Mutex
+	off   map[string]bool
+	conns map[*switched]struct{}
+	ended chan struct{} // closed at each cut
+}
+
+func newSwitchboard() *switchboard {
+	return &switchboard{off: map[string]bool{}, conns: map[*switched]struct{}{}, ended: make(chan struct{})}
+}
+
+func (b *switchboard) cut(ids ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		b.off[id] = true
+	}
+	close(b.ended)
+	b.ended = make(chan struct{})
+	for c := range b.conns {
+		if b.off[c.from] || b.off[c.to] {
+			_ = c.Conn.Close()
+		}
+	}
+}
+
+func (b *switchboard) heal() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.off)
+}
+
+func (b *switchboard) passes(from, to string) (bool, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.off[from] && !b.off[to], b.ended
+}
+
+// switched is a connection of raft.
+type switched struct {
+	net.Conn
+	b        *switchboard
+	from, to string
+}
+
+func (c *switched) Close() error {
+	c.b.mu.Lock()
+	delete(c.b.conns, c)
+	c.b.mu.Unlock()
+	return c.Conn.Close()
+}
+
+type switchedStream struct {
+	raft.StreamLayer
+	b    *switchboard
+	from string
+}
+
+var errCut = errors.New("cut off")
+
+func (s switchedStream) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	a, err := peer.ParseAddress(string(to))
+	if err != nil {
+		return nil, err
+	}
+	conn, err := s.StreamLayer.Dial(to, timeout)
+	if err != nil {
+		return nil, err
+	}
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if s.b.off[s.from] || s.b.off[a.ID] {
+		_ = conn.Close()
+		return nil, errCut
+	}
+	c := &switched{conn, s.b, s.from, a.ID}
+	s.b.conns[c] = struct{}{}
+	return c, nil
+}
+
+type switchedCalls struct {
+	network
+	b    *switchboard
+	from string
+}
+
+func (s switchedCalls) Call(ctx context.Context, to peer.Address, method string, body []byte) ([]byte, error) {
+	for {
+		ok, ended := s.b.passes(s.from, to.ID)
+		if !ok {
+			return nil, fmt.Errorf("%w: %w", peer.ErrUnreachable, errCut)
+		}
+		type answer struct {
+			body []byte
+			err  error
+		}
+		got := make(chan answer, 1)
+		go func() {
+			b, err := s.network.Call(ctx, to, method, body)
+			got <- answer{b, err}
+		}()
+		for {
+			select {
+			case a := <-got:
+				return a.body, a.err
+			case <-ended:
+				if ok, ended = s.b.passes(s.from, to.ID); !ok {
+					return nil, fmt.Errorf("%w: %w", peer.ErrLost, errCut)
+				}
+			}
+		}
+	}
+}
+
+// kit is a cluster in one process: real ports, real files.
+type kit struct {
+	t     testing.TB
+	site  *testSite
+	board *switchboard
+	base  string
+	tweak func(*Config)
+	nodes map[string]*node
+}
+
+type node struct {
+	*Store
+	id   string
+	dir  string
+	port *peer.Port
+}
+
+const testBeat = 150 * time.Millisecond
+
+func newKit(t testing.TB, tweak func(*Config)) *kit {
+	return &kit{t: t, site: newTestSite(t), board: newSwitchboard(), base: t.TempDir(), tweak: tweak, nodes: map[string]*node{}}
+}
+
+// open starts a gateway, the same one again when it was there before.
+func (k *kit) open(id string, first bool) *node {
+	k.t.Helper()
+	n, err := k.tryOpen(id, first)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return n
+}
+
+func (k *kit) tryOpen(id string, first bool) (*node, error) {
+	k.t.Helper()
+	listen, dir := "127.0.0.1:0", filepath.Join(k.base, id)
+	if old := k.nodes[id]; old != nil {
+		listen, dir = old.port.Self().HostPort, old.dir
+	}
+	der, key := k.site.issue(k.t, id)
+	port, err := peer.Listen(peer.Config{ID: id, Listen: listen, TLS: siteTLS(k.site.cert, der, key)})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	cfg := Config{
+		Dir: dir, NodeID: id, Logger: testLogger(k.t).With("at", id), Peer: port, Bootstrap: first,
+		HeartbeatTimeout: testBeat, SegmentSize: 256 << 10, MinFree: 1 << 20,
+		lookEvery:   100 * time.Millisecond,
+		testNetwork: func(n network) network { return switchedCalls{n, k.board, id} },
+		testStream:  func(s raft.StreamLayer) raft.StreamLayer { return switchedStream{s, k.board, id} },
+	}
+	if k.tweak != nil {
+		k.tweak(&cfg)
+	}
+	s, err := Open(cfg, testMachine{})
+	if err != nil {
+		return nil, errors.Join(err, port.Close())
+	}
+	n := &node{Store: s, id: id, dir: dir, port: port}
+	k.nodes[id] = n
+	k.t.Cleanup(func() { _ = n.stop() })
+	return n, nil
+}
+
+// stop closes the gateway as its process would at the end.
+func (n *node) stop() error {
+	return errors.Join(n.Store.Close(), n.port.Close())
+}
+
+func (n *node) address() peer.Address { return n.port.Self() }
+
+// openThree starts a cluster of three; the first one leads.
+func openThree(t testing.TB, tweak func(*Config)) (k *kit, a, b, c *node) {
+	t.Helper()
+	k = newKit(t, tweak)
+	a = k.open("gw1", true)
+	if err := a.WaitLeader(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	b, c = k.open("gw2", false), k.open("gw3", false)
+	for _, n := range []*node{b, c} {
+		if err := a.Join(testContext(t), n.address()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []*node{b, c} {
+		n.awaitQuorum(t, true)
+	}
+	return k, a, b, c
+}
+
+// await polls until ok; the poll is what changes in the background.
+func await(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("%s: not within 20 s", what)
+		}
+	}
+}
+
+func (n *node) awaitQuorum(t testing.TB, want bool) {
+	t.Helper()
+	await(t, fmt.Sprint(n.id, " quorum ", want), func() bool { ok, _ := n.Quorum(); return ok == want })
+}
+
+// leaderOf returns the one that leads among these.
+func leaderOf(t testing.TB, nodes ...*node) *node {
+	t.Helper()
+	var lead *node
+	await(t, "a leader", func() bool {
+		for _, n := range nodes {
+			if n.IsLeader() {
+				lead = n
+				return true
+			}
+		}
+		return false
+	})
+	return lead
+}
+
+// sameDigest waits until all have applied the same and compares everything.
+func sameDigest(t testing.TB, nodes ...*node) {
+	t.Helper()
+	top := uint64(0)
+	for _, n := range nodes {
+		top = max(top, n.Applied())
+	}
+	type sum struct {
+		at  uint64
+		sum [32]byte
+	}
+	var first sum
+	for i, n := range nodes {
+		if err := n.WaitApplied(testContext(t), top); err != nil {
+			t.Fatal(err)
+		}
+		at, d, err := n.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = sum{at, d}
+		} else if (sum{at, d}) != first {
+			t.Fatalf("%s at %d has another digest than %s at %d", n.id, at, nodes[0].id, first.at)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package raftstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"tote/raftstore/peer"
+)
+
+// Calls between gateways. Changing a name or a number breaks a mixed cluster.
+const (
+	callPropose   = "propose"
+	callReadIndex = "readindex"
+	callStatus    = "status"
+	callWelcome   = "welcome"
+	callLook      = "look"
+	callJoin      = "join"
+	callRemove    = "remove"
+	callTransfer  = "transfer"
+	callMoved     = "moved"
+)
+
+// proposeCall carries one command, as a batch of one.
+type proposeCall struct {
+	Entry  []byte `cbor:"1,keyasint"`
+	WaitMs int64  `cbor:"2,keyasint,omitempty"` // how long the maker still waits
+}
+
+// answerCode carries what an answer may be besides good.
+type answerCode struct {
+	Code string `cbor:"1,keyasint,omitempty"`
+	Text string `cbor:"2,keyasint,omitempty"`
+}
+
+// proposeAnswer is the answer of a command, or why there is none.
+type proposeAnswer struct {
+	answerCode
+	Index     uint64 `cbor:"3,keyasint,omitempty"`
+	Body      []byte `cbor:"4,keyasint,omitempty"`
+	Rejected  bool   `cbor:"5,keyasint,omitempty"`
+	Duplicate bool   `cbor:"6,keyasint,omitempty"`
+	Hint      hint   `cbor:"7,keyasint"`
+}
+
+// readAnswer is the number up to which a linearizable read must have applied.
+type readAnswer struct {
+	answerCode
+	Number uint64 `cbor:"3,keyasint,omitempty"`
+	Hint   hint   `cbor:"4,keyasint"`
+}
+
+// statusAnswer is how a gateway sees itself.
+type statusAnswer struct {
+	Cluster string `cbor:"1,keyasint,omitempty"` // hex; "" = waits to be added
+	Term    uint64 `cbor:"2,keyasint,omitempty"`
+	Number  uint64 `cbor:"3,keyasint,omitempty"` // applied
+	Last    uint64 `cbor:"4,keyasint,omitempty"` // last log entry
+	Leader  string `cbor:"5,keyasint,omitempty"` // address of the leader it knows
+	// Removed: the asked one leads for certain, and the asker is no member.
+	Removed bool `cbor:"6,keyasint,omitempty"`
+}
+
+// memberCall is about one gateway.
+type memberCall struct {
+	ID      string `cbor:"1,keyasint,omitempty"`
+	Address string `cbor:"2,keyasint,omitempty"`
+	Cluster string `cbor:"3,keyasint,omitempty"`
+}
+
+// codes are the errors that travel. Those not here travel as ErrUnknownOutcome.
+var codes = []struct {
+	code string
+	err  error
+}{
+	{"not_leader", ErrNotLeader},
+	{"full", ErrFull},
+	{"disk_full", ErrDiskFull},
+	{"too_big", ErrTooBig},
+	{"bad_command", ErrBadCommand},
+	{"seq_too_old", ErrSeqTooOld},
+	{"still_member", ErrStillMember},
+	{"no_member", ErrNoMember},
+	{"other_cluster", ErrOtherCluster},
+	{"keeps_quorum", ErrKeepsQuorum},
+	{"no_quorum", ErrNoQuorum},
+	{"not_reachable", ErrNotReachable},
+	// The other gateway stops: for the asker that is no leader like any other.
+	{"not_leader", ErrLatched},
+	{"not_leader", ErrClosed},
+}
+
+func toCode(err error) answerCode {
+	if err == nil {
+		return answerCode{}
+	}
+	if !errors.Is(err, ErrUnknownOutcome) {
+		for _, c := range codes {
+			if errors.Is(err, c.err) {
+				return answerCode{c.code, err.Error()}
+			}
+		}
+	}
+	return answerCode{"unknown", err.Error()}
+}
+
+func (a answerCode) err() error {
+	if a.Code == "" {
+		return nil
+	}
+	for _, c := range codes {
+		if c.code == a.Code {
+			return &remoteError{c.err, a.Text}
+		}
+	}
+	return &remoteError{ErrUnknownOutcome, a.Text}
+}
+
+// remoteError is another gateway's error in its words.
+type remoteError struct {
+	is   error
+	text string
+}
+
+func (e *remoteError) Error() string { return e.text }
+func (e *remoteError) Unwrap() error { return e.is }
+
+// network is the other gateways as the store reaches them: a Port, or in tests
+// something that can be cut.
+type network interface {
+	Call(ctx context.Context, to peer.Address, method string, body []byte) ([]byte, error)
+}
+
+// ask makes a call. ErrNotLeader: it was not asked. ErrUnknownOutcome: it may
+// have been.
+func (s *Store) ask(ctx context.Context, to peer.Address, method string, question, answer any) error {
+	body, err := cbor.Marshal(question)
+	if err != nil {
+		return fmt.Errorf("raftstore: %s: %w", method, err)
+	}
+	body, err = s.net.Call(ctx, to, method, body)
+	switch {
+	case errors.Is(err, peer.ErrUnreachable):
+		return fmt.Errorf("%w: %s: %w", errUnreachable, to.ID, err)
+	case errors.Is(err, peer.ErrFrame):
+		return fmt.Errorf("%w: %w", ErrTooBig, err)
+	case err != nil:
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("%w: %s asked %s: %w", ErrUnknownOutcome, to.ID, method, err)
+	}
+	if err := cbor.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("%w: answer of %s to %s: %w", ErrUnknownOutcome, to.ID, method, err)
+	}
+	return nil
+}
+
+// answered encodes an answer of ours.
+func answered(a any) ([]byte, error) { return cbor.Marshal(a) }
