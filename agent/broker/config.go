@@ -74,8 +74,13 @@ type Config struct {
 	// it sends is read. It runs on the connection's goroutine and must not
 	// block. nil = nobody wants to know.
 	Connected func(dev Device)
-	Log       *slog.Logger     // nil = none
-	Now       func() time.Time // nil = time.Now; used for log pacing and Clients
+	// State is told what a device writes to its own state/conn and state/main,
+	// its last will too, in the order it wrote. It runs on the connection's
+	// goroutine before anybody else gets the message, and must return soon.
+	// The PUBACK follows whatever State does. nil = nobody wants to know.
+	State func(dev Device, name string, payload []byte)
+	Log   *slog.Logger     // nil = none
+	Now   func() time.Time // nil = time.Now; used for log pacing and Clients
 }
 
 // withDefaults validates cfg, loads the certificates and fills in the defaults.

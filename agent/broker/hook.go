@@ -34,7 +34,7 @@ func (h *hook) Provides(which byte) bool {
 	switch which {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablished,
 		mochi.OnDisconnect, mochi.OnPacketRead, mochi.OnSubscribe, mochi.OnPacketProcessed,
-		mochi.OnPublish, mochi.OnPublishDropped, mochi.OnQosPublish, mochi.OnPacketIDExhausted, mochi.OnWill:
+		mochi.OnPublish, mochi.OnPublishDropped, mochi.OnQosPublish, mochi.OnPacketIDExhausted, mochi.OnWill, mochi.OnWillSent:
 		return true
 	}
 	return false
@@ -216,6 +216,9 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 		pk.FixedHeader.Retain = pk.FixedHeader.Retain && robotMayRetain(pk.TopicName)
 	}
 	if !own || branch != branchUp {
+		if own {
+			h.state(c.dev, name, pk.Payload)
+		}
 		if pk.FixedHeader.Retain {
 			h.b.snapshot.RLock()
 			c.retain = true
@@ -278,6 +281,23 @@ func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 		will.TopicName, will.Retain = takenOverWill, false
 	}
 	return will, nil
+}
+
+// OnWillSent tells a last will like any other message on state/conn.
+func (h *hook) OnWillSent(cl *mochi.Client, pk packets.Packet) {
+	c := connOf(cl)
+	if c == nil {
+		return
+	}
+	if rest, own := below(h.b.cfg.Site, pk.TopicName, c.dev.Class, c.dev.ID); own {
+		h.state(c.dev, strings.TrimPrefix(rest, branchState+"/"), pk.Payload)
+	}
+}
+
+func (h *hook) state(dev Device, name string, payload []byte) {
+	if h.b.cfg.State != nil {
+		h.b.cfg.State(dev, name, bytes.Clone(payload))
+	}
 }
 
 // printable shortens what a stranger sent, for the log.
