@@ -11,8 +11,8 @@ import (
 
 // maxSights bounds the single sightings kept of one tag. A reader makes a few
 // hundred reads a second of all tags together; when one tag has more than this
-// within the horizon its oldest go, which only shortens the look back.
-const maxSights = 256
+// within the horizon its oldest half goes, which only shortens the look back.
+const maxSights = 512
 
 // never is weaker than any read.
 const never = math.MinInt
@@ -28,7 +28,7 @@ type sight struct {
 type tag struct {
 	epc    string
 	pc     uint16
-	recent []sight  // within the horizon, oldest first
+	recent []sight  // at least those within the horizon, oldest first
 	counts []*count // of the windows that are not decided
 	last   time.Time
 	place  *list.Element
@@ -60,11 +60,11 @@ func (c *count) add(s sight) {
 // add keeps a sighting and forgets those before old.
 func (t *tag) add(s sight, old time.Time) {
 	t.last = s.at
-	cut := 0
-	for cut < len(t.recent) && (t.recent[cut].at.Before(old) || len(t.recent)-cut >= maxSights) {
-		cut++
+	// By halves: cutting one off for each that comes would move them all.
+	if n := len(t.recent); n >= maxSights || n >= 16 && t.recent[n/2].at.Before(old) {
+		t.recent = slices.Delete(t.recent, 0, n/2)
 	}
-	t.recent = append(slices.Delete(t.recent, 0, cut), s)
+	t.recent = append(t.recent, s)
 }
 
 // in is the tag's count of a window.
@@ -83,8 +83,11 @@ func (t *tag) in(w *window) *count {
 // was none.
 func (t *tag) strongest(from, to time.Time) int {
 	best := never
-	for _, s := range t.recent {
-		if !s.at.Before(from) && s.at.Before(to) {
+	for _, s := range slices.Backward(t.recent) {
+		if s.at.Before(from) {
+			break
+		}
+		if s.at.Before(to) {
 			best = max(best, s.rssi)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,7 @@ func TestConformance(t *testing.T) {
 // reader is a scripted reader in a synctest bubble. It answers settings by
 // itself and rounds with round.
 type reader struct {
+	mu      sync.Mutex // of the script, which tests change while it plays
 	peer    drivertest.Peer
 	dev     *Driver
 	heard   []string // commands without rounds, as hex from the command byte on
@@ -123,7 +125,16 @@ func start(t *testing.T, cfg Config, script *reader) *reader {
 	return r
 }
 
+// change changes the script.
+func (r *reader) change(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
 func (r *reader) command(f Frame) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.silence {
 		if f.Cmd == CmdReset {
 			r.resets++
@@ -261,7 +272,7 @@ func TestOneAntennaIsMissing(t *testing.T) {
 		if len(r.reads) < 9 {
 			t.Errorf("%d reads beside a missing antenna", len(r.reads))
 		}
-		broken = false
+		r.change(func() { broken = false })
 		r.pass(50 * time.Millisecond)
 		if s := r.dev.Status(); s.State != drivers.Ready || s.Code != "" {
 			t.Errorf("mended: %+v", s)
@@ -318,7 +329,7 @@ func TestFaultsHeal(t *testing.T) {
 				if s := r.dev.Status(); s.State != drivers.Degraded || s.Code != tc.code {
 					t.Errorf("status %+v, want %s", s, tc.code)
 				}
-				healed, r.answer = true, nil
+				r.change(func() { healed, r.answer = true, nil })
 				r.pass(10 * time.Second)
 				if s := r.dev.Status(); s.State != drivers.Ready || s.Code != "" {
 					t.Errorf("mended: %+v", s)
@@ -417,15 +428,14 @@ func TestWatchdog(t *testing.T) {
 		r := start(t, Config{}, &reader{round: oneTag})
 		r.pass(time.Second)
 		before := time.Now()
-		r.silence = true
+		r.change(func() { r.silence = true })
 		for r.dev.Status().State == drivers.Ready {
 			r.pass(10 * time.Millisecond)
 		}
 		if took := time.Since(before); took < 2*time.Second || took > 2600*time.Millisecond {
 			t.Errorf("degraded after %v", took)
 		}
-		r.silence = false // the reset helped
-		r.heard = nil
+		r.change(func() { r.silence, r.heard = false, nil }) // the reset helped
 		r.pass(2 * time.Second)
 		if r.dev.Status().State != drivers.Ready || r.dev.Stats().Resets != 1 || r.resets != 1 {
 			t.Errorf("status %+v, %d resets", r.dev.Status(), r.resets)
@@ -433,7 +443,7 @@ func TestWatchdog(t *testing.T) {
 		if d := cmp.Diff([]string{"72", "7400"}, r.heard); d != "" {
 			t.Errorf("settings after the reset (-want +got)\n%s", d)
 		}
-		r.silence = true
+		r.change(func() { r.silence = true })
 		if err := <-r.end; drivers.CodeOf(err) != drivers.CodeRFIDSilent {
 			t.Errorf("Run: %v", err)
 		}

@@ -67,7 +67,6 @@ func newPortal(t *testing.T, cfg r2000.Config, params emurfid.Params) *portal {
 	}
 	p := &portal{t: t, hand: hand}
 	cfg.Name, cfg.Open, cfg.Sink = "rfid/test", open, p.read
-	cfg.Answer, cfg.Silence, cfg.Retry = 60*time.Millisecond, 150*time.Millisecond, 40*time.Millisecond
 	if p.dev, err = r2000.New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -241,8 +240,15 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 	}
 }
 
+// quick is a driver that loses patience early, for tests of faults.
+func quick(antennas ...int) r2000.Config {
+	return r2000.Config{
+		Antennas: antennas, Answer: 60 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 40 * time.Millisecond,
+	}
+}
+
 func TestFaultsAgainstTheEmulator(t *testing.T) {
-	p := newPortal(t, r2000.Config{Antennas: []int{1, 2}}, emurfid.Params{})
+	p := newPortal(t, quick(1, 2), emurfid.Params{})
 	if err := p.hand.Field(t.Context(), []record.Tag{{EPC: epcA, Rate: 200}}); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +302,7 @@ func TestFaultsAgainstTheEmulator(t *testing.T) {
 }
 
 func TestRefusedAndAllBroken(t *testing.T) {
-	p := newPortal(t, r2000.Config{}, emurfid.Params{})
+	p := newPortal(t, quick(1), emurfid.Params{})
 	p.fault(emurfid.AntennaBroken(1), true)
 	p.state(drivers.Degraded, drivers.CodeRFIDAntenna)
 	p.fault(emurfid.Refuse, true)
