@@ -383,7 +383,7 @@ func TestExamples(t *testing.T) {
 	}
 	files, _ := filepath.Glob("../../api/schemas/*.json")
 	for _, f := range files {
-		if base := filepath.Base(f); !used[base] && base != "code.json" {
+		if base := filepath.Base(f); !used[base] && base != "code.json" && base != "conveyor-head.json" {
 			t.Errorf("schema %s is not used", base)
 		}
 	}

@@ -19,6 +19,7 @@ const (
 	Handheld = "handheld"
 	Station  = "station"
 	Dock     = "dock"
+	Conveyor = "conveyor"
 )
 
 // Branches below a device.
@@ -36,6 +37,13 @@ const (
 	Seq    = "seq"    // state: the newest sequence the site knows of the device
 	Conn   = "conn"   // state: online or offline, by the device and its last will
 	Hint   = "hint"   // state: what stands between the worker and the next step
+	Main   = "main"   // state: the state of a conveyor, by itself
+	Scan   = "scan"   // up: a carton passed a scanner (package fleet/conveyor, also below)
+	Divert = "divert" // up: where a carton went
+	Alarm  = "alarm"  // up: something is wrong at the conveyor
+	Ack    = "ack"    // up: the answer to a down message; with result, how it came out
+	Assign = "assign" // down: where a carton goes
+	Sync   = "sync"   // down: tell state/main
 )
 
 // Writers of a channel.
@@ -65,6 +73,15 @@ func Channels() []Channel {
 		{Station, State, Hint, 1, true, ByGateway},
 		{Dock, Down, Result, 1, false, ByGateway},
 		{Dock, State, Task, 1, true, ByGateway},
+		{Conveyor, Up, Scan, 1, false, ByDevice},
+		{Conveyor, Up, Divert, 1, false, ByDevice},
+		{Conveyor, Up, Alarm, 1, false, ByDevice},
+		{Conveyor, Up, Ack, 1, false, ByDevice},
+		{Conveyor, Up, Result, 1, false, ByDevice},
+		{Conveyor, Down, Assign, 1, false, ByGateway},
+		{Conveyor, Down, Sync, 1, false, ByGateway},
+		{Conveyor, State, Main, 1, true, ByDevice},
+		{Conveyor, State, Conn, 1, true, ByDevice},
 	}
 }
 
@@ -94,6 +111,9 @@ func StateTask(site, class, id string) string { return Of(site, class, id, State
 
 // StationHint is the local hint of a station.
 func StationHint(site, id string) string { return Of(site, Station, id, State, Hint) }
+
+// ConveyorDown is where a conveyor gets assign and sync: QoS 1, not retained.
+func ConveyorDown(site, id, name string) string { return Of(site, Conveyor, id, Down, name) }
 
 // Topic is a topic taken apart.
 type Topic struct{ Site, Class, ID, Branch, Name string }

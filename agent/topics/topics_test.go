@@ -37,7 +37,7 @@ func TestChannels(t *testing.T) {
 		if c.Retain != (c.Branch == topics.State) {
 			t.Errorf("%s: retained %v", topic, c.Retain)
 		}
-		device := c.Branch == topics.Up || c.Branch == topics.State && c.Name == topics.Conn
+		device := c.Branch == topics.Up || c.Branch == topics.State && (c.Name == topics.Conn || c.Name == topics.Main)
 		if (c.By == topics.ByDevice) != device {
 			t.Errorf("%s: written by %s", topic, c.By)
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -237,7 +236,7 @@ func list[E any](in []E) []E { return append([]E{}, in...) }
 
 // id allows 1 to MaxID of A-Z a-z 0-9 _ . : -
 func id(s string) bool {
-	return s != "" && len(s) <= MaxID && strings.Trim(s, idChars) == "" && !slices.Contains([]string{".", ".."}, s)
+	return s != "" && len(s) <= MaxID && strings.Trim(s, idChars) == ""
 }
 
 const idChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-"
