@@ -1,0 +1,68 @@
+package fleet
+
+import (
+	"time"
+
+	"tote/fleet/vda5050"
+)
+
+const (
+	// headerGap is how many states may be lost between two of one device.
+	headerGap = 100
+	// twinWindow is how long two devices are remembered, twinSwitches how
+	// often the word must pass from one to the other in that time. A robot
+	// that restarts takes the word once; one that restarts and was heard
+	// late, twice.
+	twinWindow   = time.Minute
+	twinSwitches = 3
+)
+
+// stream is one run of headerIds, that of one device since it started.
+type stream struct {
+	last uint32
+	at   time.Time // the robot's clock
+}
+
+// twins tells old messages from new ones, and one device from two with the same
+// serial: headerIds count up by one, so two devices show two interleaved runs. A
+// headerId that restarts or a clock that jumps is, alone, nothing.
+type twins struct {
+	cur, other *stream
+	switches   []time.Time // our clock
+}
+
+// news says whether a state is neither a repeat nor older than the newest.
+func (t *twins) news(h vda5050.Header, now time.Time) bool {
+	at := h.Time()
+	if t.cur == nil {
+		t.cur = &stream{h.HeaderID, at}
+		return true
+	}
+	switch c := t.cur; {
+	case h.HeaderID == c.last && at.Equal(c.at):
+		return false
+	case h.HeaderID-c.last-1 < headerGap: // also over the end of uint32
+		*c = stream{h.HeaderID, at}
+		return true
+	case c.last-h.HeaderID < headerGap && !at.After(c.at):
+		return false
+	}
+	if o := t.other; o != nil && h.HeaderID == o.last && at.Equal(o.at) {
+		return false
+	} else if o != nil && h.HeaderID-o.last-1 < headerGap {
+		*o = stream{h.HeaderID, at}
+		t.cur, t.other = t.other, t.cur
+	} else {
+		t.other, t.cur = t.cur, &stream{h.HeaderID, at}
+	}
+	t.switches = append(t.switches, now)
+	if len(t.switches) > twinSwitches {
+		t.switches = t.switches[1:]
+	}
+	return true
+}
+
+// two says whether two devices were at it within the window.
+func (t *twins) two(now time.Time) bool {
+	return len(t.switches) == twinSwitches && now.Sub(t.switches[0]) < twinWindow
+}
