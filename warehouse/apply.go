@@ -40,6 +40,14 @@ var table = []entry{
 	command(KindLoad, "Load", 1, loadParcel),
 	command(KindDepart, "Depart", 1, depart),
 	command(KindAdvanceTime, "AdvanceTime", 1, advanceTime),
+	command(KindAssignTransport, "AssignTransport", 1, assignTransport),
+	command(KindTransportState, "TransportState", 1, transportState),
+	command(KindRetryTransport, "RetryTransport", 1, retryTransport),
+	command(KindRobotPick, "RobotPick", 1, robotPick),
+	command(KindPortalPass, "PortalPass", 1, portalPass),
+	command(KindInduct, "Induct", 1, induct),
+	command(KindDivert, "Divert", 1, divert),
+	command(KindClearFallout, "ClearFallout", 1, clearFallout),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
@@ -147,6 +155,12 @@ func nextFor(r Reader, cmd Command) (*Step, error) {
 		return NextStep(r, who.deviceID())
 	case fromStation:
 		return StationStep(r, who.stationID())
+	case RobotPick:
+		ws, err := GetWorkerState(r, who.Worker)
+		if err != nil || ws == nil || ws.Device == "" {
+			return nil, err
+		}
+		return NextStep(r, ws.Device)
 	}
 	return nil, nil
 }

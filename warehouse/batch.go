@@ -103,21 +103,26 @@ func (c *change) claimFor(b *Batch, s BatchSlot, left map[string]int) error {
 	if err != nil {
 		return err
 	}
-	if o == nil || o.State != OrderReleased || o.Batch != "" || len(o.Fallout) > 0 {
-		return refuse(CodePoolChanged, "order %s is not in the pool", s.Order)
-	}
-	for _, l := range o.Lines {
-		for _, id := range l.Tasks {
-			t, err := c.task(id)
-			if err != nil {
-				return err
-			}
-			if t.State == TaskOpen {
-				left[id] = s.Slot
-			}
+	free := false
+	if o != nil {
+		if free, err = c.inPool(o); err != nil {
+			return err
 		}
 	}
-	b.Slots = append(b.Slots, BatchSlot{Slot: s.Slot, Order: s.Order})
+	if !free {
+		return refuse(CodePoolChanged, "order %s is not in the pool", s.Order)
+	}
+	err = c.tasksOf(o, func(t *Task) (bool, error) {
+		if t.State == TaskOpen {
+			left[t.ID] = s.Slot
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	// An order half picked before brings its tote along.
+	b.Slots = append(b.Slots, BatchSlot{Slot: s.Slot, Order: s.Order, Tote: o.Tote})
 	o.Batch = b.ID
 	return c.saveOrder(o)
 }

@@ -1,6 +1,10 @@
 package warehouse
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // Cancel and retry: what the OMS or a person may still decide about an order.
 
@@ -98,18 +102,65 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 			err = refuse(FalloutOutOfStock, "order %s is still short", cmd.Order)
 		}
 		return res, err
-	case o.State == OrderPicking && len(o.Fallout) > 0:
-		return res, c.restart(o)
-	case o.State == OrderLabelled && len(o.Fallout) > 0:
-		return res, refuse(CodeLabelState, "scan the label of order %s or ask for a reprint", cmd.Order)
+	case o.State == OrderLabelled || o.State == OrderStaged:
+		res.Text, err = c.letGo(o)
+		return res, err
 	case len(o.Fallout) == 0:
 		res.Text = "nothing to retry"
 		return res, nil
+	case o.State == OrderPicking:
+		if open, err := c.hasOpenTasks(o); err != nil || !open {
+			if err == nil {
+				err = c.restart(o)
+			}
+			return res, err
+		}
 	}
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
 		return res, err
 	}
+	if err := c.forgetFailures(o); err != nil {
+		return res, err
+	}
+	if err := c.retryTrip(o); err != nil {
+		return res, err
+	}
 	return res, c.saveOrder(o)
+}
+
+// letGo is what a person decides about a parcel that is labelled or loaded: it
+// was checked by hand and may leave. The text is for the person.
+func (c *change) letGo(o *Order) (text string, err error) {
+	fs, err := c.falloutsOf(o)
+	if err != nil {
+		return "", err
+	}
+	site, err := c.theSite()
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(fs, isLabelFallout) {
+		return "", refuse(CodeLabelState, "scan the label of order %s or ask for a reprint", o.Spec.ID)
+	}
+	decided := len(fs) > 0
+	for i := range o.Parcels {
+		p := &o.Parcels[i]
+		atPortal := slices.Contains(site.Portals, p.Dock)
+		if settled(p) || !atPortal && !slices.ContainsFunc(fs, isRFIDFallout) {
+			continue
+		}
+		p.CheckedBy, decided = cmp.Or(c.meta.Actor, "somebody"), true
+		if atPortal {
+			c.touch("dock", p.Dock)
+		}
+	}
+	if !decided {
+		return "nothing to retry", nil
+	}
+	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
+		return "", err
+	}
+	return "checked by hand", c.saveOrder(o)
 }
 
 // restart allocates an order anew of which nothing was found on its first walk.

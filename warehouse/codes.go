@@ -58,6 +58,17 @@ const (
 	CodeSSCCUsedUp      = "SSCC_USED_UP"
 	CodeIllegalState    = "ILLEGAL_STATE"  // the transition table has no such step
 	CodeNegativeStock   = "NEGATIVE_STOCK" // a real place would go below zero
+
+	CodeUnknownTransport = "UNKNOWN_TRANSPORT"
+	CodeTransportTaken   = "TRANSPORT_TAKEN"
+	CodeTransportState   = "TRANSPORT_STATE"
+	CodeRobotBusy        = "ROBOT_BUSY"
+	CodeNotARobot        = "NOT_A_ROBOT"
+	CodeNotVerified      = "NOT_VERIFIED"
+	CodeNoRead           = "CONVEYOR_NO_READ"
+	CodeNoLane           = "NO_LANE"
+	CodeExpired          = "E_EXPIRED"
+	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
 )
 
 // Fallout and short-pick codes.
@@ -72,4 +83,10 @@ const (
 	FalloutWeightMismatch = "WEIGHT_MISMATCH"
 	FalloutLabelFailed    = "LABEL_FAILED"
 	FalloutLabelUnknown   = "LABEL_UNKNOWN"
+
+	FalloutTransportFailed = "TRANSPORT_FAILED"
+	FalloutRobotFailed     = "ROBOT_FAILED"
+	FalloutRFIDMissing     = "RFID_MISSING" // also the answer to the pass
+	FalloutRFIDExtra       = "RFID_EXTRA"   // also the answer to the pass
+	FalloutMissort         = "MISSORT"      // also the answer to the confirm
 )

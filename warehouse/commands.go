@@ -29,6 +29,15 @@ const (
 	KindLoad         Kind = 0x0140
 	KindDepart       Kind = 0x0141
 	KindAdvanceTime  Kind = 0x0150
+
+	KindAssignTransport Kind = 0x0160
+	KindTransportState  Kind = 0x0161
+	KindRetryTransport  Kind = 0x0162
+	KindRobotPick       Kind = 0x0163
+	KindPortalPass      Kind = 0x0164
+	KindInduct          Kind = 0x0165
+	KindDivert          Kind = 0x0166
+	KindClearFallout    Kind = 0x0167
 )
 
 // Command is one versioned change. The concrete types are those below; each is
@@ -182,6 +191,69 @@ type (
 	// AdvanceTime ends what is due at Meta.Now (leases). Proposed only
 	// when [NextDue] says so.
 	AdvanceTime struct{}
+
+	// AssignTransport gives a requested transport to a robot, one at a
+	// time each. The same again is a no-op; TRANSPORT_TAKEN when another
+	// robot was faster, ROBOT_BUSY when this one has something to carry.
+	AssignTransport struct {
+		Transport string `cbor:"1,keyasint"`
+		Robot     string `cbor:"2,keyasint"`
+	}
+	// TransportState is what the robot of a transport did: LOADED,
+	// DELIVERED or FAILED. A report that lies behind what is known, or of
+	// an earlier try, is a no-op.
+	TransportState struct {
+		Transport string `cbor:"1,keyasint"`
+		Robot     string `cbor:"2,keyasint"`
+		State     string `cbor:"3,keyasint"`
+		Code      string `cbor:"4,keyasint,omitempty"` // FAILED: the robot's fault
+		Try       int    `cbor:"5,keyasint,omitempty"` // of the transport it speaks of; 0 = the newest
+	}
+	// RetryTransport asks again for a failed transport. A person's act: it
+	// says that the tote stands where it was to be fetched.
+	RetryTransport struct {
+		Transport string `cbor:"1,keyasint"`
+	}
+	// RobotPick is what became of the current task of a robot's batch, in
+	// one command: bin, item and slot of a person. Picked: all of Qty is in
+	// the tote. Short: Qty (0 = none) is in the tote and the bin holds no
+	// more, Code is a short-pick code. Failed: nothing was taken, the task
+	// goes back for another worker and Code says why.
+	RobotPick struct {
+		Worker  string `cbor:"1,keyasint"`
+		Task    string `cbor:"2,keyasint"`
+		Qty     int64  `cbor:"3,keyasint,omitempty"`
+		Tote    string `cbor:"4,keyasint,omitempty"`
+		Outcome string `cbor:"5,keyasint"` // PickPicked, PickShort, PickFailed
+		Code    string `cbor:"6,keyasint,omitempty"`
+		Lot     string `cbor:"7,keyasint,omitempty"` // read from the goods; must be the task's for items with lots
+	}
+	// PortalPass is what an RFID portal saw pass a dock door, in any
+	// order: pure identity or tag URIs, or the hex of a tag. At most 500.
+	PortalPass struct {
+		Dock string   `cbor:"1,keyasint"`
+		EPCs []string `cbor:"2,keyasint,omitempty"`
+	}
+	// Induct asks for the lane of a carton at the scan point of a
+	// conveyor; Barcode is "" when nothing was read. The lane is the
+	// answer's Ref, also when the answer is not OK: then it is the default
+	// lane. Expires is when a decision is too late for the diverter.
+	Induct struct {
+		Conveyor string `cbor:"1,keyasint"`
+		Barcode  string `cbor:"2,keyasint,omitempty"`
+		Expires  int64  `cbor:"3,keyasint"` // milliseconds since 1970 UTC
+	}
+	// Divert says that a carton left the conveyor at a lane. Only this
+	// moves the parcel.
+	Divert struct {
+		Conveyor string `cbor:"1,keyasint"`
+		Barcode  string `cbor:"2,keyasint"`
+		Lane     string `cbor:"3,keyasint"`
+	}
+	// ClearFallout ends a fallout that belongs to no order. A person's act.
+	ClearFallout struct {
+		Fallout string `cbor:"1,keyasint"`
+	}
 )
 
 func (PutSite) Kind() Kind      { return KindPutSite }
@@ -207,3 +279,12 @@ func (Reprint) Kind() Kind      { return KindReprint }
 func (Load) Kind() Kind         { return KindLoad }
 func (Depart) Kind() Kind       { return KindDepart }
 func (AdvanceTime) Kind() Kind  { return KindAdvanceTime }
+
+func (AssignTransport) Kind() Kind { return KindAssignTransport }
+func (TransportState) Kind() Kind  { return KindTransportState }
+func (RetryTransport) Kind() Kind  { return KindRetryTransport }
+func (RobotPick) Kind() Kind       { return KindRobotPick }
+func (PortalPass) Kind() Kind      { return KindPortalPass }
+func (Induct) Kind() Kind          { return KindInduct }
+func (Divert) Kind() Kind          { return KindDivert }
+func (ClearFallout) Kind() Kind    { return KindClearFallout }

@@ -48,9 +48,9 @@ func (c *change) tell(o *Order, typ string) error {
 		case EvOrderShort, EvOrderPicked:
 			d.Lines = tellLines(o.Lines)
 		case EvOrderPacked, EvOrderLabelled:
-			d.Parcels = o.Parcels
+			d.Parcels = tellParcels(o.Parcels)
 		case EvOrderShipped:
-			d.Lines, d.Parcels = tellLines(o.Lines), o.Parcels
+			d.Lines, d.Parcels = tellLines(o.Lines), tellParcels(o.Parcels)
 		}
 		return c.emit(typ, o.Spec.ID, d)
 	}
@@ -63,6 +63,16 @@ func tellLines(lines []LineState) []LineState {
 	for i, l := range lines {
 		l.Tasks = nil
 		out[i] = l
+	}
+	return out
+}
+
+// tellParcels leaves out what only the site needs.
+func tellParcels(parcels []Parcel) []Parcel {
+	out := make([]Parcel, len(parcels))
+	for i, p := range parcels {
+		p.Verified, p.CheckedBy = false, ""
+		out[i] = p
 	}
 	return out
 }

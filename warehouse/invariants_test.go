@@ -11,7 +11,8 @@ import (
 func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
-		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master, v.indexes,
+		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
+		v.transports, v.conveyor, v.fallouts, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -95,11 +96,24 @@ func (v *inspector) orders() error {
 			if o.Batch == "" && len(o.Fallout) == 0 {
 				v.want[string(poolKey(o))] = true
 			}
-			v.check(len(o.Fallout) == 0, "order %s is RELEASED with fallouts", id)
+			fs, err := Fallouts(v.r, true)
+			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed }),
+				"order %s is RELEASED with fallouts", id)
 		case OrderShortWaiting:
 			v.check(len(o.Fallout) > 0, "order %s waits without a reason", id)
 		case OrderPicking:
-			v.check(o.Batch != "" || len(o.Fallout) > 0, "order %s is PICKING, but nobody picks and nothing says why", id)
+			open := false
+			for _, l := range o.Lines {
+				for _, task := range l.Tasks {
+					t, err := GetTask(v.r, task)
+					open = open || err == nil && t.State == TaskOpen
+				}
+			}
+			if o.Batch == "" && len(o.Fallout) == 0 {
+				v.check(open, "order %s is PICKING, but nobody picks and nothing says why", id)
+				v.want[string(poolKey(o))] = true
+			}
+			v.check(o.Batch != "" || open == (o.Tote != "") || o.Tote == "", "order %s is PICKING in tote %s, nothing is open", id, o.Tote)
 		case OrderPacking:
 			st, err := GetStation(v.r, o.Station)
 			v.check(err == nil && st.Order == id && st.Step == StepWeigh, "order %s is PACKING, station %+v", id, st)
@@ -283,17 +297,103 @@ func (v *inspector) units() error {
 		switch lu.Kind {
 		case "tote":
 			v.check(o.Tote == lu.ID, "tote %s of order %s, which has %q", lu.ID, lu.Order, o.Tote)
+			v.check(totePlace(o, lu.Place), "tote %s of order %s, which is %s in batch %q, stands in %s", lu.ID, lu.Order, o.State, o.Batch, lu.Place)
 		case "carton":
 			at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == lu.ID })
 			v.check(at >= 0, "carton %s is no parcel of %s", lu.ID, lu.Order)
 			if at >= 0 && o.Parcels[at].Dock != "" && o.State != OrderShipped {
 				v.row(kDock, o.Parcels[at].Dock, lu.ID)
+				v.check(lu.Place == placeDock+o.Parcels[at].Dock, "carton %s is loaded at %s and stands in %s", lu.ID, o.Parcels[at].Dock, lu.Place)
+			} else if o.State != OrderShipped {
+				v.check(strings.HasPrefix(lu.Place, placeStation) || strings.HasPrefix(lu.Place, placeLane), "carton %s of a %s order stands in %s", lu.ID, o.State, lu.Place)
 			}
 			v.check((o.State == OrderShipped) == (lu.Place == PlaceCustomer), "carton %s of a %s order in %s", lu.ID, o.State, lu.Place)
 			v.check((o.State == OrderShipped) == (len(in) == 0), "carton %s of a %s order holds %+v", lu.ID, o.State, in)
 		default:
 			v.fail("unit %s: kind %q", lu.ID, lu.Kind)
 		}
+		return true, nil
+	})
+}
+
+// totePlace tells whether the tote of an order may stand there.
+func totePlace(o *Order, place string) bool {
+	switch o.State {
+	case OrderPicking: // half picked before, or on the cart of its batch
+		return place == PlacePackDrop || o.Batch != "" && strings.HasPrefix(place, "cart/"+o.Batch+"/")
+	case OrderPicked:
+		return place == PlacePackDrop || strings.HasPrefix(place, placeRobot) || strings.HasPrefix(place, placeStation)
+	case OrderPacking:
+		return place == StationPlace(o.Station)
+	}
+	return false
+}
+
+// transports: where a transport stands is where its tote is.
+func (v *inspector) transports() error {
+	robots := make(map[string]string)
+	return each(v.r, under(kTrip), func(t *Transport) (bool, error) {
+		if !openTrip(t.State) {
+			return true, nil
+		}
+		v.row(kTrips, t.ID)
+		v.row(kCarry, t.LU)
+		of, err := TransportOf(v.r, t.LU)
+		v.check(err == nil && of != nil && of.ID == t.ID, "transport %s of tote %s, which has %+v", t.ID, t.LU, of)
+		o, err := GetOrder(v.r, t.Order)
+		if err != nil || o == nil {
+			return false, fmt.Errorf("order %s of transport %s: %w", t.Order, t.ID, err)
+		}
+		v.check(o.State == OrderPicked && o.Tote == t.LU, "transport %+v of an order %s in tote %s", t, o.State, o.Tote)
+		lu, err := GetLU(v.r, t.LU)
+		if err != nil || lu == nil {
+			return false, fmt.Errorf("tote %s of transport %s: %w", t.LU, t.ID, err)
+		}
+		at := t.From
+		if t.State == TransportLoaded {
+			at = RobotPlace(t.Robot)
+		}
+		v.check(lu.Place == at || t.State == TransportFailed && lu.Place == RobotPlace(t.Robot), "transport %+v, the tote stands in %s", t, lu.Place)
+		v.check((t.Robot == "") == (t.State == TransportRequested), "transport %+v has the wrong robot", t)
+		if onRobot(t.State) {
+			v.check(robots[t.Robot] == "", "robot %s has transports %s and %s", t.Robot, robots[t.Robot], t.ID)
+			robots[t.Robot] = t.ID
+		}
+		fs, err := Fallouts(v.r, true)
+		v.check((t.State == TransportFailed) == slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == t.Order && f.Code == FalloutTransportFailed }),
+			"transport %+v, fallouts %v", t, o.Fallout)
+		return true, err
+	})
+}
+
+func (v *inspector) conveyor() error {
+	return each(v.r, under(kBelt), func(ca *Carriage) (bool, error) {
+		if ca.State == CarriageAssigned {
+			v.row(kBelts, ca.SSCC)
+		}
+		lu, err := GetLU(v.r, ca.SSCC)
+		if err != nil || lu == nil {
+			return false, fmt.Errorf("parcel %s: %w", ca.SSCC, err)
+		}
+		v.check(ca.Order == lu.Order, "carriage %+v of order %s", ca, lu.Order)
+		v.check((ca.State == CarriageDiverted) == (ca.Exit == ca.Lane) || ca.State == CarriageExpired || ca.State == CarriageAssigned, "carriage %+v", ca)
+		if ca.Exit != "" && ca.State != CarriageAssigned && strings.HasPrefix(lu.Place, placeLane) {
+			v.check(lu.Place == LanePlace(ca.Exit), "carriage %+v, the parcel stands in %s", ca, lu.Place)
+		}
+		return true, nil
+	})
+}
+
+// fallouts: those without an order are one for each dock.
+func (v *inspector) fallouts() error {
+	return each(v.r, under(kFallout), func(f *Fallout) (bool, error) {
+		if f.Order != "" || f.ClearedAt != 0 {
+			return true, nil
+		}
+		v.row(kFOpen, f.ID)
+		v.row(kStray, f.Dock)
+		id, err := v.r.Get(key(kStray, f.Dock))
+		v.check(err == nil && string(id) == f.ID, "fallout %s of dock %s, which has %q", f.ID, f.Dock, id)
 		return true, nil
 	})
 }
@@ -382,7 +482,10 @@ func (v *inspector) master() error {
 
 // indexes compares the index rows that are there with those that must be.
 func (v *inspector) indexes() error {
-	for _, p := range []string{kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode} {
+	for _, p := range []string{
+		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
+		kTrips, kCarry, kBelts, kStray,
+	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)
 			delete(v.want, string(k))

@@ -44,6 +44,12 @@ import (
 //	dock   dock sscc                       1              (loaded, not departed)
 //	fall   id                              Fallout
 //	fopen  id                              1              (open fallouts)
+//	stray  dock                            fallout id     (open fallout of tags that belong to no parcel)
+//	trip   id                              Transport
+//	trips  id                              1              (open transports)
+//	carry  lu                              transport id   (open transport of a tote)
+//	belt   sscc                            Carriage
+//	belts  sscc                            1              (on a conveyor)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
 //	seq    name …                          counter
@@ -80,6 +86,12 @@ const (
 	kDock    = "dock"
 	kFallout = "fall"
 	kFOpen   = "fopen"
+	kStray   = "stray"
+	kTrip    = "trip"
+	kTrips   = "trips"
+	kCarry   = "carry"
+	kBelt    = "belt"
+	kBelts   = "belts"
 	kOut     = "out"
 	kOutHead = "outh"
 	kSeq     = "seq"
@@ -134,6 +146,11 @@ var set = []byte{1}
 const (
 	placeBin = "bin/"
 	placeLU  = "lu/"
+
+	placeStation = "station/"
+	placeRobot   = "robot/"
+	placeLane    = "lane/"
+	placeDock    = "dock/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )
@@ -143,3 +160,12 @@ func BinPlace(code string) string { return placeBin + code }
 
 // LUPlace is the ledger place of what is inside a logistic unit.
 func LUPlace(id string) string { return placeLU + id }
+
+// StationPlace is where a logistic unit at a station stands.
+func StationPlace(id string) string { return placeStation + id }
+
+// RobotPlace is where a tote on a robot stands.
+func RobotPlace(id string) string { return placeRobot + id }
+
+// LanePlace is where a carton on a lane of the conveyor stands.
+func LanePlace(id string) string { return placeLane + id }

@@ -71,6 +71,20 @@ func advanceTime(c *change, _ AdvanceTime) (Result, error) {
 	return Result{}, nil
 }
 
+// claimedIn tells whether work on an order has begun in a batch. An order that
+// was half picked before is still free while nothing more was.
+func (c *change) claimedIn(o *Order, batch string) (bool, error) {
+	if o.State == OrderReleased {
+		return false, nil
+	}
+	claimed := false
+	err := c.tasksOf(o, func(t *Task) (bool, error) {
+		claimed = t.Batch == batch && t.State != TaskAssigned
+		return !claimed, nil
+	})
+	return claimed, err
+}
+
 // endLease gives the orders of a batch back of which nothing was claimed. Goods
 // of the others are on that cart: the batch stays with them under a new lease.
 func (c *change) endLease(id string) error {
@@ -88,23 +102,22 @@ func (c *change) endLease(id string) error {
 		if _, err := must(o, err, "order", s.Order); err != nil {
 			return err
 		}
-		if o.State != OrderReleased {
+		claimed, err := c.claimedIn(o, b.ID)
+		if err != nil {
+			return err
+		}
+		if claimed {
 			continue
 		}
-		for _, l := range o.Lines {
-			for _, id := range l.Tasks {
-				t, err := c.task(id)
-				if err != nil {
-					return err
-				}
-				if t.State != TaskAssigned {
-					continue
-				}
-				t.State, t.Batch, t.Slot = TaskOpen, "", 0
-				if err := c.saveTask(t); err != nil {
-					return err
-				}
+		err = c.tasksOf(o, func(t *Task) (bool, error) {
+			if t.State != TaskAssigned {
+				return true, nil
 			}
+			t.State, t.Batch, t.Slot = TaskOpen, "", 0
+			return true, c.saveTask(t)
+		})
+		if err != nil {
+			return err
 		}
 		o.Batch = ""
 		if err := c.saveOrder(o); err != nil {

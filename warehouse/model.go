@@ -18,6 +18,23 @@ type Site struct {
 	Layout          Layout    `cbor:"10,keyasint" json:"layout"`             //
 	Carriers        []Carrier `cbor:"11,keyasint,omitempty" json:"carriers"` // first match wins
 	PackDrop        string    `cbor:"12,keyasint,omitempty" json:"packDrop"` // place where finished totes are put down; barcode
+	// Transport says who carries totes from the pack drop to a pack
+	// station: "" people, TransportRobot robots.
+	Transport    string   `cbor:"13,keyasint,omitempty" json:"transport,omitempty"`
+	PackStations []string `cbor:"14,keyasint,omitempty" json:"packStations,omitempty"` // where robots may bring totes
+	Lanes        []Lane   `cbor:"15,keyasint,omitempty" json:"lanes,omitempty"`        // exits of the conveyor; first match wins
+	DefaultLane  string   `cbor:"16,keyasint,omitempty" json:"defaultLane,omitempty"`  // one of Lanes: for whatever has no lane
+	Portals      []string `cbor:"17,keyasint,omitempty" json:"portals,omitempty"`      // docks with an RFID portal
+}
+
+// TransportRobot is the value of Site.Transport by which robots carry totes.
+const TransportRobot = "robot"
+
+// Lane is an exit of the conveyor.
+type Lane struct {
+	ID      string `cbor:"1,keyasint" json:"id"`
+	Carrier string `cbor:"2,keyasint,omitempty" json:"carrier,omitempty"` // code of the carrier it serves; "" = none
+	Dock    string `cbor:"3,keyasint,omitempty" json:"dock,omitempty"`    // dock it leads to
 }
 
 // Layout is one block of parallel aisles between a front and a back cross
@@ -49,6 +66,7 @@ type Item struct {
 	WeightMg   int64    `cbor:"4,keyasint" json:"weightMg"`                       // one base unit; > 0
 	LotTracked bool     `cbor:"5,keyasint,omitempty" json:"lotTracked,omitempty"` // a pick must name the lot
 	Barcodes   []string `cbor:"6,keyasint,omitempty" json:"barcodes,omitempty"`   // aliases
+	Tagged     bool     `cbor:"7,keyasint,omitempty" json:"tagged,omitempty"`     // every unit carries an RFID tag with its SGTIN
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -59,11 +77,15 @@ type Bin struct {
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
 }
 
-// Worker is a picker (robots follow).
+// WorkerRobot is the kind of a worker that is a picking robot.
+const WorkerRobot = "robot"
+
+// Worker is a picker: a person or a robot.
 type Worker struct {
 	ID    string `cbor:"1,keyasint" json:"id"`
 	Name  string `cbor:"2,keyasint" json:"name"`
-	Badge string `cbor:"3,keyasint" json:"badge"` // barcode on the badge
+	Badge string `cbor:"3,keyasint" json:"badge"`                    // barcode on the badge
+	Kind  string `cbor:"4,keyasint,omitempty" json:"kind,omitempty"` // "" = person, WorkerRobot
 }
 
 // OrderSpec is an order as it is released to the site.
@@ -141,6 +163,10 @@ type Parcel struct {
 	Tracking string `cbor:"4,keyasint" json:"tracking"`
 	Job      string `cbor:"5,keyasint" json:"job"`
 	Dock     string `cbor:"6,keyasint,omitempty" json:"dock,omitempty"` // set when loaded
+	// Verified: a portal saw the parcel with exactly the tags it must have.
+	Verified bool `cbor:"7,keyasint,omitempty" json:"verified,omitempty"`
+	// CheckedBy is the person who let an unverified parcel go by hand.
+	CheckedBy string `cbor:"8,keyasint,omitempty" json:"checkedBy,omitempty"`
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -159,6 +185,10 @@ type Task struct {
 	Batch  string `cbor:"11,keyasint,omitempty" json:"batch,omitempty"`
 	Slot   int    `cbor:"12,keyasint,omitempty" json:"slot,omitempty"`
 	Short  int64  `cbor:"13,keyasint,omitempty" json:"short,omitempty"` // asked for, but not in the bin
+	// Failed counts the robots that gave the task back since a person last
+	// decided about it; FailedBy is the newest of them.
+	Failed   int    `cbor:"14,keyasint,omitempty" json:"failed,omitempty"`
+	FailedBy string `cbor:"15,keyasint,omitempty" json:"failedBy,omitempty"`
 }
 
 // Batch is the orders one worker picks in one walk.
@@ -176,6 +206,8 @@ type Batch struct {
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.
+// An order that comes back to the pool half picked brings its tote along: it
+// waits at the pack drop and is the only one the slot takes.
 type BatchSlot struct {
 	Slot  int    `cbor:"1,keyasint" json:"slot"` // 1-based
 	Order string `cbor:"2,keyasint" json:"order"`
@@ -196,7 +228,7 @@ type WorkerState struct {
 type LU struct {
 	ID    string `cbor:"1,keyasint" json:"id"`    // tote code or SSCC
 	Kind  string `cbor:"2,keyasint" json:"kind"`  // "tote", "carton"
-	Place string `cbor:"3,keyasint" json:"place"` // "cart/B1/2", "packdrop", "station/pack1", "dock/dock1", "customer"
+	Place string `cbor:"3,keyasint" json:"place"` // "cart/B1/2", "packdrop", "robot/R1", "station/pack1", "lane/L1", "dock/dock1", "customer"
 	Order string `cbor:"4,keyasint,omitempty" json:"order,omitempty"`
 }
 
@@ -229,7 +261,7 @@ type LabelJob struct {
 }
 
 // Fallout is something that needs a decision. It parks its order (or line) and
-// nothing else.
+// nothing else; one without an order only waits to be looked at.
 type Fallout struct {
 	ID        string `cbor:"1,keyasint" json:"id"`
 	Code      string `cbor:"2,keyasint" json:"code"` // a fallout code of codes.go
@@ -243,6 +275,35 @@ type Fallout struct {
 	Detail    string `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
 	ClearedAt int64  `cbor:"11,keyasint,omitempty" json:"clearedAt,omitempty"`
 	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
+	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal
+	LU        string `cbor:"14,keyasint,omitempty" json:"lu,omitempty"`   // tote or SSCC
+}
+
+// Transport is one tote to be carried by a robot.
+type Transport struct {
+	ID    string `cbor:"1,keyasint" json:"id"`
+	LU    string `cbor:"2,keyasint" json:"lu"` // the tote
+	Order string `cbor:"3,keyasint" json:"order"`
+	From  string `cbor:"4,keyasint" json:"from"`                      // place, "packdrop"
+	To    string `cbor:"5,keyasint" json:"to"`                        // place, "station/pack1"
+	State string `cbor:"6,keyasint" json:"state"`                     // TransportRequested … TransportCancelled
+	Robot string `cbor:"7,keyasint,omitempty" json:"robot,omitempty"` // who took it; "" while REQUESTED
+	Since int64  `cbor:"8,keyasint" json:"since"`                     // when State was entered
+	Code  string `cbor:"9,keyasint,omitempty" json:"code,omitempty"`  // why it failed
+	Try   int    `cbor:"10,keyasint" json:"try"`                      // 1, and one more with each retry
+	Asked int64  `cbor:"11,keyasint" json:"asked"`                    // when it was first asked for
+}
+
+// Carriage is the last ride of a parcel on a conveyor.
+type Carriage struct {
+	SSCC     string `cbor:"1,keyasint" json:"sscc"`
+	Conveyor string `cbor:"2,keyasint" json:"conveyor"`
+	Lane     string `cbor:"3,keyasint" json:"lane"`                     // where it shall leave
+	Expires  int64  `cbor:"4,keyasint" json:"expires"`                  // a confirm after this is late
+	State    string `cbor:"5,keyasint" json:"state"`                    // CarriageAssigned, CarriageDiverted, CarriageMissorted, CarriageExpired
+	Exit     string `cbor:"6,keyasint,omitempty" json:"exit,omitempty"` // where it left
+	Since    int64  `cbor:"7,keyasint" json:"since"`                    // when State was entered
+	Order    string `cbor:"8,keyasint" json:"order"`
 }
 
 // Move is one line of the ledger: Qty of one stock key from one place to

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tote/gs1"
 	. "tote/warehouse"
 )
 
@@ -22,13 +23,18 @@ type model struct {
 	states  map[string]OrderState
 	seen    map[string]int // commands by name and code
 	batches int
+	tags    map[string][]string // SSCC → its tags
+	proven  map[string]bool     // SSCCs of complete passes
+	portal  bool                // at dock d1
 }
 
 var (
 	orderIDs = []string{"O1", "O2", "O3", "O4", "O5", "O6", "O7", "O8"}
 	skus     = []string{"CUP", "PEN", "BAG", "MILK"}
-	devices  = []string{"hw1", "hw2", "h3"}
-	badges   = []string{"B1", "B2", "B3", "B9"}
+	devices  = []string{"hw1", "hw2", "hr1", "hr2", "h3"}
+	badges   = []string{"B1", "B2", "RB1", "RB2", "B3", "B9"} // of the devices, and of nobody
+	carriers = []string{"C1", "C2"}
+	lanes    = []string{"L1", "L2", "REST", "L9"}
 	benches  = []string{"pack1", "pack2"}
 	docks    = []string{"d1", "d2"}
 )
@@ -93,6 +99,14 @@ func (m *model) agree(c Command) {
 			m.t.Fatalf("%#v took order %s from %q to %s", c, o.Spec.ID, was, now)
 		}
 		m.states[o.Spec.ID] = now
+		for _, p := range o.Parcels {
+			if p.Verified && !m.proven[p.SSCC] {
+				m.t.Fatalf("%#v: parcel %+v never passed with all its tags", c, p)
+			}
+			if m.portal && now == OrderShipped && p.Dock == "d1" && !p.Verified && p.CheckedBy == "" {
+				m.t.Fatalf("%#v: parcel %+v left through the portal", c, p)
+			}
+		}
 		for _, l := range o.Lines {
 			if now == OrderShipped {
 				shipped[l.SKU] += l.Picked
@@ -119,10 +133,23 @@ func (m *model) agree(c Command) {
 	}
 }
 
-// random does one random thing.
-func (m *model) random() {
+// spine and floorWork are the things a random run chooses from, the likely ones
+// several times.
+var (
+	spine = func() (whats []int) {
+		for i := range 32 {
+			whats = append(whats, i)
+		}
+		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
+	}()
+	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
+)
+
+// random does one random thing: what is 0 to 31 for the spine, up to 43 for the
+// floor.
+func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
-	switch m.num(0, 31, "what") {
+	switch what {
 	case 0, 1, 2, 3, 4:
 		m.release()
 	case 5:
@@ -138,7 +165,7 @@ func (m *model) random() {
 	case 11, 12, 13, 14:
 		m.plan()
 	case 15, 16, 17, 18, 19:
-		dev := pickOne(m, devices[:2], "device")
+		dev := pickOne(m, devices[:4], "device")
 		for range m.num(1, 16, "acts") {
 			if s := m.step(dev); s.Do == StepAsk || s.Do == StepWait {
 				break
@@ -156,6 +183,12 @@ func (m *model) random() {
 		m.job()
 	case 29, 30:
 		m.ship()
+	case 32, 33, 34:
+		m.carry()
+	case 35, 36, 37, 38:
+		m.pass()
+	case 39, 40, 41, 42, 43:
+		m.sort()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -175,6 +208,10 @@ func (m *model) retry() {
 	for _, f := range seen(Fallouts(m.tx, true)) {
 		if m.odds(2, "this one") {
 			id = f.Order
+			if id == "" {
+				m.run(ClearFallout{Fallout: f.ID})
+				return
+			}
 		}
 	}
 	m.run(RetryOrder{Order: id})
@@ -214,7 +251,12 @@ func (m *model) sign() {
 		m.run(SignOut{Device: pickOne(m, devices, "device")})
 		return
 	}
-	m.run(SignIn{Device: pickOne(m, devices, "device"), Badge: pickOne(m, badges, "badge")})
+	i := m.num(0, len(devices)-1, "device")
+	badge := badges[i]
+	if m.odds(3, "other badge") {
+		badge = pickOne(m, badges, "badge")
+	}
+	m.run(SignIn{Device: devices[i], Badge: badge})
 }
 
 // plan gives the pool to the longest waiting worker, or something that does not
@@ -246,6 +288,10 @@ func (m *model) good(dev string) {
 	s := m.step(dev)
 	switch s.Do {
 	case StepScanBin:
+		if s.Worker[0] == 'r' && !m.odds(10, "by hand") {
+			m.robot(dev, s)
+			return
+		}
 		m.run(Scan{Device: dev, Verb: "bin", Barcode: s.Bin, Task: s.Task})
 	case StepScanItem:
 		take := m.num(1, int(s.Qty), "take")
@@ -265,6 +311,164 @@ func (m *model) good(dev string) {
 		m.run(SignIn{Device: dev, Badge: pickOne(m, badges, "badge")})
 	default:
 		m.run(AskWork{Device: dev})
+	}
+}
+
+// robot reports what became of the current task, mostly well.
+func (m *model) robot(dev string, s *Step) {
+	c := RobotPick{Worker: s.Worker, Task: s.Task, Qty: s.Qty, Tote: s.Tote, Outcome: PickPicked, Lot: s.Lot}
+	if c.Tote == "" || m.odds(10, "other tote") {
+		c.Tote = fmt.Sprintf("T-%d", m.num(1, 5, "tote"))
+	}
+	switch m.num(0, 7, "outcome") {
+	case 0:
+		c.Outcome, c.Qty, c.Code = PickShort, int64(m.num(0, int(s.Qty), "found")), FalloutStockout
+	case 1, 2:
+		c.Outcome, c.Qty, c.Code = PickFailed, 0, "GRIP"
+	case 3:
+		c.Qty += int64(m.num(-1, 1, "error"))
+	}
+	res := m.run(c)
+	if res.OK && m.odds(5, "echo") {
+		m.run(c)
+	}
+}
+
+// carry moves a transport on, or tries what does not fit.
+func (m *model) carry() {
+	all := seen(Transports(m.tx, !m.odds(8, "closed too")))
+	if len(all) == 0 {
+		m.run(AssignTransport{Transport: "TR000001", Robot: "C1"})
+		return
+	}
+	id := pickOne(m, all, "transport").ID
+	for range m.num(1, 4, "steps") {
+		t := seen(GetTransport(m.tx, id))
+		robot := t.Robot
+		if robot == "" || m.odds(8, "other robot") {
+			robot = pickOne(m, carriers, "robot")
+		}
+		report := TransportState{Transport: id, Robot: robot, State: TransportLoaded, Try: m.num(0, t.Try, "try")}
+		switch t.State {
+		case TransportRequested:
+			m.run(AssignTransport{Transport: id, Robot: robot})
+			continue
+		case TransportFailed:
+			m.run(RetryTransport{Transport: id})
+			continue
+		case TransportLoaded:
+			report.State = TransportDelivered
+		}
+		if m.odds(3, "another report") {
+			report.State = pickOne(m, []string{TransportLoaded, TransportDelivered, TransportFailed, TransportFailed, "?"}, "report")
+		}
+		m.run(report)
+	}
+}
+
+// pass lets a few parcels go through the portal, sometimes with a tag lost or
+// one too many.
+func (m *model) pass() {
+	var epcs, ssccs []string
+	need, may := make(map[string]int), make(map[string]int) // by GTIN
+	for _, o := range seen(Orders(m.tx, "", 0)) {
+		for _, p := range o.Parcels {
+			if m.tags[p.SSCC] == nil {
+				m.tags[p.SSCC] = m.epcs(p.SSCC)
+			}
+			if !m.odds(2, "along") {
+				continue
+			}
+			tags := m.tags[p.SSCC]
+			lost := m.num(0, 5*len(tags), "lost")
+			// Without its own tag a parcel is not seen; it is of no
+			// use when it left unproven.
+			if lost > 0 && (o.State != OrderShipped || p.Verified || p.CheckedBy != "") {
+				ssccs = append(ssccs, p.SSCC)
+				for _, e := range tags[1:] {
+					may[gtinOf(e)]++
+					if p.CheckedBy == "" { // that one owes nothing
+						need[gtinOf(e)]++
+					}
+				}
+			}
+			for i, e := range tags {
+				if i != lost {
+					epcs = append(epcs, e)
+				}
+			}
+		}
+	}
+	if m.odds(8, "one more") {
+		epcs = append(epcs, m.tag(gtin(1), "999999", m.num(0, 999, "serial")))
+	}
+	if m.odds(8, "foreign") {
+		epcs = append(epcs, "E2801160")
+	}
+	if len(epcs) > 1 {
+		epcs = rapid.Permutation(epcs).Draw(m.rt, "order of the tags")
+	}
+	got := make(map[string]int)
+	for _, e := range epcs {
+		got[gtinOf(e)]++
+	}
+	delete(got, "")
+	whole := true
+	for _, g := range []string{gtin(1), gtin(2)} {
+		whole = whole && need[g] <= got[g] && got[g] <= may[g]
+	}
+	if whole {
+		for _, s := range ssccs {
+			m.proven[s] = true
+		}
+	}
+	m.run(PortalPass{Dock: "d1", EPCs: epcs})
+	if !whole {
+		return
+	}
+	for _, o := range seen(Orders(m.tx, "", 0)) {
+		for _, p := range o.Parcels {
+			if slices.Contains(ssccs, p.SSCC) && !p.Verified && p.CheckedBy == "" && o.State != OrderShipped {
+				m.t.Fatalf("parcel %+v passed with all its tags", p)
+			}
+		}
+	}
+}
+
+// gtinOf is the GTIN of a tag, "" when it is no item's.
+func gtinOf(digits string) string {
+	e, err := gs1.DecodeEPC(digits)
+	if err != nil {
+		panic(err)
+	}
+	return e.GTIN
+}
+
+// sort sends a carton over the conveyor.
+func (m *model) sort() {
+	var cartons []string
+	for _, o := range seen(Orders(m.tx, "", 0)) {
+		for _, p := range o.Parcels {
+			if p.Dock == "" || m.odds(6, "loaded") {
+				cartons = append(cartons, p.SSCC)
+			}
+		}
+	}
+	cartons = append(cartons, "")
+	code := pickOne(m, cartons, "carton")
+	if m.odds(8, "no carton") {
+		code = "106141411234567897"
+	}
+	lane := m.run(Induct{Conveyor: pickOne(m, []string{"c1", "c1", "c2"}, "conveyor"), Barcode: code, Expires: m.m.Now + int64(m.num(0, 7, "ms"))}).Ref
+	if lane == "" {
+		m.t.Fatalf("no lane for %q", code)
+	}
+	if m.odds(4, "wrong lane") {
+		lane = pickOne(m, lanes, "lane")
+	}
+	m.m.Now += int64(m.num(0, 3, "ms"))
+	if !m.odds(4, "silence") {
+		m.run(Divert{Conveyor: "c1", Barcode: code, Lane: lane})
 	}
 }
 
@@ -341,20 +545,26 @@ func (m *model) ship() {
 	}
 }
 
-// stepsPerRun times the 100 runs of rapid is far above 5,000 commands.
-const stepsPerRun = 100
+// steps times the 100 runs of rapid is far above 5,000 commands.
+const steps = 100
 
-func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
+// randomRuns does random things of a list from a prepared start, and wants
+// certain answers to have come up: or it would prove little.
+func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string) {
 	total, reached := make(map[string]int), make(map[OrderState]int)
 	commands := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &model{world: bare(rt), rt: rt, opened: make(map[string]int64), states: make(map[string]OrderState), seen: total}
-		m.run(OpenStock{Rows: testStock()})
-		for i := range 2 {
-			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		m := &model{
+			world: floor(rt), rt: rt, seen: total,
+			opened: make(map[string]int64), states: make(map[string]OrderState),
+			tags: make(map[string][]string), proven: make(map[string]bool),
 		}
-		for range stepsPerRun {
-			m.random()
+		for _, r := range testStock() {
+			m.opened[r.SKU] += r.Qty
+		}
+		prepare(m)
+		for range steps {
+			m.random(pickOne(m, whats, "what"))
 		}
 		commands += len(m.log)
 		if again, _ := replay(rt, m.log); again.Digest() != m.tx.Digest() {
@@ -365,15 +575,12 @@ func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
 		}
 	})
 	t.Logf("%d commands; orders ended as %v", commands, reached)
+	slices.SortFunc(wanted, func(a, b string) int { return total[a] - total[b] })
+	t.Logf("the rarest: %s %d times", wanted[0], total[wanted[0]])
 	if commands < 5000 {
 		t.Errorf("only %d commands", commands)
 	}
-	// The run must have seen the ends of all paths, or it proves little.
-	for _, want := range []string{
-		"Depart OK", "Pack OK", "Pack " + CodeWeightMismatch, "ShortPick OK", "Reprint OK", "CancelOrder OK",
-		"CancelOrder " + CodeSoftPONR, "ReleaseOrder " + CodeConflict, "Scan " + CodeOverPick, "Scan " + CodeToteInUse,
-		"AssignBatch OK", "AssignBatch " + CodePoolChanged, "FinishBatch OK", "RetryOrder OK",
-	} {
+	for _, want := range wanted {
 		if total[want] == 0 {
 			t.Errorf("%s never happened", want)
 		}
@@ -381,4 +588,44 @@ func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
 	if t.Failed() {
 		t.Logf("seen %v", total)
 	}
+}
+
+func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		m.ok(PutSite{Site: testSite()})
+		for i := range 2 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, spine, []string{
+		"Depart OK", "Pack OK", "Pack " + CodeWeightMismatch, "ShortPick OK", "Reprint OK", "CancelOrder OK",
+		"CancelOrder " + CodeSoftPONR, "ReleaseOrder " + CodeConflict, "Scan " + CodeOverPick, "Scan " + CodeToteInUse,
+		"AssignBatch OK", "AssignBatch " + CodePoolChanged, "FinishBatch OK", "RetryOrder OK",
+	})
+}
+
+// The same with robots, the portal and the conveyor, and orders far enough to
+// need them.
+func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		m.portal = true
+		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG"}, {"CUP", "PEN"}, {"MILK"}, {"CUP"}} {
+			id := orderIDs[i]
+			m.ok(release(id, lines...))
+			m.pick("K"+id, "w1", id)
+			if i < 4 {
+				m.label("pack1", id)
+			}
+			m.states[id] = m.order(id).State
+		}
+		for i := range 4 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, floorWork, []string{
+		"RobotPick OK", "AssignTransport OK", "TransportState OK", "RetryTransport OK",
+		"TransportState " + CodeTransportState, "PortalPass OK", "PortalPass " + FalloutRFIDMissing, "PortalPass " + FalloutRFIDExtra,
+		"Depart OK", "Depart " + CodeNotVerified, "Induct OK", "Induct " + CodeNoRead, "Divert OK", "Divert " + FalloutMissort,
+		"Divert " + CodeExpired, "ClearFallout OK",
+	})
 }

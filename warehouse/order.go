@@ -113,7 +113,10 @@ func (c *change) saveOrder(o *Order) error {
 	if err != nil {
 		return err
 	}
-	want := o.State == OrderReleased && o.Batch == "" && len(o.Fallout) == 0
+	want, err := c.inPool(o)
+	if err != nil {
+		return err
+	}
 	if want != (before != nil) {
 		c.touch("pool", "")
 		if err := c.index(k, want); err != nil {
@@ -121,6 +124,44 @@ func (c *change) saveOrder(o *Order) error {
 		}
 	}
 	return save(c, key(kOrder, o.Spec.ID), o)
+}
+
+// inPool tells whether an order is free to batch: it has work, and neither a
+// batch nor a fallout holds it.
+func (c *change) inPool(o *Order) (bool, error) {
+	if o.Batch != "" || len(o.Fallout) > 0 {
+		return false, nil
+	}
+	if o.State == OrderPicking {
+		return c.hasOpenTasks(o)
+	}
+	return o.State == OrderReleased, nil
+}
+
+// tasksOf calls fn for each task of an order until it returns false.
+func (c *change) tasksOf(o *Order, fn func(*Task) (bool, error)) error {
+	for _, l := range o.Lines {
+		for _, id := range l.Tasks {
+			t, err := c.task(id)
+			if err != nil {
+				return err
+			}
+			if more, err := fn(t); err != nil || !more {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hasOpenTasks tells whether a task of the order waits for a worker.
+func (c *change) hasOpenTasks(o *Order) (bool, error) {
+	found := false
+	err := c.tasksOf(o, func(t *Task) (bool, error) {
+		found = t.State == TaskOpen
+		return !found, nil
+	})
+	return found, err
 }
 
 func poolKey(o *Order) []byte {

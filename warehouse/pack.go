@@ -60,7 +60,11 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	case o.State != OrderPicked:
 		return res, refuse(CodeNotPicked, "order %s is %s", lu.Order, o.State)
 	}
-	if err := c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool { return f.Code == FalloutWeightMismatch }); err != nil {
+	// The carton is weighed again, and the tote is here, whoever carried it.
+	err = c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool {
+		return f.Code == FalloutWeightMismatch || isTransportFallout(f)
+	})
+	if err != nil {
 		return res, err
 	}
 	if len(o.Fallout) > 0 {
@@ -70,6 +74,9 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err != nil {
 		return res, err
 	}
+	if err := c.endTrip(lu.ID); err != nil {
+		return res, err
+	}
 	o.Station = st.ID
 	if err := c.enter(o, OrderPacking); err != nil {
 		return res, err
@@ -77,7 +84,7 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.saveOrder(o); err != nil {
 		return res, err
 	}
-	if err := c.placeLU(lu.ID, "station/"+st.ID); err != nil {
+	if err := c.placeLU(lu.ID, StationPlace(st.ID)); err != nil {
 		return res, err
 	}
 	return res, c.saveStation(&StationState{
@@ -217,7 +224,7 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 	if err := c.moveAll(LUPlace(st.Tote), LUPlace(sscc)); err != nil {
 		return "", err
 	}
-	place := "station/" + st.ID
+	place := StationPlace(st.ID)
 	for _, lu := range []LU{
 		{ID: st.Tote, Kind: "tote", Place: place},
 		{ID: sscc, Kind: "carton", Place: place, Order: o.Spec.ID},

@@ -243,16 +243,18 @@ func finishBatch(c *change, cmd FinishBatch) (Result, error) {
 		return Result{}, refuse(CodeWrongBin, "this is not the pack drop %s", site.PackDrop)
 	}
 	for _, s := range w.batch.Slots {
-		if err := c.putDown(s); err != nil {
+		if err := c.putDown(site, s); err != nil {
 			return Result{}, err
 		}
 	}
 	return Result{Ref: w.batch.ID}, c.endBatch(w.batch, BatchDone)
 }
 
-// putDown ends the picking of one order. An order of which nothing was found
-// has no tote; it stays parked in PICKING with its fallouts.
-func (c *change) putDown(s BatchSlot) error {
+// putDown ends the picking of one order in a batch. An order of which nothing
+// was found has no tote; it stays parked in PICKING with its fallouts. One with
+// tasks that a robot gave back returns to the pool and keeps its tote, which
+// waits at the pack drop for the next batch.
+func (c *change) putDown(site *Site, s BatchSlot) error {
 	o, err := c.order(s.Order)
 	if _, err := must(o, err, "order", s.Order); err != nil {
 		return err
@@ -264,10 +266,19 @@ func (c *change) putDown(s BatchSlot) error {
 	if err := c.placeLU(s.Tote, PlacePackDrop); err != nil {
 		return err
 	}
+	if open, err := c.hasOpenTasks(o); err != nil || open {
+		if err == nil {
+			err = c.saveOrder(o)
+		}
+		return err
+	}
 	if err := c.enter(o, OrderPicked); err != nil {
 		return err
 	}
-	return c.saveOrder(o)
+	if err := c.saveOrder(o); err != nil {
+		return err
+	}
+	return c.requestTransport(site, o)
 }
 
 // placeLU notes where a logistic unit stands now.

@@ -15,7 +15,7 @@ import (
 	"tote/warehouse/memtx"
 )
 
-var update = flag.Bool("update", false, "write testdata/golden anew; only for a version that never ran anywhere")
+var update = flag.Bool("update", false, "write the golden logs that are not there yet")
 
 // A golden log is what a gateway of that version has on disk. Its bytes and the
 // state it leads to must stay the same for ever.
@@ -109,28 +109,35 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	w := shift(t)
-	first, answers := replay(t, w.log)
-	if first.Digest() != w.tx.Digest() {
-		t.Error("the replay ends elsewhere")
-	}
-	for range 3 {
-		again, a := replay(t, w.log)
-		if again.Digest() != first.Digest() || !slices.Equal(a, answers) {
-			t.Fatal("two replays differ")
+	for _, day := range []func(*testing.T) *world{shift, automated} {
+		w := day(t)
+		first, answers := replay(t, w.log)
+		if first.Digest() != w.tx.Digest() {
+			t.Error("the replay ends elsewhere")
+		}
+		for range 3 {
+			again, a := replay(t, w.log)
+			if again.Digest() != first.Digest() || !slices.Equal(a, answers) {
+				t.Fatal("two replays differ")
+			}
 		}
 	}
 }
 
 // Logs of every version that ever ran, replayed to the state they had.
 func TestGoldenLogs(t *testing.T) {
-	const v1 = "testdata/golden/v1"
-	if *update {
-		writeGolden(t, v1, shift(t))
+	// Each begins where a program of its time began. A log that is there is
+	// never written again.
+	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated}
+	for name, day := range days {
+		dir := filepath.Join("testdata/golden", name)
+		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
+			writeGolden(t, dir, day(t))
+		}
 	}
 	dirs, err := filepath.Glob("testdata/golden/*")
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no golden logs: %v", err)
+	if err != nil || len(dirs) != len(days) {
+		t.Fatalf("golden logs %v: %v", dirs, err)
 	}
 	for _, dir := range dirs {
 		raw, err := os.ReadFile(filepath.Join(dir, "log.jsonl"))
@@ -171,10 +178,12 @@ func TestGoldenLogs(t *testing.T) {
 			t.Errorf("%s: %v", dir, rep.Violations)
 		}
 	}
-	// The log of this version must use all of it.
+	// Together they must use every command.
 	used := make(map[Kind]bool)
-	for _, l := range shift(t).log {
-		used[Kind(l.kind)] = true
+	for _, day := range days {
+		for _, l := range day(t).log {
+			used[Kind(l.kind)] = true
+		}
 	}
 	for _, k := range Kinds() {
 		if !used[k] {
@@ -207,22 +216,24 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	w := shift(t)
-	tx := memtx.New()
-	for _, l := range w.log {
-		c, err := Decode(l.kind, l.version, l.body)
-		if err != nil {
-			t.Fatal(err)
+	for _, day := range []func(*testing.T) *world{shift, automated} {
+		w := day(t)
+		tx := memtx.New()
+		for _, l := range w.log {
+			c, err := Decode(l.kind, l.version, l.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := EveryFailure(tx, l.meta, c); err != nil {
+				t.Fatalf("index %d, %s: %v", l.meta.Index, CommandName(c.Kind()), err)
+			}
+			if _, err := Apply(tx, l.meta, c); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if err := EveryFailure(tx, l.meta, c); err != nil {
-			t.Fatalf("index %d, %s: %v", l.meta.Index, CommandName(c.Kind()), err)
+		if tx.Digest() != w.tx.Digest() {
+			t.Error("the replay ends elsewhere")
 		}
-		if _, err := Apply(tx, l.meta, c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if tx.Digest() != w.tx.Digest() {
-		t.Error("the replay ends elsewhere")
 	}
 }
 
@@ -251,6 +262,43 @@ func TestCorruptState(t *testing.T) {
 		PutSite{Site: testSite()}, PutItems{Items: testItems()}, FinishBatch{Device: "hw1", Barcode: "DROP"},
 	}
 	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The same for the records of robots, portal and conveyor.
+func TestCorruptFloor(t *testing.T) {
+	w := floor(t)
+	sscc := w.labelled("CUP*2")[0]
+	w.ok(Induct{Conveyor: "c1", Barcode: sscc, Expires: w.m.Now + 1000})
+	w.no(PortalPass{Dock: "d1", EPCs: w.epcs(sscc)[:2]}, FalloutRFIDMissing)
+	w.no(PortalPass{Dock: "d1", EPCs: []string{"E2"}}, FalloutRFIDExtra)
+	stray := seen(Fallouts(w.tx, true))[1].ID
+	all := w.epcs(sscc)
+	w.ok(release("O1", "BAG"))
+	w.pick("K1", "w1", "O1")
+	trip := seen(OpenTransports(w.tx))[0].ID
+	w.ok(AssignTransport{Transport: trip, Robot: "C1"})
+	w.ok(TransportState{Transport: trip, Robot: "C1", State: TransportFailed})
+	w.ok(release("O2", "PEN"))
+	w.pick("K2", "w1", "O2")
+	w.ok(release("O3", "CUP*2", "MILK*1"))
+	w.assign("K3", "r1", "O3")
+	pick := w.robotPick("r1", PickPicked, 2, "")
+	fail := pick
+	fail.Outcome, fail.Qty = PickFailed, 0
+	cmds := []Command{
+		pick, fail, AssignTransport{Transport: "TR000002", Robot: "C1"}, TransportState{Transport: trip, Robot: "C1", State: TransportFailed},
+		RetryTransport{Transport: trip}, RetryOrder{Order: "O1"}, RetryOrder{Order: "P1"}, StartPack{Station: "pack2", Barcode: "T-K1-1"},
+		PortalPass{Dock: "d1", EPCs: all}, PortalPass{Dock: "d1", EPCs: append(all[:2:2], "E3")}, ClearFallout{Fallout: stray},
+		Induct{Conveyor: "c1", Barcode: sscc, Expires: w.m.Now + 2000}, Divert{Conveyor: "c1", Barcode: sscc, Lane: "L2"},
+		Divert{Conveyor: "c1", Barcode: sscc, Lane: "L1"}, Load{Dock: "d1", Barcode: sscc}, Depart{Dock: "d1"},
+	}
+	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
+		t.Fatal(err)
+	}
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	if err := EveryCorruption(w.tx, w.m, []Command{Depart{Dock: "d1"}, RetryOrder{Order: "P1"}}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"tote/gs1"
 )
@@ -25,6 +26,23 @@ func ssccOf(barcode string) string {
 	return ""
 }
 
+// parcel finds a parcel of this site and its order, nil when there is none.
+func (c *change) parcel(sscc string) (*Order, *Parcel, error) {
+	lu, err := GetLU(c, sscc)
+	if err != nil || lu == nil || lu.Kind != "carton" {
+		return nil, nil, err
+	}
+	o, err := c.order(lu.Order)
+	if _, err := must(o, err, "order", lu.Order); err != nil {
+		return nil, nil, err
+	}
+	at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == sscc })
+	if at < 0 {
+		return nil, nil, fmt.Errorf("%w: order %s has no parcel %s", ErrCorrupt, lu.Order, sscc)
+	}
+	return o, &o.Parcels[at], nil
+}
+
 func loadParcel(c *change, cmd Load) (Result, error) {
 	if !validID(cmd.Dock) {
 		return Result{}, refuse(CodeInvalid, "dock id")
@@ -37,22 +55,13 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 		return Result{}, refuse(CodeUnknownBarcode, "%s is no SSCC", cmd.Barcode)
 	}
 	res := Result{Ref: sscc}
-	lu, err := GetLU(c, sscc)
+	o, p, err := c.parcel(sscc)
 	if err != nil {
 		return res, err
 	}
-	if lu == nil {
+	if o == nil {
 		return res, refuse(CodeUnknownSSCC, "%s", sscc)
 	}
-	o, err := c.order(lu.Order)
-	if _, err := must(o, err, "order", lu.Order); err != nil {
-		return res, err
-	}
-	at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == sscc })
-	if at < 0 {
-		return res, fmt.Errorf("%w: order %s has no parcel %s", ErrCorrupt, lu.Order, sscc)
-	}
-	p := &o.Parcels[at]
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {
 		return res, err
@@ -61,16 +70,23 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	case p.Dock != "":
 		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
 	case o.State != OrderLabelled || j.State != JobPrinted:
-		return res, refuse(CodeNotLabelled, "order %s is %s, its label %s", lu.Order, o.State, j.State)
+		return res, refuse(CodeNotLabelled, "order %s is %s, its label %s", o.Spec.ID, o.State, j.State)
 	}
 	p.Dock = cmd.Dock
-	if err := c.placeLU(sscc, "dock/"+cmd.Dock); err != nil {
+	if err := c.placeLU(sscc, placeDock+cmd.Dock); err != nil {
 		return res, err
 	}
 	if err := c.index(key(kDock, cmd.Dock, sscc), true); err != nil {
 		return res, err
 	}
 	c.touch("dock", cmd.Dock)
+	if err := c.leaveBelt(sscc); err != nil {
+		return res, err
+	}
+	// Wherever the conveyor put it, it is at the dock now.
+	if err := c.clearFallouts(o, c.meta.Actor, isMissort); err != nil {
+		return res, err
+	}
 	if !slices.ContainsFunc(o.Parcels, func(p Parcel) bool { return p.Dock == "" }) {
 		if err := c.enter(o, OrderStaged); err != nil {
 			return res, err
@@ -104,6 +120,9 @@ func depart(c *change, cmd Depart) (Result, error) {
 	if len(orders) == 0 {
 		return Result{}, refuse(CodeNothingLoaded, "dock %s", cmd.Dock)
 	}
+	if err := c.mayLeave(cmd.Dock, orders); err != nil {
+		return Result{}, err
+	}
 	n := 0
 	for _, o := range orders {
 		if err := c.ship(o); err != nil {
@@ -113,6 +132,28 @@ func depart(c *change, cmd Depart) (Result, error) {
 	}
 	c.touch("dock", cmd.Dock)
 	return Result{Ref: cmd.Dock, Text: fmt.Sprintf("%d parcels of %d orders", n, len(orders))}, nil
+}
+
+// mayLeave refuses a departure while a parcel on the truck is not verified or
+// is parked by a fallout.
+func (c *change) mayLeave(dock string, orders []*Order) error {
+	missing, err := Unverified(c, dock)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		var list []string
+		for _, m := range missing {
+			list = append(list, m.SSCC+" "+m.Why)
+		}
+		return refuse(CodeNotVerified, "%d parcels: %s", len(missing), strings.Join(list, "; "))
+	}
+	for _, o := range orders {
+		if len(o.Fallout) > 0 {
+			return refuse(CodeInFallout, "order %s is parked: %s", o.Spec.ID, strings.Join(o.Fallout, ", "))
+		}
+	}
+	return nil
 }
 
 // ship hands all parcels of an order to the carrier.

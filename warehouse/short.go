@@ -28,49 +28,11 @@ func shortPick(c *change, cmd ShortPick) (Result, error) {
 	if err := c.claim(w); err != nil {
 		return Result{}, err
 	}
-	t, o := w.task, w.order
-	rest := t.Qty - w.batch.Held
-	t.Qty, t.Short = w.batch.Held, rest
-	if t.Qty == 0 {
-		t.State = TaskShort
-	}
-	if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -rest); err != nil {
-		return Result{}, err
-	}
-	if err := c.saveTask(t); err != nil {
-		return Result{}, err
-	}
-	doubt := suspectRecord{Since: c.meta.Now, Reason: cmd.Reason}
-	if err := save(c, key(kSuspect, t.Bin, t.SKU), &doubt); err != nil {
-		return Result{}, err
-	}
-	takes, missing, err := c.plan(t.SKU, rest, nil)
+	text, err := c.shorten(w, cmd.Reason)
 	if err != nil {
 		return Result{}, err
 	}
-	l, err := lineOf(o, t.Line)
-	if err != nil {
-		return Result{}, err
-	}
-	more, err := c.makeTasks(o, l, takes, w.batch.ID, t.Slot)
-	if err != nil {
-		return Result{}, err
-	}
-	w.batch.Walk = append(w.batch.Walk, more...)
-	if missing > 0 {
-		l.State = LineShort
-		err := c.openFallout(o, Fallout{Code: cmd.Reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
-		if err != nil {
-			return Result{}, err
-		}
-	}
-	if err := c.saveOrder(o); err != nil {
-		return Result{}, err
-	}
-	if err := c.rescue(t); err != nil {
-		return Result{}, err
-	}
-	if t.Qty == 0 {
+	if w.task.Qty == 0 {
 		err = c.advance(w)
 	} else {
 		w.step = StepScanSlot
@@ -79,8 +41,53 @@ func shortPick(c *change, cmd ShortPick) (Result, error) {
 		return Result{}, err
 	}
 	res, err := c.done(w)
-	res.Text = fmt.Sprintf("%d short: %d elsewhere, %d nowhere", rest, rest-missing, missing)
+	res.Text = text
 	return res, err
+}
+
+// shorten reduces the claimed task to what is in hand and finds the rest
+// elsewhere, if it can. The text says how that went.
+func (c *change) shorten(w *walk, reason string) (string, error) {
+	t, o := w.task, w.order
+	rest := t.Qty - w.batch.Held
+	t.Qty, t.Short = w.batch.Held, rest
+	if t.Qty == 0 {
+		t.State = TaskShort
+	}
+	if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -rest); err != nil {
+		return "", err
+	}
+	if err := c.saveTask(t); err != nil {
+		return "", err
+	}
+	doubt := suspectRecord{Since: c.meta.Now, Reason: reason}
+	if err := save(c, key(kSuspect, t.Bin, t.SKU), &doubt); err != nil {
+		return "", err
+	}
+	takes, missing, err := c.plan(t.SKU, rest, nil)
+	if err != nil {
+		return "", err
+	}
+	l, err := lineOf(o, t.Line)
+	if err != nil {
+		return "", err
+	}
+	more, err := c.makeTasks(o, l, takes, w.batch.ID, t.Slot)
+	if err != nil {
+		return "", err
+	}
+	w.batch.Walk = append(w.batch.Walk, more...)
+	if missing > 0 {
+		l.State = LineShort
+		err := c.openFallout(o, Fallout{Code: reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
+		if err != nil {
+			return "", err
+		}
+	}
+	if err := c.saveOrder(o); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d short: %d elsewhere, %d nowhere", rest, rest-missing, missing), c.rescue(t)
 }
 
 // rescue moves the tasks of the pool that count on the same stock to other

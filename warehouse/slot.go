@@ -24,6 +24,12 @@ func (c *change) scanSlot(w *walk, site *Site, code string) error {
 		}
 		return refuse(CodeUnknownTote, "%s is no tote", code)
 	}
+	return c.put(w, code)
+}
+
+// put moves what is in hand into a tote on the slot of the current task, closes
+// the task and goes to the next one.
+func (c *change) put(w *walk, code string) error {
 	b, t, o := w.batch, w.task, w.order
 	at := slices.IndexFunc(b.Slots, func(s BatchSlot) bool { return s.Slot == t.Slot })
 	if at < 0 {
@@ -33,10 +39,13 @@ func (c *change) scanSlot(w *walk, site *Site, code string) error {
 	if slot.Tote != "" && slot.Tote != code {
 		return refuse(CodeWrongSlot, "this is %s, slot %d has %s", code, slot.Slot, slot.Tote)
 	}
+	place := fmt.Sprintf("cart/%s/%d", b.ID, slot.Slot)
 	if slot.Tote == "" {
-		if err := c.bindTote(w, slot, code); err != nil {
+		if err := c.bindTote(w, slot, code, place); err != nil {
 			return err
 		}
+	} else if err := c.fetchTote(code, place); err != nil {
+		return err
 	}
 	if err := c.move(stockKey{sku: t.SKU, lot: t.Lot}, b.Held, BinPlace(t.Bin), LUPlace(code), b.Held); err != nil {
 		return err
@@ -65,7 +74,7 @@ func (c *change) scanSlot(w *walk, site *Site, code string) error {
 }
 
 // bindTote takes a free tote for the slot's order.
-func (c *change) bindTote(w *walk, slot *BatchSlot, code string) error {
+func (c *change) bindTote(w *walk, slot *BatchSlot, code, place string) error {
 	lu, err := GetLU(c, code)
 	if err != nil {
 		return err
@@ -78,10 +87,17 @@ func (c *change) bindTote(w *walk, slot *BatchSlot, code string) error {
 	}
 	slot.Tote, w.order.Tote = code, code
 	c.touch("lu", code)
-	return save(c, key(kLU, code), &LU{
-		ID: code, Kind: "tote", Order: w.order.Spec.ID,
-		Place: fmt.Sprintf("cart/%s/%d", w.batch.ID, slot.Slot),
-	})
+	return save(c, key(kLU, code), &LU{ID: code, Kind: "tote", Order: w.order.Spec.ID, Place: place})
+}
+
+// fetchTote notes that a tote of an earlier batch is on this cart: the first
+// put into it proves that the worker fetched it.
+func (c *change) fetchTote(code, place string) error {
+	lu, err := must2(GetLU(c, code))("logistic unit", code)
+	if err != nil || lu.Place == place {
+		return err
+	}
+	return c.placeLU(code, place)
 }
 
 func lineOf(o *Order, line int) (*LineState, error) {

@@ -57,6 +57,32 @@ const (
 	JobUnknown   = "UNKNOWN"
 )
 
+// Transport states. All but DELIVERED and CANCELLED are open: something or
+// somebody still has to carry the tote.
+const (
+	TransportRequested = "REQUESTED" // free for any robot
+	TransportAssigned  = "ASSIGNED"  // a robot is on its way to the tote
+	TransportLoaded    = "LOADED"    // the tote is on the robot
+	TransportDelivered = "DELIVERED" // the tote is at the pack station
+	TransportFailed    = "FAILED"    // the robot gave up; waits for a retry or for a person
+	TransportCancelled = "CANCELLED" // a person carried the tote
+)
+
+// Carriage states.
+const (
+	CarriageAssigned  = "ASSIGNED"  // on the belt, its lane is decided
+	CarriageDiverted  = "DIVERTED"  // left at its lane
+	CarriageMissorted = "MISSORTED" // left at another lane
+	CarriageExpired   = "EXPIRED"   // left without a decision that was still good
+)
+
+// Outcomes of a robot's pick.
+const (
+	PickPicked = "picked"
+	PickShort  = "short"
+	PickFailed = "failed"
+)
+
 // Virtual places of the ledger. They alone may go negative.
 const (
 	PlaceOpening    = "opening"

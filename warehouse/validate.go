@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -21,6 +22,8 @@ const (
 	maxLeaseMs  = 7 * 24 * 3600 * 1000
 	maxMm       = 1_000_000
 	maxSlots    = 64
+	maxNamed    = 100 // carriers, lanes, stations, portals of a site
+	maxEPCs     = 500 // of one pass
 )
 
 // validID: 1..64 printable ASCII without '/' and without outer spaces. Ids are
@@ -135,7 +138,7 @@ func checkSite(s Site) string {
 		return "layout depot aisle"
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
-	case len(s.Carriers) > 100:
+	case len(s.Carriers) > maxNamed:
 		return "more than 100 carriers"
 	}
 	for i, c := range s.Carriers {
@@ -146,6 +149,55 @@ func checkSite(s Site) string {
 			if d.Code == c.Code {
 				return "carrier " + c.Code + " is listed twice"
 			}
+		}
+	}
+	return checkFloor(s)
+}
+
+// checkFloor looks at the rules for robots, conveyor and portals.
+func checkFloor(s Site) string {
+	if s.Transport != "" && s.Transport != TransportRobot {
+		return `transport: "" or "robot"`
+	}
+	if s.Transport == TransportRobot && len(s.PackStations) == 0 {
+		return "transport by robots needs pack stations"
+	}
+	if why := checkNames("pack station", s.PackStations); why != "" {
+		return why
+	}
+	if why := checkNames("portal", s.Portals); why != "" {
+		return why
+	}
+	ids := make([]string, len(s.Lanes))
+	for i, l := range s.Lanes {
+		ids[i] = l.ID
+		switch {
+		case l.Carrier != "" && !slices.ContainsFunc(s.Carriers, func(c Carrier) bool { return c.Code == l.Carrier }):
+			return "lane " + l.ID + ": no carrier " + l.Carrier
+		case l.Dock != "" && !validID(l.Dock):
+			return "lane " + l.ID + ": dock"
+		}
+	}
+	if why := checkNames("lane", ids); why != "" {
+		return why
+	}
+	if len(ids) == 0 && s.DefaultLane == "" || slices.Contains(ids, s.DefaultLane) {
+		return ""
+	}
+	return "default lane: one of the lanes"
+}
+
+// checkNames looks at a list of ids that must differ.
+func checkNames(what string, ids []string) string {
+	if len(ids) > maxNamed {
+		return "more than 100 of " + what
+	}
+	for i, id := range ids {
+		if !validID(id) {
+			return what + " id"
+		}
+		if slices.Contains(ids[:i], id) {
+			return what + " " + id + " is listed twice"
 		}
 	}
 	return ""
@@ -184,6 +236,8 @@ func checkItem(it Item) string {
 		return "gtin: 14 digits with a good check digit"
 	case it.WeightMg < 1 || it.WeightMg > maxWeightMg:
 		return "weight"
+	case it.Tagged && it.GTIN == "":
+		return "tagged items need a gtin"
 	case len(it.Barcodes) > 16:
 		return "more than 16 barcodes"
 	}
@@ -217,6 +271,8 @@ func checkWorker(w Worker) string {
 		return "name"
 	case !validBarcode(w.Badge):
 		return "badge"
+	case w.Kind != "" && w.Kind != WorkerRobot:
+		return `kind: "" or "robot"`
 	}
 	return ""
 }

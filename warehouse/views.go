@@ -38,6 +38,27 @@ func GetBatch(r Reader, id string) (*Batch, error) { return load[Batch](r, key(k
 // GetWorker returns a worker by id.
 func GetWorker(r Reader, id string) (*Worker, error) { return load[Worker](r, key(kWorker, id)) }
 
+// WorkerKind is "" for a person, for a worker not known and WorkerRobot for a
+// picking robot.
+func WorkerKind(r Reader, id string) (string, error) {
+	w, err := GetWorker(r, id)
+	if err != nil || w == nil {
+		return "", err
+	}
+	return w.Kind, nil
+}
+
+// GetTransport returns a transport by id.
+func GetTransport(r Reader, id string) (*Transport, error) { return load[Transport](r, key(kTrip, id)) }
+
+// GetCarriage returns the last ride of a parcel on a conveyor.
+func GetCarriage(r Reader, sscc string) (*Carriage, error) {
+	return load[Carriage](r, key(kBelt, sscc))
+}
+
+// GetFallout returns a fallout by id.
+func GetFallout(r Reader, id string) (*Fallout, error) { return load[Fallout](r, key(kFallout, id)) }
+
 // GetWorkerState returns what a worker does; nil before the first sign-in.
 func GetWorkerState(r Reader, worker string) (*WorkerState, error) {
 	return load[WorkerState](r, key(kWState, worker))
@@ -110,8 +131,9 @@ func named[T any](r Reader, prefix []byte, limit int, get func(Reader, string) (
 	return out, nil
 }
 
-// Pool lists orders that are RELEASED, in no batch and in no fallout, highest
-// priority first, then oldest; at most limit, all when 0.
+// Pool lists orders with tasks to assign that are in no batch and in no fallout,
+// highest priority first, then oldest; at most limit, all when 0. They are
+// RELEASED, or PICKING when a robot gave tasks of them back.
 func Pool(r Reader, limit int) ([]Order, error) {
 	return named(r, under(kPool), limit, GetOrder, "order")
 }
@@ -169,9 +191,7 @@ func Fallouts(r Reader, openOnly bool) ([]Fallout, error) {
 	if !openOnly {
 		return list[Fallout](r, under(kFallout), 0)
 	}
-	return named(r, under(kFOpen), 0, func(r Reader, id string) (*Fallout, error) {
-		return load[Fallout](r, key(kFallout, id))
-	}, "fallout")
+	return named(r, under(kFOpen), 0, GetFallout, "fallout")
 }
 
 // Balance is one row of the ledger.
