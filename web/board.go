@@ -38,7 +38,8 @@ type falloutRow struct {
 	ID, Code, Order       string
 	Facts, Cause, Action  string
 	Since                 stamp
-	Retry                 bool   // a retry by a person can clear it
+	Retry                 bool   // a retry of its order can clear it
+	Clear                 bool   // it has no order: a person clears it
 	Where                 string // "at the pack station", when Retry is false
 	Line                  int
 	SKU, Item, Bin, Batch string
@@ -176,6 +177,12 @@ func (s *server) falloutRow(r warehouse.Reader, c clock, f warehouse.Fallout) (f
 		}
 		facts = append(facts, strings.TrimSpace(f.SKU+" "+row.Item))
 	}
+	if f.Dock != "" {
+		facts = append(facts, "dock "+f.Dock)
+	}
+	if f.LU != "" {
+		facts = append(facts, f.LU)
+	}
 	if f.Bin != "" {
 		facts = append(facts, "bin "+f.Bin)
 	}
@@ -183,12 +190,20 @@ func (s *server) falloutRow(r warehouse.Reader, c clock, f warehouse.Fallout) (f
 		facts = append(facts, "lot "+f.Lot)
 	}
 	if f.Qty > 0 {
-		facts = append(facts, fmt.Sprintf("%d missing", f.Qty))
+		word := "missing"
+		if f.Code == warehouse.FalloutRFIDExtra {
+			word = "extra"
+		}
+		facts = append(facts, fmt.Sprintf("%d %s", f.Qty, word))
 	}
 	if f.Detail != "" {
 		facts = append(facts, readable(f.Detail))
 	}
 	row.Facts = strings.Join(facts, " · ")
+	if f.Order == "" {
+		row.Retry, row.Clear = false, true
+		return row, nil
+	}
 	o, err := warehouse.GetOrder(r, f.Order)
 	if err != nil || o == nil {
 		return row, err

@@ -264,7 +264,7 @@ func drawMarkers(r warehouse.Reader, m *floorMap, l warehouse.Layout, bins map[s
 	}
 	idle := int64(0)
 	for _, ws := range states {
-		if ws.Device == "" || known[ws.Worker] {
+		if ws.Device == "" && ws.Batch == "" || known[ws.Worker] {
 			continue
 		}
 		mk, err := picker(r, ws)
@@ -303,31 +303,45 @@ type placed struct {
 // depot.
 func picker(r warehouse.Reader, ws warehouse.WorkerState) (placed, error) {
 	p := placed{marker: marker{Kind: MarkerPicker, ID: ws.Worker, Label: label(ws.Worker), State: "idle"}}
-	name := ws.Worker
+	name, kind := ws.Worker, MarkerPicker
 	w, err := warehouse.GetWorker(r, ws.Worker)
 	if err != nil {
 		return p, err
 	}
 	if w != nil {
 		name = w.Name
+		if w.Kind == warehouse.WorkerRobot {
+			kind = MarkerRobot
+		}
 	}
-	step, err := warehouse.NextStep(r, ws.Device)
-	if err != nil {
-		return p, err
+	p.Kind = kind
+	if ws.Batch != "" {
+		return p, p.atWork(r, name, ws.Batch)
 	}
-	p.bin = step.Bin
-	switch {
-	case step.Bin != "":
-		p.State = "picking"
-		p.Text = fmt.Sprintf("%s picks %s in bin %s, %s left", name, step.Name, step.Bin, plural(step.Left, "task", "tasks"))
-	case step.Do == warehouse.StepFinish:
-		p.State, p.Text = "putting down", name+" brings the totes to the pack drop"
-	case step.Do == warehouse.StepWait:
+	p.Text = name + " has no work"
+	if ws.WaitingSince != 0 {
 		p.State, p.Text = "waiting", name+" waits for work"
-	default:
-		p.Text = name + " has no work"
 	}
 	return p, nil
+}
+
+// atWork puts the marker at the task in hand.
+func (p *placed) atWork(r warehouse.Reader, name, batch string) error {
+	b, err := warehouse.GetBatch(r, batch)
+	if err != nil || b == nil {
+		return err
+	}
+	p.State, p.Text = "putting down", name+" brings the totes to the pack drop"
+	if b.At >= len(b.Walk) {
+		return nil
+	}
+	t, err := warehouse.GetTask(r, b.Walk[b.At])
+	if err != nil || t == nil {
+		return err
+	}
+	p.bin, p.State = t.Bin, "picking"
+	p.Text = fmt.Sprintf("%s picks %s in bin %s, %s left", name, t.SKU, t.Bin, plural(len(b.Walk)-b.At, "task", "tasks"))
+	return nil
 }
 
 // label is the id as it fits into a marker.

@@ -75,6 +75,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /orders/{id}", s.order)
 	mux.HandleFunc("POST /orders/{id}/retry", s.retry)
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancel)
+	mux.HandleFunc("POST /fallouts/{id}/clear", s.clear)
 	mux.HandleFunc("GET /hh/{$}", s.handheld)
 	mux.HandleFunc("GET /hh/manifest.webmanifest", s.manifest)
 	mux.HandleFunc("GET /hh/events", s.deviceEvents)
@@ -211,11 +212,26 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) {
 // the order or, for console.js, as its notice alone.
 func (s *server) act(w http.ResponseWriter, r *http.Request, order, done string, c warehouse.Command) {
 	n, status := s.do(r, done, c)
-	if r.Header.Get("X-Requested-With") == "console" {
-		s.page(w, status, "notice", n)
-		return
+	if !s.answered(w, r, n, status) {
+		s.showOrder(w, order, status, n)
 	}
-	s.showOrder(w, order, status, n)
+}
+
+// clear ends a fallout that has no order.
+func (s *server) clear(w http.ResponseWriter, r *http.Request) {
+	n, status := s.do(r, "Cleared.", warehouse.ClearFallout{Fallout: r.PathValue("id")})
+	if !s.answered(w, r, n, status) {
+		s.message(w, status, n.Code+": "+n.Text, cmp.Or(n.Action, "Go back to the console."))
+	}
+}
+
+// answered gives console.js the notice alone.
+func (s *server) answered(w http.ResponseWriter, r *http.Request, n *notice, status int) bool {
+	if r.Header.Get("X-Requested-With") != "console" {
+		return false
+	}
+	s.page(w, status, "notice", n)
+	return true
 }
 
 func (s *server) do(r *http.Request, done string, c warehouse.Command) (*notice, int) {
@@ -245,6 +261,7 @@ func (s *server) funcs() template.FuncMap {
 	return template.FuncMap{
 		"asset": s.assets.URL, "plural": plural,
 		// order is the page of an order; an id may hold anything printable.
-		"order": func(id string) string { return "/orders/" + url.PathEscape(id) },
+		"order":   func(id string) string { return "/orders/" + url.PathEscape(id) },
+		"fallout": func(id string) string { return "/fallouts/" + url.PathEscape(id) },
 	}
 }

@@ -59,9 +59,7 @@ func (s *server) whyState(r warehouse.Reader, c clock, o *warehouse.Order) (reas
 		}
 		return inPool(r)
 	case warehouse.OrderPicked:
-		what := fmt.Sprintf("Tote %s waits for a pack station.", o.Tote)
-		place, err := placeOf(r, o.Tote)
-		return reason{Level: levelWarn, What: what, Where: place, Action: "Scan the tote at a free pack station."}, err
+		return picked(r, c, o)
 	case warehouse.OrderPacking, warehouse.OrderPacked:
 		return s.atStation(r, c, o)
 	case warehouse.OrderLabelled:
@@ -155,7 +153,52 @@ func (s *server) labelled(r warehouse.Reader, o *warehouse.Order) (reason, error
 	case warehouse.JobFailed, warehouse.JobUnknown:
 		re.What, re.Where = "Its label is not proven to be printed.", "pack station "+job.Station
 		_, re.Action = s.explain(warehouse.CodeNotLabelled)
+	case warehouse.JobPrinted:
+		return onBelt(r, re, p.SSCC)
 	}
+	return re, nil
+}
+
+// onBelt adds what the conveyor knows of a labelled parcel.
+func onBelt(r warehouse.Reader, re reason, sscc string) (reason, error) {
+	ride, err := warehouse.GetCarriage(r, sscc)
+	if err != nil || ride == nil {
+		return re, err
+	}
+	switch ride.State {
+	case warehouse.CarriageAssigned:
+		re.Where = "conveyor " + ride.Conveyor
+		re.What, re.Action = "The parcel is on the conveyor, bound for lane "+ride.Lane+".", "If it is not there after a minute, look along the conveyor."
+	case warehouse.CarriageDiverted, warehouse.CarriageMissorted, warehouse.CarriageExpired:
+		re.Where = "lane " + ride.Exit
+	}
+	return re, nil
+}
+
+// picked covers a tote that waits for a pack station or is carried to one.
+func picked(r warehouse.Reader, c clock, o *warehouse.Order) (reason, error) {
+	re := reason{
+		Level: levelWarn, What: fmt.Sprintf("Tote %s waits for a pack station.", o.Tote), Action: "Scan the tote at a free pack station.",
+	}
+	var err error
+	if re.Where, err = placeOf(r, o.Tote); err != nil || o.Tote == "" {
+		return re, err
+	}
+	trip, err := warehouse.TransportOf(r, o.Tote)
+	if err != nil || trip == nil {
+		return re, err
+	}
+	switch trip.State {
+	case warehouse.TransportRequested:
+		re.What, re.Action = fmt.Sprintf("Tote %s waits for a robot to carry it to %s.", o.Tote, trip.To), "A robot takes it when it is free; or carry the tote to a pack station."
+	case warehouse.TransportAssigned:
+		re.Level, re.Action = levelOK, ""
+		re.What, re.Who = fmt.Sprintf("A robot comes for tote %s and brings it to %s.", o.Tote, trip.To), "robot "+trip.Robot
+	case warehouse.TransportLoaded:
+		re.Level, re.Action = levelOK, ""
+		re.What, re.Who = fmt.Sprintf("A robot carries tote %s to %s.", o.Tote, trip.To), "robot "+trip.Robot
+	}
+	re.Since = c.ms(trip.Since)
 	return re, nil
 }
 
