@@ -80,9 +80,9 @@ type Config struct {
 	// (128 MiB); at a quarter of it the store stops.
 	MinFree uint64
 
-	// NoSync leaves out the synced write of the log. For tests that prove
-	// that the power-cut check notices; never set it on a gateway.
-	NoSync bool
+	// noSync leaves out the synced write of the log, for the tests that prove
+	// that the power-cut check notices. Nobody outside can set it.
+	noSync bool
 
 	// For tests; the defaults are constants of this package.
 	diskPoll, hangStop, stopLimit time.Duration

@@ -190,7 +190,7 @@ func storePowerCut(t *testing.T, seed uint64, noSync bool) error {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	mem := vfs.NewMem()
 	cfg := testConfig(t, t.TempDir())
-	cfg.FS, cfg.NoSync = mem, noSync
+	cfg.FS, cfg.noSync = mem, noSync
 	cfg.SegmentSize = 32 << 10
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	want := map[string]string{}

@@ -84,7 +84,7 @@ func (s *Store) open() (err error) {
 		return err
 	}
 	s.seglog, err = seglog.Open(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "log")), seglog.Options{
-		SegmentSize: cfg.SegmentSize, NoSync: cfg.NoSync,
+		SegmentSize: cfg.SegmentSize, NoSync: cfg.noSync,
 		OnLatch: func(err error) { s.fail(fault(CodeLogFailed, err)) },
 	})
 	if errors.Is(err, seglog.ErrCorrupt) {
