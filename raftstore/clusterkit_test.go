@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/big"
@@ -199,7 +200,15 @@ type kit struct {
 	board *switchboard
 	base  string
 	tweak func(*Config)
+
+	mu    sync.Mutex
 	nodes map[string]*node
+}
+
+func (k *kit) node(id string) *node {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.nodes[id]
 }
 
 type node struct {
@@ -209,7 +218,7 @@ type node struct {
 	port *peer.Port
 }
 
-const testBeat = 150 * time.Millisecond
+const testBeat = 250 * time.Millisecond
 
 func newKit(t testing.TB, tweak func(*Config)) *kit {
 	return &kit{t: t, site: newTestSite(t), board: newSwitchboard(), base: t.TempDir(), tweak: tweak, nodes: map[string]*node{}}
@@ -228,7 +237,7 @@ func (k *kit) open(id string, first bool) *node {
 func (k *kit) tryOpen(id string, first bool) (*node, error) {
 	k.t.Helper()
 	listen, dir := "127.0.0.1:0", filepath.Join(k.base, id)
-	if old := k.nodes[id]; old != nil {
+	if old := k.node(id); old != nil {
 		listen, dir = old.port.Self().HostPort, old.dir
 	}
 	der, key := k.site.issue(k.t, id)
@@ -251,9 +260,126 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 		return nil, errors.Join(err, port.Close())
 	}
 	n := &node{Store: s, id: id, dir: dir, port: port}
+	k.mu.Lock()
 	k.nodes[id] = n
+	k.mu.Unlock()
 	k.t.Cleanup(func() { _ = n.stop() })
 	return n, nil
+}
+
+// load is callers that each add to a counter of their own, one after the other,
+// at any gateway, and ask again with the same sequence until they are answered.
+// A command lost or done twice shows in the sum, which is in every answer.
+type load struct {
+	k     *kit
+	stop  chan struct{}
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	acked map[int]uint64
+	gap   time.Duration // longest time between two answers to anybody
+	last  time.Time
+}
+
+func (k *kit) load(lanes int, ids ...string) *load {
+	l := &load{k: k, stop: make(chan struct{}), acked: map[int]uint64{}, last: time.Now()}
+	for lane := range lanes {
+		l.wg.Go(func() {
+			for seq := uint64(1); l.one(lane, seq, ids); seq++ {
+			}
+		})
+	}
+	return l
+}
+
+// one is false when the load was stopped, always between two commands.
+func (l *load) one(lane int, seq uint64, ids []string) bool {
+	deadline := time.Now().Add(20 * time.Second)
+	for try := lane; ; try++ {
+		n := l.k.node(ids[try%len(ids)])
+		ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+		res, err := n.Propose(ctx, laneCommand(lane, seq))
+		cancel()
+		if err != nil {
+			if time.Now().After(deadline) {
+				l.k.t.Errorf("lane %d: no answer to %d: %v", lane, seq, err)
+				return false
+			}
+			continue
+		}
+		sum := seq * (seq + 1) / 2
+		if want := fmt.Sprintf("%d@%d", sum, res.Index); string(res.Body) != want {
+			l.k.t.Errorf("lane %d: command %d was answered %s, want %s", lane, seq, res.Body, want)
+			return false
+		}
+		l.seesOwn(n, lane, sum)
+		l.mu.Lock()
+		l.acked[lane] = seq
+		l.gap, l.last = max(l.gap, time.Since(l.last)), time.Now()
+		l.mu.Unlock()
+		select {
+		case <-l.stop:
+			return false
+		default:
+			return true
+		}
+	}
+}
+
+// seesOwn: whoever was answered sees what was done at the same gateway.
+func (l *load) seesOwn(n *node, lane int, sum uint64) {
+	err := n.View(func(r Reader, _ uint64) error {
+		b, err := r.Get(fmt.Append(nil, "lane", lane))
+		if err == nil && (b == nil || binary.BigEndian.Uint64(b) != sum) {
+			l.k.t.Errorf("%s shows %x of lane %d after its answer %d", n.id, b, lane, sum)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrClosed) {
+		l.k.t.Error(err)
+	}
+}
+
+func (l *load) count() (n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.acked {
+		n += c
+	}
+	return n
+}
+
+// more waits until another n commands were answered.
+func (l *load) more(n uint64) {
+	l.k.t.Helper()
+	want := l.count() + n
+	await(l.k.t, "commands are answered", func() bool { return l.count() >= want })
+}
+
+// end stops the callers and returns how many commands were answered.
+func (l *load) end() uint64 {
+	close(l.stop)
+	l.wg.Wait()
+	return l.count()
+}
+
+// check finds every answered command in the state of n, once.
+func (l *load) check(n *node) {
+	l.k.t.Helper()
+	err := n.ViewLinearizable(testContext(l.k.t), func(r Reader, _ uint64) error {
+		for lane, seq := range l.acked {
+			b, err := r.Get(fmt.Append(nil, "lane", lane))
+			if err != nil {
+				return err
+			}
+			if want := seq * (seq + 1) / 2; b == nil || binary.BigEndian.Uint64(b) != want {
+				l.k.t.Errorf("%s: lane %d is %x, want %d", n.id, lane, b, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		l.k.t.Fatal(err)
+	}
 }
 
 // stop closes the gateway as its process would at the end.
@@ -272,15 +398,42 @@ func openThree(t testing.TB, tweak func(*Config)) (k *kit, a, b, c *node) {
 		t.Fatal(err)
 	}
 	b, c = k.open("gw2", false), k.open("gw3", false)
-	for _, n := range []*node{b, c} {
-		if err := a.Join(testContext(t), n.address()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	join(t, a, b, c)
 	for _, n := range []*node{b, c} {
 		n.awaitQuorum(t, true)
 	}
 	return k, a, b, c
+}
+
+// join adds gateways; a loaded machine may move the lead meanwhile, so it asks
+// again as people do.
+func join(t testing.TB, at *node, newcomers ...*node) {
+	t.Helper()
+	for _, n := range newcomers {
+		for {
+			err := at.Join(testContext(t), n.address())
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrUnknownOutcome) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// must proposes until there is a definite answer.
+func (n *node) must(t testing.TB, c Command) Result {
+	t.Helper()
+	for {
+		res, err := n.Propose(testContext(t), c)
+		if err == nil {
+			return res
+		}
+		if !errors.Is(err, ErrUnknownOutcome) {
+			t.Fatalf("%s: propose %q: %v", n.id, c.Body, err)
+		}
+	}
 }
 
 // await polls until ok; the poll is what changes in the background.

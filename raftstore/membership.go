@@ -76,22 +76,17 @@ func (s *Store) JoinThrough(ctx context.Context, via peer.Address) error {
 	if s.cfg.Peer == nil {
 		return ErrAlone
 	}
-	var a answerCode
-	if err := s.ask(ctx, via, callJoin, memberCall{Address: string(s.address())}, &a); err != nil {
-		return err
+	var st statusAnswer
+	if err := s.ask(ctx, via, callStatus, struct{}{}, &st); err != nil {
+		return hard(err)
 	}
-	if errors.Is(a.err(), ErrNotLeader) {
-		var st statusAnswer
-		if err := s.ask(ctx, via, callStatus, struct{}{}, &st); err != nil {
-			return err
-		}
-		to, err := peer.ParseAddress(st.Leader)
-		if err != nil {
-			return fmt.Errorf("%w: %s knows no leader", ErrNoQuorum, via.ID)
-		}
-		if err := s.ask(ctx, to, callJoin, memberCall{Address: string(s.address())}, &a); err != nil {
-			return err
-		}
+	to, err := peer.ParseAddress(st.Leader)
+	if err != nil {
+		return fmt.Errorf("%w: %s knows no leader", ErrNoQuorum, via.ID)
+	}
+	var a answerCode
+	if err := s.ask(ctx, to, callJoin, memberCall{Address: string(s.address())}, &a); err != nil {
+		return hard(err)
 	}
 	return a.err()
 }

@@ -58,7 +58,7 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 		if code := refusal(err); code != "" {
 			return warehouse.Result{Code: code, Text: err.Error()}, nil
 		}
-		if !errors.Is(err, raftstore.ErrUnknownOutcome) && !errors.Is(err, raftstore.ErrNotLeader) {
+		if !again(err) {
 			return warehouse.Result{}, err
 		}
 		t := time.NewTimer(wait)
@@ -73,6 +73,12 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 		}
 		wait = min(2*wait, 250*time.Millisecond)
 	}
+}
+
+// again tells whether to ask once more: the lead may come back within ctx.
+func again(err error) bool {
+	return errors.Is(err, raftstore.ErrUnknownOutcome) || errors.Is(err, raftstore.ErrNotLeader) ||
+		errors.Is(err, raftstore.ErrNoQuorum)
 }
 
 // decode reads a stored answer. The answer kept for a device's sequence is only

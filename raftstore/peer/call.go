@@ -148,6 +148,17 @@ func (c *Caller) conn(ctx context.Context, to Address) (*callConn, error) {
 	return cc, nil
 }
 
+// Ask makes one call on a connection that was dialled for it, and closes it: the
+// first contact of a newcomer.
+func Ask(ctx context.Context, conn net.Conn, method string, body []byte) ([]byte, error) {
+	cc := &callConn{conn: conn, wait: map[uint64]chan message{}, dead: make(chan struct{})}
+	go cc.read()
+	answer, err := cc.call(ctx, method, body)
+	_ = conn.Close() // ends read
+	<-cc.dead
+	return answer, err
+}
+
 // callConn is one connection with calls in flight.
 type callConn struct {
 	conn net.Conn
