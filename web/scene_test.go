@@ -44,8 +44,10 @@ func shift(t testing.TB, now time.Time) *site {
 		rows = append(rows, row)
 	}
 	workers := []warehouse.Worker{
-		{ID: "W1", Name: "Mira", Badge: "BADGE-1001"}, {ID: "W2", Name: "Jonas", Badge: "BADGE-1002"},
-		{ID: "W3", Name: "Ayşe", Badge: "BADGE-1003"}, {ID: "W4", Name: "Tomáš", Badge: "BADGE-1004"},
+		{ID: "W1", Name: "Mira", Badge: "BADGE-1001"},
+		{ID: "W2", Name: "Jonas", Badge: "BADGE-1002"},
+		{ID: "W3", Name: "Ayşe", Badge: "BADGE-1003"},
+		{ID: "W4", Name: "Tomáš", Badge: "BADGE-1004"},
 	}
 	s.must(
 		warehouse.PutSite{Site: rules(8, 14, 4)}, warehouse.PutItems{Items: items}, warehouse.PutBins{Bins: bins},

@@ -226,11 +226,17 @@ type part struct {
 }
 
 func (s *server) boardFragments(b *board) ([]fragment, error) {
-	ps := []part{
-		{"status", "status", b.Status}, {"flow", "flow", b}, {"fallouts", "fallouts", b},
-		{"devices", "devices", b.Gateway}, {"cluster", "cluster", b.Gateway}, {"sync", "sync", b.Gateway.Sync},
-		{"markers", "markers", b.Map}, {"busy", "busy", b.Map},
-	}
+	ps := make([]part, 0, 8+len(b.Map.Aisles))
+	ps = append(ps, []part{
+		{"status", "status", b.Status},
+		{"flow", "flow", b},
+		{"fallouts", "fallouts", b},
+		{"devices", "devices", b.Gateway},
+		{"cluster", "cluster", b.Gateway},
+		{"sync", "sync", b.Gateway.Sync},
+		{"markers", "markers", b.Map},
+		{"busy", "busy", b.Map},
+	}...)
 	for _, a := range b.Map.Aisles {
 		ps = append(ps, part{fmt.Sprintf("aisle-%d", a.N), "aisle", a})
 	}

@@ -424,7 +424,8 @@ func TestDeviceStreamTellsTheQuorum(t *testing.T) {
 			Quorum bool
 			Since  int64
 			Action string
-		}) {
+		},
+		) {
 			evs := e.take("site")
 			if len(evs) != 1 {
 				t.Fatalf("%d events", len(evs))

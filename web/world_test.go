@@ -365,8 +365,10 @@ func small(t testing.TB) *site {
 		warehouse.PutBins{Bins: rack(2, 5)},
 		warehouse.PutWorkers{Workers: []warehouse.Worker{{ID: "W1", Name: "Mira", Badge: "BADGE-1"}, {ID: "W2", Name: "Ben \"B\"", Badge: "BADGE-2"}}},
 		warehouse.OpenStock{Rows: []warehouse.StockRow{
-			{Bin: "A-01-L", SKU: "CUP", Qty: 10}, {Bin: "A-02-R", SKU: "CUP", Qty: 40},
-			{Bin: "B-01-L", SKU: "PEN", Qty: 100}, {Bin: "B-03-R", SKU: "MILK", Lot: "L1", Expiry: "2026-08-01", Qty: 4},
+			{Bin: "A-01-L", SKU: "CUP", Qty: 10},
+			{Bin: "A-02-R", SKU: "CUP", Qty: 40},
+			{Bin: "B-01-L", SKU: "PEN", Qty: 100},
+			{Bin: "B-03-R", SKU: "MILK", Lot: "L1", Expiry: "2026-08-01", Qty: 4},
 		}},
 	)
 	return s
