@@ -13,7 +13,10 @@ type emulateCmd struct {
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
-	Group   emulateGroup   `cmd:"" help:"Several devices from a file."`
+
+	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
+	GPIO     emulateGPIO     `cmd:"" name:"gpio" help:"A board of GPIO lines: a photo-eye, a light tower."`
+	Group    emulateGroup    `cmd:"" help:"Several devices from a file."`
 }
 
 type (
@@ -32,17 +35,25 @@ type (
 	emulateRobot struct {
 		emulate.RobotArgs `embed:""`
 	}
+	emulateConveyor struct {
+		emulate.ConveyorArgs `embed:""`
+	}
+	emulateGPIO struct {
+		emulate.GPIOArgs `embed:""`
+	}
 	emulateGroup struct {
 		emulate.GroupArgs `embed:""`
 	}
 )
 
-func (c emulateScale) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
-func (c emulatePrinter) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
-func (c emulateScanner) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
-func (c emulateRFID) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
-func (c emulateRobot) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
-func (c emulateGroup) Run(ctx context.Context) error   { return runEmulator(ctx, c.Options) }
+func (c emulateScale) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
+func (c emulatePrinter) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
+func (c emulateScanner) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
+func (c emulateRFID) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
+func (c emulateRobot) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
+func (c emulateConveyor) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
+func (c emulateGPIO) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
+func (c emulateGroup) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
 
 func runEmulator(ctx context.Context, options func() (emulate.Options, error)) error {
 	o, err := options()

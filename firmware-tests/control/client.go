@@ -93,6 +93,23 @@ func (c *Client) Pass(ctx context.Context, tags []record.Tag, ms int64) (record.
 	return e, c.call(ctx, http.MethodPost, "/pass", map[string]any{"tags": tags, "ms": ms}, &e)
 }
 
+// Induct puts a carton before the belt of a conveyor. quality is what its
+// scanner will make of the label; "" = GOOD.
+func (c *Client) Induct(ctx context.Context, barcode, quality string) error {
+	return c.call(ctx, http.MethodPost, "/induct", map[string]any{"barcode": barcode, "quality": quality}, nil)
+}
+
+// TakeLane takes the cartons that wait at the end of a lane, in their order.
+func (c *Client) TakeLane(ctx context.Context, lane string) ([]record.Carton, error) {
+	var cs []record.Carton
+	return cs, c.call(ctx, http.MethodPost, "/take", map[string]any{"lane": lane}, &cs)
+}
+
+// Level moves an input of a GPIO board. It returns when the line is at rest.
+func (c *Client) Level(ctx context.Context, line string, high bool) error {
+	return c.call(ctx, http.MethodPost, "/level", map[string]any{"line": line, "level": high}, nil)
+}
+
 // Fault switches a fault on or off.
 func (c *Client) Fault(ctx context.Context, name string, on bool) error {
 	return c.call(ctx, http.MethodPost, "/fault", map[string]any{"name": name, "on": on}, nil)

@@ -235,3 +235,65 @@ func TestListenRefuses(t *testing.T) {
 		t.Error("Dial to nobody: no error")
 	}
 }
+
+// floor is a conveyor and a board of GPIO lines at once.
+type floor struct {
+	bare
+	lanes  map[string][]record.Carton
+	levels map[string]bool
+}
+
+func (f *floor) Induct(barcode, quality string) error {
+	if barcode == "" {
+		return errors.New("nothing to put on")
+	}
+	f.lanes["L1"] = append(f.lanes["L1"], record.Carton{Barcode: barcode, Quality: quality})
+	return nil
+}
+
+func (f *floor) TakeLane(lane string) ([]record.Carton, error) {
+	cs, ok := f.lanes[lane]
+	if !ok {
+		return nil, errors.New("no such lane")
+	}
+	f.lanes[lane] = []record.Carton{}
+	return cs, nil
+}
+
+func (f *floor) SetLevel(line string, high bool) error {
+	if line != "EYE" {
+		return errors.New("no such input")
+	}
+	f.levels[line] = high
+	return nil
+}
+
+func TestLanesAndLevels(t *testing.T) {
+	ctx, dev := t.Context(), &floor{newBare(t), map[string][]record.Carton{}, map[string]bool{}}
+	c, err := Dial(ctx, serve(t, "127.0.0.1:0", dev))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := errors.Join(c.Induct(ctx, "A", ""), c.Induct(ctx, "B\x1d", "MULTI"), c.Level(ctx, "EYE", true)); err != nil {
+		t.Fatal(err)
+	}
+	cs, err := c.TakeLane(ctx, "L1")
+	if err != nil || len(cs) != 2 || cs[0].Barcode != "A" || cs[1] != (record.Carton{Barcode: "B\x1d", Quality: "MULTI"}) {
+		t.Errorf("%+v, %v", cs, err)
+	}
+	if cs, err := c.TakeLane(ctx, "L1"); err != nil || len(cs) != 0 {
+		t.Errorf("%+v, %v", cs, err)
+	}
+	if !dev.levels["EYE"] {
+		t.Error("not moved")
+	}
+	_, noLane := c.TakeLane(ctx, "L7")
+	for what, err := range map[string]error{
+		"no carton": c.Induct(ctx, "", ""), "no lane": noLane, "no input": c.Level(ctx, "RED", true), "a printer's": c.Take(ctx), "a scale's": c.Put(ctx, 1),
+	} {
+		if !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

@@ -13,6 +13,9 @@
 //	POST /take                       printer in peel mode
 //	POST /field  {"tags":[{"epc":"…","antenna":1,"rssi":-55,"rate":20,"miss":0.1}]}   rfid: what lies in the field
 //	POST /pass   {"tags":[…],"ms":800}   rfid: a carton moves through; answers the entry when it is through
+//	POST /induct {"barcode":"…","quality":"GOOD|NOREAD|MULTI|CONFLICT"}   conveyor: a carton before the belt
+//	POST /take   {"lane":"L1"}       conveyor: the cartons at the end of a lane, as a JSON list
+//	POST /level  {"line":"EYE","level":true}   gpio: an input changes
 //	GET  /actions?wait=MS            robot: actions that wait for the world, as a JSON list
 //	POST /actions/{id} {"result":"FINISHED|FAILED","description":"…"}
 //
@@ -91,6 +94,17 @@ type Takeable interface {
 type Readable interface {
 	Field(tags []record.Tag) error
 	Pass(tags []record.Tag, ms int64) (record.Entry, error) // returns when the carton is through
+}
+
+// Laned is a Target one can put cartons on and take them off.
+type Laned interface {
+	Induct(barcode, quality string) error
+	TakeLane(lane string) ([]record.Carton, error)
+}
+
+// Levelled is a Target whose inputs the world moves.
+type Levelled interface {
+	SetLevel(line string, high bool) error
 }
 
 // Acting is a Target whose actions the world decides.
@@ -192,6 +206,27 @@ func Handler(t Target) http.Handler {
 			Ms   int64        `json:"ms"`
 		}) (any, error) {
 			return s.Pass(b.Tags, b.Ms)
+		})
+	}
+	if s, ok := t.(Laned); ok {
+		post(mux, "/induct", func(b struct {
+			Barcode string `json:"barcode"`
+			Quality string `json:"quality"`
+		}) (any, error) {
+			return nil, s.Induct(b.Barcode, b.Quality)
+		})
+		post(mux, "/take", func(b struct {
+			Lane string `json:"lane"`
+		}) (any, error) {
+			return s.TakeLane(b.Lane)
+		})
+	}
+	if s, ok := t.(Levelled); ok {
+		post(mux, "/level", func(b struct {
+			Line  string `json:"line"`
+			Level bool   `json:"level"`
+		}) (any, error) {
+			return nil, s.SetLevel(b.Line, b.Level)
 		})
 	}
 	if s, ok := t.(Acting); ok {

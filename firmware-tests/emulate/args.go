@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"tote/firmware-tests/conveyor"
+	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/robot"
@@ -58,6 +60,24 @@ type RobotArgs struct {
 	robot.Params `embed:""`
 }
 
+// ConveyorArgs are the flags of `tote emulate conveyor`.
+type ConveyorArgs struct {
+	Name            string `help:"Name in the record and in the ready line (default: the kind)."`
+	Control         string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record          string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON            bool   `name:"json" help:"Ready lines as JSON."`
+	conveyor.Params `embed:""`
+}
+
+// GPIOArgs are the flags of `tote emulate gpio`.
+type GPIOArgs struct {
+	Name        string `help:"Name in the record and in the ready line (default: the kind)."`
+	Control     string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record      string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON        bool   `name:"json" help:"Ready lines as JSON."`
+	gpio.Params `embed:""`
+}
+
 // GroupArgs are the flags of `tote emulate group`.
 type GroupArgs struct {
 	File string `arg:"" help:"JSON file: {\"devices\":[{\"kind\":\"scale\",\"link\":…}]}."`
@@ -95,6 +115,18 @@ func (a RFIDArgs) Options() (Options, error) {
 // Options for Main.
 func (a RobotArgs) Options() (Options, error) {
 	d := Device{Kind: Robot, Name: a.Name, Control: a.Control, Record: a.Record, Robot: a.Params}
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a ConveyorArgs) Options() (Options, error) {
+	d := Device{Kind: Conveyor, Name: a.Name, Control: a.Control, Record: a.Record, Conveyor: a.Params}
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a GPIOArgs) Options() (Options, error) {
+	d := Device{Kind: GPIO, Name: a.Name, Control: a.Control, Record: a.Record, GPIO: a.Params}
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

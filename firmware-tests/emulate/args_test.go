@@ -8,6 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
+	"tote/firmware-tests/conveyor"
+	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/robot"
@@ -23,6 +25,9 @@ type cli struct {
 	RFID    RFIDArgs    `cmd:"" name:"rfid"`
 	Robot   RobotArgs   `cmd:""`
 	Group   GroupArgs   `cmd:""`
+
+	Conveyor ConveyorArgs `cmd:""`
+	GPIO     GPIOArgs     `cmd:"" name:"gpio"`
 }
 
 func TestArgs(t *testing.T) {
@@ -57,6 +62,13 @@ func TestArgs(t *testing.T) {
 			Options{Devices: []Device{{Kind: Robot, Control: "127.0.0.1:0",
 				Robot: robot.Params{Brokers: []string{"tcp://127.0.0.1:1883", "tcp://127.0.0.1:1884"}, Manufacturer: "TOTE", Serial: "R7", Interface: "uagv", Major: "v2",
 					Version: "2.0.0", Map: "floor", Node: "park1", X: -200, SpeedMmS: 1500, Factor: 20, StateMs: 1000, ActionMs: 3000, Battery: 90, Capacity: 1, ExternalActions: true}}}}},
+		{[]string{"conveyor", "--brokers", "tcp://127.0.0.1:1883", "--site", "s1", "--lanes", "L1,L2,L3", "--factor", "20", "--lane-capacity", "8"},
+			Options{Devices: []Device{{Kind: Conveyor, Control: "127.0.0.1:0",
+				Conveyor: conveyor.Params{Brokers: []string{"tcp://127.0.0.1:1883"}, Site: "s1", ID: "cv1", Lanes: []string{"L1", "L2", "L3"}, DefaultLane: "L9", Point: "S1",
+					ScanMs: 500, DivertMs: 1500, ReactMs: 50, GapMs: 300, ConfirmLateMs: 5000, LaneCapacity: 8, Factor: 20}}}}},
+		{[]string{"gpio", "--socket", "/tmp/x/io.sock", "--inputs", "EYE", "--high", "BUTTON", "--chatter-ms", "9", "--record", "f", "--json"},
+			Options{JSON: true, Devices: []Device{{Kind: GPIO, Control: "127.0.0.1:0", Record: "f",
+				GPIO: gpio.Params{Socket: "/tmp/x/io.sock", Inputs: []string{"EYE"}, High: []string{"BUTTON"}, ChatterMs: 9}}}}},
 		{[]string{"group", file, "--json"},
 			Options{JSON: true, Devices: []Device{
 				{Kind: Scale, Name: "s1", Link: "/x/s1", Scale: scale.Params{SettleMs: 5}},
@@ -84,6 +96,10 @@ func TestArgs(t *testing.T) {
 			o, err = got.RFID.Options()
 		case "robot":
 			o, err = got.Robot.Options()
+		case "conveyor":
+			o, err = got.Conveyor.Options()
+		case "gpio":
+			o, err = got.GPIO.Options()
 		default:
 			o, err = got.Group.Options()
 		}

@@ -17,6 +17,8 @@ import (
 	"sync"
 
 	"tote/firmware-tests/control"
+	"tote/firmware-tests/conveyor"
+	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
@@ -33,6 +35,9 @@ const (
 	Scanner = "scanner"
 	Robot   = "robot"
 	RFID    = "rfid"
+
+	Conveyor = "conveyor"
+	GPIO     = "gpio"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -40,7 +45,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, Robot or RFID
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, Robot, Conveyor or GPIO
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
@@ -51,7 +56,10 @@ type Device struct {
 	Printer printer.Params `json:"printer,omitzero"`
 	Scanner scanner.Params `json:"scanner,omitzero"`
 	RFID    rfid.Params    `json:"rfid,omitzero"`
-	Robot   robot.Params   `json:"robot,omitzero"` // speaks MQTT: no Link, no pty
+
+	Conveyor conveyor.Params `json:"conveyor,omitzero"` // speaks MQTT: no Link, no pty
+	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
+	Robot    robot.Params    `json:"robot,omitzero"`    // speaks MQTT: no Link, no pty
 }
 
 // Options is what Main runs.
@@ -162,10 +170,11 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if d.Kind == Robot && d.Link != "" {
-		return fail(fmt.Errorf("%w: a robot has no device path", ErrSpec))
+	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO
+	if !onPty && d.Link != "" {
+		return fail(fmt.Errorf("%w: a %s has no device path", ErrSpec, d.Kind))
 	}
-	if d.Kind != Robot && (d.Link != "" || d.Listen == "") {
+	if onPty && (d.Link != "" || d.Listen == "") {
 		if t.port, err = pty.New(d.Link); err != nil {
 			return fail(err)
 		}
@@ -185,8 +194,14 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 
 	s := t.State()
 	ready := Ready{Kind: s.Kind, Name: s.Name, Path: s.Path, Listen: s.Listen, Control: control.Address(ln)}
-	if r, ok := device.(*robot.Robot); ok {
-		ready.Serial = r.State().Serial
+	switch v := device.(type) {
+	case *robot.Robot:
+		ready.Serial = v.State().Serial
+	case *gpio.Board:
+		if err := v.Listen(); err != nil { // so that it is there when the line is read
+			return fail(err)
+		}
+		ready.Path = v.State().Socket
 	}
 	return ready, func(ctx context.Context) error {
 		defer func() { _ = opened.Close() }()
@@ -208,6 +223,10 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	case *rfid.Reader:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *robot.Robot:
+		wg.Go(func() { _ = d.Run(ctx) })
+	case *conveyor.Conveyor:
+		wg.Go(func() { _ = d.Run(ctx) })
+	case *gpio.Board:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *printer.Printer:
 		wg.Go(func() { d.Run(ctx) })

@@ -18,6 +18,8 @@ import (
 	"go.uber.org/goleak"
 
 	"tote/firmware-tests/control"
+	"tote/firmware-tests/conveyor"
+	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/record"
 	"tote/firmware-tests/scale"
 )
@@ -219,14 +221,17 @@ func TestMainRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := map[string][]Device{
-		"nothing":          nil,
-		"unknown kind":     {{Kind: "toaster"}},
-		"same name twice":  {{Kind: Scale}, {Kind: Scale}},
-		"scale on tcp":     {{Kind: Scale, Listen: "127.0.0.1:0"}},
-		"open control":     {{Kind: Scale, Control: "0.0.0.0:0"}},
-		"link over a file": {{Kind: Scale, Link: taken}},
-		"bad parameters":   {{Kind: Scale, Scale: scale.Params{Unit: "lb"}}},
-		"record nowhere":   {{Kind: Scale, Record: filepath.Join(dir, "no", "such", "dir")}},
+		"nothing":           nil,
+		"unknown kind":      {{Kind: "toaster"}},
+		"same name twice":   {{Kind: Scale}, {Kind: Scale}},
+		"scale on tcp":      {{Kind: Scale, Listen: "127.0.0.1:0"}},
+		"open control":      {{Kind: Scale, Control: "0.0.0.0:0"}},
+		"link over a file":  {{Kind: Scale, Link: taken}},
+		"bad parameters":    {{Kind: Scale, Scale: scale.Params{Unit: "lb"}}},
+		"conveyor on a pty": {{Kind: Conveyor, Link: filepath.Join(dir, "cv"), Conveyor: conveyor.Params{Brokers: []string{"tcp://127.0.0.1:1"}, Site: "s1"}}},
+		"gpio on a pty":     {{Kind: GPIO, Link: filepath.Join(dir, "io"), GPIO: gpio.Params{Socket: filepath.Join(dir, "io.sock")}}},
+		"gpio over a file":  {{Kind: GPIO, GPIO: gpio.Params{Socket: taken}}},
+		"record nowhere":    {{Kind: Scale, Record: filepath.Join(dir, "no", "such", "dir")}},
 	}
 	for name, devices := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -292,5 +297,54 @@ func TestRFIDControl(t *testing.T) {
 		if !errors.Is(err, control.ErrRefused) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// A conveyor without a broker moves all the same; a board of GPIO lines has its
+// socket when the ready line is there.
+func TestFloorControl(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "io.sock")
+	ready := startAll(t,
+		Device{Kind: Conveyor, Name: "cv", Conveyor: conveyor.Params{
+			Brokers: []string{"tcp://127.0.0.1:1"}, Site: "s1", ScanMs: 1, DivertMs: 3, ReactMs: 1, GapMs: 1}},
+		Device{Kind: GPIO, Name: "io", GPIO: gpio.Params{Socket: socket, Inputs: []string{"EYE"}}})
+	cv, io := dial(t, ready["cv"].Control), dial(t, ready["io"].Control)
+	if ready["io"].Path != socket || ready["cv"].Path != "" {
+		t.Errorf("%+v", ready)
+	}
+	host, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = host.Close() }()
+	lines := bufio.NewScanner(host)
+	if err := io.Level(t.Context(), "EYE", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`{"line":"EYE","level":false}`, `{"line":"EYE","level":true}`} {
+		if lines.Scan(); lines.Text() != want && lines.Text() != `{"line":"EYE","level":true}` {
+			t.Errorf("%s, want %s", lines.Text(), want)
+		}
+		if lines.Text() == `{"line":"EYE","level":true}` {
+			break // connected behind the change
+		}
+	}
+	if err := cv.Induct(t.Context(), "]C100340123450000000017", ""); err != nil {
+		t.Fatal(err)
+	}
+	es, err := cv.Wait(t.Context(), 1, 5*time.Second)
+	if err != nil || kinds(es) != record.Diverted || es[0].Carton.SSCC != "340123450000000017" || es[0].Carton.Lane != "L9" {
+		t.Fatalf("%+v, %v", es, err)
+	}
+	cs, err := cv.TakeLane(t.Context(), "L9")
+	if err != nil || len(cs) != 1 || cs[0] != *es[0].Carton {
+		t.Errorf("%+v, %v", cs, err)
+	}
+	st, err := cv.State(t.Context())
+	if err != nil || st.Kind != Conveyor || st.LastSeq != 3 || !strings.Contains(string(st.Device), `"unsent":2`) {
+		t.Errorf("State = %+v %s, %v", st, st.Device, err)
+	}
+	if err := errors.Join(cv.Level(t.Context(), "EYE", true), io.Induct(t.Context(), "A", "")); !errors.Is(err, control.ErrRefused) {
+		t.Error(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"tote/firmware-tests/control"
+	"tote/firmware-tests/conveyor"
+	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
@@ -69,8 +71,23 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
+	case Conveyor:
+		c, err := conveyor.New(d.Conveyor, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = c, func() any { return c.State() }
+		return c, nil
+	case GPIO:
+		b, err := gpio.New(d.GPIO, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = b, func() any { return b.State() }
+		return b, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s and %s", ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s and %s",
+		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO)
 }
 
 // State is the device as the control API shows it.
@@ -116,6 +133,14 @@ type (
 		*target
 		control.Readable
 	}
+	conveyorFace struct {
+		*target
+		control.Laned
+	}
+	gpioFace struct {
+		*target
+		control.Levelled
+	}
 	robotFace struct {
 		*target
 		control.Acting
@@ -134,6 +159,10 @@ func (t *target) face(device any) control.Target {
 		return rfidFace{t, d}
 	case *robot.Robot:
 		return robotFace{t, d}
+	case *conveyor.Conveyor:
+		return conveyorFace{t, d}
+	case *gpio.Board:
+		return gpioFace{t, d}
 	}
 	return t
 }

@@ -35,6 +35,11 @@ const (
 	Acted     = "acted"     // robot: an action ended (Action)
 	Field     = "field"     // rfid: what lies in the field was changed (Tags)
 	Passed    = "passed"    // rfid: a carton has moved through the field (Tags)
+	Inducted  = "inducted"  // conveyor: carton put before the belt (Carton)
+	Diverted  = "diverted"  // conveyor: carton in a lane (Carton)
+	Collected = "collected" // conveyor: carton taken from the end of a lane (Carton)
+	Input     = "input"     // gpio: the world changed an input (Level)
+	Output    = "output"    // gpio: an output, a lamp, changed (Level)
 )
 
 // MaxInMemory bounds the entries a Book keeps in memory; the oldest go first,
@@ -57,6 +62,8 @@ type Entry struct {
 	Place  *Place         `json:"place,omitempty"`
 	Action *Action        `json:"action,omitempty"`
 	Tags   *Tags          `json:"tags,omitempty"`
+	Carton *Carton        `json:"carton,omitempty"`
+	Level  *Level         `json:"level,omitempty"`
 }
 
 // Weight is a weight on a scale.
@@ -124,6 +131,23 @@ type Tags struct {
 	EPCs  []string       `json:"epcs"`            // as put there, upper case
 	Ms    int64          `json:"ms,omitempty"`    // Passed: how long the carton took
 	Reads map[string]int `json:"reads,omitempty"` // Passed: tag frames of each EPC that somebody heard
+}
+
+// Carton is a carton on a conveyor.
+type Carton struct {
+	Barcode  string `json:"barcode,omitempty"`  // on its label
+	SSCC     string `json:"sscc,omitempty"`     // out of the barcode
+	Quality  string `json:"quality"`            // of the label; behind the scanner: what was read
+	Track    string `json:"track,omitempty"`    // the conveyor's index; "" = lost sight of
+	Lane     string `json:"lane,omitempty"`     // where it is
+	Intended string `json:"intended,omitempty"` // what the gateway wanted in time
+	Result   string `json:"result,omitempty"`   // OK, FULL, MISSED or UNEXPECTED
+}
+
+// Level is the level of a GPIO line.
+type Level struct {
+	Line string `json:"line"`
+	High bool   `json:"high"`
 }
 
 // SwitchedFault is a fault that was switched.
