@@ -87,7 +87,11 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	mux.HandleFunc("POST /test/release/{id}", func(_ http.ResponseWriter, r *http.Request) {
-		if _, err := s.do(r.Context(), "test", release(r.PathValue("id"), 9, "SKU-002*2", "SKU-012*1")); err != nil {
+		lines := []string{"SKU-002*2", "SKU-012*1"}
+		if strings.HasPrefix(r.PathValue("id"), "SHORT") {
+			lines = []string{"SKU-003*9999"}
+		}
+		if _, err := s.do(r.Context(), "test", release(r.PathValue("id"), 9, lines...)); err != nil {
 			t.Error(err)
 		}
 	})

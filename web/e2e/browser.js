@@ -122,10 +122,13 @@ try {
   // the focus while others are swapped.
   const button = board.getByLabel('Retry order SO-2001');
   await button.focus();
-  const released = await board.textContent('#flow [data-key=RELEASED] b');
-  await post('/test/release/WEB-2');
-  await board.waitForFunction((n) => document.querySelector('#flow [data-key=RELEASED] b')?.textContent !== n, released);
-  assert.equal(await board.evaluate(() => document.activeElement?.textContent), 'Retry');
+  const focused = () => board.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+  await post('/test/release/SHORT-1');
+  await board.getByLabel('Retry order SHORT-1').waitFor();
+  assert.equal(await focused(), 'Retry order SO-2001');
+  await post('/orders/SHORT-1/cancel');
+  await board.getByLabel('Retry order SHORT-1').waitFor({ state: 'detached' });
+  assert.equal(await focused(), 'Retry order SO-2001');
   await button.click();
   await board.waitForSelector('.toast .notice');
   assert.match(await board.textContent('.toast') ?? '', /OUT_OF_STOCK/);
