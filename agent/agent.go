@@ -25,6 +25,8 @@ import (
 	"tote/agent/replica"
 	"tote/agent/supervise"
 	"tote/cloudsync"
+	"tote/fleet"
+	"tote/fleet/conveyor"
 	"tote/warehouse"
 )
 
@@ -39,9 +41,23 @@ type store interface {
 	LastSeq(device string) (uint64, error)
 	Applied() uint64
 	Term() uint64
+	Quorum() (ok bool, since time.Time)
+	Peers() []Peer
 	Done() <-chan struct{}
 	Err() error
 	Close() error
+}
+
+// Peer is one gateway of the cluster, this one included.
+type Peer struct {
+	ID          string    `json:"id"`
+	Address     string    `json:"address"` // id@host:port
+	Voter       bool      `json:"voter"`
+	Leader      bool      `json:"leader"`
+	Up          bool      `json:"up"`
+	LastContact time.Time `json:"lastContact"`
+	Applied     uint64    `json:"applied"`
+	Lag         uint64    `json:"lag"` // log entries behind
 }
 
 // ErrStoreStopped: the store refuses everything after a failed write or a
@@ -79,9 +95,16 @@ type Agent struct {
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	kickSync  chan struct{}            // there is something for the OMS
 	devices   []device
+	towers    []*tower
+	robots    atomic.Pointer[fleet.Master] // nil without robots
+	conveyors *conveyor.Controller         //
 	readings  readings
 	changes   changes
 	ready     atomic.Bool
+	// relay publishes on the other gateways' brokers too; nil when alone.
+	relay func(topic string, payload []byte, retain bool)
+	// newToken makes a join token; nil for a gateway that stays alone.
+	newToken func(ctx context.Context, life time.Duration) (string, error)
 }
 
 // New checks the configuration and touches nothing.
@@ -110,18 +133,22 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 		return nil, err
 	}
 	a.projector = projection.New(a.projectionConfig())
+	if a.conveyors, err = a.newConveyors(); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
 // Run works until ctx ends (nil) or the store stops (ErrStoreStopped).
 func (a *Agent) Run(ctx context.Context) (err error) {
-	if a.store, err = a.openStore(); err != nil {
+	var closeStore func() error
+	if a.store, closeStore, err = a.openStore(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer func() {
 		a.ready.Store(false)
 		a.sup.Close()
-		err = errors.Join(err, a.store.Close())
+		err = errors.Join(err, closeStore())
 		a.log.Info("gateway stopped")
 	}()
 	if err := a.startParts(ctx); err != nil {
@@ -156,13 +183,17 @@ func kick(c chan<- struct{}) {
 	}
 }
 
+// noQuorum is what people do when nothing can be recorded.
+const noQuorum = "nothing can be recorded; start the other gateways or mend the network between them, work goes on by itself"
+
 // isReady is nil when scans can be accepted.
 func (a *Agent) isReady() error {
 	switch {
 	case !a.ready.Load():
 		return errors.New("the gateway is starting")
-	case !a.store.IsLeader():
-		return errors.New("no leader: the store takes nothing now")
+	}
+	if ok, since := a.store.Quorum(); !ok {
+		return fmt.Errorf("NO QUORUM since %s: %s", since.Format(time.TimeOnly), noQuorum)
 	}
 	return nil
 }
@@ -173,6 +204,7 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
+	g.Peers = a.store.Peers()
 	if sync := a.sync.Load(); sync != nil {
 		g.Sync = sync.Status()
 	}

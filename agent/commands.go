@@ -19,6 +19,9 @@ type commands struct{ a *Agent }
 
 // Command implements broker.Handler.
 func (c commands) Command(ctx context.Context, dev broker.Device, name string, payload []byte) error {
+	if dev.Class == topics.Conveyor {
+		return c.a.conveyors.Handle(ctx, dev.ID, name, payload)
+	}
 	if dev.Class != topics.Handheld || name != topics.Cmd {
 		c.a.log.Warn("nobody listens to this topic", "device", dev.String(), "name", name)
 		return nil

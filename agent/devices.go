@@ -45,6 +45,13 @@ func (a *Agent) startStation(cfg config.Station) error {
 		pc.Print = a.printJob(p)
 		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
 	}
+	if cfg.Tower != nil {
+		light, err := a.startTower(cfg.ID, cfg.Tower)
+		if err != nil {
+			return err
+		}
+		pc.Light = light
+	}
 	pack = station.NewPack(pc)
 	if err := a.sup.Go("station/"+cfg.ID, pack.Run); err != nil {
 		return err
@@ -178,22 +185,25 @@ func (a *Agent) printJob(p *printer.Driver) station.Printer {
 
 // publish answers a scan on down/result.
 func (a *Agent) publish(class, id string, ans station.Answer) {
-	b, err := json.Marshal(ans)
-	if err == nil {
-		err = a.broker.Publish(topics.DownResult(a.cfg.Site, class, id), b, false, 1)
-	}
-	if err != nil {
-		a.log.Warn("answer not sent", "place", class+"/"+id, "err", err)
-	}
+	a.tell(topics.DownResult(a.cfg.Site, class, id), ans, false)
 }
 
 func (a *Agent) publishState(class, id, name string, v any) {
+	a.tell(topics.Of(a.cfg.Site, class, id, topics.State, name), v, true)
+}
+
+// tell publishes what only this gateway knows, on all brokers of the site.
+func (a *Agent) tell(topic string, v any, retain bool) {
 	b, err := json.Marshal(v)
 	if err == nil {
-		err = a.broker.Publish(topics.Of(a.cfg.Site, class, id, topics.State, name), b, true, 1)
+		err = a.broker.Publish(topic, b, retain, 1)
 	}
 	if err != nil {
-		a.log.Warn("state not published", "place", class+"/"+id, "name", name, "err", err)
+		a.log.Warn("not published", "topic", topic, "err", err)
+		return
+	}
+	if a.relay != nil {
+		a.relay(topic, b, retain)
 	}
 }
 

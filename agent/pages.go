@@ -34,6 +34,7 @@ func (a *Agent) pages() (http.Handler, error) {
 		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
 		Gateway: a.gatewayStatus,
 		Changes: a.changes.subscribe,
+		Floor:   a.markers,
 		Faults: func(code string) (string, string, bool) {
 			f, ok := faults[code]
 			return f.Cause, f.Action, ok
@@ -45,6 +46,14 @@ func (a *Agent) pages() (http.Handler, error) {
 	}
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		NewToken: a.newToken,
+		Quorum: func() api.Quorum {
+			ok, since := a.store.Quorum()
+			if ok {
+				return api.Quorum{OK: true}
+			}
+			return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: noQuorum}
+		},
 	})
 	mux := http.NewServeMux()
 	for _, path := range []string{"/v1/", "/healthz", "/readyz"} {
@@ -58,10 +67,21 @@ func (a *Agent) pages() (http.Handler, error) {
 func (a *Agent) gatewayStatus() web.GatewayStatus {
 	g := web.GatewayStatus{
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(), Since: a.start,
-		Quorum: web.Quorum{OK: true},
 	}
-	if !g.Leader {
-		g.Quorum = web.Quorum{Action: "wait a moment; when it stays, read the gateway's log"}
+	ok, since := a.store.Quorum()
+	g.Quorum = web.Quorum{OK: ok}
+	if !ok {
+		g.Quorum.Since, g.Quorum.Action = since, noQuorum
+	}
+	for _, p := range a.store.Peers() {
+		if p.ID == a.cfg.Gateway {
+			continue
+		}
+		role := "follower"
+		if p.Leader {
+			role = "leader"
+		}
+		g.Peers = append(g.Peers, web.Peer{ID: p.ID, Address: p.Address, Role: role, Up: p.Up, Since: p.LastContact, Lag: p.Lag})
 	}
 	if sync := a.sync.Load(); sync != nil {
 		s := sync.Status()
@@ -74,6 +94,15 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 		})
 	}
 	return g
+}
+
+// markers are the robots on the console's map.
+func (a *Agent) markers() []web.Marker {
+	var out []web.Marker
+	for _, r := range a.robotMarkers() {
+		out = append(out, web.Marker{Kind: web.MarkerRobot, ID: r.id, X: r.x, Y: r.y, State: r.state, Text: r.text})
+	}
+	return out
 }
 
 // device is one device of this gateway as the pages see it.

@@ -40,6 +40,8 @@ func (a *Agent) startParts(ctx context.Context) error {
 		}},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"stations", a.startStations},
+		{"fleet", a.startFleet},
+		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
 		{"http", a.startHTTP},
 	}
@@ -48,19 +50,35 @@ func (a *Agent) startParts(ctx context.Context) error {
 			return fmt.Errorf("start %s: %w", s.name, err)
 		}
 	}
-	if err := a.store.WaitLeader(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil // asked to stop before there was anything to be ready for
-		}
-		return fmt.Errorf("no leader: %w", err)
-	}
 	a.ready.Store(true)
+	if !a.waitQuorum(ctx) {
+		return nil // asked to stop, or the store stopped: Run says why
+	}
 	addrs := Addresses{HTTP: a.http.Addr, MQTT: a.broker.Addrs()}
 	a.log.Info("gateway ready", "mqtt", strings.Join(addrs.MQTT, " "), "http", addrs.HTTP, "took", time.Since(a.start).Round(time.Millisecond))
 	if a.opt.Ready != nil {
 		a.opt.Ready(addrs)
 	}
 	return nil
+}
+
+// waitQuorum waits until the site can record something. A gateway that starts
+// into a site without a quorum serves what it can and goes on waiting.
+func (a *Agent) waitQuorum(ctx context.Context) bool {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, _ := a.store.Quorum(); ok {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		case <-a.store.Done():
+			return false
+		}
+	}
 }
 
 func (a *Agent) startStations(context.Context) error {
@@ -70,7 +88,7 @@ func (a *Agent) startStations(context.Context) error {
 		}
 	}
 	for _, d := range a.cfg.Docks {
-		if err := a.startDock(d); err != nil {
+		if err := errors.Join(a.startDock(d), a.startDoor(d)); err != nil {
 			return fmt.Errorf("dock %s: %w", d.ID, err)
 		}
 	}
@@ -270,8 +288,11 @@ func (a *Agent) notify(key string) {
 	switch class {
 	case "pool", "worker":
 		kick(a.kickPool)
+		a.kickRobots() // a picking robot may have got its batch
 	case "outbox":
 		kick(a.kickSync)
+	case "transports":
+		a.kickRobots()
 	case "station":
 		if c := a.stations[id]; c != nil {
 			kick(c)

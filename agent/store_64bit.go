@@ -3,17 +3,25 @@
 package agent
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
+	"tote/agent/identity"
 	"tote/agent/replica"
 	"tote/cloudsync/ledger"
 	"tote/raftstore"
 )
 
-// openStore opens the replicated store of this gateway.
-func (a *Agent) openStore() (store, error) {
-	return replica.Open(raftstore.Config{
+// openStore opens the replicated store of this gateway and, when the site has
+// more than one, its port to the others. close ends both.
+func (a *Agent) openStore() (store, func() error, error) {
+	c, err := a.openCluster()
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := raftstore.Config{
 		Dir:              filepath.Join(a.cfg.DataDir, "store"),
 		NodeID:           a.cfg.Gateway,
 		Logger:           a.log,
@@ -24,5 +32,36 @@ func (a *Agent) openStore() (store, error) {
 		// disk is nearly full.
 		FreesSpace: ledger.FreesSpace,
 		OnApply:    func(_ uint64, touched []string) { a.projector.Touch(touched) },
-	})
+		OnRestore:  func(uint64) { a.projector.Everything() },
+		OnQuorum:   func(bool) { a.changes.kick() },
+	}
+	if c != nil {
+		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
+		cfg.OnCall = a.onCall
+	}
+	s, err := replica.Open(cfg)
+	if err != nil {
+		if c != nil {
+			err = errors.Join(err, c.port.Close())
+		}
+		return nil, nil, err
+	}
+	cs := clusterStore{s}
+	if c == nil {
+		return cs, s.Close, nil
+	}
+	c.letIn(s)
+	if err := a.startRelay(c, s); err != nil {
+		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
+	}
+	a.newToken = func(ctx context.Context, life time.Duration) (string, error) {
+		t, err := cs.newToken(ctx, c.id.Authority, life)
+		return t.String(), err
+	}
+	if s.Waiting() {
+		if err := a.sup.Go("join", func(ctx context.Context) error { return a.askIn(ctx, s) }); err != nil {
+			return nil, nil, errors.Join(err, s.Close(), c.port.Close())
+		}
+	}
+	return cs, func() error { return errors.Join(s.Close(), c.port.Close()) }, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -17,12 +18,16 @@ var errNotFound = errors.New("not found")
 
 // client speaks JSON over HTTP with the gateway or the OMS.
 type client struct {
-	base string
-	http *http.Client
+	bases []string // the same thing at several addresses: the next is tried when one does not answer
+	http  *http.Client
 }
 
-func newClient(addr string) *client {
-	return &client{base: "http://" + addr, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}}
+func newClient(addrs ...string) *client {
+	c := &client{http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{}}}
+	for _, a := range addrs {
+		c.bases = append(c.bases, "http://"+a)
+	}
+	return c
 }
 
 // forget drops pooled connections: the process behind them is gone.
@@ -30,7 +35,19 @@ func (c *client) forget() { c.http.CloseIdleConnections() }
 
 // send makes one request; out, when set, takes the JSON answer.
 func (c *client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	var err error
+	for _, base := range c.bases {
+		err = c.sendTo(ctx, base, method, path, contentType, body, out)
+		var down *net.OpError
+		if !errors.As(err, &down) {
+			return err
+		}
+	}
+	return err
+}
+
+func (c *client) sendTo(ctx context.Context, base, method, path, contentType string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -59,6 +76,17 @@ func (c *client) send(ctx context.Context, method, path, contentType string, bod
 
 // status is what the demo reads of GET /v1/status.
 type status struct {
+	Gateway struct {
+		Leader bool `json:"leader"`
+		Peers  []struct {
+			ID    string `json:"id"`
+			Voter bool   `json:"voter"`
+			Up    bool   `json:"up"`
+		} `json:"peers"`
+	} `json:"gateway"`
+	Quorum struct {
+		OK bool `json:"ok"`
+	} `json:"quorum"`
 	Orders   map[string]int64 `json:"orders"`
 	Fallouts int              `json:"fallouts"`
 	Outbox   int              `json:"outbox"`

@@ -34,6 +34,7 @@ type Options struct {
 	Orders        int           // 0 = as many as the files have
 	Speed         float64       // how much faster than life the people move; 0 = no waiting at all
 	Exit          bool          // end when the shift is over; otherwise stay for a look around
+	Gateways      int           // 1 or 3
 	KillGatewayAt float64       // share of the orders shipped at which the gateway's power is cut; 0 = never
 	Pickers       int           //
 	Listen        string        // address of the OMS's pages; "" = a free port on loopback
@@ -65,14 +66,14 @@ type shift struct {
 	gateway *client
 	devices map[string]*control.Client // "pack1/scale" → its emulator
 
-	gatewayProc *proc
-	firstShip   time.Duration
-	outage      time.Duration // from the power cut until scans were accepted again
-	lastMoved   time.Time
+	nodes     []*node
+	firstShip time.Duration
+	outage    time.Duration // from the power cut until scans were accepted again
+	lastMoved time.Time
 }
 
 // addresses are where the processes listen.
-type addresses struct{ oms, mqtt, http, printer string }
+type addresses struct{ oms, printer string }
 
 // Run plays the shift. The error is ErrFailed when the shift ended badly; what
 // was wrong is printed.
@@ -101,8 +102,8 @@ func Run(ctx context.Context, opt Options) error {
 	if !opt.Exit {
 		fmt.Fprintf(opt.Out, "\nThe site goes on running. Look around:\n"+
 			"  order tracking   http://%s/track/%s\n  OMS summary      http://%s/v1/summary\n"+
-			"  gateway          tote status --api http://%s\n  logs             %s\nCtrl-C ends it.\n",
-			s.addr.oms, s.data.Orders[0].ID, s.addr.oms, s.addr.http, s.dir)
+			"  console          http://%s/\n  gateway          tote status --api http://%s\n  logs             %s\nCtrl-C ends it.\n",
+			s.addr.oms, s.data.Orders[0].ID, s.addr.oms, s.nodes[0].http, s.nodes[0].http, s.dir)
 		<-ctx.Done()
 	}
 	if !ok {
@@ -153,10 +154,10 @@ func (s *shift) bringUp(ctx context.Context) error {
 	if err := s.startDevices(ctx); err != nil {
 		return err
 	}
-	if err := s.writeConfig(); err != nil {
+	if err := s.writeConfigs(); err != nil {
 		return err
 	}
-	if err := s.startGateway(ctx); err != nil {
+	if err := s.startGateways(ctx); err != nil {
 		return err
 	}
 	return s.importSite(ctx)
@@ -279,27 +280,15 @@ func (s *shift) over(ctx context.Context, st status) (bool, error) {
 		}
 		ended += rejected
 	}
-	return ended >= total && st.Outbox == 0 && len(s.world.drop) == 0 && len(s.world.dock) == 0, nil
-}
-
-// cutPower kills the gateway the way a pulled plug does and starts it again.
-func (s *shift) cutPower(ctx context.Context) error {
-	s.ui.say("power cut: the gateway is killed (SIGKILL)")
-	at := time.Now()
-	s.gatewayProc.kill()
-	s.gateway.forget()
-	if err := s.startGateway(ctx); err != nil {
-		return err
-	}
-	s.outage = time.Since(at)
-	s.lastMoved = time.Now()
-	s.ui.say("the gateway takes scans again after %.1f s", s.outage.Seconds())
-	return nil
+	return ended >= total && st.Outbox == 0 && s.world.waiting() == 0, nil
 }
 
 // startPeople lets the pickers, packers and the dock worker begin.
 func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<- error) error {
-	brokers := []string{"tcp://" + s.addr.mqtt}
+	var brokers []string
+	for _, n := range s.nodes {
+		brokers = append(brokers, "tcp://"+n.mqtt)
+	}
 	run := func(name string, fn func(context.Context) error) {
 		wg.Go(func() {
 			if err := fn(ctx); err != nil && ctx.Err() == nil {

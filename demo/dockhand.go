@@ -22,34 +22,76 @@ type dockHand struct {
 	count   func(event string)
 	truck   int           // cartons that fit
 	idle    time.Duration // how long the truck waits for one more
+
+	belt  belt     // conveyor; nil = cartons are carried to the dock
+	lanes []string // its lanes at this dock
+	door  *door    // RFID portal; nil = none
+}
+
+// belt is the conveyor between the pack stations and the dock.
+type belt interface {
+	// put lays a carton on the belt.
+	put(ctx context.Context, barcode string) error
+	// take lifts all cartons off the end of a lane; their SSCCs.
+	take(ctx context.Context, lane string) ([]string, error)
 }
 
 // run works until ctx ends.
 func (d *dockHand) run(ctx context.Context) error {
 	for {
-		wait := time.NewTimer(d.idle)
+		batch, err := d.collect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil && len(batch) > 0 && d.door != nil {
+			err = d.door.through(ctx, d.world.tagsOn(batch))
+		}
+		for _, l := range batch {
+			if err == nil {
+				err = d.load(ctx, l)
+			}
+		}
+		if v, _ := d.screen.look(); err == nil && len(v.task.Loaded) > 0 {
+			err = d.depart(ctx, batch)
+		}
+		if err != nil {
+			return d.ended(ctx, err)
+		}
+	}
+}
+
+// collect takes cartons until the truck is full or nothing more comes.
+func (d *dockHand) collect(ctx context.Context) ([]label, error) {
+	var batch []label
+	idle := time.NewTimer(d.idle)
+	defer idle.Stop()
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for len(batch) < d.truck {
+		before := len(batch)
 		select {
 		case <-ctx.Done():
-			wait.Stop()
-			return nil
+			return nil, ctx.Err()
 		case l := <-d.world.dock:
-			wait.Stop()
-			if err := d.load(ctx, l); err != nil {
-				return d.ended(ctx, err)
-			}
-			if v, _ := d.screen.look(); len(v.task.Loaded) >= d.truck {
-				if err := d.depart(ctx); err != nil {
-					return d.ended(ctx, err)
+			batch = append(batch, l)
+		case <-idle.C:
+			return batch, nil
+		case <-poll.C:
+			for _, lane := range d.lanes {
+				cartons, err := d.belt.take(ctx, lane)
+				if err != nil {
+					return nil, fmt.Errorf("lane %s: %w", lane, err)
 				}
-			}
-		case <-wait.C:
-			if v, _ := d.screen.look(); len(v.task.Loaded) > 0 {
-				if err := d.depart(ctx); err != nil {
-					return d.ended(ctx, err)
+				for _, sscc := range cartons {
+					batch = append(batch, d.world.labelOf(sscc))
 				}
 			}
 		}
+		if len(batch) > before {
+			idle.Reset(d.idle)
+		}
 	}
+	return batch, nil
 }
 
 func (d *dockHand) ended(ctx context.Context, err error) error {
@@ -79,17 +121,18 @@ func (d *dockHand) load(ctx context.Context, l label) error {
 	}
 }
 
-// depart scans the depart code until the display shows an empty truck.
-func (d *dockHand) depart(ctx context.Context) error {
+// depart scans the depart code until the display shows an empty truck. When the
+// portal has not seen everything, the pallet goes through the door once more.
+func (d *dockHand) depart(ctx context.Context, batch []label) error {
 	v, _ := d.screen.look()
 	loaded := v.task.Loaded
-	for {
+	for try := 1; ; try++ {
 		d.pace.take(ctx, 5*time.Second)
 		d.count("scan")
 		if _, err := d.scanner.Scan(ctx, "TOTE:DEPART"); err != nil {
 			return err
 		}
-		_, ok := d.screen.until(ctx, patience, func(v view) bool { return len(v.task.Loaded) == 0 })
+		v, ok := d.screen.until(ctx, patience, func(v view) bool { return len(v.task.Loaded) == 0 })
 		if ok {
 			for _, sscc := range loaded {
 				d.world.ship(sscc)
@@ -100,5 +143,10 @@ func (d *dockHand) depart(ctx context.Context) error {
 			return ctx.Err()
 		}
 		d.count("again")
+		if v.answer.Code == "NOT_VERIFIED" && try%3 == 0 && d.door != nil {
+			if err := d.door.through(ctx, d.world.tagsOn(batch)); err != nil {
+				return err
+			}
+		}
 	}
 }

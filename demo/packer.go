@@ -25,6 +25,7 @@ type packer struct {
 	printer *control.Client
 	pace    pace
 	count   func(event string)
+	belt    belt // conveyor to the dock; nil = carried by hand
 
 	aside []string // totes whose order is parked
 }
@@ -35,7 +36,7 @@ func (p *packer) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case tote := <-p.world.drop:
+		case tote := <-p.world.totesFor(p.id):
 			if err := p.pack(ctx, tote); err != nil {
 				if ctx.Err() != nil {
 					return nil
@@ -95,9 +96,11 @@ func (p *packer) pack(ctx context.Context, tote string) error {
 				return err
 			case label != nil:
 				p.pace.take(ctx, 4*time.Second)
-				p.world.closeCarton(tote, order, *label)
+				if err := p.world.closeCarton(tote, order, *label); err != nil {
+					return err
+				}
 				p.count("packed")
-				return nil
+				return p.send(ctx, *label)
 			case v.task.Code == "WEIGHT_MISMATCH":
 				p.putAside(tote)
 				return nil
@@ -136,6 +139,15 @@ func (p *packer) begin(ctx context.Context, tote string) (order string, parked b
 			p.count("again")
 		}
 	}
+}
+
+// send puts the carton on the conveyor, or brings it to the dock.
+func (p *packer) send(ctx context.Context, l label) error {
+	if p.belt == nil {
+		p.world.dock <- l
+		return nil
+	}
+	return p.belt.put(ctx, l.scan)
 }
 
 // checkLabel answers a station that does not know whether its label came out:

@@ -90,6 +90,7 @@ func (p *picker) run(ctx context.Context) error {
 			if tote == "" {
 				tote = p.world.freeTote()
 			}
+			p.world.fromDrop(tote) // begun by somebody else: it waits at the pack drop
 			for _, u := range held {
 				p.world.putInTote(tote, u, 1)
 			}
@@ -145,7 +146,7 @@ func (p *picker) carry(tote string) {
 // putDown leaves the totes at the pack drop, where the packers find them.
 func (p *picker) putDown() {
 	for _, t := range p.cart {
-		p.world.drop <- t
+		p.world.toDrop(t)
 	}
 	p.cart = nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -78,6 +79,23 @@ func (ps *procs) start(name string, onLine func(string), args ...string) (*proc,
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// runOnce runs a command to its end; it must succeed.
+func (ps *procs) runOnce(ctx context.Context, name string, onLine func(string), args ...string) error {
+	p, err := ps.start(name, onLine, args...)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.kill()
+	}
+	if p.err != nil {
+		return fmt.Errorf("tote %s: %w (see %s)", strings.Join(args[:2], " "), p.err, filepath.Join(ps.dir, name+".log"))
+	}
+	return nil
 }
 
 // kill is the power cut: SIGKILL, no goodbye.

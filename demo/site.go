@@ -100,57 +100,6 @@ func (s *shift) startDevices(ctx context.Context) error {
 	return nil
 }
 
-// writeConfig writes the gateway's configuration, with ports that stay the same
-// when it is restarted.
-func (s *shift) writeConfig() error {
-	ports, err := freePorts(2)
-	if err != nil {
-		return err
-	}
-	s.addr.mqtt, s.addr.http = ports[0], ports[1]
-	serial := func(name string) string { return filepath.Join(s.dir, "dev", strings.ReplaceAll(name, "/", "-")) }
-	conf := fmt.Sprintf(`config_version: 1
-site: %s
-gateway: gw1
-data_dir: %s
-mqtt:
-  listen: [{address: %q}]
-http:
-  listen: %q
-oms:
-  url: http://%s
-stations:
-  - id: pack1
-    scanner: {serial: {path: %q}}
-    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}
-    printer: {driver: zpl, serial: {path: %q}}
-  - id: pack2
-    scanner: {serial: {path: %q}}
-    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}
-    printer: {driver: zpl, tcp: %q}
-docks:
-  - id: %s
-    scanner: {serial: {path: %q}}
-`, siteID, filepath.Join(s.dir, "gw1"), s.addr.mqtt, s.addr.http, s.addr.oms,
-		serial("pack1/scanner"), s.pollMs(), serial("pack1/scale"), serial("pack1/printer"),
-		serial("pack2/scanner"), s.pollMs(), serial("pack2/scale"), s.addr.printer,
-		dockID, serial(dockID+"/scanner"))
-	return os.WriteFile(filepath.Join(s.dir, "agent.yaml"), []byte(conf), 0o644)
-}
-
-func (s *shift) startGateway(ctx context.Context) error {
-	p, _, err := s.procs.startReady(ctx, "gw1", 1, "run", "--json", "--config", filepath.Join(s.dir, "agent.yaml"))
-	if err != nil {
-		return err
-	}
-	s.gatewayProc = p
-	if s.gateway == nil {
-		s.gateway = newClient(s.addr.http)
-		s.ui.say("gateway          http://%s, MQTT %s", s.addr.http, s.addr.mqtt)
-	}
-	return nil
-}
-
 // importSite tells the gateway what a site engineer would: rules, items, bins,
 // workers and the counted stock.
 func (s *shift) importSite(ctx context.Context) error {

@@ -24,8 +24,14 @@ type world struct {
 	idle    []string // empty totes on the rack
 
 	tareMg int64
-	drop   chan string // totes put down at the pack drop, in order
-	dock   chan label  // cartons brought to the dock
+	serial int // newest serial number on a tag
+
+	robots bool                   // robots carry totes from the pack drop to the stations
+	atDrop map[string]bool        // totes that wait for a robot
+	drop   chan string            // without robots: totes for whichever packer is free
+	queue  map[string]chan string // with robots: totes at each pack station
+	dock   chan label             // cartons brought to the dock by hand
+	labels map[string]label       // labels stuck on cartons, by SSCC
 
 	slips int64 // units put into a tote without a scan: the picker's mistakes
 }
@@ -34,6 +40,7 @@ type world struct {
 type carton struct {
 	order string
 	goods map[unit]int64
+	tags  []string // EPCs of the tags in and on it, hex
 }
 
 // unit is what one thing on a shelf is.
@@ -44,6 +51,7 @@ type physItem struct {
 	weightMg   int64
 	gtin       string
 	lotTracked bool
+	tagged     bool
 	expiry     map[string]string // lot → date
 }
 
@@ -51,8 +59,56 @@ func newWorld(tareMg int64) *world {
 	return &world{
 		items: map[string]physItem{}, bins: map[string]map[unit]int64{}, totes: map[string]map[unit]int64{},
 		cartons: map[string]carton{}, shipped: map[string]carton{},
-		tareMg: tareMg, drop: make(chan string, 10_000), dock: make(chan label, 10_000),
+		tareMg: tareMg, atDrop: map[string]bool{}, drop: make(chan string, 10_000), queue: map[string]chan string{},
+		dock: make(chan label, 10_000), labels: map[string]label{},
 	}
+}
+
+// toDrop puts a tote down at the pack drop.
+func (w *world) toDrop(tote string) {
+	if !w.robots {
+		w.drop <- tote
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.atDrop[tote] = true
+}
+
+// fromDrop takes a tote away from the pack drop; false when it is not there.
+func (w *world) fromDrop(tote string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.atDrop[tote]
+	delete(w.atDrop, tote)
+	return was
+}
+
+// toStation brings a tote to a pack station.
+func (w *world) toStation(id, tote string) { w.totesFor(id) <- tote }
+
+// totesFor is where the packer of a station finds totes.
+func (w *world) totesFor(station string) chan string {
+	if !w.robots {
+		return w.drop
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queue[station] == nil {
+		w.queue[station] = make(chan string, 10_000)
+	}
+	return w.queue[station]
+}
+
+// waiting counts totes and cartons that somebody still has to deal with.
+func (w *world) waiting() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.drop) + len(w.dock) + len(w.atDrop) + len(w.cartons)
+	for _, q := range w.queue {
+		n += len(q)
+	}
+	return n
 }
 
 // fill puts the goods on the shelves and prints their barcodes.
@@ -144,15 +200,38 @@ func (w *world) cartonMg(tote string) int64 {
 	return mg
 }
 
-// closeCarton sticks the label on the carton that holds the tote's goods and
-// brings it to the dock; the tote goes back to the rack.
-func (w *world) closeCarton(tote, order string, l label) {
+// closeCarton sticks the label on the carton that holds the tote's goods; the
+// tote goes back to the rack.
+func (w *world) closeCarton(tote, order string, l label) error {
 	w.mu.Lock()
-	w.cartons[l.sscc] = carton{order: order, goods: w.totes[tote]}
+	defer w.mu.Unlock()
+	tags, err := w.tagCarton(l.sscc, w.totes[tote])
+	if err != nil {
+		return err
+	}
+	w.cartons[l.sscc] = carton{order: order, goods: w.totes[tote], tags: tags}
+	w.labels[l.sscc] = l
 	delete(w.totes, tote)
 	w.idle = append(w.idle, tote)
-	w.mu.Unlock()
-	w.dock <- l
+	return nil
+}
+
+// tagsOn lists the EPCs in and on cartons.
+func (w *world) tagsOn(batch []label) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var tags []string
+	for _, l := range batch {
+		tags = append(tags, w.cartons[l.sscc].tags...)
+	}
+	return tags
+}
+
+// labelOf is the label on a carton.
+func (w *world) labelOf(sscc string) label {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.labels[sscc]
 }
 
 // ship moves a carton out of the building.

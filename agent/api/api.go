@@ -35,6 +35,7 @@ const (
 	CodeNotReady   = "NOT_READY"
 	CodeUnknown    = "OUTCOME_UNKNOWN"
 	CodeInternal   = "INTERNAL"
+	CodeAlone      = "ALONE"
 )
 
 // Config is what the interface needs of the agent.
@@ -49,6 +50,18 @@ type Config struct {
 	// Faults is the table of all codes.
 	Faults func() []health.Fault
 	Now    func() time.Time
+	// Quorum says whether the site can record anything, since when not, and
+	// what to do about it.
+	Quorum func() Quorum
+	// NewToken makes a join token; nil for a gateway that stays alone.
+	NewToken func(ctx context.Context, life time.Duration) (string, error)
+}
+
+// Quorum is whether the site can record anything.
+type Quorum struct {
+	OK    bool   `json:"ok"`
+	Since string `json:"since,omitempty"` // RFC 3339, when it was lost
+	Text  string `json:"text,omitempty"`  // what to do
 }
 
 // Gateway is what one gateway says of itself.
@@ -60,6 +73,7 @@ type Gateway struct {
 	Since   string   `json:"since"`   // start of this process, RFC 3339
 	MQTT    any      `json:"mqtt,omitempty"`
 	Sync    any      `json:"sync,omitempty"`
+	Peers   any      `json:"peers,omitempty"` // the gateways of the cluster
 	Devices []Device `json:"devices"`
 }
 
@@ -76,6 +90,7 @@ type Device struct {
 // Status is the answer of GET /v1/status.
 type Status struct {
 	Gateway   Gateway          `json:"gateway"`
+	Quorum    Quorum           `json:"quorum"`
 	Orders    map[string]int64 `json:"orders"` // by work state
 	Fallouts  int              `json:"fallouts"`
 	Outbox    int              `json:"outbox"`
@@ -93,7 +108,7 @@ type Refusal struct {
 var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
-	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}",
+	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
 }
 
 // New returns the handler of all routes.
@@ -114,6 +129,7 @@ func New(cfg Config) http.Handler {
 		"PUT /v1/site":                s.putSite,
 		"GET /v1/site":                s.getSite,
 		"POST /v1/import/{kind}":      s.importFile,
+		"POST /v1/tokens":             s.token,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

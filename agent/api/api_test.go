@@ -33,6 +33,7 @@ type fake struct {
 	viewErr  error
 	hang     bool // proposing takes until the context ends
 	notReady error
+	quorum   Quorum
 	log      bytes.Buffer
 }
 
@@ -42,8 +43,15 @@ func newFake(t *testing.T) *fake {
 	t.Helper()
 	g := &fake{t: t, contract: readContract(t), tx: memtx.New()}
 	g.handler = New(Config{
-		Log: slog.New(slog.NewTextHandler(&g.log, nil)),
-		Do:  g.do,
+		Log:    slog.New(slog.NewTextHandler(&g.log, nil)),
+		Do:     g.do,
+		Quorum: func() Quorum { return g.quorum },
+		NewToken: func(_ context.Context, life time.Duration) (string, error) {
+			if g.doErr != nil {
+				return "", g.doErr
+			}
+			return "tote1.for." + life.String(), nil
+		},
 		View: func(fn func(r warehouse.Reader) error) error {
 			if g.viewErr != nil {
 				return g.viewErr
@@ -368,5 +376,31 @@ func TestStoreTroubles(t *testing.T) {
 	}
 	if !strings.Contains(g.log.String(), "the state is damaged") {
 		t.Error("nothing of it in the log")
+	}
+}
+
+func TestToken(t *testing.T) {
+	g := newFake(t)
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		code   string
+	}{
+		"an hour":       {`{"ttlSeconds":3600}`, http.StatusCreated, ""},
+		"no time":       {`{}`, http.StatusBadRequest, CodeBadRequest},
+		"too long":      {`{"ttlSeconds":86401}`, http.StatusBadRequest, CodeBadRequest},
+		"unknown field": {`{"ttl":1}`, http.StatusBadRequest, CodeBadRequest},
+	} {
+		res := g.call("POST", "/v1/tokens", "application/json", strings.NewReader(c.body))
+		if res.status != c.status || c.code != "" && !strings.Contains(string(res.body), c.code) {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+		if c.code == "" && !strings.Contains(string(res.body), "tote1.for.1h0m0s") {
+			t.Errorf("%s: %s", name, res.body)
+		}
+	}
+	g.doErr = errors.New("no quorum")
+	if res := g.call("POST", "/v1/tokens", "application/json", strings.NewReader(`{"ttlSeconds":1}`)); res.status != http.StatusServiceUnavailable {
+		t.Errorf("without a quorum: %d %s", res.status, res.body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"tote/agent/intake"
 	"tote/warehouse"
@@ -114,5 +115,32 @@ func (s *server) getSite(w http.ResponseWriter, _ *http.Request) error {
 		return refuse(http.StatusNotFound, warehouse.CodeSiteNotSet, "the site's rules are not set yet")
 	}
 	reply(w, http.StatusOK, site)
+	return nil
+}
+
+// maxToken is the longest life of a join token.
+const maxToken = 24 * time.Hour
+
+// token makes a join token. It is a secret: it is answered once and kept as a
+// hash.
+func (s *server) token(w http.ResponseWriter, r *http.Request) error {
+	var req struct {
+		TTL int64 `json:"ttlSeconds"`
+	}
+	if err := readJSON(w, r, 4<<10, &req, "the body must be {\"ttlSeconds\": 3600}"); err != nil {
+		return err
+	}
+	life := time.Duration(req.TTL) * time.Second
+	if req.TTL < 1 || life > maxToken {
+		return refuse(http.StatusBadRequest, CodeBadRequest, "ttlSeconds must be from 1 to 86400")
+	}
+	if s.cfg.NewToken == nil {
+		return refuse(http.StatusConflict, CodeAlone, "this gateway is alone: its configuration has no cluster.listen")
+	}
+	token, err := s.cfg.NewToken(r.Context(), life)
+	if err != nil {
+		return refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())
+	}
+	reply(w, http.StatusCreated, map[string]string{"token": token})
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func (s *server) status(w http.ResponseWriter, _ *http.Request) error {
-	out := Status{Gateway: s.cfg.Status()}
+	out := Status{Gateway: s.cfg.Status(), Quorum: s.cfg.Quorum()}
 	err := s.cfg.View(func(r warehouse.Reader) error {
 		counts, err := warehouse.CountOrders(r)
 		if err != nil {

@@ -9,8 +9,11 @@ import (
 	"slices"
 
 	"tote/agent/config"
+	"tote/agent/identity"
 	"tote/cloudsync"
 	"tote/drivers"
+	"tote/fleet"
+	"tote/fleet/conveyor"
 	"tote/gs1"
 	"tote/warehouse"
 )
@@ -77,10 +80,14 @@ func Groups() []Group {
 			{"NOT_FOUND", "There is no such page or kind of file.", "See api/openapi-agent.yaml for the routes."},
 			{"NOT_READY", "The gateway is starting, has no leader, or its store refuses new work.", "Wait a moment; when it stays, read the gateway's log."},
 			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
+			{"ALONE", "A token was asked of a gateway that has no others.", "Give it a cluster section in its configuration and run `tote site init`."},
 			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
 		}),
 		group("agent/config", "The configuration file, at the start and with `tote validate`.", config.Faults()),
 		group("cloudsync", "The link to the OMS. The floor goes on working.", cloudsync.Faults()),
+		group("fleet", "Robots: in the robot list of the console and in the gateway's log.", fleet.Faults()),
+		group("fleet/conveyor", "Conveyors and sorters, in the gateway's log.", conveyor.Faults()),
+		group("agent/identity", "Who belongs to the site: certificates and join tokens.", identity.Faults()),
 		{"raftstore", "The disk and the log, in the gateway's log.", storeFaults()},
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tote/agent/identity"
 	"tote/gs1"
 	"tote/oms"
 )
@@ -80,6 +81,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 	for _, dir := range []string{
 		"warehouse", "drivers", "cloudsync", "raftstore", "agent/api", "agent/intake", "agent/station", "agent/replica",
 		"agent/config", "agent/broker", "agent/handheld", "agent/projection", "agent/supervise",
+		"fleet",
 	} {
 		found := constants(t, filepath.Join("../..", dir))
 		for name, code := range found {
@@ -93,6 +95,9 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 		}
 	}
 	for _, f := range gs1.Faults() {
+		used[f.Code] = true
+	}
+	for _, f := range identity.Faults() { // its codes stand in the texts of its errors
 		used[f.Code] = true
 	}
 	for code := range known {
@@ -129,7 +134,7 @@ func constants(t *testing.T, dir string) map[string]string {
 					continue
 				}
 				if lit, ok := spec.Values[i].(*ast.BasicLit); ok && lit.Kind == token.STRING {
-					if found[name.Name], err = strconv.Unquote(lit.Value); err != nil {
+					if found[path+": "+name.Name], err = strconv.Unquote(lit.Value); err != nil {
 						return false
 					}
 				}

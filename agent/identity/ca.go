@@ -34,6 +34,8 @@ var (
 	ErrTokenUnknown = errors.New("IDN-107: this site never made that token")
 	// ErrWrongSite: the other side is not the site that made the token.
 	ErrWrongSite = errors.New("IDN-108: the gateway at this address belongs to another site")
+	// ErrTaken: the id of the newcomer is that of a member.
+	ErrTaken = errors.New("IDN-110: a gateway of this id is in the cluster already")
 	// ErrRequest: a certificate request breaks a rule.
 	ErrRequest = errors.New("IDN-109: the certificate request is not acceptable")
 )
@@ -53,6 +55,8 @@ const (
 	fileCAKey = "ca.key"
 	fileCert  = "gw.crt"
 	fileKey   = "gw.key"
+	fileFirst = "first" // this gateway began the cluster
+	filePeers = "peers" // where the others were when this gateway joined, an address a line
 )
 
 // Authority is the site's certificate authority.

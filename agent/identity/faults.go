@@ -14,6 +14,7 @@ func Faults() []Fault {
 		{"IDN-106", "The token let another gateway in already.", "Make a new one with `tote token create`; if nobody you know used it, look at `tote cluster status`."},
 		{"IDN-107", "The site does not know the token.", "Make a new one on this site with `tote token create`."},
 		{"IDN-108", "The gateway at the address belongs to another site than the token.", "Check the address; make the token on the site you want to join."},
+		{"IDN-110", "A gateway of this id is in the cluster already.", "Give the new machine another id, or take the old one out with `tote cluster remove` first."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }

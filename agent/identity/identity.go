@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -30,7 +32,31 @@ func Init(dir, site, gateway string, now func() time.Time) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Store(dir, a, gateway, now)
+	id, err := Store(dir, a, gateway, now)
+	if err != nil {
+		return nil, err
+	}
+	return id, os.WriteFile(filepath.Join(dir, fileFirst), []byte("this gateway began the cluster\n"), 0o600)
+}
+
+// First says whether this gateway began the cluster.
+func First(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, fileFirst))
+	return err == nil
+}
+
+// Peers are the addresses of the members when this gateway joined.
+func Peers(dir string) ([]string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, filePeers))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Fields(string(b)), err
+}
+
+// KeepPeers remembers the members to ask when this gateway starts.
+func KeepPeers(dir string, addresses []string) error {
+	return os.WriteFile(filepath.Join(dir, filePeers), []byte(strings.Join(addresses, "\n")+"\n"), 0o600)
 }
 
 // Store writes the identity of a gateway whose authority is known and gives it

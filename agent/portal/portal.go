@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -132,6 +133,9 @@ func (p *Portal) tell(ctx context.Context, pass presence.Pass) error {
 		}
 		epcs = append(epcs, epc.Key())
 	}
+	// Two tags of one object (other filter, same identity) are one thing.
+	slices.Sort(epcs)
+	epcs = slices.Compact(epcs)
 	p.cfg.Log.Debug("pass", "dock", p.cfg.Dock, "tags", len(epcs), "from", pass.From, "to", pass.To)
 	return p.cfg.Passed(ctx, epcs)
 }

@@ -75,6 +75,12 @@ func (p *Projector) Touch(keys []string) {
 	}
 }
 
+// Everything notes that the whole state may have changed.
+func (p *Projector) Everything() { p.Touch([]string{everything}) }
+
+// everything is the key of a state replaced as a whole.
+const everything = "*"
+
 // Connected publishes what a device that just connected must know and cannot
 // have kept: the newest sequence the site has of it.
 func (p *Projector) Connected(class, id string) {
@@ -115,11 +121,20 @@ func (p *Projector) Run(ctx context.Context) error {
 }
 
 func (p *Projector) all() error {
-	var workers []string
+	// Stations of other gateways are published here too: their displays may
+	// be connected to this broker.
+	var workers, stations []string
 	err := p.cfg.View(func(r warehouse.Reader) error {
 		states, err := warehouse.WorkerStates(r)
+		if err != nil {
+			return err
+		}
 		for _, w := range states {
 			workers = append(workers, w.Worker)
+		}
+		known, err := warehouse.Stations(r)
+		for _, s := range known {
+			stations = append(stations, s.ID)
 		}
 		return err
 	})
@@ -131,7 +146,7 @@ func (p *Projector) all() error {
 			return err
 		}
 	}
-	for _, s := range p.cfg.Stations {
+	for _, s := range slices.Compact(slices.Sorted(slices.Values(append(stations, p.cfg.Stations...)))) {
 		if err := p.one("station/" + s); err != nil {
 			return err
 		}
@@ -148,6 +163,8 @@ func (p *Projector) all() error {
 func (p *Projector) one(key string) error {
 	class, id, _ := strings.Cut(key, "/")
 	switch class {
+	case everything:
+		return p.all()
 	case "worker":
 		return p.worker(id)
 	case "device":

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"strconv"
 
+	"tote/agent/identity/members"
 	"tote/cloudsync/ledger"
+	"tote/fleet/intent"
 	"tote/raftstore"
 	"tote/warehouse"
 )
@@ -22,6 +24,14 @@ type applier func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body 
 var appliers = map[uint16]applier{
 	0x01: applyWarehouse,
 	0x02: ledger.Apply,
+	0x03: applyIntent,
+	0x04: members.Apply,
+}
+
+// applyIntent adapts the robots' intents, whose package knows no warehouse.
+func applyIntent(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {
+	res, err := intent.Apply(tx, intent.Meta{Index: m.Index, Now: m.Now, Actor: m.Actor}, kind, version, body)
+	return warehouse.Result{OK: res.OK, Code: res.Code, Text: res.Text, Ref: res.Ref, Touched: res.Touched}, err
 }
 
 func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {

@@ -85,7 +85,7 @@ func TestForeignBytes(t *testing.T) {
 		body          []byte
 		code          string
 	}{
-		"a kind of nobody":         {0x0301, 1, body, warehouse.CodeUnknownKind},
+		"a kind of nobody":         {0x7f01, 1, body, warehouse.CodeUnknownKind},
 		"a kind not made yet":      {0x01ff, 1, body, ""},
 		"a later version":          {good.Kind, good.Version + 1, body, ""},
 		"no bytes":                 {good.Kind, good.Version, nil, warehouse.CodeMalformed},

@@ -55,7 +55,8 @@ type Pack struct {
 	lastWeight  time.Time // when the scale last said anything
 	scaleHint   Hint
 	printerHint Hint
-	shown       Hint      // last published
+	shown       Hint // last published
+	shownAt     time.Time
 	light       Light     // last shown
 	printing    string    // id of the job whose print run is under way
 	retryAt     time.Time // when a printer that was not ready is asked again
@@ -70,6 +71,9 @@ type printEnd struct {
 // tick is how often the station looks at what no event announces: a printer
 // to be asked again, a scale that fell silent.
 const tick = 250 * time.Millisecond
+
+// repeat is how often an unchanged hint is told again.
+const repeat = 5 * time.Second
 
 // silent is how long a scale may say nothing while a weight is waited for.
 const silent = 3 * time.Second
@@ -338,8 +342,10 @@ func (p *Pack) show() error {
 	if h.Code == "" {
 		h = p.scaleHint
 	}
-	if h != p.shown {
-		p.shown = h
+	// Told again every few seconds: a gateway that comes back, and whose
+	// broker a display may have moved to, learns it that way.
+	if h != p.shown || time.Since(p.shownAt) > repeat {
+		p.shown, p.shownAt = h, time.Now()
 		p.cfg.Hint(h)
 	}
 	if p.cfg.Light == nil {

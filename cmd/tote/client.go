@@ -22,34 +22,57 @@ type gatewayURL struct {
 // call sends one request and prints the JSON answer. An answer that is not 2xx
 // ends with exit status 1.
 func (g gatewayURL) call(ctx context.Context, method, path, contentType string, body io.Reader) error {
+	answer, err := g.send(ctx, method, path, contentType, body)
+	if err != nil {
+		return err
+	}
+	fmt.Println(strings.TrimSpace(pretty(answer)))
+	return nil
+}
+
+// ask is call with the answer decoded instead of printed.
+func (g gatewayURL) ask(ctx context.Context, method, path, contentType string, body io.Reader, out any) error {
+	answer, err := g.send(ctx, method, path, contentType, body)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// send makes the request; a refusal is printed and ends with exit status 1.
+func (g gatewayURL) send(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.API, "/")+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
+		return nil, fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
-		return err
-	}
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, b, "", "  ") != nil {
-		pretty.Write(b)
+		return nil, err
 	}
 	if resp.StatusCode >= 300 {
-		fmt.Fprintln(os.Stderr, pretty.String())
-		return exitCode(1)
+		fmt.Fprintln(os.Stderr, pretty(b))
+		return nil, exitCode(1)
 	}
-	fmt.Println(strings.TrimSpace(pretty.String()))
-	return nil
+	return b, nil
+}
+
+// pretty indents JSON; anything else stays as it is.
+func pretty(b []byte) string {
+	var out bytes.Buffer
+	if json.Indent(&out, b, "", "  ") != nil {
+		return string(b)
+	}
+	return out.String()
 }
 
 type statusCmd struct {

@@ -17,6 +17,8 @@ type demoCmd struct {
 	Exit          bool          `help:"End when the shift is over: status 0 when everything agrees."`
 	CSV           string        `name:"csv" help:"Folder with the files of the shift." type:"existingdir"`
 	KillGatewayAt string        `help:"Cut the gateway's power when this share of the orders is shipped, as 50%." placeholder:"SHARE"`
+	KillLeaderAt  string        `help:"The same as --kill-gateway-at: with three gateways the leading one is killed." placeholder:"SHARE"`
+	Gateways      int           `help:"How many gateways: 1 or 3." default:"1" enum:"1,3"`
 	Pickers       int           `help:"How many pickers." default:"2"`
 	Listen        string        `help:"Address of the OMS's pages (default: a free port on loopback)." placeholder:"HOST:PORT"`
 	Dir           string        `help:"Keep everything of the run in this folder." type:"path"`
@@ -37,6 +39,10 @@ func (c demoCmd) Run(ctx context.Context) error {
 		if opt.Speed, err = strconv.ParseFloat(c.Speed, 64); err != nil || !(opt.Speed > 0 && opt.Speed <= 1000) { // NaN is neither
 			return fmt.Errorf("--speed %q: want a number above 0 and up to 1000, or max", c.Speed)
 		}
+	}
+	opt.Gateways = c.Gateways
+	if c.KillGatewayAt == "" {
+		c.KillGatewayAt = c.KillLeaderAt
 	}
 	if c.KillGatewayAt != "" {
 		if opt.KillGatewayAt, err = demo.ParseShare(c.KillGatewayAt); err != nil {

@@ -24,6 +24,9 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders) into a running gateway."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
+	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
+	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
+	Cluster  clusterCmd  `cmd:"" help:"Join a site, and look at its gateways."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`

@@ -34,7 +34,7 @@ func Faults() []Fault {
 		{CodeLost, "A carton is not where the conveyor expects it.", "Look for it beside the conveyor and put it on again before the scanner."},
 		{CodeUnexpected, "The conveyor reports a carton that nobody can name.", "Take the carton from the lane and put it on the conveyor again before the scanner."},
 		{CodeRejected, "The conveyor refuses a decision; the text has its reason.", "Compare the lanes of the site with the lanes of the conveyor, and see whether one is switched off."},
-		{CodeLane, "The lane decided for a carton is no lane id; nothing was sent.", "Correct the lanes of the site: 1 to 64 of A-Z a-z 0-9 _ . : -"},
+		{CodeLane, "The lane decided for a carton is no lane id; nothing was sent.", "Correct the lanes of the site: 1 to 64 of the characters A-Z a-z 0-9 _ . : - are allowed."},
 		{CodeAlarm, "The conveyor raised an alarm of its own; the text has its code.", "Follow the manual of the conveyor."},
 		{CodeStopped, "The conveyor stands: emergency stop or fault.", "Find out why at the machine and start it there. Nothing starts it from here."},
 		{CodeSeq, "Messages of the conveyor are missing; it was asked for its state.", "Nothing when it happens once. When it comes back, check its network and the size of its send buffer."},

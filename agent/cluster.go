@@ -1,0 +1,303 @@
+//go:build !386 && !arm && !mips && !mipsle
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"tote/agent/config"
+	"tote/agent/identity"
+	"tote/agent/identity/members"
+	"tote/agent/replica"
+	"tote/agent/topics"
+	"tote/raftstore/peer"
+)
+
+// identityDir is where a gateway keeps who it is.
+func identityDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "identity") }
+
+// joinMethod is the one thing a newcomer may ask.
+const joinMethod = "join"
+
+// joinRequest is what a newcomer shows, over a connection it has checked
+// against the pin of its token.
+type joinRequest struct {
+	TokenID string `cbor:"1,keyasint"`
+	Secret  []byte `cbor:"2,keyasint"`
+	Gateway string `cbor:"3,keyasint"`
+	CSR     []byte `cbor:"4,keyasint"`
+}
+
+// joinAnswer makes it a member.
+type joinAnswer struct {
+	Welcome identity.Welcome `cbor:"1,keyasint"`
+	Peers   []string         `cbor:"2,keyasint"` // id@host:port of the members
+}
+
+// cluster is the gateway's side of the site: its identity and its port.
+type cluster struct {
+	id   *identity.Identity
+	port *peer.Port
+}
+
+// openCluster opens the port to the other gateways; nil when this one is alone.
+func (a *Agent) openCluster() (*cluster, error) {
+	if a.cfg.Cluster == nil {
+		return nil, nil
+	}
+	id, err := identity.Load(identityDir(&a.cfg), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	if id.Gateway != a.cfg.Gateway || id.Authority.Site() != a.cfg.Site {
+		return nil, fmt.Errorf("%w: it is for gateway %s of site %s", identity.ErrDamaged, id.Gateway, id.Authority.Site())
+	}
+	port, err := peer.Listen(peer.Config{
+		ID: a.cfg.Gateway, Listen: a.cfg.Cluster.Listen, Advertise: a.cfg.Cluster.Advertise, TLS: id.TLS(), Log: a.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cluster.listen: %w", err)
+	}
+	return &cluster{id, port}, nil
+}
+
+// letIn answers newcomers: a good token becomes a certificate.
+func (c *cluster) letIn(s *replica.Store) {
+	c.port.Handle(peer.ProtoJoin, func(ctx context.Context, _ string, conn net.Conn) {
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		peer.Serve(ctx, conn, func(ctx context.Context, method string, body []byte) ([]byte, error) {
+			if method != joinMethod {
+				return nil, errors.New("a newcomer may only join")
+			}
+			return c.welcome(ctx, s, body)
+		})
+	})
+}
+
+func (c *cluster) welcome(ctx context.Context, s *replica.Store, body []byte) ([]byte, error) {
+	var req joinRequest
+	if err := cbor.Unmarshal(body, &req); err != nil {
+		return nil, fmt.Errorf("%w: %w", identity.ErrRequest, err)
+	}
+	var ans joinAnswer
+	for _, m := range s.Members() {
+		if m.ID == req.Gateway {
+			return nil, identity.ErrTaken
+		}
+		ans.Peers = append(ans.Peers, m.Address)
+	}
+	token := identity.Token{ID: req.TokenID, Secret: req.Secret}
+	kind, version, cmd, err := members.Encode(members.UseToken{ID: req.TokenID, Hash: token.Hash(), Gateway: req.Gateway})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", identity.ErrRequest, err)
+	}
+	res, err := s.DoRaw(ctx, replica.By{ID: newID(), Actor: "gateway/" + req.Gateway}, kind, version, cmd)
+	if err != nil {
+		return nil, err
+	}
+	if !res.OK {
+		return nil, &peer.RemoteError{Code: res.Code, Text: res.Code + ": " + res.Text}
+	}
+	if ans.Welcome, err = c.id.Welcome(req.CSR, req.Gateway); err != nil {
+		return nil, err
+	}
+	return cbor.Marshal(ans)
+}
+
+// askIn asks the members to add this gateway until one did. A gateway that is a
+// member has nothing to ask.
+func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
+	pause := 200 * time.Millisecond
+	for s.Waiting() {
+		addresses, err := identity.Peers(identityDir(&a.cfg))
+		if err != nil {
+			return err
+		}
+		for _, text := range addresses {
+			via, err := peer.ParseAddress(text)
+			if err == nil {
+				err = s.JoinThrough(ctx, via)
+			}
+			if err == nil || ctx.Err() != nil {
+				return nil
+			}
+			a.log.Warn("not let into the cluster yet", "asked", text, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 5*time.Second)
+	}
+	return nil
+}
+
+// Join makes this machine a member of the site that made the token: it asks the
+// gateway at address (host:port) for a certificate and keeps what it gets. The
+// gateway is added to the cluster when it is started.
+func Join(ctx context.Context, cfg *config.Config, token, address string) (*identity.Identity, error) {
+	t, err := identity.ParseToken(token)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Cluster == nil {
+		return nil, errors.New("the configuration has no cluster.listen: the other gateways could not reach this one")
+	}
+	dir := identityDir(cfg)
+	if _, err := identity.Load(dir, time.Now); !errors.Is(err, identity.ErrNone) {
+		return nil, errors.Join(identity.ErrExists, err)
+	}
+	key, csr, err := identity.Request(cfg.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	body, err := cbor.Marshal(joinRequest{TokenID: t.ID, Secret: t.Secret, Gateway: cfg.Gateway, CSR: csr})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := peer.DialJoin(ctx, address, identity.JoinTLS(t, peer.ProtoJoin))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := peer.Ask(ctx, conn, joinMethod, body)
+	if err != nil {
+		return nil, err
+	}
+	var ans joinAnswer
+	if err := cbor.Unmarshal(answer, &ans); err != nil {
+		return nil, fmt.Errorf("the answer of %s: %w", address, err)
+	}
+	id, err := identity.Accept(dir, t, ans.Welcome, key, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return id, identity.KeepPeers(dir, ans.Peers)
+}
+
+// clusterStore shows the members in plain types, for parts that must also build
+// without a store.
+type clusterStore struct{ *replica.Store }
+
+// Peers lists the gateways of the cluster; one alone has none.
+func (s clusterStore) Peers() []Peer {
+	var out []Peer
+	for _, m := range s.Members() {
+		out = append(out, Peer{
+			ID: m.ID, Address: m.Address, Voter: m.Voter, Leader: m.Leader, Up: m.Up,
+			LastContact: m.LastContact, Applied: m.Applied, Lag: m.Lag,
+		})
+	}
+	return out
+}
+
+// newToken records a join token and returns it.
+func (s clusterStore) newToken(ctx context.Context, a *identity.Authority, life time.Duration) (identity.Token, error) {
+	t, err := identity.NewToken(a)
+	if err != nil {
+		return t, err
+	}
+	kind, version, body, err := members.Encode(members.MakeToken{ID: t.ID, Hash: t.Hash(), Expires: time.Now().Add(life).UnixMilli()})
+	if err != nil {
+		return t, err
+	}
+	res, err := s.DoRaw(ctx, replica.By{ID: newID(), Actor: "site/api"}, kind, version, body)
+	if err == nil && !res.OK {
+		err = fmt.Errorf("%s: %s", res.Code, res.Text)
+	}
+	return t, err
+}
+
+// relayMethod carries what only one gateway knows (the hint of a station whose
+// devices are plugged into it, the answer to a scan) to the brokers of the
+// others: a display may be connected to any of them.
+const relayMethod = "publish"
+
+// relayed is one such message.
+type relayed struct {
+	Topic   string `cbor:"1,keyasint"`
+	Payload []byte `cbor:"2,keyasint"`
+	Retain  bool   `cbor:"3,keyasint"`
+}
+
+// relayQueue bounds the messages waiting for the others; beyond it the oldest
+// goes, since a hint is told again every few seconds.
+const relayQueue = 256
+
+// startRelay sends relayed messages to the other gateways, in order.
+func (a *Agent) startRelay(c *cluster, s *replica.Store) error {
+	queue := make(chan relayed, relayQueue)
+	a.relay = func(topic string, payload []byte, retain bool) {
+		for {
+			select {
+			case queue <- relayed{topic, payload, retain}:
+				return
+			default:
+			}
+			select {
+			case <-queue:
+			default:
+			}
+		}
+	}
+	caller := peer.NewCaller(c.port)
+	return a.sup.Go("relay", func(ctx context.Context) error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case m := <-queue:
+				body, err := cbor.Marshal(m)
+				if err != nil {
+					return err
+				}
+				a.tellOthers(ctx, caller, s, body)
+			}
+		}
+	})
+}
+
+// tellOthers calls all gateways that answer, at the same time; one that does
+// not must not hold up the rest.
+func (a *Agent) tellOthers(ctx context.Context, caller *peer.Caller, s *replica.Store, body []byte) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, m := range s.Members() {
+		to, err := peer.ParseAddress(m.Address)
+		if err != nil || m.ID == a.cfg.Gateway || !m.Up {
+			continue
+		}
+		wg.Go(func() {
+			if _, err := caller.Call(ctx, to, relayMethod, body); err != nil {
+				a.log.Debug("not relayed", "to", m.ID, "err", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// onCall takes the calls of other gateways that are not the store's.
+func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]byte, error) {
+	if method != relayMethod {
+		return nil, fmt.Errorf("no method %q", method)
+	}
+	var m relayed
+	if err := cbor.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("relayed by %s: %w", from, err)
+	}
+	t, ok := topics.Parse(m.Topic)
+	if !ok || t.Site != a.cfg.Site || (t.Class != topics.Station && t.Class != topics.Dock) {
+		return nil, fmt.Errorf("topic %q is not for relaying", m.Topic)
+	}
+	return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
+}
