@@ -35,6 +35,7 @@ func explore(t *testing.T, seed uint64) {
 	w.loss = []int{0, 5, 20, 40}[seed%4]
 	w.jitter = seed%3 > 0
 	crashes := int(seed % 5)
+	withdraws := seed%7 == 6
 	const nodes = "ABCDEF"
 	const jobs = 8
 	for i := range jobs {
@@ -46,6 +47,12 @@ func explore(t *testing.T, seed uint64) {
 	w.start()
 	w.until(30*time.Minute, "all jobs over", func() bool {
 		w.revive(&crashes)
+		if withdraws && w.roll(200) == 0 {
+			id := fmt.Sprint("J", w.roll(jobs))
+			if w.jobs.leg(id+"/pick") == "" {
+				w.master.Withdraw(id, "CARRIED")
+			}
+		}
 		return w.jobs.over() == jobs
 	})
 	w.until(10*time.Minute, "all robots home", func() bool {
@@ -60,27 +67,43 @@ func explore(t *testing.T, seed uint64) {
 	w.stop()
 	for i := range jobs {
 		id := fmt.Sprint("J", i)
-		if got := w.jobs.of(id); got != JobDone {
+		got, once := w.jobs.of(id), 1
+		if withdraws && got == "JOB_FAILED/CARRIED" {
+			once = 0
+		} else if got != JobDone {
 			t.Errorf("%s: %s", id, got)
 		}
 		for _, leg := range []string{"/pick", "/drop"} {
-			if n := w.effects[id+leg]; n != 1 {
-				t.Errorf("%s%s was done %d times", id, leg, n)
+			if n := w.effects[id+leg]; n != once {
+				t.Errorf("%s%s was done %d times, want %d: %s", id, leg, n, once, got)
 			}
 		}
 	}
 }
 
+// roll throws a die of n sides.
+func (w *world) roll(n int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rng.IntN(n)
+}
+
 // revive starts the next master when one has died.
 func (w *world) revive(crashes *int) {
 	w.mu.Lock()
-	crashed, ended := w.crashed, w.ended
+	crashed, fainted, ended := w.crashed, !w.leading, w.ended
 	w.mu.Unlock()
+	if fainted && !crashed {
+		w.run(time.Duration(w.roll(5000)) * time.Millisecond)
+		w.mu.Lock()
+		w.crashAt, w.leading = crashPoint(w, crashes), true
+		w.mu.Unlock()
+	}
 	if !crashed {
 		return
 	}
 	<-ended
-	w.run(time.Duration(300+w.rng.IntN(3000)) * time.Millisecond) // the election
+	w.run(time.Duration(300+w.roll(3000)) * time.Millisecond) // the election
 	w.mu.Lock()
 	w.crashed, w.crashAt = false, crashPoint(w, crashes)
 	w.mu.Unlock()
@@ -93,5 +116,6 @@ func crashPoint(w *world, left *int) int {
 		return 0
 	}
 	*left--
+	w.faint = w.rng.IntN(3) == 0
 	return 1 + w.rng.IntN(120)
 }

@@ -65,10 +65,7 @@ func (u *unit) clear(v view) {
 		u.aside = nil
 	}
 	if cleared {
-		u.foreign = v.st.OrderID
-		if u.rec.Last != nil {
-			u.forgiven = u.rec.Last.OrderID
-		}
+		u.foreign, u.forgiven = v.st.OrderID, u.rec.Failed
 	}
 }
 
@@ -120,7 +117,7 @@ func (u *unit) unfit(v view) (code, text string) {
 	if u.aside != nil {
 		return u.aside.code, u.aside.text
 	}
-	if l := u.rec.Last; l != nil && l.Outcome != intent.Done && l.Job != "" && u.forgiven != l.OrderID && v.st.Loads != nil && len(*v.st.Loads) > 0 {
+	if f := u.rec.Failed; f != "" && f != u.forgiven && v.st.Loads != nil && len(*v.st.Loads) > 0 {
 		var ids []string
 		for _, load := range *v.st.Loads {
 			ids = append(ids, load.LoadID)

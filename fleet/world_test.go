@@ -49,6 +49,7 @@ type world struct {
 	crashAt int // messages and commands until the master dies; 0 = never
 	leading bool
 	crashed bool
+	faint   bool // the next crash is a lost lead only
 	jobs    *jobList
 }
 
@@ -75,6 +76,12 @@ func newWorld(t *testing.T, seed uint64, robots int) *world {
 			return fmt.Sprintf("o%d", w.ids)
 		},
 	}
+	w.jobs.done = func(leg string) int { w.mu.Lock(); defer w.mu.Unlock(); return w.effects[leg] }
+	t.Cleanup(func() {
+		if w.kill != nil {
+			w.stop()
+		}
+	})
 	for i := range robots {
 		n := fmt.Sprint(i + 1)
 		w.cfg.Robots = append(w.cfg.Robots, RobotConfig{ID: "R" + n, Manufacturer: "KIT", Serial: "S" + n, Park: "P" + n})
@@ -155,7 +162,11 @@ func (w *world) crash() {
 func (w *world) tick() {
 	if w.crashAt > 0 {
 		if w.crashAt--; w.crashAt == 0 {
-			w.crash()
+			if w.faint { // it loses the lead and lives on
+				w.leading = false
+			} else {
+				w.crash()
+			}
 		}
 	}
 }
@@ -179,6 +190,9 @@ func (c *wire) PublishQoS0(_ context.Context, topic string, payload []byte, reta
 	defer w.mu.Unlock()
 	if !*c.alive {
 		return mqtt.ErrNotConnected
+	}
+	if !w.leading {
+		w.t.Errorf("published without leading: %s", topic)
 	}
 	if retained {
 		w.t.Errorf("retained: %s", topic)
@@ -344,6 +358,7 @@ type jobList struct {
 	outcome  map[string]string // job -> JOB_DONE or JOB_FAILED/code
 	legs     map[string]string // job/leg -> LEG_DONE or LEG_FAILED/code/text
 	broken   bool              // nothing can be recorded
+	done     func(leg string) int
 }
 
 func newJobList(t *testing.T) *jobList {
@@ -402,6 +417,9 @@ func (j *jobList) Report(_ context.Context, p Progress) error {
 	said := strings.TrimSuffix(p.State+"/"+p.Code, "/")
 	where := j.outcome
 	key := p.Job
+	if p.State == LegDone && j.done(p.Job+"/"+p.Leg) == 0 {
+		j.t.Errorf("job %s leg %s is reported done and is not", p.Job, p.Leg)
+	}
 	if p.State == LegDone || p.State == LegFailed {
 		where, key = j.legs, p.Job+"/"+p.Leg
 	} else if a := j.assigned[p.Robot]; a != nil && a.ID == p.Job {
@@ -420,8 +438,26 @@ func (j *jobList) of(job string) string {
 	return j.outcome[job]
 }
 
+func (j *jobList) leg(leg string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.legs[leg]
+}
+
 func (j *jobList) over() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return len(j.outcome)
+}
+
+func message(topic, raw string) mqtt.Message { return mqtt.Message{Topic: topic, Payload: []byte(raw)} }
+
+func keys[V any](m map[string]V) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
 }

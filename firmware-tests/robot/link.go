@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"tote/mqtt"
@@ -26,7 +28,7 @@ func (r *Robot) connect() (*mqtt.Client, error) {
 	c, err := mqtt.New(mqtt.Config{
 		Brokers: r.p.Brokers, ClientID: id, Username: id, Password: r.p.Token,
 		Will: &mqtt.Message{Topic: r.p.topic("connection"), Payload: will, QoS: 1, Retained: true},
-		Dial: r.dial,
+		Dial: r.dial, MaxReconnect: time.Second,
 		OnConnect: func(ctx context.Context, _ string) {
 			online, err := r.connection("ONLINE")
 			if err == nil {
@@ -75,8 +77,36 @@ func (r *Robot) dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conn = conn
-	return conn, nil
+	r.conn = &cable{Conn: conn}
+	return r.conn, nil
+}
+
+// cable is a connection a fault can cut. The client then sees the end of the
+// stream, not a connection it closed itself.
+type cable struct {
+	net.Conn
+	gone atomic.Bool
+}
+
+func (c *cable) cut() {
+	c.gone.Store(true)
+	_ = c.Conn.Close()
+}
+
+func (c *cable) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && c.gone.Load() {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (c *cable) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && c.gone.Load() {
+		err = io.ErrClosedPipe
+	}
+	return n, err
 }
 
 // header counts the messages of a topic from 0. r.mu is held.

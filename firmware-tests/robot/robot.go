@@ -82,7 +82,7 @@ type Robot struct {
 	garbled  int
 	changed  chan struct{} // closed and replaced whenever actions change
 	twin     context.CancelFunc
-	conn     net.Conn // the last one dialled
+	conn     *cable // the last one dialled
 	dialer   func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -181,7 +181,7 @@ func (r *Robot) SetFault(name string, on bool) error {
 // cut ends the connection without a goodbye. r.mu is held.
 func (r *Robot) cut() {
 	if r.conn != nil {
-		_ = r.conn.Close()
+		r.conn.cut()
 	}
 }
 

@@ -161,6 +161,11 @@ func closeIntent(tx Tx, m Meta, c CloseIntent) (Result, error) {
 		return deref(res), err
 	}
 	rec.Last = &Closed{OrderID: c.OrderID, Outcome: c.Outcome, Code: c.Code, Job: rec.Open.Job, At: m.Now}
+	if rec.Open.Job != "" {
+		if rec.Failed = ""; c.Outcome != Done {
+			rec.Failed = c.OrderID
+		}
+	}
 	rec.Open = nil
 	return done(c.Robot, c.OrderID), save(tx, rec)
 }

@@ -51,6 +51,9 @@ type Robot struct {
 	Last      *Closed  `cbor:"4,keyasint,omitempty"` // the order before
 	Version   string   `cbor:"5,keyasint,omitempty"`
 	Factsheet string   `cbor:"6,keyasint,omitempty"`
+	// Failed is the order whose job failed, until a later one is done: what
+	// the robot carries after it belongs to no job.
+	Failed string `cbor:"7,keyasint,omitempty"`
 }
 
 // Intent is an order that is not over.
