@@ -32,6 +32,7 @@ const (
 	HintScaleAbsent = "SCALE_ABSENT"
 	HintNoPrinter   = "PRINTER_NOT_READY"
 	HintBusy        = "SCAN_DROPPED"
+	HintNotRecorded = "NOT_READY" // nothing can be recorded now
 )
 
 // Light is what the station's light tower should say; a gateway that cannot

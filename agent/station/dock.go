@@ -56,6 +56,7 @@ func (d *Dock) Run(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return nil
 				}
+				d.cfg.Answer(Answer{CmdID: d.cfg.NewCmdID(), Barcode: code, Code: HintNotRecorded, Text: err.Error()})
 				return fmt.Errorf("dock %s: %w", d.cfg.ID, err)
 			}
 			d.cfg.Answer(Answer{CmdID: d.cfg.NewCmdID(), Barcode: code, OK: res.OK, Code: res.Code, Text: res.Text, Next: res.Next})

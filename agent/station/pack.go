@@ -57,15 +57,17 @@ type Pack struct {
 	printerHint Hint
 	shown       Hint // last published
 	shownAt     time.Time
-	light       Light     // last shown
-	printing    string    // id of the job whose print run is under way
-	retryAt     time.Time // when a printer that was not ready is asked again
+	light       Light                   // last shown
+	printing    string                  // id of the job whose print run is under way
+	retryAt     time.Time               // when a printer that was not ready is asked again
+	owed        *warehouse.LabelOutcome // what became of a label, not yet recorded
 }
 
 // printEnd is how a print run ended.
 type printEnd struct {
 	sent   bool // bytes left for the printer
 	detail string
+	owed   *warehouse.LabelOutcome // the outcome, when it could not be recorded
 }
 
 // tick is how often the station looks at what no event announces: a printer
@@ -175,7 +177,7 @@ func (p *Pack) settleSent(ctx context.Context) error {
 		return err
 	}
 	for _, j := range jobs {
-		if j.State != warehouse.JobSent {
+		if j.State != warehouse.JobSent || p.owed != nil && p.owed.Job == j.ID {
 			continue
 		}
 		c := warehouse.LabelOutcome{Job: j.ID, Outcome: warehouse.JobUnknown, Detail: "the gateway restarted while the label was on its way"}
@@ -205,6 +207,9 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 	}
 	res, err := p.cfg.Do(ctx, p.actor(), c)
 	if err != nil {
+		if ctx.Err() == nil {
+			p.answer(code, warehouse.Result{Code: HintNotRecorded, Text: err.Error(), Next: step})
+		}
 		return err
 	}
 	if res.Next == nil {
@@ -225,6 +230,10 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 		return err
 	}
 	p.scaleHint = Hint{}
+	clearMg := p.cfg.ClearMg
+	if step.Do == warehouse.StepWeigh { // a carton may be lighter than what counts as nothing
+		clearMg = min(clearMg, step.ExpectedMg/2)
+	}
 	switch {
 	case w.Overload:
 		p.scaleHint = Hint{HintOverload, "the scale reports overload: take weight off"}
@@ -232,7 +241,7 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 	case w.Underload:
 		p.scaleHint = Hint{HintUnderload, "the scale reports underload: put the pan back and zero it"}
 		return nil
-	case w.Stable && w.Milligrams <= p.cfg.ClearMg:
+	case w.Stable && w.Milligrams <= clearMg:
 		p.empty = true
 	}
 	if step.Do != warehouse.StepWeigh {
@@ -242,7 +251,7 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 		p.scaleHint = Hint{HintClearScale, "take everything off the scale, then put the carton on"}
 		return nil
 	}
-	if !w.Stable || w.Milligrams <= p.cfg.ClearMg {
+	if !w.Stable || w.Milligrams <= clearMg {
 		return nil
 	}
 	p.empty = false
@@ -281,6 +290,12 @@ func (p *Pack) startPrint(ctx context.Context) error {
 	if p.printing != "" || p.cfg.Print == nil || time.Now().Before(p.retryAt) {
 		return nil
 	}
+	if p.owed != nil {
+		if p.owed = p.record(ctx, *p.owed); p.owed != nil {
+			p.retryAt = time.Now().Add(p.cfg.Retry)
+			return nil
+		}
+	}
 	jobs, err := p.jobs()
 	if err != nil {
 		return err
@@ -316,19 +331,31 @@ func (p *Pack) print(ctx context.Context, job warehouse.LabelJob) printEnd {
 	default:
 		outcome = warehouse.JobUnknown // sent, and no proof of what became of it
 	}
-	res, err := p.cfg.Do(ctx, p.actor(), warehouse.LabelOutcome{Job: job.ID, Outcome: outcome, Detail: detail})
+	owed := p.record(ctx, warehouse.LabelOutcome{Job: job.ID, Outcome: outcome, Detail: detail})
+	return printEnd{sent: true, detail: detail, owed: owed}
+}
+
+// record tells what became of a label. It returns the outcome when that could
+// not be recorded: until it is, the station is asked nothing and prints nothing.
+func (p *Pack) record(ctx context.Context, c warehouse.LabelOutcome) (owed *warehouse.LabelOutcome) {
+	res, err := p.cfg.Do(ctx, p.actor(), c)
 	switch {
 	case err != nil:
-		p.cfg.Log.Warn("label outcome not recorded; it is unknown after a restart", "station", p.cfg.ID, "job", job.ID, "err", err)
+		p.cfg.Log.Warn("label outcome not recorded, trying again", "station", p.cfg.ID, "job", c.Job, "err", err)
+		return &c
 	case !res.OK && res.Code != warehouse.CodeLabelState:
-		p.cfg.Log.Warn("label outcome refused", "station", p.cfg.ID, "job", job.ID, "code", res.Code, "text", res.Text)
+		p.cfg.Log.Warn("label outcome refused", "station", p.cfg.ID, "job", c.Job, "code", res.Code, "text", res.Text)
 	}
-	return printEnd{sent: true, detail: detail}
+	return nil
 }
 
 func (p *Pack) onPrinted(end printEnd) {
 	p.printing = ""
 	p.printerHint = Hint{}
+	p.owed = end.owed
+	if p.owed != nil {
+		p.retryAt = time.Now().Add(p.cfg.Retry)
+	}
 	if !end.sent {
 		p.retryAt = time.Now().Add(p.cfg.Retry)
 		p.printerHint = Hint{HintNoPrinter, end.detail}

@@ -43,23 +43,29 @@ func newFloor(t *testing.T, orders ...string) *floor {
 	f.must(warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "B1", SKU: "A", Qty: 100}}})
 	f.must(warehouse.SignIn{Device: "hh1", Badge: "BADGE1"})
 	for i, id := range orders {
-		f.must(warehouse.ReleaseOrder{Source: "site", Order: warehouse.OrderSpec{
-			ID: id, Revision: 1, ShipTo: warehouse.Address{Name: "Eve", Street: "Road 1", Postcode: "1000", City: "Town", Country: "DE"},
-			Lines: []warehouse.OrderLine{{Line: 1, SKU: "A", Qty: 1}},
-		}})
-		f.must(warehouse.AskWork{Device: "hh1"})
-		o, err := warehouse.GetOrder(f.tx, id)
-		if err != nil || o == nil || len(o.Lines[0].Tasks) != 1 {
-			t.Fatalf("order %s: %+v %v", id, o, err)
-		}
-		f.must(warehouse.AssignBatch{Batch: "batch" + id, Worker: "W1", Slots: []warehouse.BatchSlot{{Slot: 1, Order: id}}, Walk: o.Lines[0].Tasks})
-		for _, code := range []string{"B1", "A", fmt.Sprintf("T%d", i+1)} {
-			f.must(warehouse.Scan{Device: "hh1", Barcode: code})
-		}
-		f.must(warehouse.FinishBatch{Device: "hh1", Barcode: "DROP"})
+		f.release(id, i+1)
 	}
 	f.cmds = nil
 	return f
+}
+
+// release brings an order to the pack drop, picked into tote Tn.
+func (f *floor) release(id string, n int) {
+	f.t.Helper()
+	f.must(warehouse.ReleaseOrder{Source: "site", Order: warehouse.OrderSpec{
+		ID: id, Revision: 1, ShipTo: warehouse.Address{Name: "Eve", Street: "Road 1", Postcode: "1000", City: "Town", Country: "DE"},
+		Lines: []warehouse.OrderLine{{Line: 1, SKU: "A", Qty: 1}},
+	}})
+	f.must(warehouse.AskWork{Device: "hh1"})
+	o, err := warehouse.GetOrder(f.tx, id)
+	if err != nil || o == nil || len(o.Lines[0].Tasks) != 1 {
+		f.t.Fatalf("order %s: %+v %v", id, o, err)
+	}
+	f.must(warehouse.AssignBatch{Batch: "batch" + id, Worker: "W1", Slots: []warehouse.BatchSlot{{Slot: 1, Order: id}}, Walk: o.Lines[0].Tasks})
+	for _, code := range []string{"B1", "A", fmt.Sprintf("T%d", n)} {
+		f.must(warehouse.Scan{Device: "hh1", Barcode: code})
+	}
+	f.must(warehouse.FinishBatch{Device: "hh1", Barcode: "DROP"})
 }
 
 func (f *floor) must(c warehouse.Command) {
@@ -487,6 +493,86 @@ func TestDock(t *testing.T) {
 			t.Errorf("codes %v, want %v", codes, want)
 		}
 		if s := f.state("O1"); s != warehouse.OrderShipped {
+			t.Errorf("O1 is %s", s)
+		}
+	})
+}
+
+func TestAScanThatCannotBeRecordedIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t, "O1")
+		b := newBench(f, alwaysPrints)
+		f.fail = errors.New("disk full")
+		if a := b.scan("T1"); a.OK || a.Code != HintNotRecorded || a.Barcode != "T1" {
+			t.Errorf("answer %+v", a)
+		}
+		if err := <-b.done; err == nil {
+			t.Error("the station goes on as if nothing had happened")
+		}
+		var answers []Answer
+		d := NewDock(DockConfig{
+			ID: "dock1", Log: slog.New(slog.DiscardHandler), Do: f.do,
+			Answer: func(a Answer) { answers = append(answers, a) }, NewCmdID: func() string { return "1" },
+		})
+		d.Scanned(CodeDepart)
+		if err := d.Run(t.Context()); err == nil || len(answers) != 1 || answers[0].Code != HintNotRecorded {
+			t.Errorf("dock: %v, answers %+v", err, answers)
+		}
+	})
+}
+
+func TestALabelOutcomeIsRecordedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t, "O1")
+		labels := 0
+		b := newBench(f, func(ctx context.Context, _ warehouse.LabelJob, before func(context.Context) error) (string, string, error) {
+			if err := before(ctx); err != nil {
+				return NotReady, "", err
+			}
+			labels++
+			f.mu.Lock()
+			f.fail = errors.New("disk full")
+			f.mu.Unlock()
+			return warehouse.JobPrinted, "", nil
+		})
+		defer b.stop()
+		b.weigh(0, true)
+		b.scan("T1")
+		b.weigh(600_000, true)
+		pass(3 * time.Second)
+		if j := f.job("O1"); j.State != warehouse.JobSent {
+			t.Fatalf("job %+v", j)
+		}
+		f.mu.Lock()
+		f.fail = nil
+		f.mu.Unlock()
+		pass(3 * time.Second)
+		if j := f.job("O1"); j.State != warehouse.JobPrinted || labels != 1 {
+			t.Errorf("after the disk has room: %+v, %d labels", j, labels)
+		}
+	})
+}
+
+func TestACartonLighterThanWhatCountsAsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		f.must(warehouse.PutSite{Site: warehouse.Site{
+			ID: "s1", CompanyPrefix: "4012345", TotePrefix: "T", ToleranceMg: 1000, LeaseMs: 600_000, CartSlots: 4, PackDrop: "DROP",
+			Layout:   warehouse.Layout{Aisles: 1, Cells: 4, CellMm: 1000, EndMm: 500, PitchMm: 3000},
+			Carriers: []warehouse.Carrier{{Code: "DHL", Digits: 8, First: 1, Last: 999}},
+		}})
+		f.must(warehouse.PutItems{Items: []warehouse.Item{{SKU: "A", Name: "Stamp", WeightMg: 5000}}})
+		f.release("O1", 1)
+		b := newBench(f, alwaysPrints)
+		defer b.stop()
+		b.weigh(0, true)
+		b.scan("T1")
+		b.weigh(2000, true)
+		if s := b.state("O1"); s != warehouse.OrderPacking {
+			t.Fatalf("O1 is %s before anything lay on the scale", s)
+		}
+		b.weigh(5000, true)
+		if s := b.state("O1"); s != warehouse.OrderLabelled {
 			t.Errorf("O1 is %s", s)
 		}
 	})
