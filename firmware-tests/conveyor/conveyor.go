@@ -124,7 +124,7 @@ func (c *Conveyor) SetFault(name string, on bool) error {
 	c.m.stopped = c.m.on[Jam] || c.m.on[Power]
 	if c.gone() {
 		for w := range c.conns {
-			_ = w.Conn.Close() // its own Close, by the client, needs the lock
+			w.cut()
 		}
 	}
 	switch name {
@@ -209,6 +209,14 @@ func (c *Conveyor) TakeLane(lane string) ([]record.Carton, error) {
 
 // State tells what the conveyor knows.
 func (c *Conveyor) State() State {
+	s, client := c.state()
+	if client != nil { // asked without the lock: the client may wait for it
+		s.Broker = client.Connected()
+	}
+	return s
+}
+
+func (c *Conveyor) state() (State, *mqtt.Client) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.m.advance(time.Now())
@@ -219,10 +227,7 @@ func (c *Conveyor) State() State {
 	for l, cs := range c.m.lanes {
 		s.Lanes[l] = len(cs)
 	}
-	if c.client != nil {
-		s.Broker = c.client.Connected()
-	}
-	return s
+	return s, c.client
 }
 
 // mode is what state/main says. c.mu is held.

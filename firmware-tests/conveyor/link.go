@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path"
+	"sync/atomic"
 	"time"
 
 	"tote/mqtt"
@@ -40,10 +41,33 @@ func (c *Conveyor) connect() (*mqtt.Client, error) {
 	return client, nil
 }
 
-// wire is a connection that a fault can cut.
+// wire is a connection that a fault can cut. The client takes an end that it
+// sees as an error for a lost network, but a closed connection for its own doing.
 type wire struct {
 	net.Conn
-	c *Conveyor
+	c     *Conveyor
+	isCut atomic.Bool
+}
+
+// cut makes the next read and write fail.
+func (w *wire) cut() {
+	w.isCut.Store(true)
+	_ = w.Conn.SetReadDeadline(time.Unix(1, 0)) // wakes the reader
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if w.isCut.Load() {
+		return 0, errGone
+	}
+	return n, err
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	if w.isCut.Load() {
+		return 0, errGone
+	}
+	return w.Conn.Write(b)
 }
 
 func (w *wire) Close() error {
@@ -64,10 +88,13 @@ func (c *Conveyor) dial(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{conn, c}
+	w := &wire{Conn: conn, c: c}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conns[w] = struct{}{}
+	if c.gone() {
+		w.cut()
+	}
 	return w, nil
 }
 

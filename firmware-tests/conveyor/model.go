@@ -258,7 +258,7 @@ func (m *model) report(c *carton, result, actual string) map[string]any {
 	if c.scanID != "" {
 		f["scanMsgId"] = c.scanID
 	}
-	if len(c.codes) > 0 {
+	if c.read == qualityGood && len(c.codes) > 0 { // else they name no carton for sure
 		f["barcodes"] = c.codes
 	}
 	return f

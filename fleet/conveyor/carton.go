@@ -216,7 +216,7 @@ func (c *Controller) divert(ctx context.Context, d *device, m *DivertMessage) er
 	again := false
 	if t != nil {
 		out.Generation = t.generation
-		if out.Barcode == "" {
+		if out.Barcode == "" || t.barcode == "" { // what was not read clean has no name here either
 			out.Barcode = t.barcode
 		}
 		again = t.ended && t.result == m.Result && t.actual == m.Actual

@@ -297,7 +297,9 @@ func TestNoCleanReading(t *testing.T) {
 				}
 				b.wantFaults(CodeNoRead)
 				// Its confirm moves nothing: nobody knows which carton it is.
-				b.ok(b.divert(s, OK, "DEF", "DEF"))
+				d := b.divert(s, OK, "DEF", "DEF")
+				d.Barcodes = []string{ssccB}
+				b.ok(d)
 				if len(b.diverts) != 0 || b.counts().NoReads != 1 {
 					t.Errorf("%+v", b.diverts)
 				}

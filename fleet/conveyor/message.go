@@ -115,7 +115,7 @@ type (
 		Header
 		Track    string
 		ScanID   string   // msgId of the scan it belongs to; "" = not known
-		Barcodes []string // of the carton, when the conveyor knows them
+		Barcodes []string // of the carton, only when its reading was GOOD
 		Intended string   // lane of the assign it followed; "" = none came in time
 		Actual   string   // lane it is in; "" = not known (JAM, LOST)
 		Result   string
