@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -201,8 +202,9 @@ type kit struct {
 	base  string
 	tweak func(*Config)
 
-	mu    sync.Mutex
-	nodes map[string]*node
+	mu     sync.Mutex
+	nodes  map[string]*node
+	listen map[string]string
 }
 
 func (k *kit) node(id string) *node {
@@ -221,7 +223,7 @@ type node struct {
 const testBeat = 250 * time.Millisecond
 
 func newKit(t testing.TB, tweak func(*Config)) *kit {
-	return &kit{t: t, site: newTestSite(t), board: newSwitchboard(), base: t.TempDir(), tweak: tweak, nodes: map[string]*node{}}
+	return &kit{t: t, site: newTestSite(t), board: newSwitchboard(), base: t.TempDir(), tweak: tweak, nodes: map[string]*node{}, listen: map[string]string{}}
 }
 
 // open starts a gateway, the same one again when it was there before.
@@ -236,12 +238,12 @@ func (k *kit) open(id string, first bool) *node {
 
 func (k *kit) tryOpen(id string, first bool) (*node, error) {
 	k.t.Helper()
-	listen, dir := "127.0.0.1:0", filepath.Join(k.base, id)
-	if old := k.node(id); old != nil {
-		listen, dir = old.port.Self().HostPort, old.dir
-	}
+	dir := filepath.Join(k.base, id)
+	k.mu.Lock()
+	listen := k.listen[id]
+	k.mu.Unlock()
 	der, key := k.site.issue(k.t, id)
-	port, err := peer.Listen(peer.Config{ID: id, Listen: listen, TLS: siteTLS(k.site.cert, der, key)})
+	port, err := peer.Listen(peer.Config{ID: id, Listen: cmp.Or(listen, "127.0.0.1:0"), TLS: siteTLS(k.site.cert, der, key)})
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -261,7 +263,7 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 	}
 	n := &node{Store: s, id: id, dir: dir, port: port}
 	k.mu.Lock()
-	k.nodes[id] = n
+	k.nodes[id], k.listen[id] = n, port.Self().HostPort
 	k.mu.Unlock()
 	k.t.Cleanup(func() { _ = n.stop() })
 	return n, nil

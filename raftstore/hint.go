@@ -42,7 +42,7 @@ type hints struct {
 }
 
 const (
-	hintPoll = time.Millisecond
+	hintPoll = 250 * time.Microsecond
 	// hintLimit: by then raft has told us itself.
 	hintLimit = 100 * time.Millisecond
 )

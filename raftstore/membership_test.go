@@ -325,7 +325,7 @@ func TestNewAddress(t *testing.T) {
 	}
 	was := c.port
 	k.mu.Lock()
-	delete(k.nodes, "gw3") // the next one gets a free port
+	delete(k.listen, "gw3") // the next one gets a free port
 	k.mu.Unlock()
 	a.must(t, byDevice("hh", 1, "add n 1"))
 	c = k.open("gw3", false)
