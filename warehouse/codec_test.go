@@ -198,9 +198,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add(kind, body)
 	}
 	f.Add(uint16(KindOpenStock), []byte{0xa1, 1, 0x80})
-	w := stocked(f)
+	w := floor(f)
+	w.ok(release("O2", "BAG"))
+	w.pick("K2", "w1", "O2")
 	w.ok(release("O1", "CUP*2", "MILK"))
-	w.assign("K1", "w1", "O1")
+	w.assign("K1", "r1", "O1")
 	before := w.tx.Snapshot()
 	f.Fuzz(func(t *testing.T, kind uint16, body []byte) {
 		c, err := Decode(kind, 1, body)

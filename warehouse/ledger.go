@@ -179,7 +179,7 @@ func openStock(c *change, cmd OpenStock) (Result, error) {
 		case err != nil:
 			return Result{}, err
 		case had:
-			return Result{Text: "already booked"}, nil
+			return Result{Text: TextBooked}, nil
 		}
 	}
 	var skus []string

@@ -18,6 +18,9 @@ type Result struct {
 	Touched []string `cbor:"-" json:"-"`
 }
 
+// TextBooked is the Text of OpenStock when its file part was booked before.
+const TextBooked = "already booked"
+
 // What a handheld or a station is asked to do next. StepX values are part of
 // the device protocol (api/asyncapi.yaml).
 const (

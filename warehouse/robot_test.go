@@ -107,6 +107,24 @@ func TestRobotPickRefusals(t *testing.T) {
 	w.invariants()
 }
 
+// A bin scanned on the robot's handheld claims nothing ahead for the robot.
+func TestRobotProvesEachTask(t *testing.T) {
+	w := floor(t)
+	w.ok(release("O1", "PEN*1"))
+	w.ok(release("O2", "PEN*2"))
+	w.assign("K1", "r1", "O1", "O2") // both in bin A-02
+	w.act("hr1")
+	w.state("O1", OrderPicking)
+	w.ok(RobotPick{Worker: "r1", Task: "O1/1/1", Qty: 1, Tote: "T-1", Outcome: PickPicked})
+	if s := w.step("hr1"); s.Do != StepScanBin || s.Task != "O2/1/1" {
+		t.Errorf("%+v", s)
+	}
+	w.state("O2", OrderReleased)
+	w.ok(RobotPick{Worker: "r1", Task: "O2/1/1", Outcome: PickFailed, Code: "GRIP"})
+	w.state("O2", OrderReleased)
+	w.invariants()
+}
+
 // A lot past its date is not picked by robots either.
 func TestRobotPickOfExpiredLot(t *testing.T) {
 	w := floor(t)

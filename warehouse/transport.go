@@ -68,13 +68,11 @@ func TransportOf(r Reader, lu string) (*Transport, error) {
 
 // setTrip takes a transport into a state and saves it with its index rows.
 func (c *change) setTrip(t *Transport, to string) error {
-	at := slices.IndexFunc(trips, func(s struct {
-		from string
-		to   []string
-	}) bool {
-		return s.from == t.State
-	})
-	if at < 0 || !slices.Contains(trips[at].to, to) {
+	allowed := false
+	for _, s := range trips {
+		allowed = allowed || s.from == t.State && slices.Contains(s.to, to)
+	}
+	if !allowed {
 		return refuse(CodeTransportState, "transport %s cannot go from %q to %s", t.ID, t.State, to)
 	}
 	t.State, t.Since = to, c.meta.Now
