@@ -315,6 +315,15 @@ func TestFromOneToThree(t *testing.T) {
 		t.Errorf("the sum is %s", res.Body)
 	}
 	sameDigest(t, a, b, c)
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Dir, cfg.NodeID = c.dir, "gw3"
+	if s, err := Open(cfg, testMachine{}); !errors.Is(err, ErrAlone) {
+		t.Errorf("one of three was opened without a port: %v, %v", s, err)
+	}
+	c = k.open("gw3", false) // and took no harm
+	c.awaitQuorum(t, true)
 }
 
 // TestNewAddress: a gateway that comes back at another address is found again.

@@ -233,6 +233,10 @@ func (s *Store) startRaft() error {
 		return errors.Join(err, r.Shutdown().Error())
 	}
 	s.raft, s.shutdown = r, sync.OnceValue(r.Shutdown)
+	if n := len(s.servers()); s.cfg.Peer == nil && n > 1 {
+		err := fmt.Errorf("%w, but its folder is of a cluster of %d", ErrAlone, n)
+		return errors.Join(err, r.Shutdown().Error())
+	}
 	s.seglog.SetCommitIndex(r.CommitIndex)
 	s.batch = newBatcher(s.cfg.QueueLimit, s.cfg.BatchWait, s.cfg.Now,
 		func(e []byte) raft.ApplyFuture { return r.Apply(e, 0) }, s.stopped)

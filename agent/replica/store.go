@@ -50,22 +50,27 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 		Kind: kind, Version: version, Body: body,
 	}
 	wait := 5 * time.Millisecond
+	known := true // that it was never sent
 	for {
 		res, err := s.raft.Propose(ctx, cmd)
 		if err == nil {
 			return decode(cmd, res)
 		}
 		if code := refusal(err); code != "" {
-			return warehouse.Result{Code: code, Text: err.Error()}, nil
+			return warehouse.Result{Code: code, Text: refusalText[code]}, nil
 		}
 		if !again(err) {
 			return warehouse.Result{}, err
 		}
+		known = known && !errors.Is(err, raftstore.ErrUnknownOutcome)
 		t := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return warehouse.Result{}, fmt.Errorf("replica: outcome not known: %w", ctx.Err())
+			if known {
+				return warehouse.Result{}, fmt.Errorf("replica: not done: %w: %w", err, ctx.Err())
+			}
+			return warehouse.Result{}, fmt.Errorf("replica: outcome not known: %w: %w", err, ctx.Err())
 		case <-s.raft.Done():
 			t.Stop()
 			return warehouse.Result{}, fmt.Errorf("replica: store stopped: %w", s.raft.Err())
@@ -92,6 +97,12 @@ func decode(cmd raftstore.Command, res raftstore.Result) (warehouse.Result, erro
 		return warehouse.Result{Code: CodeSeqReused, Text: fmt.Sprintf("sequence %d was another command of %s", cmd.Seq, cmd.Device)}, nil
 	}
 	return warehouse.DecodeResult(res.Body[markSize:])
+}
+
+// refusalText says it in words for the person at the device.
+var refusalText = map[string]string{
+	CodeSeqTooOld:           "this device was reset: it goes on from state/seq, nothing was done",
+	warehouse.CodeMalformed: "the command is too big or a field of it is out of range, nothing was done",
 }
 
 // refusal is the code of an error that is the maker's fault and would come
