@@ -23,7 +23,7 @@ func (c commands) Command(ctx context.Context, dev broker.Device, name string, p
 		return c.a.conveyors.Handle(ctx, dev.ID, name, payload)
 	}
 	if dev.Class != topics.Handheld || name != topics.Cmd {
-		c.a.log.Warn("nobody listens to this topic", "device", dev.String(), "name", name)
+		c.answer(dev, handheld.Result{Code: warehouse.CodeUnknownKind, Text: "nobody listens to up/" + name})
 		return nil
 	}
 	res, err := c.a.verb(ctx, dev.Class, dev.ID, payload)

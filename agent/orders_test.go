@@ -143,15 +143,32 @@ func TestDuplicateOrder(t *testing.T) {
 	}
 }
 
-// TestCountedStockTwice: a file that is run again does not double the stock.
+// TestCountedStockTwice: neither the same file again nor a corrected one books
+// what a first one has booked; only who says so adds to a position.
 func TestCountedStockTwice(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.unchanged(func() {
-		if code, b := s.importCSV("stock", s.file("stock.csv")); code != http.StatusOK {
-			t.Errorf("%d %s", code, b)
+		if code, b := s.importCSV("stock", s.file("stock.csv")); code != http.StatusConflict || !strings.Contains(string(b), api.CodeStockThere) {
+			t.Errorf("the same file: %d %s", code, b)
 		}
 	})
+	s.unchanged(func() {
+		code, b := s.call("POST", "/v1/import/stock?add=1", "text/csv", s.file("stock.csv"))
+		var got api.Imported
+		s.must(json.Unmarshal(b, &got))
+		if code != http.StatusOK || got.Repeated == 0 || got.Applied != 0 {
+			t.Errorf("the same file, to be added: %d %s", code, b)
+		}
+	})
+	s.unchanged(func() { // the first row is corrected
+		if code, b := s.importCSV("stock", strings.Replace(s.file("stock.csv"), ",50", ",51", 1)); code != http.StatusConflict {
+			t.Errorf("a corrected file: %d %s", code, b)
+		}
+	})
+	if code, b := s.call("POST", "/v1/import/stock?add=1", "text/csv", "bin,sku,qty\nB-1,A1,7\n"); code != http.StatusOK {
+		t.Errorf("added on purpose: %d %s", code, b)
+	}
 }
 
 // TestMalformedCSVRow: every bad line is named with its code, and nothing of
@@ -212,10 +229,10 @@ func TestUnknownBinInStock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.unchanged(func() {
-		code, b := s.importCSV("stock", "bin,sku,lot,expiry,qty\nB-1,A1,,,7\nB-99,A1,,,7\n")
-		var got api.Imported
+		code, b := s.call("POST", "/v1/import/stock?add=1", "text/csv", "bin,sku,lot,expiry,qty\nB-1,A1,,,7\nB-99,A1,,,7\nB-2,A9,,,7\n")
+		var got api.Refusal
 		s.must(json.Unmarshal(b, &got))
-		if code != http.StatusConflict || got.Applied != 0 || len(got.Refused) != 1 || got.Refused[0].Code != warehouse.CodeUnknownBin {
+		if code != http.StatusConflict || len(got.Problems) != 2 || got.Problems[0].Code != warehouse.CodeUnknownBin || got.Problems[1].Code != warehouse.CodeUnknownItem {
 			t.Errorf("%d %s", code, b)
 		}
 	})

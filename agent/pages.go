@@ -3,7 +3,10 @@ package agent
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +63,26 @@ func (a *Agent) pages() (http.Handler, error) {
 		mux.Handle(path, scripts)
 	}
 	mux.Handle("/", console)
-	return mux, nil
+	return onlyHere(mux), nil
+}
+
+// onlyHere refuses requests that were meant for another host: a page in a
+// browser on this machine could otherwise have its own name point here (DNS
+// rebinding) and use the interface as if it were a person at the gateway. The
+// listener is on loopback, so no other name is right.
+func onlyHere(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			http.Error(w, "this gateway answers to localhost only", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // gatewayStatus is what the console shows of this gateway.

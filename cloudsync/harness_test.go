@@ -319,16 +319,4 @@ func (f *fake) Poll(ctx context.Context, cursor string, wait time.Duration, _ in
 	return wire.InboxPage{Next: cursor}, nil
 }
 
-func (f *fake) set(change func(*fake)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(f)
-}
-
-func (f *fake) events() []wire.Event {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]wire.Event(nil), f.got...)
-}
-
 var errNoNet = &cloudsync.Error{Kind: cloudsync.Unreachable, Err: errors.New("no route")}

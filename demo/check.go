@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -243,6 +244,10 @@ func (a *audit) records() {
 			a.bad("order %s: no carton with SSCC %s left the building", o.Spec.ID, p.SSCC)
 			continue
 		}
+		// The scales show tenths of a gram.
+		if diff := c.mg - p.WeightMg; diff < -50 || diff > 50 {
+			a.bad("order %s: the carton weighs %d mg, %d mg were booked", o.Spec.ID, c.mg, p.WeightMg)
+		}
 		booked := map[unit]int64{}
 		for _, l := range o.Lines {
 			for _, q := range l.Lots {
@@ -280,16 +285,21 @@ func (s *shift) report(a *audit) {
 	for _, l := range a.labels {
 		nLabels += len(l)
 	}
+	var resent int64
+	for _, hh := range s.handhelds {
+		resent += hh.Resent()
+	}
 	var fallouts []string
 	for _, code := range sortedKeys(a.expected) {
 		fallouts = append(fallouts, fmt.Sprintf("%d %s", a.expected[code], code))
 	}
 	rows := [][2]string{
 		{"orders", fmt.Sprintf("%d placed, %d shipped (%d lines, %d units)", len(s.data.Orders), len(a.shipped), lines, units)},
-		{"fallout", fmt.Sprintf("%s; all in the order file", strings.Join(fallouts, ", "))},
+		{"fallout", cmp.Or(strings.Join(fallouts, ", "), "none") + ", as the order file says"},
 		{"first order shipped", fmt.Sprintf("%.1f s after the start", s.firstShip.Seconds())},
 		{"whole shift", fmt.Sprintf("%.1f s", time.Since(s.start).Seconds())},
 		{"scans", fmt.Sprintf("%d by people, %d of them at serial scanners, %d scanned again, %d refused", counts["scan"], a.nScans, counts["again"], counts["refused"])},
+		{"verbs sent again", fmt.Sprintf("%d by handhelds that got no answer; each had one effect", resent)},
 		{"short picks", fmt.Sprintf("%d, allocated again from another bin", counts["short"])},
 		{"weights", fmt.Sprintf("%d stable weights sent by the scales, %d cartons put aside", a.nWeights, counts["parked"])},
 		{"labels", fmt.Sprintf("%d printed", nLabels)},

@@ -35,7 +35,7 @@ type Options struct {
 	Speed         float64       // how much faster than life the people move; 0 = no waiting at all
 	Exit          bool          // end when the shift is over; otherwise stay for a look around
 	Gateways      int           // 1 or 3
-	KillGatewayAt float64       // share of the orders shipped at which the gateway's power is cut; 0 = never
+	KillGatewayAt float64       // share of the orders picked at which the (leading) gateway's power is cut; 0 = never
 	Pickers       int           //
 	Listen        string        // address of the OMS's pages; "" = a free port on loopback
 	Timeout       time.Duration // the shift must be over by then; 0 = 15 min
@@ -67,6 +67,7 @@ type shift struct {
 	devices map[string]*control.Client // "pack1/scale" → its emulator
 
 	nodes     []*node
+	handhelds []*handheld.Client
 	firstShip time.Duration
 	outage    time.Duration // from the power cut until scans were accepted again
 	lastMoved time.Time
@@ -225,7 +226,7 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 				return err
 			}
 		}
-		if killAt >= 0 && shipped >= killAt {
+		if killAt >= 0 && picked(st) >= killAt {
 			killAt = -1
 			if err := s.cutPower(ctx); err != nil {
 				return err
@@ -239,7 +240,14 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 		if err != nil {
 			return err
 		}
-		if over && killAt < 0 {
+		if over && killAt >= 0 { // fewer than that can be picked
+			killAt = -1
+			if err := s.cutPower(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if over {
 			return nil
 		}
 		if time.Since(s.lastMoved) > s.patience() {
@@ -250,6 +258,15 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 
 // errStuck: the shift does not get to its end. The check then names the orders.
 var errStuck = errors.New("nothing moved")
+
+// picked counts the orders that are picked or further. The power is cut by this
+// count, so that pickers, packers and printers are all at work when it goes.
+func picked(st status) (n int64) {
+	for _, state := range stages[2].states {
+		n += st.Orders[state]
+	}
+	return n
+}
 
 // patience is how long nothing may move before the shift counts as stuck: a
 // minute, and longer when the people walk at their own pace.
@@ -310,6 +327,7 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 			log: s.log.With("worker", w.ID), hh: hh, world: s.world, badge: w.Badge, drop: s.data.Site.PackDrop,
 			pace: p, slipIn: s.data.Extra, walked: s.walk, count: s.ui.count,
 		}
+		s.handhelds = append(s.handhelds, hh)
 		run("handheld "+w.ID, hh.Run)
 		run("picker "+w.ID, pk.run)
 	}

@@ -41,6 +41,7 @@ type carton struct {
 	order string
 	goods map[unit]int64
 	tags  []string // EPCs of the tags in and on it, hex
+	mg    int64    // what it weighs
 }
 
 // unit is what one thing on a shelf is.
@@ -209,7 +210,11 @@ func (w *world) closeCarton(tote, order string, l label) error {
 	if err != nil {
 		return err
 	}
-	w.cartons[l.sscc] = carton{order: order, goods: w.totes[tote], tags: tags}
+	mg := w.tareMg
+	for u, n := range w.totes[tote] {
+		mg += n * w.items[u.sku].weightMg
+	}
+	w.cartons[l.sscc] = carton{order: order, goods: w.totes[tote], tags: tags, mg: mg}
 	w.labels[l.sscc] = l
 	delete(w.totes, tote)
 	w.idle = append(w.idle, tote)

@@ -36,6 +36,7 @@ const (
 	CodeUnknown    = "OUTCOME_UNKNOWN"
 	CodeInternal   = "INTERNAL"
 	CodeAlone      = "ALONE"
+	CodeStockThere = "STOCK_THERE"
 )
 
 // Config is what the interface needs of the agent.

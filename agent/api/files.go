@@ -15,6 +15,7 @@ type Imported struct {
 	Kind     string   `json:"kind"`
 	Commands int      `json:"commands"` // how many the file became
 	Applied  int      `json:"applied"`
+	Repeated int      `json:"repeated"` // were booked before: the file was brought in already
 	Refused  []Answer `json:"refused"`
 }
 
@@ -63,6 +64,17 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 			Code: problems[0].Code, Text: "nothing was imported: " + problems[0].String(), Problems: problems,
 		}}
 	}
+	if kind == "stock" {
+		problems, err := s.checkCount(cmds, r.URL.Query().Has("add"))
+		if err != nil {
+			return err
+		}
+		if len(problems) > 0 {
+			return &httpError{http.StatusConflict, Refusal{
+				Code: problems[0].Code, Text: "nothing was imported: " + problems[0].String(), Problems: problems,
+			}}
+		}
+	}
 	out := Imported{Kind: kind, Commands: len(cmds), Refused: []Answer{}}
 	for _, c := range cmds {
 		if r.URL.Query().Has("dry") {
@@ -71,6 +83,10 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 		res, err := s.do(r, c)
 		if err != nil {
 			return err
+		}
+		if res.OK && res.Text == warehouse.TextBooked {
+			out.Repeated++
+			continue
 		}
 		if res.OK {
 			out.Applied++

@@ -126,17 +126,6 @@ func (f *floor) job(order string) *warehouse.LabelJob {
 	return j
 }
 
-func (f *floor) count(cmd string) (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, c := range f.cmds {
-		if c == cmd {
-			n++
-		}
-	}
-	return n
-}
-
 // bench is a pack station under test with what it published.
 type bench struct {
 	*floor

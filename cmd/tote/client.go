@@ -109,6 +109,7 @@ type importCmd struct {
 	gatewayURL `embed:""`
 	Kind       string   `help:"items, bins, workers, stock, orders or site; the file's name says it otherwise." placeholder:"KIND"`
 	Dry        bool     `help:"Only check the files."`
+	Add        bool     `help:"Add counted stock to what a bin holds already."`
 	Files      []string `arg:"" type:"existingfile" help:"CSV files, or site.json; in the order given."`
 }
 
@@ -127,9 +128,16 @@ func (c importCmd) Run(ctx context.Context) error {
 		if kind == "site" {
 			err = c.call(ctx, http.MethodPut, "/v1/site", "application/json", f)
 		} else {
-			path := "/v1/import/" + url.PathEscape(kind)
+			query := url.Values{}
 			if c.Dry {
-				path += "?dry=1"
+				query.Set("dry", "1")
+			}
+			if c.Add {
+				query.Set("add", "1")
+			}
+			path := "/v1/import/" + url.PathEscape(kind)
+			if len(query) > 0 {
+				path += "?" + query.Encode()
 			}
 			err = c.call(ctx, http.MethodPost, path, "text/csv", f)
 		}

@@ -16,7 +16,7 @@ type demoCmd struct {
 	Speed         string        `help:"How much faster than life people and devices are, or max." default:"20"`
 	Exit          bool          `help:"End when the shift is over: status 0 when everything agrees."`
 	CSV           string        `name:"csv" help:"Folder with the files of the shift." type:"existingdir"`
-	KillGatewayAt string        `help:"Cut the gateway's power when this share of the orders is shipped, as 50%." placeholder:"SHARE"`
+	KillGatewayAt string        `help:"Cut the gateway's power when this share of the orders is picked, as 50%." placeholder:"SHARE"`
 	KillLeaderAt  string        `help:"The same as --kill-gateway-at: with three gateways the leading one is killed." placeholder:"SHARE"`
 	Gateways      int           `help:"How many gateways: 1 or 3." default:"1" enum:"1,3"`
 	Pickers       int           `help:"How many pickers." default:"2"`

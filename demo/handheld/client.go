@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tote/mqtt"
@@ -83,6 +84,7 @@ type Client struct {
 	mq      *mqtt.Client
 	results chan Result
 	outbox  *outbox
+	again   atomic.Int64 // verbs sent more than once
 
 	mu   sync.Mutex
 	task Step
@@ -220,8 +222,14 @@ func (c *Client) settle(ctx context.Context, v Verb) (Result, error) {
 		if ctx.Err() != nil {
 			return Result{}, fmt.Errorf("%w: %w", ErrInterrupted, ctx.Err())
 		}
+		if !errors.Is(pubErr, mqtt.ErrNotConnected) {
+			c.again.Add(1) // it was on the wire, and nobody answered
+		}
 	}
 }
+
+// Resent counts the verbs that went out and got no answer the first time.
+func (c *Client) Resent() int64 { return c.again.Load() }
 
 // await waits for the result of seq. After a failed publish it only looks
 // whether the result is there and gives the connection a moment to come back.
