@@ -92,3 +92,26 @@ func TestToteIsUsedAgain(t *testing.T) {
 	w.label("pack1", "O2")
 	w.invariants()
 }
+
+// A tote whose code looks like an SSCC is no parcel, and no reason to stop.
+func TestToteThatLooksLikeAParcel(t *testing.T) {
+	w := floor(t)
+	s := floorSite()
+	s.TotePrefix = "1061"
+	w.ok(PutSite{Site: s})
+	const tote = "106141411234567897"
+	w.ok(release("O1", "BAG"))
+	w.assign("K1", "w1", "O1")
+	w.walkTo("hw1", StepScanSlot)
+	w.ok(Scan{Device: "hw1", Barcode: tote})
+	w.ok(FinishBatch{Device: "hw1", Barcode: "DROP"})
+	for range 2 { // with an order in it, and free again
+		w.no(Load{Dock: "d1", Barcode: tote}, CodeUnknownSSCC)
+		w.no(Divert{Conveyor: "c1", Barcode: tote, Lane: "L1"}, CodeUnknownSSCC)
+		w.no(Induct{Conveyor: "c1", Barcode: tote, Expires: w.m.Now + 1}, CodeUnknownSSCC)
+		if o := w.order("O1"); o.State == OrderPicked {
+			w.label("pack1", "O1")
+		}
+	}
+	w.invariants()
+}
