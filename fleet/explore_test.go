@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/goleak"
 )
 
@@ -23,15 +24,17 @@ func TestLawsInSmallWorlds(t *testing.T) {
 	if s := os.Getenv("TOTE_SEEDS"); s != "" {
 		seeds, _ = strconv.Atoi(s)
 	}
+	schema := orderSchema(t)
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { explore(t, seed) })
+			synctest.Test(t, func(t *testing.T) { explore(t, seed, schema) })
 		})
 	}
 }
 
-func explore(t *testing.T, seed uint64) {
+func explore(t *testing.T, seed uint64, schema *jsonschema.Schema) {
 	w := newWorld(t, seed, 3)
+	w.schema = schema
 	w.loss = []int{0, 5, 20, 40}[seed%4]
 	w.jitter = seed%3 > 0
 	crashes := int(seed % 5)

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tote/fleet/intent"
 	"tote/fleet/vda5050"
@@ -51,6 +55,7 @@ type world struct {
 	crashed bool
 	faint   bool // the next crash is a lost lead only
 	jobs    *jobList
+	schema  *jsonschema.Schema // of orders; nil = not checked
 }
 
 // flight is a message on its way.
@@ -222,6 +227,11 @@ func (w *world) check(topic string, payload []byte) {
 	if err := json.Unmarshal(payload, &o); err != nil {
 		w.t.Errorf("sent no JSON: %s", payload)
 	}
+	if w.schema != nil {
+		if doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(payload)); err != nil || w.schema.Validate(doc) != nil {
+			w.t.Errorf("not an order by the schema: %s", payload)
+		}
+	}
 	body := payload[bytes.Index(payload, []byte(`"orderId"`)):]
 	key := fmt.Sprint(topic, o.OrderID, o.OrderUpdateID)
 	if was, ok := w.bodies[key]; ok && !bytes.Equal(was, body) {
@@ -273,7 +283,7 @@ func (w *world) enters(b *bot) {
 // turn moves the world on by one step of time.
 func (w *world) turn() {
 	const step = 20 * time.Millisecond
-	time.Sleep(step)
+	<-time.After(step)
 	w.mu.Lock()
 	now := time.Now()
 	for _, b := range w.bots {
@@ -460,4 +470,30 @@ func keys[V any](m map[string]V) func(yield func(string) bool) {
 			}
 		}
 	}
+}
+
+// orderSchema is the standard's, nil where its files are absent.
+func orderSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile("../../shared/data/vda5050/2.1.0/order.schema")
+	if errors.Is(err, os.ErrNotExist) {
+		t.Log("ORDERS ARE NOT CHECKED AGAINST THE STANDARD: no ../../shared/data/vda5050 here")
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("order", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("order")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

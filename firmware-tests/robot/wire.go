@@ -153,7 +153,7 @@ func factsheet(h header, p Params) ([]byte, error) {
 	type m = map[string]any
 	actions := []m{}
 	for _, a := range append([]string{"pick", "drop"}, p.Custom...) {
-		actions = append(actions, m{"actionType": a, "actionScopes": []string{"NODE"}, "blockingTypes": []string{"HARD"}})
+		actions = append(actions, m{"actionType": a, "actionScopes": []string{"NODE"}})
 	}
 	for _, a := range []string{"cancelOrder", "stateRequest", "factsheetRequest", "startPause", "stopPause"} {
 		actions = append(actions, m{"actionType": a, "actionScopes": []string{"INSTANT"}})
