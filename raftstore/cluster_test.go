@@ -19,6 +19,7 @@ var three = []string{"gw1", "gw2", "gw3"}
 // TestForward: any gateway takes commands, sees its own writes, and knows a
 // repeat that came to another one.
 func TestForward(t *testing.T) {
+	t.Parallel()
 	_, a, b, c := openThree(t, nil)
 	for i, n := range []*node{a, b, c} {
 		res := n.must(t, byDevice("hh", uint64(i+1), "add n 1"))
@@ -78,6 +79,7 @@ func TestForward(t *testing.T) {
 // TestLeaderCloses: the lead is handed over, nothing answered is lost, and the
 // one that left comes back.
 func TestLeaderCloses(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	l := k.load(8, three...)
 	l.more(200)
@@ -99,6 +101,7 @@ func TestLeaderCloses(t *testing.T) {
 
 // TestLeaderVanishes: its port is gone and it says no goodbye.
 func TestLeaderVanishes(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	l := k.load(8, "gw2", "gw3")
 	l.more(200)
@@ -126,6 +129,7 @@ func TestLeaderVanishes(t *testing.T) {
 // TestPartition cuts the leader off. It refuses, and no linearizable read of it
 // is old; the others go on; what it was asked meanwhile is done once.
 func TestPartition(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var told []bool
 	k, a, b, c := openThree(t, func(c *Config) {
@@ -199,6 +203,7 @@ func TestPartition(t *testing.T) {
 // TestStaleReadIsNoticed proves that the check of TestPartition can fail: with
 // the question to the majority left out, a leader that was cut off reads.
 func TestStaleReadIsNoticed(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, func(c *Config) {
 		c.staleReads = true
 		c.LeaderLeaseTimeout, c.HeartbeatTimeout, c.ElectionTimeout = 2*time.Second, 2*time.Second, 2*time.Second
@@ -224,6 +229,7 @@ func TestStaleReadIsNoticed(t *testing.T) {
 // TestFlapping: the leader is cut off and comes back, again and again, under
 // load everywhere.
 func TestFlapping(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	l := k.load(6, three...)
 	for range 3 {
@@ -242,6 +248,7 @@ func TestFlapping(t *testing.T) {
 
 // TestAllRestart: every gateway stops, then all come back.
 func TestAllRestart(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	l := k.load(4, three...)
 	l.more(100)
@@ -265,6 +272,7 @@ func TestAllRestart(t *testing.T) {
 // TestSnapshotToLate: a follower that was away for longer than the log reaches
 // back gets the state as a whole, and so does one with an empty disk.
 func TestSnapshotToLate(t *testing.T) {
+	t.Parallel()
 	restored := make(chan uint64, 8)
 	k, a, b, c := openThree(t, func(c *Config) {
 		c.SnapshotEntries, c.TrailingLogs, c.SnapshotInterval = 1, 1, time.Hour
@@ -315,6 +323,7 @@ func TestSnapshotToLate(t *testing.T) {
 // TestForeignCertificate: a gateway with a certificate of another site gets
 // nothing, whatever it says it is.
 func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
 	k, a, _, _ := openThree(t, nil)
 	other := newTestSite(t)
 	der, key := other.issue(t, "gw2")

@@ -208,6 +208,7 @@ func (g *gateways) more(n int, who ...*gateway) {
 // TestKillThree: three processes, the leader is killed with SIGKILL and started
 // again, at last all at once. What was acknowledged anywhere is there, once.
 func TestKillThree(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

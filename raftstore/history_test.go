@@ -14,6 +14,7 @@ import (
 // was answered, or read, before it began, and no more than was asked for when
 // it ended.
 func TestHistory(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	nodes := []*node{a, b, c}
 	var asked, answered, newest atomic.Uint64

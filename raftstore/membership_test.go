@@ -17,6 +17,7 @@ import (
 
 // TestJoinUnderLoad: the second and the third gateway come while work goes on.
 func TestJoinUnderLoad(t *testing.T) {
+	t.Parallel()
 	k := newKit(t, nil)
 	a := k.open("gw1", true)
 	if err := a.WaitLeader(testContext(t)); err != nil {
@@ -68,6 +69,7 @@ func transfer(t *testing.T, at *node, to *node) {
 
 // TestTransfer moves the lead around by way of any gateway, under load.
 func TestTransfer(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	l := k.load(4, three...)
 	for _, to := range []*node{b, c, a} {
@@ -111,6 +113,7 @@ func awaitRemoved(t *testing.T, n *node) {
 // TestRemoveAndRejoin: the leader is removed by a follower, it stops, and comes
 // back only with an empty folder.
 func TestRemoveAndRejoin(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	a.must(t, byDevice("hh", 1, "add n 1"))
 	remove(t, b, "gw1")
@@ -140,6 +143,7 @@ func TestRemoveAndRejoin(t *testing.T) {
 
 // TestRemovedWhileAway: it hears of it when it comes back.
 func TestRemovedWhileAway(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	if err := c.stop(); err != nil {
 		t.Fatal(err)
@@ -156,6 +160,7 @@ func TestRemovedWhileAway(t *testing.T) {
 
 // TestRemoveKeepsQuorum: nobody is removed who is needed.
 func TestRemoveKeepsQuorum(t *testing.T) {
+	t.Parallel()
 	k := newKit(t, nil)
 	a := k.open("gw1", true)
 	if err := a.Remove(testContext(t), "gw1"); !errors.Is(err, ErrKeepsQuorum) {
@@ -180,8 +185,10 @@ func TestRemoveKeepsQuorum(t *testing.T) {
 // TestWipedGatewayDoesNotVote: a voter that lost its disk must not help to
 // elect a leader who lacks what the voter had acknowledged.
 func TestWipedGatewayDoesNotVote(t *testing.T) {
+	t.Parallel()
 	for _, first := range []bool{false, true} { // true: set up as a first one by mistake
 		t.Run(fmt.Sprint("bootstrap ", first), func(t *testing.T) {
+			t.Parallel()
 			k, a, b, c := openThree(t, nil)
 			// gw2 and gw3 have it, gw1 has not.
 			transfer(t, a, b)
@@ -231,6 +238,7 @@ func TestWipedGatewayDoesNotVote(t *testing.T) {
 
 // TestJoinRefusals: who cannot be added, and that nothing changes by it.
 func TestJoinRefusals(t *testing.T) {
+	t.Parallel()
 	k := newKit(t, nil)
 	a := k.open("gw1", true)
 	if err := a.WaitLeader(testContext(t)); err != nil {
@@ -292,6 +300,7 @@ func TestJoinRefusals(t *testing.T) {
 
 // TestFromOneToThree: a folder of a lone gateway goes on as the first of three.
 func TestFromOneToThree(t *testing.T) {
+	t.Parallel()
 	k := newKit(t, nil)
 	cfg := testConfig(t, filepath.Join(k.base, "gw1"))
 	s := openStore(t, cfg)
@@ -328,6 +337,7 @@ func TestFromOneToThree(t *testing.T) {
 
 // TestNewAddress: a gateway that comes back at another address is found again.
 func TestNewAddress(t *testing.T) {
+	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	if err := c.stop(); err != nil {
 		t.Fatal(err)
@@ -349,6 +359,7 @@ func TestNewAddress(t *testing.T) {
 // TestReadersShareOneQuestion: the majority is asked once for many readers, but
 // never with an answer older than the reader.
 func TestReadersShareOneQuestion(t *testing.T) {
+	t.Parallel()
 	_, a, _, _ := openThree(t, nil)
 	var wg sync.WaitGroup
 	for range 64 {

@@ -19,6 +19,7 @@ import (
 
 // TestCodesTravel: what an error promises is the same on the other side.
 func TestCodesTravel(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ is, want error }{
 		{ErrNotLeader, ErrNotLeader}, {ErrFull, ErrFull}, {ErrDiskFull, ErrDiskFull}, {ErrTooBig, ErrTooBig},
 		{ErrBadCommand, ErrBadCommand}, {ErrSeqTooOld, ErrSeqTooOld}, {ErrStillMember, ErrStillMember},
@@ -63,6 +64,7 @@ func (f fakeNet) Call(_ context.Context, _ peer.Address, method string, body []b
 
 // TestAskSaysWhatMayHaveHappened: only a call that was not made is no doubt.
 func TestAskSaysWhatMayHaveHappened(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		err     error
 		body    []byte
@@ -88,6 +90,7 @@ func TestAskSaysWhatMayHaveHappened(t *testing.T) {
 // TestForeignProposals: bytes of another gateway that are no command are
 // refused, and nothing is put into the log.
 func TestForeignProposals(t *testing.T) {
+	t.Parallel()
 	k := newKit(t, nil)
 	a := k.open("gw1", true)
 	if err := a.WaitLeader(testContext(t)); err != nil {
@@ -137,6 +140,7 @@ func mustCBOR(t *testing.T, v any) []byte {
 // TestHintOnlyMovesWhatMatches: a hint that does not fit the log changes
 // nothing, and is given up.
 func TestHintOnlyMovesWhatMatches(t *testing.T) {
+	t.Parallel()
 	k, a, b, _ := openThree(t, nil)
 	a.must(t, byDevice("hh", 1, "add n 1"))
 	if err := b.WaitApplied(testContext(t), a.Applied()); err != nil {
@@ -212,6 +216,7 @@ func (s slowFuture) Error() error { time.Sleep(s.d); return nil }
 
 // TestStreamOfOneCluster: who says another id is let in nowhere.
 func TestStreamOfOneCluster(t *testing.T) {
+	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -284,6 +289,7 @@ func (s tcpStream) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn,
 }
 
 func TestClusterIDNames(t *testing.T) {
+	t.Parallel()
 	id := newClusterID()
 	if got, err := parseClusterID(id.String()); err != nil || got != id {
 		t.Errorf("%v %v", got, err)
