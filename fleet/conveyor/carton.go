@@ -107,7 +107,7 @@ func (c *Controller) scan(ctx context.Context, d *device, m *ScanMessage, stale 
 	inTime := c.cfg.Now().Before(t.deadline)
 	if err != nil && inTime {
 		d.mu.Lock()
-		d.failed.msgID, d.failed.arrived = m.MsgID, t.arrived
+		d.failed.add(m.MsgID, t, t.arrived)
 		d.mu.Unlock()
 		return nil, err
 	}

@@ -29,10 +29,7 @@ type device struct {
 	sent    memory // msgIds of assigns
 	tracks  map[trackKey]*track
 	order   []trackKey
-	failed  struct { // the message that could not be recorded
-		msgID   string
-		arrived time.Time
-	}
+	failed  memory // scans that could not be recorded, with when they first came
 
 	main   MainMessage
 	alarms []Alarm
@@ -96,8 +93,8 @@ func (d *device) track(m *ScanMessage, now time.Time) *track {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := &track{key: trackKey{m.BootID, m.Track}, generation: 1, scan: m, arrived: now, validFor: m.Deadline}
-	if d.failed.msgID == m.MsgID {
-		t.arrived = d.failed.arrived // sent again: its time has been running
+	if before, again := d.failed.get(m.MsgID, now); again {
+		t.arrived = before.arrived // its time has been running
 	}
 	t.deadline = t.arrived.Add(m.Deadline)
 	t.barcode, t.quality = reading(m.Barcodes, m.Quality)
