@@ -40,6 +40,8 @@ type bot struct {
 	dead    bool
 	pick    func(a vda5050.Action) (ok bool)
 	reject  bool
+	deaf    string // name of a topic it does not hear
+	stuck   bool   // its wheels do not turn
 }
 
 func (b *bot) busy() bool {
@@ -47,7 +49,7 @@ func (b *bot) busy() bool {
 }
 
 func (b *bot) take(name string, raw []byte, now time.Time) {
-	if b.dead {
+	if b.dead || b.deaf == name {
 		return
 	}
 	b.due = now
@@ -129,7 +131,7 @@ func (b *bot) step(now time.Time) {
 		return
 	}
 	switch {
-	case b.to != "" && !now.Before(b.until):
+	case b.to != "" && !now.Before(b.until) && !b.stuck:
 		n := b.nodes[0]
 		b.nodes = b.nodes[1:]
 		b.arrive(n, now)

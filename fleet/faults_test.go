@@ -3,6 +3,7 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,9 +112,11 @@ func TestRobotSpeaksAnotherVersion(t *testing.T) {
 	inWorld(t, 2, func(w *world) { w.cfg.Robots[0].Version = "2.1.0" }, func(w *world) {
 		w.shows("R1", CodeVersion, time.Minute)
 		w.othersWork("J1")
-		if len(w.bodies) == 0 || strings.Contains(fmt.Sprint(slices.Collect(keys(w.bodies))), "S1") {
-			t.Error("it was given an order")
-		}
+		w.with(func() {
+			if len(w.bodies) == 0 || strings.Contains(fmt.Sprint(slices.Collect(maps.Keys(w.bodies))), "S1") {
+				t.Error("it was given an order")
+			}
+		})
 	})
 }
 
@@ -246,10 +249,10 @@ func TestOrderRejected(t *testing.T) {
 		w.jobs.add(transport("J1", "E", "F"))
 		w.until(2*time.Minute, "the job has failed", func() bool { return w.jobs.of("J1") == "JOB_FAILED/"+CodeRejected })
 		w.shows("R1", CodeRejected, time.Minute)
-		sent := len(w.bodies)
+		sent := w.orders()
 		w.run(time.Minute)
-		if len(w.bodies) != sent {
-			t.Errorf("%d orders more to a robot that rejects them", len(w.bodies)-sent)
+		if w.orders() != sent {
+			t.Errorf("%d orders more to a robot that rejects them", w.orders()-sent)
 		}
 		w.with(func() { w.bots[0].reject = false })
 		if err := w.master.Clear("R1"); err != nil {
@@ -360,9 +363,9 @@ func TestNoQuorum(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		}
-		bodies := len(w.bodies)
+		bodies := w.orders()
 		w.run(5 * time.Minute)
-		if len(w.bodies) != bodies || w.bots[0].busy() {
+		if w.orders() != bodies || w.bots[0].busy() {
 			t.Errorf("orders went out, or the robot has not come to the end of its way: %d", sent())
 		}
 		w.with(func() { w.leading = true })

@@ -120,7 +120,8 @@ func (m *Master) Kick() {
 
 // Withdraw says that a job is no longer wanted. Before the action of its leg has
 // begun it is cancelled and reported as JobFailed with the code: true. Later, or
-// when no robot has it, nothing happens: false.
+// when no robot has it, nothing happens: false. A robot that did the action before
+// the cancel reached it is reported as LegDone all the same.
 func (m *Master) Withdraw(job, code string) bool {
 	for _, u := range m.units {
 		if u.withdraw(job, code) {

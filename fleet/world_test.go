@@ -147,7 +147,7 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.mu.Lock()
-	w.subs, w.master, w.leading, w.kill = nil, m, true, kill
+	w.master, w.leading, w.kill = m, true, kill
 	w.ended = make(chan struct{})
 	ended := w.ended
 	w.mu.Unlock()
@@ -462,14 +462,11 @@ func (j *jobList) over() int {
 
 func message(topic, raw string) mqtt.Message { return mqtt.Message{Topic: topic, Payload: []byte(raw)} }
 
-func keys[V any](m map[string]V) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
+// orders counts the different orders sent so far.
+func (w *world) orders() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.bodies)
 }
 
 // orderSchema is the standard's, nil where its files are absent.
