@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"tote/gs1"
 )
@@ -36,7 +37,7 @@ func (c *Controller) place(d *device, h Header, main *MainMessage) (stale bool) 
 	current := main != nil && (!d.counted || newer(h.Seq, d.seq))
 	if current {
 		d.advance(h.Seq)
-		d.synced, d.asks = true, 0
+		d.synced, d.asks, d.asked = true, 0, time.Time{}
 		d.counts.Synced++
 	}
 	ask := !stale && !d.synced && main == nil

@@ -633,6 +633,16 @@ func TestSilentConveyor(t *testing.T) {
 		b.ready()
 		b.want("7>L1 OK") // the one before is 1 s old
 		b.wantFaults()
+		// It answers now, so it is asked at once behind each gap.
+		pass(time.Second)
+		for range 5 {
+			b.seq++
+			b.ok(b.scan("1", ssccA))
+			b.want("sync")
+			b.ready()
+			b.want("1>L1 OK")
+		}
+		b.wantFaults(CodeSeq)
 	})
 }
 
