@@ -54,36 +54,75 @@ func (c *change) plan(sku string, need int64, held []take) (takes []take, missin
 	return takes, need, err
 }
 
-// tryAllocate reserves everything an order asks for and puts it into the pool,
-// or parks it as a whole with a fallout per short line. The order is saved.
-func (c *change) tryAllocate(o *Order) (bool, error) {
-	plans := make([][]take, len(o.Lines))
-	short := make([]int64, len(o.Lines))
-	all := true
+// orderPlan is what an order would be picked from.
+type orderPlan struct {
+	takes       [][]take // by line
+	short       []int64  // by line: missing
+	all         bool     // nothing is
+	keys, bytes int      // what it costs to carry it out
+	tooBig      string   // why it cannot be
+}
+
+// planOrder finds stock for everything an order asks for. It writes nothing.
+func (c *change) planOrder(o *Order) (orderPlan, error) {
+	p := orderPlan{takes: make([][]take, len(o.Lines)), short: make([]int64, len(o.Lines)), all: true}
 	for i, l := range o.Lines {
 		var held []take
 		for j := range i {
 			if o.Lines[j].SKU == l.SKU {
-				held = append(held, plans[j]...)
+				held = append(held, p.takes[j]...)
 			}
 		}
 		var err error
-		if plans[i], short[i], err = c.plan(l.SKU, l.Qty, held); err != nil {
-			return false, err
+		if p.takes[i], p.short[i], err = c.plan(l.SKU, l.Qty, held); err != nil {
+			return p, err
 		}
-		all = all && short[i] == 0
+		p.all = p.all && p.short[i] == 0
+	}
+	if !p.all {
+		// Parked: lines, and fallouts that come or go.
+		p.keys = len(o.Lines) + 6*min(len(o.Lines), shortFallouts) + 10
+		p.bytes = p.keys*256 + 2*sizeOf(o)
+		if record := sizeOf(o); record > orderRecord {
+			p.tooBig = fmt.Sprintf("the order is too big: its record would have %d KiB, the most is %d", record>>10, orderRecord>>10)
+		}
+		return p, nil
+	}
+	p.keys, p.bytes, p.tooBig = weigh(o, p.takes)
+	return p, nil
+}
+
+// tryAllocate reserves everything an order asks for and puts it into the pool,
+// or parks it as a whole with a fallout per short line. The order is saved.
+func (c *change) tryAllocate(o *Order) (bool, error) {
+	p, err := c.planOrder(o)
+	if err != nil {
+		return false, err
+	}
+	return c.allocate(o, p)
+}
+
+// allocate carries a plan out. An order that lies in too many bins is not let
+// in; one that is here already is parked until a person decides.
+func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
+	if p.tooBig != "" && c.releasing {
+		return false, &tooBigError{p.tooBig}
 	}
 	if err := c.setWaiting(o, false); err != nil {
 		return false, err
 	}
-	if !all {
-		return false, c.park(o, short)
+	switch {
+	case !p.all:
+		return false, c.park(o, p.short)
+	case p.tooBig != "":
+		return false, c.parkTooBig(o, p)
 	}
-	if err := c.clearFallouts(o, "allocation", isOutOfStock); err != nil {
+	err := c.clearFallouts(o, "allocation", func(f *Fallout) bool { return isOutOfStock(f) || f.Code == FalloutTooBig })
+	if err != nil {
 		return false, err
 	}
 	for i := range o.Lines {
-		if _, err := c.makeTasks(o, &o.Lines[i], plans[i], "", 0); err != nil {
+		if _, err := c.makeTasks(o, &o.Lines[i], p.takes[i], "", 0); err != nil {
 			return false, err
 		}
 		o.Lines[i].State = LineAllocated
@@ -95,6 +134,18 @@ func (c *change) tryAllocate(o *Order) (bool, error) {
 		return false, err
 	}
 	return true, c.saveOrder(o)
+}
+
+// parkTooBig lets an order wait for a person: there is enough, in too many
+// pieces for one order.
+func (c *change) parkTooBig(o *Order, p orderPlan) error {
+	if err := c.park(o, p.short); err != nil {
+		return err
+	}
+	if err := c.setFallout(o, Fallout{Code: FalloutTooBig, Detail: p.tooBig}); err != nil {
+		return err
+	}
+	return c.saveOrder(o)
 }
 
 func isOutOfStock(f *Fallout) bool { return f.Code == FalloutOutOfStock }
@@ -134,6 +185,7 @@ func (c *change) park(o *Order, short []int64) error {
 		}
 		at := slices.IndexFunc(known, func(f *Fallout) bool { return isOutOfStock(f) && f.Line == l.Line })
 		switch {
+		case at < 0 && len(o.Fallout) >= shortFallouts:
 		case at < 0:
 			err = c.openFallout(o, Fallout{Code: FalloutOutOfStock, Line: l.Line, SKU: l.SKU, Qty: short[i]})
 		case known[at].Qty != short[i]:
@@ -157,45 +209,6 @@ func (c *change) setWaiting(o *Order, want bool) error {
 			if err := c.index(key(kWait, l.SKU, num(o.Intake), o.Spec.ID), want); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// retryWaiting tries the orders that wait for any of these items, oldest first.
-func (c *change) retryWaiting(skus []string) error {
-	skus = slices.Clone(skus)
-	slices.Sort(skus)
-	var rows []string // age and id, as in the key
-	for _, sku := range slices.Compact(skus) {
-		_, missing, err := c.plan(sku, 1, nil)
-		if err != nil {
-			return err
-		}
-		if missing > 0 {
-			continue
-		}
-		prefix := under(kWait, sku)
-		err = c.Range(prefix, func(k, _ []byte) (bool, error) {
-			rows = append(rows, string(k[len(prefix):]))
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	slices.Sort(rows)
-	for _, row := range slices.Compact(rows) {
-		id := tail([]byte(row))
-		o, err := c.order(id)
-		if _, err := must(o, err, "waiting order", id); err != nil {
-			return err
-		}
-		if o.State != OrderShortWaiting {
-			continue
-		}
-		if _, err := c.tryAllocate(o); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -121,6 +121,23 @@ func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
 	c := newChange(tx, m, e.name)
 	res, err := e.handle(c, cmd)
 	var no *refusal
+	var big *tooBigError
+	if err == nil || errors.As(err, &no) && no.keep {
+		if why := c.tooMuch(); why != "" {
+			err = &tooBigError{why}
+		}
+	}
+	if errors.As(err, &big) {
+		// What it wrote is dropped. A release is refused like any other
+		// that is not valid, so that the OMS hears of it.
+		release := c.releasing
+		c = newChange(tx, m, e.name)
+		err = refuse(CodeTooBig, "%s", big.why)
+		if release {
+			c.tooBig = big.why
+			res, err = e.handle(c, cmd)
+		}
+	}
 	switch {
 	case err == nil:
 		res.OK = true

@@ -80,6 +80,10 @@ func checkBatch(cmd AssignBatch, cartSlots int) string {
 		return fmt.Sprintf("slots: 1 to %d", cartSlots)
 	case len(cmd.Walk) == 0:
 		return "empty walk"
+	case len(cmd.Walk) > MaxBatchTasks:
+		return fmt.Sprintf("%d tasks, the most is %d", len(cmd.Walk), MaxBatchTasks)
+	case walkBytes(cmd.Walk) > MaxBatchWalk:
+		return fmt.Sprintf("the ids of the walk have %d KiB, the most is %d", walkBytes(cmd.Walk)>>10, MaxBatchWalk>>10)
 	case cmd.RouteMm < 0:
 		return "route length"
 	}
@@ -94,6 +98,14 @@ func checkBatch(cmd AssignBatch, cartSlots int) string {
 		}
 	}
 	return ""
+}
+
+func walkBytes(walk []string) int {
+	n := 0
+	for _, id := range walk {
+		n += len(id) + 2
+	}
+	return n
 }
 
 // claimFor takes an order out of the pool into a slot and collects its open

@@ -100,6 +100,11 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 		ok, err := c.tryAllocate(o)
 		if err == nil && !ok {
 			err = refuse(FalloutOutOfStock, "order %s is still short", cmd.Order)
+			if fs, bad := c.falloutsOf(o); bad != nil {
+				err = bad
+			} else if at := slices.IndexFunc(fs, func(f *Fallout) bool { return f.Code == FalloutTooBig }); at >= 0 {
+				err = refuse(FalloutTooBig, "%s", fs[at].Detail)
+			}
 		}
 		return res, err
 	case o.State == OrderLabelled || o.State == OrderStaged:

@@ -14,6 +14,10 @@ type change struct {
 	touched []string
 	seen    map[string]bool // of touched; looked up, never ranged over
 	site    *Site
+	// releasing: an order is let in, which must leave room for the rest of
+	// its life. tooBig is why that failed the first time.
+	releasing bool
+	tooBig    string
 	// Records named from several sides are loaded once, so that two steps
 	// of one command cannot overwrite each other. Looked up only.
 	orders  map[string]*Order

@@ -69,6 +69,7 @@ const (
 	CodeNoLane           = "NO_LANE"
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
+	CodeTooBig           = "TOO_BIG" // more than one command may write
 )
 
 // Fallout and short-pick codes.
@@ -89,4 +90,5 @@ const (
 	FalloutRFIDMissing     = "RFID_MISSING" // also the answer to the pass
 	FalloutRFIDExtra       = "RFID_EXTRA"   // also the answer to the pass
 	FalloutMissort         = "MISSORT"      // also the answer to the confirm
+	FalloutTooBig          = "ORDER_TOO_BIG"
 )

@@ -57,6 +57,7 @@ var Faults = []Fault{
 	{CodeNoLane, "No lane serves the carrier of the parcel.", "Give a lane to the carrier in the site file; take the carton from the default lane."},
 	{CodeExpired, "The conveyor confirmed a carton nobody decided about in time.", "Nothing to do: the place was recorded. Look at the link to the conveyor if it goes on."},
 	{CodeUnknownFallout, "No open fallout has this id.", "Look at the list of fallouts: somebody may have cleared it."},
+	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
 
 	{FalloutOutOfStock, "There is not enough usable stock for the line.", "Book stock in; the order goes on by itself. Or cancel it."},
 	{FalloutStockout, "The bin was empty.", "Count the bin. Retry the order to send what was found, or wait for stock."},
@@ -72,4 +73,5 @@ var Faults = []Fault{
 	{FalloutRFIDMissing, "A parcel passed the portal without all of its tags.", "Open the parcel and count. Carry it through the portal again, or retry the order when the contents are right."},
 	{FalloutRFIDExtra, "Tags passed the portal that do not belong there.", "Find what went along. Carry the parcel through the portal again, or retry the order; clear the fallout when it has no order."},
 	{FalloutMissort, "The conveyor put the parcel on another lane than decided.", "Bring the parcel to its lane or load it at its dock."},
+	{FalloutTooBig, "There is enough stock for the order, but in too many bins for one order.", "Put the stock together in fewer bins, count them and retry the order; or cancel it."},
 }

@@ -30,6 +30,7 @@ import (
 //	reject id                              rejectRecord   (refused release, answered once)
 //	pool   9-priority intake id            1              (released, free to batch)
 //	wait   sku intake order                1              (orders short of the item)
+//	again  sku                             row of wait    (waiting orders behind it are still to be tried)
 //	task   id                              Task
 //	open   bin sku lot task                1              (tasks in the pool)
 //	batch  id                              Batch
@@ -72,6 +73,7 @@ const (
 	kReject  = "reject"
 	kPool    = "pool"
 	kWait    = "wait"
+	kAgain   = "again"
 	kTask    = "task"
 	kOpen    = "open"
 	kBatch   = "batch"

@@ -39,9 +39,17 @@ func (c *change) extendLease(batch string) error {
 	return c.saveBatch(b)
 }
 
-// NextDue is the time at which AdvanceTime has something to do; ok is false
+// NextDue is the time at which AdvanceTime has something to do, 0 when an
+// earlier command left something over; ok is false
 // when nothing is due at all.
 func NextDue(r Reader) (atMs int64, ok bool, err error) {
+	err = r.Range(under(kAgain), func(_, _ []byte) (bool, error) {
+		ok = true // at once
+		return false, nil
+	})
+	if err != nil || ok {
+		return 0, ok, err
+	}
 	prefix := under(kDue)
 	err = r.Range(prefix, func(k, _ []byte) (bool, error) {
 		atMs, ok = int64(fromNum(k[len(prefix):])), true
@@ -67,8 +75,11 @@ func advanceTime(c *change, _ AdvanceTime) (Result, error) {
 		if err := c.endLease(id); err != nil {
 			return Result{}, err
 		}
+		if c.over(leaseKeys, leaseBytes) {
+			return Result{}, nil // the others are still due
+		}
 	}
-	return Result{}, nil
+	return Result{}, c.retryMarked()
 }
 
 // claimedIn tells whether work on an order has begun in a batch. An order that

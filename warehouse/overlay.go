@@ -14,6 +14,7 @@ type overlay struct {
 	base   Reader
 	vals   map[string][]byte // nil = deleted; looked up, never ranged over
 	keys   []string          // of vals
+	bytes  int               // of keys and values
 	sorted bool
 }
 
@@ -35,7 +36,9 @@ func (o *overlay) put(k, v []byte) {
 			o.sorted = false
 		}
 		o.keys = append(o.keys, s)
+		o.bytes += len(s)
 	}
+	o.bytes += len(v) - len(o.vals[s])
 	o.vals[s] = v
 }
 
@@ -102,6 +105,19 @@ func (o *overlay) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error
 		mine = mine[1:]
 	}
 	return err
+}
+
+// spent is what the command has written so far: keys, and bytes of keys and
+// values.
+func (o *overlay) spent() (keys, bytes int) { return len(o.keys), o.bytes }
+
+// biggest is the longest value.
+func (o *overlay) biggest() int {
+	n := 0
+	for _, k := range o.keys {
+		n = max(n, len(o.vals[k]))
+	}
+	return n
 }
 
 // flush writes everything to tx.

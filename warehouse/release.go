@@ -74,6 +74,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 			return res, err
 		}
 	}
+	c.releasing = true
 	return res, c.admit(spec, sum[:], cmd.Source, old)
 }
 
@@ -104,6 +105,9 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 	}
 	if carrierFor(site, spec.Method) == nil {
 		return CodeUnknownMethod, fmt.Sprintf("no carrier serves method %q", spec.Method), nil
+	}
+	if c.tooBig != "" {
+		return CodeInvalid, c.tooBig, nil
 	}
 	return "", "", nil
 }

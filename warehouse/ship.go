@@ -95,6 +95,12 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	return res, c.saveOrder(o)
 }
 
+// RefMore is the Ref of a departure that left parcels behind for the next
+// command.
+const RefMore = "more"
+
+// depart hands the parcels at a dock to the carrier, oldest SSCC first, as many
+// as fit one command.
 func depart(c *change, cmd Depart) (Result, error) {
 	if !validID(cmd.Dock) {
 		return Result{}, refuse(CodeInvalid, "dock id")
@@ -123,15 +129,35 @@ func depart(c *change, cmd Depart) (Result, error) {
 	if err := c.mayLeave(cmd.Dock, orders); err != nil {
 		return Result{}, err
 	}
+	res := Result{Ref: cmd.Dock}
 	n := 0
-	for _, o := range orders {
+	for i, o := range orders {
+		// A full truck is more than one command can write.
+		keys, bytes := c.spent()
+		k, b := shipCost(o)
+		if i > 0 && (keys+k > departKeys || bytes+b > departBytes) {
+			res.Ref, orders = RefMore, orders[:i]
+			break
+		}
 		if err := c.ship(o); err != nil {
 			return Result{}, err
 		}
 		n += len(o.Parcels)
 	}
 	c.touch("dock", cmd.Dock)
-	return Result{Ref: cmd.Dock, Text: fmt.Sprintf("%d parcels of %d orders", n, len(orders))}, nil
+	res.Text = fmt.Sprintf("%d parcels of %d orders", n, len(orders))
+	return res, nil
+}
+
+// shipCost is at most what ship writes for an order: keys and bytes.
+func shipCost(o *Order) (keys, bytes int) {
+	keys, bytes = 6*len(o.Parcels)+8, 500*len(o.Parcels)+2*sizeOf(o)
+	for _, l := range o.Lines {
+		n := max(len(l.Lots), 1)
+		keys += 4 * n
+		bytes += n * (5*len(l.SKU) + 500)
+	}
+	return keys, bytes
 }
 
 // mayLeave refuses a departure while a parcel on the truck is not verified or

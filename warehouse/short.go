@@ -68,6 +68,7 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	takes, missing = roomFor(o, takes, missing)
 	l, err := lineOf(o, t.Line)
 	if err != nil {
 		return "", err
@@ -98,6 +99,9 @@ func (c *change) rescue(failed *Task) error {
 		return err
 	}
 	for _, id := range ids {
+		if c.over(rescueKeys, rescueBytes) {
+			return nil // their pickers will find the bin as it is
+		}
 		t, err := c.task(id)
 		if err != nil {
 			return err
@@ -112,6 +116,9 @@ func (c *change) rescue(failed *Task) error {
 		o, err := c.order(t.Order)
 		if _, err := must(o, err, "order", t.Order); err != nil {
 			return err
+		}
+		if _, missing = roomFor(o, takes, 0); missing > 0 {
+			continue
 		}
 		l, err := lineOf(o, t.Line)
 		if err != nil {

@@ -14,7 +14,10 @@ func isTote(site *Site, code string) bool {
 }
 
 func (c *change) scanSlot(w *walk, site *Site, code string) error {
-	if !isTote(site, code) {
+	// The tote on the slot is one whatever the prefix has become since.
+	at := slices.IndexFunc(w.batch.Slots, func(s BatchSlot) bool { return s.Slot == w.task.Slot })
+	bound := at >= 0 && w.batch.Slots[at].Tote == code
+	if !bound && !isTote(site, code) {
 		it, _, err := findItem(c, code)
 		if err == nil && it != nil && it.SKU == w.task.SKU {
 			err = refuse(CodeOverPick, "%d of %d are in hand: scan the tote", w.batch.Held, w.task.Qty)

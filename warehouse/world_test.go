@@ -54,10 +54,12 @@ func (w *world) apply(c Command) Result {
 		w.t.Fatalf("decode %#v: %v", c, err)
 	}
 	before := w.tx.Writes()
-	res, err := Apply(w.tx, w.m, back)
+	cost := &meter{Tx: w.tx}
+	res, err := Apply(cost, w.m, back)
 	if err != nil {
 		w.t.Fatalf("apply %#v: %v", c, err)
 	}
+	cost.check(w.t, c)
 	if !res.OK && !res.Keep {
 		if n := w.tx.Writes() - before; n != 0 {
 			w.t.Fatalf("%#v refused with %s wrote %d times", c, res.Code, n)
