@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"tote/warehouse"
 )
@@ -51,7 +52,7 @@ func (d *Dock) Run(ctx context.Context) error {
 			if code == CodeDepart {
 				c = warehouse.Depart{Dock: d.cfg.ID}
 			}
-			res, err := d.cfg.Do(ctx, "dock/"+d.cfg.ID, c)
+			res, err := d.do(ctx, c)
 			if err != nil {
 				if ctx.Err() != nil {
 					return nil
@@ -60,6 +61,24 @@ func (d *Dock) Run(ctx context.Context) error {
 				return fmt.Errorf("dock %s: %w", d.cfg.ID, err)
 			}
 			d.cfg.Answer(Answer{CmdID: d.cfg.NewCmdID(), Barcode: code, OK: res.OK, Code: res.Code, Text: res.Text, Next: res.Next})
+		}
+	}
+}
+
+// do proposes a command. A full truck departs in several, each a new one; the
+// answer is that of the last, with what all of them did.
+func (d *Dock) do(ctx context.Context, c warehouse.Command) (warehouse.Result, error) {
+	var texts []string
+	for {
+		res, err := d.cfg.Do(ctx, "dock/"+d.cfg.ID, c)
+		if err != nil {
+			return res, err
+		}
+		_, departs := c.(warehouse.Depart)
+		more := departs && res.OK && res.Ref == warehouse.RefMore
+		if texts = append(texts, res.Text); !more {
+			res.Text = strings.Join(texts, " + ")
+			return res, nil
 		}
 	}
 }

@@ -487,6 +487,48 @@ func TestDock(t *testing.T) {
 	})
 }
 
+// A truck that needs several commands to depart is answered once.
+func TestAFullTruckDeparts(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		answers []warehouse.Result
+		want    Answer
+	}{
+		{"at once", []warehouse.Result{{OK: true, Code: "OK", Ref: "d", Text: "3"}}, Answer{OK: true, Code: "OK", Text: "3"}},
+		{"in parts", []warehouse.Result{
+			{OK: true, Code: "OK", Ref: warehouse.RefMore, Text: "3"}, {OK: true, Code: "OK", Ref: warehouse.RefMore, Text: "4"}, {OK: true, Code: "OK", Ref: "d", Text: "5"},
+		}, Answer{OK: true, Code: "OK", Text: "3 + 4 + 5"}},
+		{"stopped", []warehouse.Result{
+			{OK: true, Code: "OK", Ref: warehouse.RefMore, Text: "3"}, {Code: warehouse.CodeInFallout, Ref: warehouse.RefMore, Text: "parked"},
+		}, Answer{Code: warehouse.CodeInFallout, Text: "3 + parked"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got []Answer
+				asked := 0
+				d := NewDock(DockConfig{
+					ID: "dock1", Log: slog.New(slog.DiscardHandler), NewCmdID: func() string { return "" },
+					Answer: func(a Answer) { got = append(got, a) },
+					Do: func(_ context.Context, _ string, c warehouse.Command) (warehouse.Result, error) {
+						asked++
+						return tc.answers[asked-1], nil
+					},
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- d.Run(ctx) }()
+				d.Scanned(CodeDepart)
+				synctest.Wait()
+				cancel()
+				tc.want.Barcode = CodeDepart
+				if err := <-done; err != nil || asked != len(tc.answers) || len(got) != 1 || got[0] != tc.want {
+					t.Errorf("%v, asked %d times, answers %+v", err, asked, got)
+				}
+			})
+		})
+	}
+}
+
 func TestAScanThatCannotBeRecordedIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFloor(t, "O1")
