@@ -22,6 +22,12 @@ const (
 	maxPlans = 5
 	// defaultMaxWait is when an order goes first whatever its priority.
 	defaultMaxWait = 30 * time.Minute
+	// maxTasks, maxWalk and maxBytes bound a batch of several orders: its
+	// tasks, the bytes of their ids, and what assigning it writes. They lie
+	// well below what the warehouse takes, so that short picks have room.
+	maxTasks = 600
+	maxWalk  = 24 << 10
+	maxBytes = 300 << 10
 	// poolLimit bounds how many orders one plan looks at.
 	poolLimit = 2000
 )

@@ -15,6 +15,7 @@ type candidate struct {
 	order string
 	stops []stop
 	masks []uint64 // cells of its bins, nil without a layout
+	bytes int      // of its record, about
 }
 
 // stop is one open task and where its bin is.
@@ -44,6 +45,7 @@ func (d *Dispatcher) plan(r warehouse.Reader, worker string) (*warehouse.AssignB
 		return nil, err
 	}
 	chosen := batch.Choose(len(window), site.CartSlots, cost(router, window))
+	chosen = fit(window, chosen)
 	p := &warehouse.AssignBatch{Batch: d.cfg.NewID(), Worker: worker}
 	var stops []stop
 	for i, c := range chosen {
@@ -54,6 +56,27 @@ func (d *Dispatcher) plan(r warehouse.Reader, worker string) (*warehouse.AssignB
 		return nil, err
 	}
 	return p, nil
+}
+
+// fit leaves out the orders that would make the batch more than one command can
+// write, or a record too long to grow. The first one, the most urgent, always
+// stays: an order that is let in fits alone.
+func fit(window []candidate, chosen []int) []int {
+	tasks, walk, bytes := 0, 0, 0
+	var in []int
+	for _, i := range chosen {
+		c := &window[i]
+		t, w, b := tasks+len(c.stops), walk, bytes+c.bytes
+		for _, s := range c.stops {
+			w += len(s.task.ID) + 2
+			b += 3*len(s.task.ID) + len(s.task.Order) + 2*(len(s.task.SKU)+len(s.task.Bin)+len(s.task.Lot)) + 150
+		}
+		if len(in) > 0 && (t > maxTasks || w > maxWalk || b > maxBytes) {
+			continue
+		}
+		in, tasks, walk, bytes = append(in, i), t, w, b
+	}
+	return in
 }
 
 // window returns the n most urgent orders of the pool that have open tasks.
@@ -85,9 +108,10 @@ func (d *Dispatcher) window(r warehouse.Reader, router *route.Router, n int) ([]
 
 // candidate reads the open tasks of an order and finds their bins.
 func (d *Dispatcher) candidate(r warehouse.Reader, router *route.Router, o *warehouse.Order) (candidate, error) {
-	c := candidate{order: o.Spec.ID}
+	c := candidate{order: o.Spec.ID, bytes: 1024}
 	var cells []route.Cell
 	for _, l := range o.Lines {
+		c.bytes += 2*len(l.SKU) + 48 + len(l.Tasks)*(len(o.Spec.ID)+12)
 		for _, id := range l.Tasks {
 			t, err := warehouse.GetTask(r, id)
 			if err != nil {
