@@ -206,13 +206,13 @@ func TestVerifierSharing(t *testing.T) {
 		if err := v.verify(ctx, ask); !errors.Is(err, ErrNotLeader) {
 			t.Errorf("who left got %v", err)
 		}
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 	})
 }
 
 type slowFuture struct{ d time.Duration }
 
-func (s slowFuture) Error() error { time.Sleep(s.d); return nil }
+func (s slowFuture) Error() error { <-time.After(s.d); return nil }
 
 // TestStreamOfOneCluster: who says another id is let in nowhere.
 func TestStreamOfOneCluster(t *testing.T) {
