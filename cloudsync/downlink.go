@@ -94,11 +94,44 @@ func (d *downlink) store(ctx context.Context, page wire.InboxPage) error {
 		return &fault{CodeBadReply, Busy, err}
 	}
 	for _, c := range cmds {
-		if err := d.r.propose(ctx, c); err != nil {
+		if err := d.storeParts(ctx, c); err != nil {
 			return &fault{CodeNoCommit, local, fmt.Errorf("store %d inbox item(s): %w", len(c.Items), err)}
 		}
 	}
 	return nil
+}
+
+// storeParts commits a command. One that writes more than a command may is cut
+// in halves, the cursor in the last. An item that is too big alone is stored as
+// one that cannot be read, so that nothing waits behind it; the site refuses it
+// and the OMS hears of that.
+func (d *downlink) storeParts(ctx context.Context, c ledger.InboxStore) error {
+	err := d.r.propose(ctx, c)
+	if !tooBig(err) || len(c.Items) == 0 {
+		return err
+	}
+	if n := len(c.Items) / 2; n > 0 {
+		first := ledger.InboxStore{Source: c.Source, Items: c.Items[:n]}
+		if err := d.storeParts(ctx, first); err != nil {
+			return err
+		}
+		return d.storeParts(ctx, ledger.InboxStore{Source: c.Source, Cursor: c.Cursor, Items: c.Items[n:]})
+	}
+	it := c.Items[0]
+	if it.Bad != "" {
+		return err // there is nothing smaller
+	}
+	d.r.log.Error("cloudsync: an item of the OMS is too big for the site and is refused", slog.String("code", CodeItemRefused),
+		slog.String("msg_id", it.MsgID), slog.String("order", it.OrderID), slog.Any("err", err))
+	it.Release, it.Cancel, it.Bad = nil, nil, "the message is too big for the site: it would write more than one command may"
+	return d.storeParts(ctx, ledger.InboxStore{Source: c.Source, Cursor: c.Cursor, Items: []ledger.Item{it}})
+}
+
+// tooBig tells whether the site refused a command for its size: the store
+// answers MALFORMED when a command writes too much, the domain TOO_BIG.
+func tooBig(err error) bool {
+	var no *refusedError
+	return errors.As(err, &no) && (no.code == warehouse.CodeMalformed || no.code == warehouse.CodeTooBig)
 }
 
 // commands cuts a page into commands that each fit one log entry.

@@ -24,6 +24,12 @@ var (
 	ErrRefused = errors.New("cloudsync: command refused")
 )
 
+// refusedError is ErrRefused with the code of the site.
+type refusedError struct{ code, text string }
+
+func (e *refusedError) Error() string { return fmt.Sprintf("%v: %s: %s", ErrRefused, e.code, e.text) }
+func (e *refusedError) Unwrap() error { return ErrRefused }
+
 // Config is what a runner needs.
 type Config struct {
 	// Site is part of every event id; stable for the life of the site.
@@ -144,7 +150,7 @@ func (r *Runner) propose(ctx context.Context, c ledger.Command) error {
 		return err
 	}
 	if !res.OK {
-		return fmt.Errorf("%w: %s: %s", ErrRefused, res.Code, res.Text)
+		return &refusedError{res.Code, res.Text}
 	}
 	if kind == ledger.KindInboxStore && res.Ref != "" {
 		r.log.Error("cloudsync: an order or cancel of the OMS was refused", slog.String("code", CodeItemRefused),
