@@ -267,6 +267,9 @@ func (s *Store) ClusterID() string {
 	return hex.EncodeToString(id[:])
 }
 
+// handOverLimit bounds how long Close tries to hand over.
+const handOverLimit = 3 * time.Second
+
 // handOver gives the lead to another gateway before this one goes, so that the
 // others need not notice first.
 func (s *Store) handOver() {
@@ -275,7 +278,7 @@ func (s *Store) handOver() {
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.raft.LeadershipTransfer().Error() }()
-	limit := time.NewTimer(2*s.cfg.ElectionTimeout + 100*time.Millisecond)
+	limit := time.NewTimer(min(2*s.cfg.ElectionTimeout+100*time.Millisecond, handOverLimit))
 	defer limit.Stop()
 	select {
 	case err := <-done:

@@ -99,6 +99,23 @@ func TestLeaderCloses(t *testing.T) {
 	}
 }
 
+// TestHandOver: the others would wait half a minute for a leader that goes
+// without a word.
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	_, a, b, c := openThree(t, func(c *Config) {
+		if c.NodeID != "gw1" {
+			c.HeartbeatTimeout = 30 * time.Second
+		}
+	})
+	a.must(t, byDevice("hh", 1, "add n 1"))
+	if err := a.stop(); err != nil {
+		t.Fatal(err)
+	}
+	leaderOf(t, b, c)
+	b.must(t, byDevice("hh", 2, "add n 1"))
+}
+
 // TestLeaderVanishes: its port is gone and it says no goodbye.
 func TestLeaderVanishes(t *testing.T) {
 	t.Parallel()

@@ -86,7 +86,7 @@ type Config struct {
 
 	// For tests; the defaults are constants of this package.
 	diskPoll, hangStop, stopLimit time.Duration
-	lookEvery                     time.Duration
+	lookEvery, commitTimeout      time.Duration
 	testNetwork                   func(network) network
 	testStream                    func(raft.StreamLayer) raft.StreamLayer
 	staleReads                    bool // ReadIndex asks no majority
@@ -129,5 +129,6 @@ func (c *Config) normalise() error {
 	c.hangStop = cmp.Or(c.hangStop, hangStop)
 	c.stopLimit = cmp.Or(c.stopLimit, stopLimit)
 	c.lookEvery = cmp.Or(c.lookEvery, time.Second)
+	c.commitTimeout = cmp.Or(c.commitTimeout, 50*time.Millisecond)
 	return nil
 }

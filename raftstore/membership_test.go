@@ -225,6 +225,9 @@ func TestWipedGatewayDoesNotVote(t *testing.T) {
 			}
 			remove(t, a, "gw3")
 			if first {
+				if !c.IsLeader() || c.Applied() != 0 || len(c.Members()) != 1 {
+					t.Error("the old cluster reached into the new one")
+				}
 				if err := a.Join(testContext(t), c.address()); !errors.Is(err, ErrOtherCluster) || FaultCode(err) != CodeOtherCluster {
 					t.Errorf("one of another cluster was added: %v", err)
 				}
@@ -354,6 +357,14 @@ func TestNewAddress(t *testing.T) {
 	c.awaitQuorum(t, true)
 	c.must(t, byDevice("hh", 2, "add n 1"))
 	sameDigest(t, a, b, c)
+	// Only the gateway itself says where it is.
+	for _, n := range []*node{a, b, c} {
+		if n.IsLeader() {
+			if err := n.movedHere(testContext(t), "gw2", peer.Address{ID: "gw3", HostPort: "127.0.0.1:1"}); !errors.Is(err, ErrNoMember) {
+				t.Errorf("gw2 moved gw3: %v", err)
+			}
+		}
+	}
 }
 
 // TestReadersShareOneQuestion: the majority is asked once for many readers, but

@@ -204,6 +204,7 @@ func (s *Store) raftConfig() *raft.Config {
 	c.HeartbeatTimeout = s.cfg.HeartbeatTimeout
 	c.ElectionTimeout = s.cfg.ElectionTimeout
 	c.LeaderLeaseTimeout = s.cfg.LeaderLeaseTimeout
+	c.CommitTimeout = s.cfg.commitTimeout
 	c.MaxAppendEntries = 64
 	// Not BatchApplyCh: what lies in its buffer when raft shuts down or stops
 	// leading is never answered, and whoever waits for it waits for ever.

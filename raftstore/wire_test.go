@@ -165,6 +165,25 @@ func TestHintOnlyMovesWhatMatches(t *testing.T) {
 	b.awaitQuorum(t, true)
 }
 
+// TestHintsTellFollowers: with a raft that tells its followers nothing for half
+// a minute, a lone command and a lone read at a follower still come to an end.
+func TestHintsTellFollowers(t *testing.T) {
+	t.Parallel()
+	_, a, b, c := openThree(t, func(c *Config) { c.commitTimeout = 30 * time.Second })
+	for i, n := range []*node{b, c, b, c} {
+		n.must(t, byDevice("hh", uint64(i+1), "add n 1"))
+	}
+	res := a.must(t, byDevice("hh", 9, "add n 1"))
+	if err := c.ViewLinearizable(testContext(t), func(_ Reader, applied uint64) error {
+		if applied < res.Index {
+			t.Errorf("read %d after %d", applied, res.Index)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestVerifierSharing: a reader never shares a question that was under way
 // before it came.
 func TestVerifierSharing(t *testing.T) {
