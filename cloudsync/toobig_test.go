@@ -24,12 +24,22 @@ type sizedSite struct {
 	poison map[string]bool
 	mu     sync.Mutex
 	sizes  []int
+	rows   uint64 // one AckOutbox takes at most so many; 0 = any
+	acked  uint64
 }
 
 func (s *sizedSite) propose(ctx context.Context, kind, version uint16, body []byte) (warehouse.Result, error) {
 	c, err := ledger.Decode(kind, version, body)
 	if err != nil {
 		return warehouse.Result{}, err
+	}
+	if ack, ok := c.(ledger.AckOutbox); ok && s.rows > 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if ack.Upto-s.acked > s.rows {
+			return warehouse.Result{Code: warehouse.CodeMalformed, Text: "it writes too much"}, nil
+		}
+		s.acked = max(s.acked, ack.Upto)
 	}
 	if in, ok := c.(ledger.InboxStore); ok {
 		s.mu.Lock()
@@ -146,4 +156,22 @@ func TestAPageThatIsTooBig(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is acknowledged is kept for a rewind; that, too, must fit a command.
+func TestAnAcknowledgementThatIsTooBig(t *testing.T) {
+	s := &sizedSite{site: newSite(t), rows: 3}
+	for i := range 20 {
+		s.order(t, fmt.Sprint("O", i))
+	}
+	stop := run(t, s.runner(t, newFake(), func(c *cloudsync.Config) { c.Propose = s.propose }))
+	eventually(t, "the outbox is empty", func() (done bool) {
+		_ = s.view(func(r warehouse.Reader) error {
+			n, _, err := warehouse.OutboxDepth(r, warehouse.StreamControl)
+			done = n == 0
+			return err
+		})
+		return done
+	})
+	_ = stop()
 }

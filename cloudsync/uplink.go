@@ -142,6 +142,21 @@ func (u *uplink) send(ctx context.Context, stream string, rows []ledger.Row, ack
 	return err
 }
 
+// acknowledge takes the rows behind from, up to upto, off the outbox. They are
+// kept for a rewind, which may be more than one command can write: then it goes
+// in halves.
+func (u *uplink) acknowledge(ctx context.Context, stream string, from, upto uint64) error {
+	err := u.r.propose(ctx, ledger.AckOutbox{Epoch: u.r.cfg.Epoch, Stream: stream, Upto: upto})
+	if !tooBig(err) || upto-from < 2 {
+		return err
+	}
+	middle := from + (upto-from)/2
+	if err := u.acknowledge(ctx, stream, from, middle); err != nil {
+		return err
+	}
+	return u.acknowledge(ctx, stream, middle, upto)
+}
+
 // accepted holds what was rejected, acknowledges the rest and opens the batch
 // size again.
 func (u *uplink) accepted(ctx context.Context, stream string, rows []ledger.Row, acked uint64, reply wire.Reply) error {
@@ -167,7 +182,7 @@ func (u *uplink) accepted(ctx context.Context, stream string, rows []ledger.Row,
 		return err
 	}
 	if upto > acked {
-		if err := u.r.propose(ctx, ledger.AckOutbox{Epoch: u.r.cfg.Epoch, Stream: stream, Upto: upto}); err != nil {
+		if err := u.acknowledge(ctx, stream, acked, upto); err != nil {
 			return &fault{CodeNoCommit, local, fmt.Errorf("acknowledge %s/%d: %w", stream, upto, err)}
 		}
 	}
