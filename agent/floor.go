@@ -105,6 +105,10 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	return a.startDevice(cfg.ID+"/photo-eye", eye.Run, eye.Status)
 }
 
+// confirmTime is how long after the last moment for a decision a confirm still
+// belongs to it: cartons have to get into their lanes, and networks come back.
+const confirmTime = time.Minute
+
 // newConveyors builds what decides where cartons go.
 func (a *Agent) newConveyors() (*conveyor.Controller, error) {
 	return conveyor.New(conveyor.Config{
@@ -115,14 +119,7 @@ func (a *Agent) newConveyors() (*conveyor.Controller, error) {
 		Fault: func(code, device, text string) {
 			a.log.Warn("conveyor", "device", device, "code", code, "text", text)
 		},
-		Decide: func(ctx context.Context, s conveyor.Scan) (conveyor.Decision, error) {
-			c := warehouse.Induct{Conveyor: s.Device, Barcode: s.Barcode, Expires: time.Now().Add(s.ValidFor).UnixMilli()}
-			res, err := a.store.Do(ctx, replica.By{ID: s.ID(), Actor: "conveyor/" + s.Device}, c)
-			if err != nil {
-				return conveyor.Decision{}, err
-			}
-			return conveyor.Decision{Lane: res.Ref, Reason: res.Code}, nil
-		},
+		Decide: a.laneOf,
 		Record: func(ctx context.Context, d conveyor.Divert) error {
 			if d.Actual == "" {
 				a.log.Warn("the conveyor does not know where a carton is", "device", d.Device, "barcode", d.Barcode, "result", d.Result)
@@ -136,6 +133,20 @@ func (a *Agent) newConveyors() (*conveyor.Controller, error) {
 			return err
 		},
 	})
+}
+
+// laneOf records a scan and gives its lane.
+func (a *Agent) laneOf(ctx context.Context, s conveyor.Scan) (conveyor.Decision, error) {
+	c := warehouse.Induct{Conveyor: s.Device, Barcode: s.Barcode, Expires: time.Now().Add(s.ValidFor + confirmTime).UnixMilli()}
+	by := replica.By{ID: s.ID(), Actor: "conveyor/" + s.Device}
+	res, err := a.store.Do(ctx, by, c)
+	if err == nil && res.Code == replica.CodeSeqReused {
+		// The scan was decided with another expiry, before its answer was
+		// lost. The parcel's ride has the decision.
+		by.ID = newID()
+		res, err = a.store.Do(ctx, by, c)
+	}
+	return conveyor.Decision{Lane: res.Ref, Reason: res.Code}, err
 }
 
 // robotMarkers lists what moves, for the console's map.

@@ -246,6 +246,11 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
+		State: func(dev broker.Device, name string, payload []byte) {
+			if dev.Class == topics.Conveyor {
+				a.conveyors.State(dev.ID, name, payload)
+			}
+		},
 	}
 	for _, l := range a.cfg.MQTT.Listen {
 		bl := broker.Listener{Address: l.Address}
