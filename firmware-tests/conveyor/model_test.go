@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -373,12 +374,17 @@ func TestOutbox(t *testing.T) {
 		t.Errorf("%v", m)
 	}
 	// Full: the oldest scan goes, confirms stay.
-	for range maxOutbox - 1 {
+	o = newOutbox("cv1", t0, make(chan struct{}, 1))
+	o.add(t0, "divert", false, nil)
+	o.add(t0, "scan", false, nil)
+	for range maxOutbox - 2 {
 		o.add(t0, "divert", false, nil)
 	}
+	first := string(o.queue[0].payload)
 	o.add(t0, "divert", false, nil)
-	if len(o.queue) != maxOutbox || o.queue[0].name != "divert" || o.seq != maxOutbox+1 {
-		t.Errorf("%d wait, seq %d", len(o.queue), o.seq)
+	scans := slices.ContainsFunc(o.queue, func(m outgoing) bool { return m.name == "scan" })
+	if len(o.queue) != maxOutbox || string(o.queue[0].payload) != first || scans || o.seq != maxOutbox+1 {
+		t.Errorf("%d wait, scans %v, seq %d", len(o.queue), scans, o.seq)
 	}
 	o.gaps = true
 	before := o.seq
