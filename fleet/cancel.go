@@ -12,7 +12,7 @@ import (
 // startCancel records that the order is to be cancelled; from then on it is not
 // sent again.
 func (u *unit) startCancel(ctx context.Context, code string) time.Duration {
-	res, ok := u.propose(ctx, intent.CancelIntent{Robot: u.cfg.ID, OrderID: u.rec.Open.OrderID, Code: code})
+	res, ok := u.propose(ctx, intent.CancelIntent{Robot: u.cfg.ID, OrderID: u.rec.Open.OrderID, Code: code, Master: u.master})
 	if !ok || !res.OK {
 		return u.m.cfg.Timing.Ask
 	}

@@ -164,7 +164,7 @@ func (u *unit) send(ctx context.Context, v view) time.Duration {
 			out.old = append(out.old, e.Type+"\x00"+e.Description)
 		}
 	}
-	if !u.m.publish(ctx, u.heardOn(), u.cfg.topic(vda5050.TopicOrder), msg) {
+	if !u.publish(ctx, vda5050.TopicOrder, msg) {
 		return t.Ask
 	}
 	out.sends, out.at, out.count, u.sent = out.sends+1, v.now, v.count, v.now
@@ -231,7 +231,7 @@ func (u *unit) follow(ctx context.Context, v view) time.Duration {
 	}
 	u.show(state, code, text)
 	if left := u.left(v); len(left) > 0 && u.m.traffic.wanted(u.cfg.ID, left) {
-		if res, ok := u.propose(ctx, intent.ReleaseNodes{Robot: u.cfg.ID, Nodes: left}); ok && res.OK {
+		if res, ok := u.propose(ctx, intent.ReleaseNodes{Robot: u.cfg.ID, Nodes: left, Master: u.master}); ok && res.OK {
 			u.m.freed()
 		}
 	}
@@ -314,7 +314,7 @@ func (u *unit) failLeg(ctx context.Context, v view) time.Duration {
 
 // close ends the open order in the record.
 func (u *unit) close(ctx context.Context, v view, outcome intent.Outcome, code string) time.Duration {
-	res, ok := u.propose(ctx, intent.CloseIntent{Robot: u.cfg.ID, OrderID: u.rec.Open.OrderID, Outcome: outcome, Code: code, Keep: u.keep(v)})
+	res, ok := u.propose(ctx, intent.CloseIntent{Robot: u.cfg.ID, OrderID: u.rec.Open.OrderID, Outcome: outcome, Code: code, Keep: u.keep(v), Master: u.master})
 	if !ok || !res.OK {
 		return u.m.cfg.Timing.Ask
 	}

@@ -63,6 +63,7 @@ func Faults() []Fault {
 		{CodeStore, "The site's records cannot be written now: there is no leader or no quorum.", "See the cluster; robots go on by themselves."},
 		{"NODE_HELD", "Another robot holds a node of the way.", "Nothing; the robot waits. When it stays, see the other robot."},
 		{"INTENT_OPEN", "The robot has an order that is not over.", "Nothing; a newer leader is at work."},
+		{"INTENT_FENCED", "Another gateway took the robot over; what this one decided no longer counts.", "Nothing; it is once, at a change of leader."},
 		{"INTENT_CONFLICT", "The record of the robot's order says something else.", "Nothing when it is once, at a change of leader; else keep the log and report it."},
 		{"INTENT_UNKNOWN", "The order is not the robot's.", "Nothing when it is once, at a change of leader; else keep the log and report it."},
 		{"INTENT_MALFORMED", "A record of the fleet cannot be read: another version of Tote wrote it.", "Run the same version on all gateways."},

@@ -74,11 +74,11 @@ func (u *unit) clear(v view) {
 func (u *unit) holdForeign(ctx context.Context, v view) {
 	for _, n := range v.st.NodeStates {
 		if _, held := slices.BinarySearch(u.rec.Nodes, n.NodeID); n.Released && !held && u.m.graph.has(n.NodeID) {
-			u.propose(ctx, intent.ReserveNodes{Robot: u.cfg.ID, Nodes: []string{n.NodeID}})
+			u.propose(ctx, intent.ReserveNodes{Robot: u.cfg.ID, Nodes: []string{n.NodeID}, Master: u.master})
 		}
 	}
 	if _, held := slices.BinarySearch(u.rec.Nodes, v.place); !held {
-		u.propose(ctx, intent.ReserveNodes{Robot: u.cfg.ID, Nodes: []string{v.place}})
+		u.propose(ctx, intent.ReserveNodes{Robot: u.cfg.ID, Nodes: []string{v.place}, Master: u.master})
 	}
 	u.load()
 }
@@ -87,8 +87,11 @@ func (u *unit) holdForeign(ctx context.Context, v view) {
 // that and its way home.
 func (u *unit) settle(ctx context.Context, v view) bool {
 	if _, held := slices.BinarySearch(u.rec.Nodes, v.place); !held {
-		res, ok := u.propose(ctx, intent.ReserveNodes{Robot: u.cfg.ID, Nodes: []string{v.place}})
+		res, ok := u.propose(ctx, intent.ReserveNodes{Robot: u.cfg.ID, Nodes: []string{v.place}, Master: u.master})
 		if !ok {
+			return false
+		}
+		if res.Code == intent.CodeFenced {
 			return false
 		}
 		if !res.OK {
@@ -105,7 +108,7 @@ func (u *unit) settle(ctx context.Context, v view) bool {
 	if len(extra) == 0 {
 		return true
 	}
-	if _, ok := u.propose(ctx, intent.ReleaseNodes{Robot: u.cfg.ID, Nodes: extra}); !ok {
+	if res, ok := u.propose(ctx, intent.ReleaseNodes{Robot: u.cfg.ID, Nodes: extra, Master: u.master}); !ok || !res.OK {
 		return false
 	}
 	u.m.freed()
@@ -196,7 +199,7 @@ func (u *unit) start(ctx context.Context, v view) (wait time.Duration, done bool
 	if !u.granted(v, nodes) {
 		return 0, false
 	}
-	set := intent.SetIntent{Robot: u.cfg.ID, OrderID: id, Order: body, Job: u.job.ID, Leg: leg.ID, Nodes: nodes, Target: leg.Node, Final: len(u.job.Legs) == 1}
+	set := intent.SetIntent{Robot: u.cfg.ID, OrderID: id, Order: body, Job: u.job.ID, Leg: leg.ID, Nodes: nodes, Target: leg.Node, Final: len(u.job.Legs) == 1, Master: u.master}
 	return u.record(ctx, v, set)
 }
 
@@ -318,7 +321,7 @@ func (u *unit) goHome(ctx context.Context, v view, code, text string) time.Durat
 		return ask
 	}
 	since := u.jobSince
-	wait, _ := u.record(ctx, v, intent.SetIntent{Robot: u.cfg.ID, OrderID: id, Order: body, Nodes: intent.Set(way), Target: u.cfg.Park})
+	wait, _ := u.record(ctx, v, intent.SetIntent{Robot: u.cfg.ID, OrderID: id, Order: body, Nodes: intent.Set(way), Target: u.cfg.Park, Master: u.master})
 	u.jobSince = since // a job that waits keeps its turn
 	return wait
 }

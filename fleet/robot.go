@@ -30,6 +30,7 @@ type unit struct {
 
 	// The rest belongs to the goroutine.
 	led       bool
+	master    string // id of the last taking over
 	tookOver  time.Time
 	tookCount uint64 // states seen before
 	writer    vda5050.Writer
@@ -162,11 +163,12 @@ func (u *unit) stepDown() {
 	u.show(StateHolding, "", "this gateway does not lead: nothing is sent")
 }
 
-// takeOver makes this gateway the robot's master. The command that changes
-// nothing makes sure that everything committed before is seen here: an order
-// that is over must not be sent again.
+// takeOver makes this gateway the robot's master. From that command on those of
+// any other gateway are refused, and everything committed before is seen here: an
+// order that is over must not be sent again.
 func (u *unit) takeOver(ctx context.Context) bool {
-	if res, ok := u.propose(ctx, intent.RobotSeen{Robot: u.cfg.ID}); !ok || !res.OK {
+	u.master = u.m.cfg.NewID()
+	if res, ok := u.propose(ctx, intent.TakeRobot{Robot: u.cfg.ID, Master: u.master}); !ok || !res.OK {
 		return false
 	}
 	now := u.m.cfg.Now()
@@ -216,7 +218,8 @@ func (u *unit) look() view {
 // remember records version, factsheet and that the order is known, when they are
 // news.
 func (u *unit) remember(ctx context.Context, v view) bool {
-	seen := intent.RobotSeen{Robot: u.cfg.ID}
+	none := intent.RobotSeen{Robot: u.cfg.ID, Master: u.master}
+	seen := none
 	if v.st.Version != u.rec.Version {
 		seen.Version = v.st.Version
 	}
@@ -226,10 +229,10 @@ func (u *unit) remember(ctx context.Context, v view) bool {
 	if o := u.rec.Open; o != nil && !o.Acked && shows(v.st, o) {
 		seen.OrderID, seen.OrderUpdateID = o.OrderID, o.OrderUpdateID
 	}
-	if seen == (intent.RobotSeen{Robot: u.cfg.ID}) {
+	if seen == none {
 		return true
 	}
-	if _, ok := u.propose(ctx, seen); !ok {
+	if res, ok := u.propose(ctx, seen); !ok || !res.OK {
 		return false
 	}
 	return u.load()
@@ -243,6 +246,11 @@ func (u *unit) propose(ctx context.Context, c intent.Command) (intent.Result, bo
 	if err != nil {
 		u.show(StateHolding, CodeStore, err.Error())
 		return res, false
+	}
+	if res.Code == intent.CodeFenced {
+		// Somebody else leads, or did: look at everything anew, and send
+		// nothing before.
+		u.led = false
 	}
 	if !res.OK && res.Code != intent.CodeNodeHeld {
 		u.log.Warn("the record says otherwise", "code", res.Code, "text", res.Text)
@@ -290,7 +298,12 @@ func (u *unit) instant(ctx context.Context, kind, id string) bool {
 		u.log.Error("instant action", "action", kind, "error", err)
 		return false
 	}
-	return u.m.publish(ctx, u.heardOn(), u.cfg.topic(vda5050.TopicInstantActions), body)
+	return u.publish(ctx, vda5050.TopicInstantActions, body)
+}
+
+// publish sends to the robot, as its master only.
+func (u *unit) publish(ctx context.Context, name string, msg []byte) bool {
+	return u.led && u.m.publish(ctx, u.heardOn(), u.cfg.topic(name), msg)
 }
 
 func (u *unit) heardOn() int {
@@ -341,7 +354,7 @@ func (u *unit) giveUp(ctx context.Context, code, text string) bool {
 	if !u.reportFailed(ctx, o.Job, o.Leg, code, text) {
 		return false
 	}
-	res, ok := u.propose(ctx, intent.CloseIntent{Robot: u.cfg.ID, OrderID: o.OrderID, Outcome: intent.Failed, Code: code, Keep: u.rec.Nodes})
+	res, ok := u.propose(ctx, intent.CloseIntent{Robot: u.cfg.ID, OrderID: o.OrderID, Outcome: intent.Failed, Code: code, Keep: u.rec.Nodes, Master: u.master})
 	u.inHand("", "")
 	return ok && res.OK
 }
@@ -390,7 +403,7 @@ func (u *unit) takenAway(ctx context.Context) bool {
 		return false
 	}
 	if u.giveUp(ctx, CodeGone, "taken off the floor") && len(u.rec.Nodes) > 0 {
-		if res, ok := u.propose(ctx, intent.ReleaseNodes{Robot: u.cfg.ID, Nodes: u.rec.Nodes}); !ok || !res.OK {
+		if res, ok := u.propose(ctx, intent.ReleaseNodes{Robot: u.cfg.ID, Nodes: u.rec.Nodes, Master: u.master}); !ok || !res.OK {
 			return true
 		}
 	}

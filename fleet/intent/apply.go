@@ -13,6 +13,7 @@ const (
 	CodeOpen      = "INTENT_OPEN"
 	CodeConflict  = "INTENT_CONFLICT"
 	CodeUnknown   = "INTENT_UNKNOWN"
+	CodeFenced    = "INTENT_FENCED"
 	CodeMalformed = "INTENT_MALFORMED"
 )
 
@@ -24,6 +25,8 @@ func Apply(tx Tx, m Meta, kind, version uint16, body []byte) (Result, error) {
 		return refuse(CodeMalformed, "", "%v", err), nil
 	}
 	switch c := c.(type) {
+	case TakeRobot:
+		return takeRobot(tx, c)
 	case SetIntent:
 		return setIntent(tx, m, c)
 	case CancelIntent:
@@ -48,10 +51,32 @@ func done(robot, ref string) Result {
 	return Result{OK: true, Code: CodeOK, Ref: ref, Touched: []string{"robot/" + robot}}
 }
 
-func setIntent(tx Tx, m Meta, c SetIntent) (Result, error) {
+func takeRobot(tx Tx, c TakeRobot) (Result, error) {
 	rec, _, err := load(tx, c.Robot)
 	if err != nil {
 		return Result{}, err
+	}
+	rec.Master = c.Master
+	return done(c.Robot, ""), save(tx, rec)
+}
+
+// owned is the record of a robot for its master, or the refusal for another.
+func owned(tx Tx, robot, master string) (*Robot, *Result, error) {
+	rec, _, err := load(tx, robot)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rec.Master != master {
+		res := refuse(CodeFenced, "", "robot %s was taken over by another gateway", robot)
+		return nil, &res, nil
+	}
+	return rec, nil, nil
+}
+
+func setIntent(tx Tx, m Meta, c SetIntent) (Result, error) {
+	rec, no, err := owned(tx, c.Robot, c.Master)
+	if err != nil || no != nil {
+		return deref(no), err
 	}
 	next := Intent{
 		OrderID: c.OrderID, OrderUpdateID: c.OrderUpdateID, Order: c.Order,
@@ -127,9 +152,9 @@ func deref(r *Result) Result {
 }
 
 func cancelIntent(tx Tx, c CancelIntent) (Result, error) {
-	rec, _, err := load(tx, c.Robot)
-	if err != nil {
-		return Result{}, err
+	rec, no, err := owned(tx, c.Robot, c.Master)
+	if err != nil || no != nil {
+		return deref(no), err
 	}
 	if rec.Open == nil || rec.Open.OrderID != c.OrderID {
 		return refuse(CodeUnknown, c.OrderID, "robot %s has no order %s", c.Robot, c.OrderID), nil
@@ -142,9 +167,9 @@ func cancelIntent(tx Tx, c CancelIntent) (Result, error) {
 }
 
 func closeIntent(tx Tx, m Meta, c CloseIntent) (Result, error) {
-	rec, _, err := load(tx, c.Robot)
-	if err != nil {
-		return Result{}, err
+	rec, no, err := owned(tx, c.Robot, c.Master)
+	if err != nil || no != nil {
+		return deref(no), err
 	}
 	if rec.Open == nil || rec.Open.OrderID != c.OrderID {
 		if rec.Last != nil && rec.Last.OrderID == c.OrderID {
@@ -171,9 +196,9 @@ func closeIntent(tx Tx, m Meta, c CloseIntent) (Result, error) {
 }
 
 func reserveNodes(tx Tx, c ReserveNodes) (Result, error) {
-	rec, _, err := load(tx, c.Robot)
-	if err != nil {
-		return Result{}, err
+	rec, no, err := owned(tx, c.Robot, c.Master)
+	if err != nil || no != nil {
+		return deref(no), err
 	}
 	all := Set(append(slices.Clone(rec.Nodes), c.Nodes...))
 	if len(all) > MaxNodes {
@@ -189,9 +214,9 @@ func reserveNodes(tx Tx, c ReserveNodes) (Result, error) {
 }
 
 func releaseNodes(tx Tx, c ReleaseNodes) (Result, error) {
-	rec, _, err := load(tx, c.Robot)
-	if err != nil {
-		return Result{}, err
+	rec, no, err := owned(tx, c.Robot, c.Master)
+	if err != nil || no != nil {
+		return deref(no), err
 	}
 	left := slices.DeleteFunc(slices.Clone(rec.Nodes), func(n string) bool {
 		_, gone := slices.BinarySearch(c.Nodes, n)
@@ -207,9 +232,9 @@ func releaseNodes(tx Tx, c ReleaseNodes) (Result, error) {
 }
 
 func robotSeen(tx Tx, c RobotSeen) (Result, error) {
-	rec, _, err := load(tx, c.Robot)
-	if err != nil {
-		return Result{}, err
+	rec, no, err := owned(tx, c.Robot, c.Master)
+	if err != nil || no != nil {
+		return deref(no), err
 	}
 	changed := false
 	set := func(field *string, v string) {

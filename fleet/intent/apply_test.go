@@ -132,6 +132,47 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// Once a robot was taken over nothing its old master decided counts, whatever it
+// is, and everything the new one says does.
+func TestOldMastersAreFenced(t *testing.T) {
+	by := func(master string) []intent.Command {
+		s := set("R1", "o2", 0, "{}", "A")
+		s.Master = master
+		return []intent.Command{
+			intent.ReserveNodes{Robot: "R1", Nodes: []string{"C"}, Master: master},
+			intent.ReleaseNodes{Robot: "R1", Nodes: []string{"B"}, Master: master},
+			intent.RobotSeen{Robot: "R1", OrderID: "o1", Version: "2.0.0", Master: master},
+			intent.CancelIntent{Robot: "R1", OrderID: "o1", Master: master},
+			intent.CloseIntent{Robot: "R1", OrderID: "o1", Outcome: intent.Cancelled, Keep: []string{"A"}, Master: master},
+			s,
+		}
+	}
+	x := tx{}
+	first := set("R1", "o1", 0, "{}", "A", "B")
+	first.Master = "m1"
+	for i, c := range []intent.Command{intent.TakeRobot{Robot: "R1", Master: "m1"}, first, intent.TakeRobot{Robot: "R1", Master: "m2"}} {
+		if res := do(t, &x, int64(i), c); !res.OK {
+			t.Fatalf("%+v: %+v", c, res)
+		}
+	}
+	was := maps.Clone(x)
+	for _, old := range []string{"m1", ""} {
+		for _, c := range by(old) {
+			if res := do(t, &x, 9, c); res.OK || res.Code != intent.CodeFenced {
+				t.Errorf("%+v: %+v", c, res)
+			}
+		}
+	}
+	if !maps.EqualFunc(x, was, bytes.Equal) {
+		t.Error("a fenced command changed something")
+	}
+	for _, c := range by("m2") {
+		if res := do(t, &x, 9, c); !res.OK {
+			t.Errorf("%+v: %+v", c, res)
+		}
+	}
+}
+
 // Whatever is asked in whatever order: a node has one holder, records and holders
 // agree, an update id has one content.
 func TestLaws(t *testing.T) {
@@ -203,6 +244,7 @@ func samples() map[string]intent.Command {
 		"0304-release": intent.ReleaseNodes{Robot: "R1", Nodes: []string{"A"}},
 		"0305-seen":    intent.RobotSeen{Robot: "R1", Version: "2.0.0", Factsheet: "abc", OrderID: "o1", OrderUpdateID: 1},
 		"0306-cancel":  intent.CancelIntent{Robot: "R1", OrderID: "o1", Code: "X"},
+		"0307-take":    intent.TakeRobot{Robot: "R1", Master: "m1"},
 	}
 }
 

@@ -76,6 +76,8 @@ func Decode(kind, version uint16, body []byte) (Command, error) {
 		return decodeAs[RobotSeen](body)
 	case KindCancelIntent:
 		return decodeAs[CancelIntent](body)
+	case KindTakeRobot:
+		return decodeAs[TakeRobot](body)
 	}
 	return nil, fmt.Errorf("%w: unknown kind %#04x", ErrMalformed, kind)
 }

@@ -10,6 +10,7 @@ const (
 	KindReleaseNodes uint16 = 0x0304
 	KindRobotSeen    uint16 = 0x0305
 	KindCancelIntent uint16 = 0x0306
+	KindTakeRobot    uint16 = 0x0307
 )
 
 // Handles says whether a kind belongs to this package.
@@ -28,7 +29,17 @@ const (
 	Cancelled Outcome = "CANCELLED"
 )
 
+// Master, in the commands below, is the id with which whoever proposes took the
+// robot over. A command of another than the robot's last master is refused: what
+// it decided on may be old.
 type (
+	// TakeRobot makes Master the robot's master. Every taking over has an id
+	// of its own.
+	TakeRobot struct {
+		Robot  string `cbor:"1,keyasint"`
+		Master string `cbor:"2,keyasint"`
+	}
+
 	// SetIntent records an order before it is published. With a new OrderID
 	// the robot must have no open order and Nodes is all it holds from now
 	// on. With the open OrderID it is the next update and Nodes are added.
@@ -47,7 +58,8 @@ type (
 		// Target is the node the order ends at.
 		Target string `cbor:"8,keyasint"`
 		// Final: the job is over with this leg.
-		Final bool `cbor:"9,keyasint,omitempty"`
+		Final  bool   `cbor:"9,keyasint,omitempty"`
+		Master string `cbor:"20,keyasint,omitempty"`
 	}
 
 	// CancelIntent records that the open order is to be cancelled, before
@@ -56,6 +68,7 @@ type (
 		Robot   string `cbor:"1,keyasint"`
 		OrderID string `cbor:"2,keyasint"`
 		Code    string `cbor:"3,keyasint,omitempty"`
+		Master  string `cbor:"20,keyasint,omitempty"`
 	}
 
 	// CloseIntent ends the open order. Of the nodes held, Keep stay held.
@@ -65,18 +78,21 @@ type (
 		Outcome Outcome  `cbor:"3,keyasint"`
 		Code    string   `cbor:"4,keyasint,omitempty"`
 		Keep    []string `cbor:"5,keyasint,omitempty"`
+		Master  string   `cbor:"20,keyasint,omitempty"`
 	}
 
 	// ReserveNodes takes further nodes, all or none.
 	ReserveNodes struct {
-		Robot string   `cbor:"1,keyasint"`
-		Nodes []string `cbor:"2,keyasint"`
+		Robot  string   `cbor:"1,keyasint"`
+		Nodes  []string `cbor:"2,keyasint"`
+		Master string   `cbor:"20,keyasint,omitempty"`
 	}
 
 	// ReleaseNodes gives nodes back; one that is not held is a no-op.
 	ReleaseNodes struct {
-		Robot string   `cbor:"1,keyasint"`
-		Nodes []string `cbor:"2,keyasint"`
+		Robot  string   `cbor:"1,keyasint"`
+		Nodes  []string `cbor:"2,keyasint"`
+		Master string   `cbor:"20,keyasint,omitempty"`
 	}
 
 	// RobotSeen records what a robot told of itself: its version and
@@ -89,10 +105,12 @@ type (
 		Factsheet     string `cbor:"3,keyasint,omitempty"`
 		OrderID       string `cbor:"4,keyasint,omitempty"`
 		OrderUpdateID uint32 `cbor:"5,keyasint,omitempty"`
+		Master        string `cbor:"20,keyasint,omitempty"`
 	}
 )
 
 // Kind implements Command.
+func (TakeRobot) Kind() uint16    { return KindTakeRobot }
 func (SetIntent) Kind() uint16    { return KindSetIntent }
 func (CancelIntent) Kind() uint16 { return KindCancelIntent }
 func (CloseIntent) Kind() uint16  { return KindCloseIntent }
@@ -110,8 +128,14 @@ const (
 // check names the first field that is out of bounds, "" when all is well.
 func check(c Command) string {
 	switch c := c.(type) {
+	case TakeRobot:
+		if !name(c.Robot) || !name(c.Master) {
+			return "robot or master"
+		}
 	case SetIntent:
 		switch {
+		case !optional(c.Master):
+			return "master"
 		case !name(c.Robot) || !name(c.OrderID):
 			return "robot or order id"
 		case len(c.Order) == 0 || len(c.Order) > MaxOrder:
@@ -122,29 +146,29 @@ func check(c Command) string {
 			return "nodes: must rise, at most 500, with the target"
 		}
 	case CancelIntent:
-		if !name(c.Robot) || !name(c.OrderID) || !optional(c.Code) {
-			return "robot, order id or code"
+		if !name(c.Robot) || !name(c.OrderID) || !optional(c.Code) || !optional(c.Master) {
+			return "robot, order id, code or master"
 		}
 	case CloseIntent:
 		switch {
-		case !name(c.Robot) || !name(c.OrderID) || !optional(c.Code):
-			return "robot, order id or code"
+		case !name(c.Robot) || !name(c.OrderID) || !optional(c.Code) || !optional(c.Master):
+			return "robot, order id, code or master"
 		case c.Outcome != Done && c.Outcome != Failed && c.Outcome != Cancelled:
 			return "outcome"
 		case !nodes(c.Keep, 0):
 			return "keep: must rise, at most 500"
 		}
 	case ReserveNodes:
-		if !name(c.Robot) || !nodes(c.Nodes, 1) {
-			return "robot or nodes"
+		if !name(c.Robot) || !nodes(c.Nodes, 1) || !optional(c.Master) {
+			return "robot, nodes or master"
 		}
 	case ReleaseNodes:
-		if !name(c.Robot) || !nodes(c.Nodes, 1) {
-			return "robot or nodes"
+		if !name(c.Robot) || !nodes(c.Nodes, 1) || !optional(c.Master) {
+			return "robot, nodes or master"
 		}
 	case RobotSeen:
-		if !name(c.Robot) || !optional(c.Version) || !optional(c.Factsheet) || !optional(c.OrderID) {
-			return "robot, version, factsheet or order id"
+		if !name(c.Robot) || !optional(c.Version) || !optional(c.Factsheet) || !optional(c.OrderID) || !optional(c.Master) {
+			return "robot, version, factsheet, order id or master"
 		}
 	}
 	return ""

@@ -54,6 +54,8 @@ type Robot struct {
 	// Failed is the order whose job failed, until a later one is done: what
 	// the robot carries after it belongs to no job.
 	Failed string `cbor:"7,keyasint,omitempty"`
+	// Master is the id of the last taking over; only its commands count.
+	Master string `cbor:"8,keyasint,omitempty"`
 }
 
 // Intent is an order that is not over.
