@@ -101,8 +101,8 @@ type Agent struct {
 	readings  readings
 	changes   changes
 	ready     atomic.Bool
-	// relay publishes on the other gateways' brokers too; nil when alone.
-	relay func(topic string, payload []byte, retain bool)
+	relay     relay      // to the other gateways; nil when alone
+	elsewhere *elsewhere // robots on the other gateways' brokers
 	// newToken makes a join token; nil for a gateway that stays alone.
 	newToken func(ctx context.Context, life time.Duration) (string, error)
 }
@@ -124,6 +124,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)
 	}
+	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
 	bc, err := a.brokerConfig()
 	if err != nil {

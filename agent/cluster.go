@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -17,7 +16,6 @@ import (
 	"tote/agent/identity"
 	"tote/agent/identity/members"
 	"tote/agent/replica"
-	"tote/agent/topics"
 	"tote/raftstore/peer"
 )
 
@@ -215,89 +213,4 @@ func (s clusterStore) newToken(ctx context.Context, a *identity.Authority, life 
 		err = fmt.Errorf("%s: %s", res.Code, res.Text)
 	}
 	return t, err
-}
-
-// relayMethod carries what only one gateway knows (the hint of a station whose
-// devices are plugged into it, the answer to a scan) to the brokers of the
-// others: a display may be connected to any of them.
-const relayMethod = "publish"
-
-// relayed is one such message.
-type relayed struct {
-	Topic   string `cbor:"1,keyasint"`
-	Payload []byte `cbor:"2,keyasint"`
-	Retain  bool   `cbor:"3,keyasint"`
-}
-
-// relayQueue bounds the messages waiting for the others; beyond it the oldest
-// goes, since a hint is told again every few seconds.
-const relayQueue = 256
-
-// startRelay sends relayed messages to the other gateways, in order.
-func (a *Agent) startRelay(c *cluster, s *replica.Store) error {
-	queue := make(chan relayed, relayQueue)
-	a.relay = func(topic string, payload []byte, retain bool) {
-		for {
-			select {
-			case queue <- relayed{topic, payload, retain}:
-				return
-			default:
-			}
-			select {
-			case <-queue:
-			default:
-			}
-		}
-	}
-	caller := peer.NewCaller(c.port)
-	return a.sup.Go("relay", func(ctx context.Context) error {
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case m := <-queue:
-				body, err := cbor.Marshal(m)
-				if err != nil {
-					return err
-				}
-				a.tellOthers(ctx, caller, s, body)
-			}
-		}
-	})
-}
-
-// tellOthers calls all gateways that answer, at the same time; one that does
-// not must not hold up the rest.
-func (a *Agent) tellOthers(ctx context.Context, caller *peer.Caller, s *replica.Store, body []byte) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	var wg sync.WaitGroup
-	for _, m := range s.Members() {
-		to, err := peer.ParseAddress(m.Address)
-		if err != nil || m.ID == a.cfg.Gateway || !m.Up {
-			continue
-		}
-		wg.Go(func() {
-			if _, err := caller.Call(ctx, to, relayMethod, body); err != nil {
-				a.log.Debug("not relayed", "to", m.ID, "err", err)
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// onCall takes the calls of other gateways that are not the store's.
-func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]byte, error) {
-	if method != relayMethod {
-		return nil, fmt.Errorf("no method %q", method)
-	}
-	var m relayed
-	if err := cbor.Unmarshal(body, &m); err != nil {
-		return nil, fmt.Errorf("relayed by %s: %w", from, err)
-	}
-	t, ok := topics.Parse(m.Topic)
-	if !ok || t.Site != a.cfg.Site || (t.Class != topics.Station && t.Class != topics.Dock) {
-		return nil, fmt.Errorf("topic %q is not for relaying", m.Topic)
-	}
-	return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 }

@@ -203,7 +203,7 @@ func (a *Agent) tell(topic string, v any, retain bool) {
 		return
 	}
 	if a.relay != nil {
-		a.relay(topic, b, retain)
+		a.relay.send(callPublish, relayed{topic, b, retain})
 	}
 }
 

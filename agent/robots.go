@@ -61,17 +61,15 @@ func (a *Agent) startFleet(ctx context.Context) error {
 		jobs.robots[r.ID] = r
 		cfg.Robots = append(cfg.Robots, fleet.RobotConfig{ID: r.ID, Manufacturer: r.Manufacturer, Serial: r.Serial, Version: r.Version, Park: r.Park})
 	}
-	for i, addr := range a.broker.Addrs() {
-		client, err := mqtt.New(mqtt.Config{Brokers: []string{"tcp://" + addr}, ClientID: "fleet:" + a.cfg.Gateway, Logger: a.log})
-		if err != nil {
-			return err
-		}
-		if err := a.sup.Go("fleet-mqtt-"+strconv.Itoa(i), client.Run); err != nil {
-			return err
-		}
-		cfg.Clients = append(cfg.Clients, client)
-		break // all listeners are of one broker
+	own := a.broker.Addrs()[0] // all listeners are of one broker
+	client, err := mqtt.New(mqtt.Config{Brokers: []string{"tcp://" + own}, ClientID: "fleet:" + a.cfg.Gateway, Logger: a.log})
+	if err != nil {
+		return err
 	}
+	if err := a.sup.Go("fleet-mqtt", client.Run); err != nil {
+		return err
+	}
+	cfg.Clients = []fleet.Client{here{client, a}, a.elsewhere}
 	master, err := fleet.New(cfg)
 	if err != nil {
 		return err

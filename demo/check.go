@@ -16,7 +16,7 @@ import (
 // orders, the OMS, the emulators' own records, and what the people moved. It
 // prints the table and every disagreement; true only when there is none.
 func (s *shift) check(ctx context.Context) (bool, error) {
-	a := &audit{shift: s, labels: map[string][]printedLabel{}, answered: map[int64]bool{}, loaded: map[string]bool{}, packed: map[string]bool{}}
+	a := &audit{shift: s, labels: map[string][]printedLabel{}, answered: map[int64]bool{}, loaded: map[string]bool{}, packed: map[string]bool{}, floor: newFloor()}
 	if err := a.readRecords(ctx); err != nil {
 		return false, err
 	}
@@ -27,6 +27,9 @@ func (s *shift) check(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	a.records()
+	if err := a.machines(ctx); err != nil {
+		return false, err
+	}
 	s.report(a)
 	return len(a.wrong) == 0, nil
 }
@@ -40,6 +43,10 @@ type audit struct {
 	packed   map[string]bool           // totes the pack scanners saw
 	nScans   int
 	nWeights int
+
+	floor        *floor
+	epcs         int // that left
+	lateConfirms int
 
 	site      []siteOrder
 	shipped   []siteOrder
@@ -76,6 +83,8 @@ func (a *audit) readRecords(ctx context.Context) error {
 			case e.Kind == record.Scanned:
 				a.packed[e.Scan.Code] = true
 				a.nScans++
+			default:
+				a.floor.note(name, e)
 			}
 		}
 	}
@@ -112,7 +121,7 @@ func (a *audit) orders(ctx context.Context) error {
 		if central.State != o.State {
 			a.bad("order %s is %s at the site and %s at the OMS", want.ID, o.State, central.State)
 		}
-		if !slices.Equal(o.Parcels, central.Parcels) {
+		if !slices.EqualFunc(o.Parcels, central.Parcels, parcel.same) {
 			a.bad("order %s: parcels %v at the site, %v at the OMS", want.ID, o.Parcels, central.Parcels)
 		}
 		if code := codeFor[want.Expect]; code != "" {
@@ -305,6 +314,8 @@ func (s *shift) report(a *audit) {
 		{"labels", fmt.Sprintf("%d printed", nLabels)},
 		{"ledger", a.ledgerSum},
 	}
+	rows = append(rows, a.rows()...)
+	rows = append(rows, [2]string{"memory, peak", s.memory()})
 	if s.outage > 0 {
 		rows = append(rows, [2]string{"power cut", fmt.Sprintf("gateway killed once, taking scans again after %.1f s", s.outage.Seconds())})
 	}

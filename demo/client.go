@@ -124,6 +124,11 @@ type siteOrder struct {
 	Fallouts []struct {
 		Code string `json:"code"`
 	} `json:"fallouts"`
+	Rides []struct {
+		SSCC  string `json:"sscc"`
+		State string `json:"state"`
+		Exit  string `json:"exit"` // lane
+	} `json:"rides"`
 }
 
 type parcel struct {
@@ -131,6 +136,13 @@ type parcel struct {
 	WeightMg int64  `json:"weightMg"`
 	Carrier  string `json:"carrier"`
 	Tracking string `json:"tracking"`
+	Verified bool   `json:"verified,omitempty"` // by the portal; the OMS is not told
+}
+
+// same: both sides mean the same parcel.
+func (p parcel) same(q parcel) bool {
+	p.Verified, q.Verified = false, false
+	return p == q
 }
 
 func (c *client) order(ctx context.Context, id string) (siteOrder, error) {

@@ -31,7 +31,7 @@ type Options struct {
 	Exe           string        // this program
 	Dir           string        // working directory of the run; "" = a temporary one, removed at the end
 	CSV           string        // folder with the files of the shift; "" = the files of the repository, or generated
-	Orders        int           // 0 = as many as the files have
+	Orders        int           // 0 = as many as the files have; with several gateways bigShift
 	Speed         float64       // how much faster than life the people move; 0 = no waiting at all
 	Exit          bool          // end when the shift is over; otherwise stay for a look around
 	Gateways      int           // 1 or 3
@@ -47,6 +47,9 @@ type Options struct {
 // ErrFailed: the shift ended, and something does not agree.
 var ErrFailed = errors.New("the shift did not end as it should")
 
+// bigShift is how many orders a site of several gateways gets by default.
+const bigShift = 200
+
 // siteID names the simulated site everywhere.
 const siteID = "demo"
 
@@ -57,6 +60,7 @@ type shift struct {
 	log   *slog.Logger
 	data  *gen.Physical
 	world *world
+	paths *paths
 	ui    *progress
 	procs *procs
 	start time.Time
@@ -131,6 +135,9 @@ func (s *shift) prepare() error {
 	if s.dir, err = filepath.Abs(s.dir); err != nil {
 		return err
 	}
+	if s.opt.Orders == 0 && s.opt.Gateways > 1 {
+		s.opt.Orders = bigShift
+	}
 	files := s.opt.CSV
 	if files == "" {
 		files = filepath.Join(s.dir, "files")
@@ -143,7 +150,9 @@ func (s *shift) prepare() error {
 	}
 	s.opt.CSV = files
 	s.world = newWorld(s.data.Site.CartonTareMg)
+	s.world.robots = s.hasRobots()
 	s.world.fill(s.data)
+	s.paths = newPaths(s.data)
 	return nil
 }
 
@@ -161,7 +170,10 @@ func (s *shift) bringUp(ctx context.Context) error {
 	if err := s.startGateways(ctx); err != nil {
 		return err
 	}
-	return s.importSite(ctx)
+	if err := s.importSite(ctx); err != nil {
+		return err
+	}
+	return s.startMachines(ctx)
 }
 
 // play runs the people until every order came to its end.
@@ -314,8 +326,21 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 		})
 	}
 	p := pace{s.opt.Speed}
+	workers := s.people()
+	if len(workers) == 0 {
+		return errors.New("workers.csv names no person")
+	}
+	var cv belt // nil = cartons are carried
+	var lanes []string
+	if s.hasBelt() {
+		cv = &conveyorBelt{cv: s.devices[conveyorID], stray: s.data.Site.DefaultLane, labels: s.world.labelOf, times: map[string]int{}}
+		for _, l := range s.data.Site.Lanes {
+			lanes = append(lanes, l.ID)
+		}
+	}
+	s.runMachines(run)
 	for i := range s.opt.Pickers {
-		w := s.data.Workers[i%len(s.data.Workers)]
+		w := workers[i%len(workers)]
 		hh, err := handheld.New(handheld.Config{
 			Site: siteID, Device: "hh" + strconv.Itoa(i+1), Brokers: brokers,
 			Outbox: filepath.Join(s.dir, "hh"+strconv.Itoa(i+1)+".outbox"), Log: s.log,
@@ -325,7 +350,7 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 		}
 		pk := &picker{
 			log: s.log.With("worker", w.ID), hh: hh, world: s.world, badge: w.Badge, drop: s.data.Site.PackDrop,
-			pace: p, slipIn: s.data.Extra, walked: s.walk, count: s.ui.count,
+			pace: p, slipIn: s.data.Extra, paths: s.paths, count: s.ui.count,
 		}
 		s.handhelds = append(s.handhelds, hh)
 		run("handheld "+w.ID, hh.Run)
@@ -337,7 +362,7 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 			return err
 		}
 		pk := &packer{
-			log: s.log, id: id, world: s.world, screen: screen, pace: p, count: s.ui.count,
+			log: s.log, id: id, world: s.world, screen: screen, pace: p, count: s.ui.count, belt: cv,
 			scanner: s.devices[id+"/scanner"], scale: s.devices[id+"/scale"], printer: s.devices[id+"/printer"],
 		}
 		run("display "+id, screen.mq.Run)
@@ -353,35 +378,15 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 	}
 	hand := &dockHand{
 		log: s.log, id: dockID, world: s.world, screen: screen, scanner: s.devices[dockID+"/scanner"],
-		pace: p, count: s.ui.count, truck: 10, idle: idle,
+		pace: p, count: s.ui.count, truck: 16, idle: idle, belt: cv, lanes: lanes,
+	}
+	if s.hasPortal() {
+		hand.door = s.newDoor()
 	}
 	run("display "+dockID, screen.mq.Run)
 	run("dock worker", hand.run)
 	return nil
 }
-
-// walk is how long it takes from one bin to another at 1.2 m/s; "" is the depot.
-func (s *shift) walk(from, to string) time.Duration {
-	l := s.data.Site.Layout
-	pos := func(code string) (aisle int, mm int64) {
-		for _, b := range s.data.Bins {
-			if b.Code == code {
-				return b.Aisle, l.EndMm + int64(b.Cell)*l.CellMm
-			}
-		}
-		return l.DepotAisle, 0
-	}
-	fa, fm := pos(from)
-	ta, tm := pos(to)
-	if fa == ta {
-		return millimetres(max(fm-tm, tm-fm))
-	}
-	length := 2*l.EndMm + int64(l.Cells-1)*l.CellMm
-	across := l.PitchMm * int64(max(fa-ta, ta-fa))
-	return millimetres(across + min(fm+tm, 2*length-fm-tm))
-}
-
-func millimetres(mm int64) time.Duration { return time.Duration(mm) * time.Second / 1200 }
 
 // ParseShare reads "50%" or "0.5".
 func ParseShare(s string) (float64, error) {

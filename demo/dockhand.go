@@ -23,6 +23,7 @@ type dockHand struct {
 	truck   int           // cartons that fit
 	idle    time.Duration // how long the truck waits for one more
 
+	ahead []label  // taken off the belt and not for this truck
 	belt  belt     // conveyor; nil = cartons are carried to the dock
 	lanes []string // its lanes at this dock
 	door  *door    // RFID portal; nil = none
@@ -69,6 +70,10 @@ func (d *dockHand) collect(ctx context.Context) ([]label, error) {
 	defer poll.Stop()
 	for len(batch) < d.truck {
 		before := len(batch)
+		if n := min(len(d.ahead), d.truck-before); n > 0 {
+			batch, d.ahead = append(batch, d.ahead[:n]...), d.ahead[n:]
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -83,11 +88,11 @@ func (d *dockHand) collect(ctx context.Context) ([]label, error) {
 					return nil, fmt.Errorf("lane %s: %w", lane, err)
 				}
 				for _, sscc := range cartons {
-					batch = append(batch, d.world.labelOf(sscc))
+					d.ahead = append(d.ahead, d.world.labelOf(sscc))
 				}
 			}
 		}
-		if len(batch) > before {
+		if len(batch) > before || len(d.ahead) > 0 {
 			idle.Reset(d.idle)
 		}
 	}

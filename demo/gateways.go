@@ -15,6 +15,7 @@ type node struct {
 	mqtt, http, cluster string // addresses
 	proc                *proc
 	client              *client
+	peak                int64 // most memory so far, bytes
 }
 
 // config is where its configuration lies.
@@ -24,6 +25,9 @@ func (s *shift) config(n *node) string { return filepath.Join(s.dir, n.id+".yaml
 // the same when it is restarted. With three gateways each station is plugged
 // into one of its own.
 func (s *shift) writeConfigs() error {
+	if err := s.writeMap(); err != nil {
+		return err
+	}
 	ports, err := freePorts(3 * s.opt.Gateways)
 	if err != nil {
 		return err
@@ -58,6 +62,7 @@ func (s *shift) writeConfigs() error {
 		if docks != "" {
 			b.WriteString("docks:\n" + docks)
 		}
+		b.WriteString(s.machinesYAML())
 		if err := os.WriteFile(s.config(n), []byte(b.String()), 0o644); err != nil {
 			return err
 		}
@@ -73,13 +78,14 @@ type place struct {
 
 // places lists the stations and the dock.
 func (s *shift) places() []place {
-	serial := func(name string) string { return filepath.Join(s.dir, "dev", strings.ReplaceAll(name, "/", "-")) }
+	station := func(id, printer string) place {
+		return place{yaml: fmt.Sprintf("  - id: %s\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}\n    printer: {driver: zpl, %s}\n",
+			id, s.serial(id+"/scanner"), s.pollMs(), s.serial(id+"/scale"), printer) + s.towerYAML(id)}
+	}
 	return []place{
-		{yaml: fmt.Sprintf("  - id: pack1\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}\n    printer: {driver: zpl, serial: {path: %q}}\n",
-			serial("pack1/scanner"), s.pollMs(), serial("pack1/scale"), serial("pack1/printer"))},
-		{yaml: fmt.Sprintf("  - id: pack2\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: %d, serial: {path: %q}}\n    printer: {driver: zpl, tcp: %q}\n",
-			serial("pack2/scanner"), s.pollMs(), serial("pack2/scale"), s.addr.printer)},
-		{dock: true, yaml: fmt.Sprintf("  - id: %s\n    scanner: {serial: {path: %q}}\n", dockID, serial(dockID+"/scanner"))},
+		station("pack1", fmt.Sprintf("serial: {path: %q}", s.serial("pack1/printer"))),
+		station("pack2", fmt.Sprintf("tcp: %q", s.addr.printer)),
+		{dock: true, yaml: fmt.Sprintf("  - id: %s\n    scanner: {serial: {path: %q}}\n", dockID, s.serial(dockID+"/scanner")) + s.doorYAML()},
 	}
 }
 
@@ -167,6 +173,7 @@ func (s *shift) cutPower(ctx context.Context) error {
 	n := s.leader(ctx)
 	s.ui.say("power cut: %s, which leads, is killed (SIGKILL)", n.id)
 	at := time.Now()
+	n.peak = peakRSS(n.proc.cmd.Process.Pid)
 	n.proc.kill()
 	n.client.forget()
 	s.gateway.forget()

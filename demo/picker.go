@@ -20,7 +20,7 @@ type picker struct {
 	drop   string // barcode of the pack drop
 	pace   pace
 	slipIn map[string]string // order → SKU of which one thing too many goes into its tote
-	walked func(from, to string) time.Duration
+	paths  *paths
 	count  func(event string)
 
 	cart []string // totes on the cart
@@ -69,7 +69,7 @@ func (p *picker) run(ctx context.Context) error {
 			step = next
 			continue
 		case "scan_bin":
-			p.pace.take(ctx, p.walked(at, step.Bin))
+			p.pace.take(ctx, p.paths.walk(at, step.Bin))
 			at = step.Bin
 			res, err = p.do(ctx, handheld.Verb{Verb: "scan", Expect: "bin", Barcode: step.Bin, Task: step.Task})
 		case "scan_item":
@@ -104,9 +104,10 @@ func (p *picker) run(ctx context.Context) error {
 			res, err = p.do(ctx, handheld.Verb{Verb: "scan", Expect: "slot", Barcode: tote, Task: step.Task})
 			if err == nil && res.OK {
 				p.carry(tote)
+				p.paths.stop(step.Order, step.Bin)
 			}
 		case "finish":
-			p.pace.take(ctx, p.walked(at, ""))
+			p.pace.take(ctx, p.paths.walk(at, ""))
 			at = ""
 			res, err = p.do(ctx, handheld.Verb{Verb: "finish", Barcode: p.drop})
 			if err == nil && res.OK {

@@ -15,12 +15,40 @@ import (
 type door struct {
 	reader *control.Client
 	eye    func(ctx context.Context, free bool) error // the level of the photo-eye's line
-	passed map[string]bool
 }
 
-// through pushes a pallet of cartons through the door: the eye is covered, the
-// tags come and go.
-func (d *door) through(ctx context.Context, tags []string) error {
+// through brings cartons through the door, so many at a time that the reader,
+// which hears some hundred tags a second, hears each of them often enough.
+func (d *door) through(ctx context.Context, cartons [][]string) error {
+	var load []string
+	for i, tags := range cartons {
+		load = append(load, tags...)
+		if i+1 < len(cartons) && len(load)+len(cartons[i+1]) <= tagsAtATime {
+			continue
+		}
+		if err := d.pass(ctx, load); err != nil {
+			return err
+		}
+		load = nil
+		if i+1 < len(cartons) {
+			d.gap(ctx)
+		}
+	}
+	return nil
+}
+
+// gap is the way back for the next load: what was in the door must be out of it.
+func (d *door) gap(ctx context.Context) {
+	t := time.NewTimer(gapTime)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// pass pushes one load through the door: the eye is covered, the tags come and go.
+func (d *door) pass(ctx context.Context, tags []string) error {
 	list := make([]record.Tag, 0, len(tags))
 	for _, epc := range tags {
 		list = append(list, record.Tag{EPC: epc, Rate: 40})
@@ -35,14 +63,14 @@ func (d *door) through(ctx context.Context, tags []string) error {
 	if err != nil {
 		return fmt.Errorf("portal: %w", err)
 	}
-	for _, epc := range tags {
-		d.passed[epc] = true
-	}
 	return nil
 }
 
-// passTime is how long a pallet is in the door.
-const passTime = 900 * time.Millisecond
+const (
+	tagsAtATime = 30
+	passTime    = 900 * time.Millisecond // a load is in the door for so long
+	gapTime     = 1200 * time.Millisecond
+)
 
 // tagCarton gives every tagged thing in a carton its tag, and the carton the
 // tag of its label, as the printer encoded it.

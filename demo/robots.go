@@ -22,7 +22,6 @@ const (
 	carrierRobot = "R1"
 	pickerRobot  = "R2"
 	robotMaker   = "KIT"
-	robotBadge   = "ROBOT-1"
 )
 
 // floorMap draws the robots' roads: a lane along the front and one along the
@@ -72,8 +71,10 @@ func (s *shift) writeMap() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.dir, "map.json"), b, 0o644)
+	return os.WriteFile(s.mapFile(), b, 0o644)
 }
+
+func (s *shift) mapFile() string { return filepath.Join(s.dir, "map.json") }
 
 // robotHands does what a robot's gripper does in the world: it answers each
 // action the emulated robot has arrived for.
@@ -83,6 +84,7 @@ type robotHands struct {
 	robot  *control.Client
 	world  *world
 	slipIn map[string]string
+	pace   pace
 	count  func(event string)
 
 	slipped map[string]bool
@@ -101,6 +103,7 @@ func (h *robotHands) run(ctx context.Context) error {
 			return fmt.Errorf("robot %s: %w", h.id, err)
 		}
 		for _, a := range actions {
+			h.pace.take(ctx, 3*time.Second)
 			result, text := h.act(a)
 			if err := h.robot.FinishAction(ctx, a.ID, result, text); err != nil && ctx.Err() == nil {
 				return fmt.Errorf("robot %s: action %s: %w", h.id, a.ID, err)

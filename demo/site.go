@@ -13,7 +13,6 @@ import (
 
 	"tote/demo/data"
 	"tote/demo/gen"
-	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 )
 
@@ -57,48 +56,34 @@ func (s *shift) startDevices(ctx context.Context) error {
 	if err := os.MkdirAll(dev, 0o755); err != nil {
 		return err
 	}
+	at := func(kind, name string) emulate.Device {
+		return emulate.Device{Kind: kind, Name: name, Link: s.serial(name)}
+	}
+	onNetwork := emulate.Device{Kind: emulate.Printer, Name: "pack2/printer", Listen: "127.0.0.1:0"}
 	groups := map[string][]emulate.Device{
-		"pack1": {{Kind: emulate.Scale, Name: "pack1/scale"}, {Kind: emulate.Printer, Name: "pack1/printer"}, {Kind: emulate.Scanner, Name: "pack1/scanner"}},
-		"pack2": {{Kind: emulate.Scale, Name: "pack2/scale"}, {Kind: emulate.Printer, Name: "pack2/printer", Listen: "127.0.0.1:0"}, {Kind: emulate.Scanner, Name: "pack2/scanner"}},
-		dockID:  {{Kind: emulate.Scanner, Name: dockID + "/scanner"}},
+		"pack1": {at(emulate.Scale, "pack1/scale"), at(emulate.Printer, "pack1/printer"), at(emulate.Scanner, "pack1/scanner"), s.board("pack1")},
+		"pack2": {at(emulate.Scale, "pack2/scale"), onNetwork, at(emulate.Scanner, "pack2/scanner"), s.board("pack2")},
+		dockID:  {at(emulate.Scanner, dockID+"/scanner")},
+	}
+	portal := ""
+	if s.hasPortal() {
+		groups[dockID] = append(groups[dockID], at(emulate.RFID, dockID+"/rfid"), s.board(dockID))
+		portal = ", 1 RFID reader, 1 photo-eye"
 	}
 	for _, name := range sortedKeys(groups) {
-		group := groups[name]
-		for i := range group {
-			g := &group[i]
-			file := strings.ReplaceAll(g.Name, "/", "-")
-			if g.Listen == "" {
-				g.Link = filepath.Join(dev, file)
-			}
-			g.Record = filepath.Join(s.dir, file+".jsonl")
-			s.physics(g)
-		}
-		spec, err := json.Marshal(map[string]any{"devices": group})
-		if err != nil {
+		if err := s.startGroup(ctx, name, groups[name]); err != nil {
 			return err
-		}
-		path := filepath.Join(s.dir, name+".json")
-		if err := os.WriteFile(path, spec, 0o644); err != nil {
-			return err
-		}
-		_, up, err := s.procs.startReady(ctx, "devices-"+name, len(group), "emulate", "group", "--json", path)
-		if err != nil {
-			return err
-		}
-		for _, r := range up {
-			c, err := control.Dial(ctx, r.Control)
-			if err != nil {
-				return fmt.Errorf("emulator %s: %w", r.Name, err)
-			}
-			s.devices[r.Name] = c
-			if r.Listen != "" {
-				s.addr.printer = r.Listen
-			}
 		}
 	}
-	s.ui.say("devices          2 scales, 2 printers, 3 scanners on %s", dev)
+	s.ui.say("devices          2 scales, 2 printers, 3 scanners, 2 light towers%s on %s", portal, dev)
 	return nil
 }
+
+// fileName is the name of a device as a file.
+func fileName(device string) string { return strings.ReplaceAll(device, "/", "-") }
+
+// serial is the path of a device on a serial line.
+func (s *shift) serial(device string) string { return filepath.Join(s.dir, "dev", fileName(device)) }
 
 // importSite tells the gateway what a site engineer would: rules, items, bins,
 // workers and the counted stock.

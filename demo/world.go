@@ -115,7 +115,7 @@ func (w *world) waiting() int {
 // fill puts the goods on the shelves and prints their barcodes.
 func (w *world) fill(d *gen.Physical) {
 	for _, it := range d.Items {
-		w.items[it.SKU] = physItem{weightMg: it.WeightMg, gtin: it.GTIN, lotTracked: it.LotTracked, expiry: map[string]string{}}
+		w.items[it.SKU] = physItem{weightMg: it.WeightMg, gtin: it.GTIN, lotTracked: it.LotTracked, tagged: it.Tagged, expiry: map[string]string{}}
 	}
 	for _, r := range d.Stock {
 		w.items[r.SKU].expiry[r.Lot] = r.Expiry
@@ -221,13 +221,13 @@ func (w *world) closeCarton(tote, order string, l label) error {
 	return nil
 }
 
-// tagsOn lists the EPCs in and on cartons.
-func (w *world) tagsOn(batch []label) []string {
+// tagsOn lists the EPCs in and on each of the cartons.
+func (w *world) tagsOn(batch []label) [][]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var tags []string
+	var tags [][]string
 	for _, l := range batch {
-		tags = append(tags, w.cartons[l.sscc].tags...)
+		tags = append(tags, w.cartons[l.sscc].tags)
 	}
 	return tags
 }

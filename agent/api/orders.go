@@ -69,10 +69,12 @@ func (s *server) orders(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// OrderView is an order with what a person asks next: its open fallouts.
+// OrderView is an order with what a person asks next: its open fallouts, and
+// where the conveyor brought its parcels.
 type OrderView struct {
 	warehouse.Order
-	Fallouts []warehouse.Fallout `json:"fallouts"`
+	Fallouts []warehouse.Fallout  `json:"fallouts"`
+	Rides    []warehouse.Carriage `json:"rides"`
 }
 
 func (s *server) order(w http.ResponseWriter, r *http.Request) error {
@@ -82,14 +84,26 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) error {
 		if err != nil || o == nil {
 			return err
 		}
-		out = &OrderView{Order: *o, Fallouts: []warehouse.Fallout{}}
+		out = &OrderView{Order: *o, Fallouts: []warehouse.Fallout{}, Rides: []warehouse.Carriage{}}
 		all, err := warehouse.Fallouts(rd, true)
 		for _, f := range all {
 			if f.Order == o.Spec.ID {
 				out.Fallouts = append(out.Fallouts, f)
 			}
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		for _, p := range o.Parcels {
+			ride, err := warehouse.GetCarriage(rd, p.SSCC)
+			if err != nil {
+				return err
+			}
+			if ride != nil {
+				out.Rides = append(out.Rides, *ride)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err

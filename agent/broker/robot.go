@@ -38,6 +38,18 @@ func robotTopic(topic string, wildcards bool) (serial, name string, ok bool) {
 	return levels[3], levels[4], robotWrites[levels[4]] || fleetWrites[levels[4]]
 }
 
+// IsRobotCommand recognises a topic on which the fleet master commands a robot.
+func IsRobotCommand(topic string) bool {
+	_, name, ok := robotTopic(topic, false)
+	return ok && fleetWrites[name]
+}
+
+// IsRobotReport recognises a topic on which a robot reports.
+func IsRobotReport(topic string) bool {
+	_, name, ok := robotTopic(topic, false)
+	return ok && robotWrites[name]
+}
+
 // isMajor recognises the version level: "v2".
 func isMajor(s string) bool {
 	digits, ok := strings.CutPrefix(s, "v")

@@ -22,9 +22,9 @@ const chunk = 150
 var Kinds = []string{"items", "bins", "workers", "stock", "orders"}
 
 var columns = map[string][]string{
-	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?"},
+	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?"},
 	"bins":    {"bin", "aisle", "cell", "side?"},
-	"workers": {"id", "name", "badge"},
+	"workers": {"id", "name", "badge", "kind?"},
 	"stock":   {"bin", "sku", "lot?", "expiry?", "qty"},
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
@@ -102,7 +102,7 @@ func (t *table) items() []warehouse.Item {
 	for t.next() {
 		it := warehouse.Item{
 			SKU: t.need("sku"), Name: t.need("name"), GTIN: t.str("gtin"),
-			WeightMg: t.grams("weight_g"), LotTracked: t.yesNo("lot_tracked"),
+			WeightMg: t.grams("weight_g"), LotTracked: t.yesNo("lot_tracked"), Tagged: t.yesNo("tagged"),
 		}
 		if b := t.str("barcodes"); b != "" {
 			it.Barcodes = strings.Fields(strings.ReplaceAll(b, ";", " "))
@@ -131,7 +131,10 @@ func (t *table) workers() []warehouse.Worker {
 	var out []warehouse.Worker
 	ids, badges := map[string]bool{}, map[string]bool{}
 	for t.next() {
-		w := warehouse.Worker{ID: t.need("id"), Name: t.need("name"), Badge: t.need("badge")}
+		w := warehouse.Worker{ID: t.need("id"), Name: t.need("name"), Badge: t.need("badge"), Kind: t.str("kind")}
+		if w.Kind != "" && w.Kind != warehouse.WorkerRobot {
+			t.bad("kind", CodeValue, fmt.Sprintf("%q is neither empty (a person) nor %s", w.Kind, warehouse.WorkerRobot))
+		}
 		t.once(ids, "id", w.ID)
 		t.once(badges, "badge", w.Badge)
 		out = append(out, w)

@@ -12,7 +12,7 @@ import (
 )
 
 type demoCmd struct {
-	Orders        int           `help:"How many orders; 0 = those of the files." default:"0"`
+	Orders        int           `help:"How many orders; 0 = the 60 of the files, with three gateways 200." default:"0"`
 	Speed         string        `help:"How much faster than life people and devices are, or max." default:"20"`
 	Exit          bool          `help:"End when the shift is over: status 0 when everything agrees."`
 	CSV           string        `name:"csv" help:"Folder with the files of the shift." type:"existingdir"`

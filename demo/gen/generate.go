@@ -51,11 +51,12 @@ func Generate(cfg Config) (*Data, error) {
 	dice := newDice(cfg.Seed)
 	d := &Data{Site: newSite(), Bins: newBins(), Workers: newWorkers()}
 	var err error
-	if d.Items, err = newItems(dice); err != nil {
+	if d.Items, err = newItems(dice, goodsFor(cfg.Orders)); err != nil {
 		return nil, err
 	}
-	g := generator{dice: dice, data: d, popular: make([]int, itemsForSale)}
-	for rank, i := range dice.perm(itemsForSale) {
+	g := generator{dice: dice, data: d, goods: goodsFor(cfg.Orders)}
+	g.popular = make([]int, g.goods.forSale())
+	for rank, i := range dice.perm(len(g.popular)) {
 		g.popular[i] = 1000 / (rank + 4)
 	}
 	g.orders(cfg.Orders)
@@ -69,6 +70,7 @@ func Generate(cfg Config) (*Data, error) {
 type generator struct {
 	dice    dice
 	data    *Data
+	goods   goods
 	popular []int // weight of each item for sale
 }
 
@@ -172,9 +174,9 @@ func (g *generator) lines(n int, expect Expect) []warehouse.OrderLine {
 	}
 	switch expect {
 	case ExpectWeight:
-		add(itemWeight, int64(g.dice.between(1, 3)))
+		add(g.goods.weight(), int64(g.dice.between(1, 3)))
 	case ExpectEmptyBin:
-		add(itemTwoBins, 2)
+		add(g.goods.twoBins(), 2)
 	}
 	want := n
 	if expect == ExpectShort {
@@ -187,7 +189,7 @@ func (g *generator) lines(n int, expect Expect) []warehouse.OrderLine {
 		}
 	}
 	if expect == ExpectShort {
-		add(itemScarce, scarceAsked)
+		add(g.goods.scarce(), scarceAsked)
 	}
 	if !weighable(g.data, Order{Lines: out}) {
 		return nil
@@ -230,11 +232,12 @@ func (g *generator) stock() {
 	}
 	for i, it := range g.data.Items {
 		want := asked[it.SKU]
+		room := len(bins) >= 2*(len(g.data.Items)-i)+3 // for more rows than need be
 		total := want + want/2 + 6
 		switch {
-		case i == itemScarce:
+		case i == g.goods.scarce():
 			put(i, next(), "", "", scarceHeld)
-		case i == itemTwoBins:
+		case i == g.goods.twoBins():
 			// The smaller bin code is booked first, and found empty.
 			first, second := next(), next()
 			if second < first {
@@ -249,13 +252,13 @@ func (g *generator) stock() {
 			a, b := g.lots(i)
 			put(i, next(), a.lot, a.expiry, early)
 			late := total - early
-			if g.dice.n(3) == 0 {
+			if g.dice.n(3) == 0 && room {
 				put(i, next(), b.lot, b.expiry, late/2)
 				late -= late / 2
 			}
 			put(i, next(), b.lot, b.expiry, late)
 		default:
-			for n := int64(1 + g.dice.weighted([]int{5, 3, 2})); n > 1; n-- {
+			for n := int64(1 + g.dice.weighted([]int{5, 3, 2})); n > 1 && room; n-- {
 				put(i, next(), "", "", total/n)
 				total -= total / n
 			}

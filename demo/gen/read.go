@@ -25,10 +25,10 @@ const (
 )
 
 var columns = map[string][]string{
-	itemsFile:   {"sku", "name", "gtin", "weight_g", "lot_tracked", "barcodes"},
+	itemsFile:   {"sku", "name", "gtin", "weight_g", "lot_tracked", "barcodes", "tagged"},
 	binsFile:    {"bin", "aisle", "cell", "side"},
 	stockFile:   {"bin", "sku", "lot", "expiry", "qty"},
-	workersFile: {"id", "name", "badge"},
+	workersFile: {"id", "name", "badge", "kind"},
 	ordersFile: {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
 		"method", "priority", "channel", "payment", "expect",
@@ -71,13 +71,7 @@ func Read(dir string) (*Data, error) {
 
 func (d *Data) readItem(r row) {
 	it := warehouse.Item{SKU: r.str("sku"), Name: r.str("name"), GTIN: r.str("gtin"), WeightMg: r.grams("weight_g")}
-	switch r.str("lot_tracked") {
-	case "true":
-		it.LotTracked = true
-	case "false", "":
-	default:
-		r.bad("lot_tracked", "is neither true nor false")
-	}
+	it.LotTracked, it.Tagged = r.flag("lot_tracked"), r.flag("tagged")
 	if b := r.str("barcodes"); b != "" {
 		it.Barcodes = strings.Split(b, ";")
 	}
@@ -97,7 +91,7 @@ func (d *Data) readStock(r row) {
 }
 
 func (d *Data) readWorker(r row) {
-	d.Workers = append(d.Workers, warehouse.Worker{ID: r.str("id"), Name: r.str("name"), Badge: r.str("badge")})
+	d.Workers = append(d.Workers, warehouse.Worker{ID: r.str("id"), Name: r.str("name"), Badge: r.str("badge"), Kind: r.str("kind")})
 }
 
 // readOrder adds a line to its order. The lines of an order stand together and
@@ -175,6 +169,18 @@ func eachRow(path string, columns []string, fn func(row)) (err error) {
 }
 
 func (r row) str(column string) string { return r.fields[slices.Index(r.columns, column)] }
+
+// flag is true or false; nothing is false.
+func (r row) flag(column string) bool {
+	switch r.str(column) {
+	case "true":
+		return true
+	case "false", "":
+	default:
+		r.bad(column, "is neither true nor false")
+	}
+	return false
+}
 
 // number is a whole number of at least 0.
 func (r row) number(column string) int64 {

@@ -34,6 +34,13 @@ func newSite() warehouse.Site {
 			{Code: "PARCEL", Method: "standard", Prefix: "PA", Digits: 10, First: 4_000_000_001, Last: 4_999_999_999},
 		},
 		PackDrop: "PACKDROP",
+		// Robots carry totes to the pack stations, a belt the cartons to the
+		// dock, with a lane for each carrier and one for what nobody decided.
+		Transport:    warehouse.TransportRobot,
+		PackStations: []string{"pack1", "pack2"},
+		Lanes:        []warehouse.Lane{{ID: "L1", Carrier: "SWIFT", Dock: "dock1"}, {ID: "L2", Carrier: "PARCEL", Dock: "dock1"}, {ID: "L9"}},
+		DefaultLane:  "L9",
+		Portals:      []string{"dock1"},
 	}
 }
 
@@ -54,29 +61,34 @@ func newWorkers() []warehouse.Worker {
 	for i, name := range workerNames {
 		out = append(out, warehouse.Worker{ID: fmt.Sprintf("W%d", i+1), Name: name, Badge: fmt.Sprintf("BADGE-%d", 1001+i)})
 	}
-	return out
+	return append(out, warehouse.Worker{ID: "R2", Name: "Robot 2", Badge: "ROBOT-1", Kind: warehouse.WorkerRobot})
 }
 
-// The items. The last three have a part to play; every other order line draws
-// from those before them.
-const (
-	items      = 80
-	lotTracked = 20 // the first ones
+// goods says how many items a shift has and which play a part. The last three
+// do; every other order line draws from those before them.
+type goods struct{ items, lotTracked int }
 
-	itemWeight   = items - 3 // only in orders that expect WEIGHT
-	itemScarce   = items - 2 // only in orders that expect SHORT
-	itemTwoBins  = items - 1 // only in the order that expects EMPTYBIN
-	itemsForSale = itemWeight
-)
+// goodsFor: a site with more orders has more goods.
+func goodsFor(orders int) goods {
+	if orders <= 100 {
+		return goods{80, 20}
+	}
+	return goods{150, 38}
+}
+
+func (g goods) weight() int  { return g.items - 3 } // only in orders that expect WEIGHT
+func (g goods) scarce() int  { return g.items - 2 } // only in orders that expect SHORT
+func (g goods) twoBins() int { return g.items - 1 } // only in the order that expects EMPTYBIN
+func (g goods) forSale() int { return g.items - 3 } // the first ones
 
 // newItems makes the items; weights from 50 g to 3 kg in steps of 0.5 g, most
-// of them between 200 g and 1.5 kg.
-func newItems(d dice) ([]warehouse.Item, error) {
-	out := make([]warehouse.Item, items)
+// of them between 200 g and 1.5 kg. Every sixth is tagged.
+func newItems(d dice, g goods) ([]warehouse.Item, error) {
+	out := make([]warehouse.Item, g.items)
 	used := map[string]bool{}
 	for i := range out {
 		words := hardGoods
-		if i < lotTracked {
+		if i < g.lotTracked {
 			words = freshGoods
 		}
 		name := ""
@@ -94,7 +106,7 @@ func newItems(d dice) ([]warehouse.Item, error) {
 		halfGrams := 2*low[octave] + d.n(2*low[octave])
 		it := warehouse.Item{
 			SKU: fmt.Sprintf("SKU-%03d", i+1), Name: name, GTIN: gtin + string(check),
-			WeightMg: int64(halfGrams) * 500, LotTracked: i < lotTracked,
+			WeightMg: int64(halfGrams) * 500, LotTracked: i < g.lotTracked, Tagged: i%6 == 0,
 		}
 		if d.n(4) == 0 {
 			it.Barcodes = []string{fmt.Sprintf("SUP-%04d%02d", d.n(10_000), i)}
@@ -102,6 +114,6 @@ func newItems(d dice) ([]warehouse.Item, error) {
 		out[i] = it
 	}
 	// One unit too many must be seen whatever else is in the carton.
-	out[itemWeight].WeightMg = 412_500
+	out[g.weight()].WeightMg = 412_500
 	return out, nil
 }

@@ -32,7 +32,7 @@ func (d *Data) Write(dir string) error {
 		rows[file] = append(rows[file], out)
 	}
 	for _, it := range d.Items {
-		add(itemsFile, it.SKU, it.Name, it.GTIN, grams(it.WeightMg), it.LotTracked, strings.Join(it.Barcodes, ";"))
+		add(itemsFile, it.SKU, it.Name, it.GTIN, grams(it.WeightMg), it.LotTracked, strings.Join(it.Barcodes, ";"), it.Tagged)
 	}
 	for _, b := range d.Bins {
 		add(binsFile, b.Code, b.Aisle, b.Cell, b.Side)
@@ -41,7 +41,7 @@ func (d *Data) Write(dir string) error {
 		add(stockFile, s.Bin, s.SKU, s.Lot, s.Expiry, s.Qty)
 	}
 	for _, w := range d.Workers {
-		add(workersFile, w.ID, w.Name, w.Badge)
+		add(workersFile, w.ID, w.Name, w.Badge, w.Kind)
 	}
 	for _, o := range d.Orders {
 		for _, l := range o.Lines {

@@ -1,0 +1,121 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"tote/agent/broker"
+	"tote/agent/topics"
+	"tote/mqtt"
+)
+
+// The brokers of a site do not know each other. What must be known on all of
+// them, and is in no record, goes from gateway to gateway by the calls below, at
+// most once and in order.
+const (
+	// callPublish carries what only one gateway knows (the hint of a station
+	// whose devices are plugged into it, the answer to a scan): a display may
+	// be connected to any broker.
+	callPublish = "publish"
+	// callReport carries what a robot told the broker it is connected to.
+	callReport = "robot/report"
+	// callCommand carries what the leader tells a robot that is connected to
+	// another broker than the leader's own.
+	callCommand = "robot/command"
+)
+
+// relayed is one such message.
+type relayed struct {
+	Topic   string `cbor:"1,keyasint"`
+	Payload []byte `cbor:"2,keyasint"`
+	Retain  bool   `cbor:"3,keyasint"`
+}
+
+// relay reaches the other gateways.
+type relay interface {
+	// send queues a message to all of them; with a full queue the oldest goes.
+	send(method string, m relayed)
+	// call brings a message to all of them that answer within a second.
+	call(ctx context.Context, method string, m relayed)
+}
+
+// onCall takes the calls of other gateways that are not the store's.
+func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]byte, error) {
+	var m relayed
+	if err := cbor.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("%s by %s: %w", method, from, err)
+	}
+	t, known := topics.Parse(m.Topic)
+	switch {
+	case method == callPublish && known && t.Site == a.cfg.Site && (t.Class == topics.Station || t.Class == topics.Dock):
+		return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
+	case method == callCommand && broker.IsRobotCommand(m.Topic):
+		return nil, a.broker.Publish(m.Topic, m.Payload, false, 0)
+	case method == callReport && broker.IsRobotReport(m.Topic):
+		a.elsewhere.heard(mqtt.Message{Topic: m.Topic, Payload: m.Payload})
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%s of topic %q by %s: not for relaying", method, m.Topic, from)
+}
+
+// here is the connection to this gateway's broker: what robots say on it is told
+// to the other gateways too, so that each of them sees every robot and any can
+// take them over.
+type here struct {
+	*mqtt.Client
+	a *Agent
+}
+
+// Subscribe implements fleet.Client.
+func (c here) Subscribe(ctx context.Context, s mqtt.Subscription) error {
+	handle := s.Handler
+	s.Handler = func(ctx context.Context, m mqtt.Message) {
+		handle(ctx, m)
+		// What the broker kept may be of a connection long gone.
+		if c.a.relay != nil && !m.Retained {
+			c.a.relay.send(callReport, relayed{Topic: m.Topic, Payload: m.Payload})
+		}
+	}
+	return c.Client.Subscribe(ctx, s)
+}
+
+// elsewhere stands for the brokers of all other gateways together. A robot is
+// connected to one of them; on the others nobody listens to what is sent to it.
+type elsewhere struct {
+	relay func() relay // nil = alone
+
+	mu   sync.Mutex
+	subs []mqtt.Subscription
+}
+
+// Subscribe implements fleet.Client.
+func (c *elsewhere) Subscribe(_ context.Context, s mqtt.Subscription) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.subs = append(c.subs, s)
+	return nil
+}
+
+// PublishQoS0 implements fleet.Client.
+func (c *elsewhere) PublishQoS0(ctx context.Context, topic string, payload []byte, _ bool) error {
+	if r := c.relay(); r != nil {
+		r.call(ctx, callCommand, relayed{Topic: topic, Payload: payload})
+	}
+	return nil
+}
+
+// heard hands a report to those who listen.
+func (c *elsewhere) heard(m mqtt.Message) {
+	c.mu.Lock()
+	subs := slices.Clone(c.subs)
+	c.mu.Unlock()
+	for _, s := range subs {
+		if mqtt.Match(s.Filter, m.Topic) {
+			s.Handler(context.Background(), m)
+		}
+	}
+}
