@@ -108,27 +108,36 @@ type siteOrder struct {
 			Qty int64  `json:"qty"`
 		} `json:"lines"`
 	} `json:"spec"`
+	State    string        `json:"state"`
+	Lines    []siteLine    `json:"lines"`
+	Parcels  []parcel      `json:"parcels"`
+	Fallout  []string      `json:"fallout"`
+	Fallouts []falloutCode `json:"fallouts"`
+	Rides    []ride        `json:"rides"`
+}
+
+type siteLine struct {
+	Line   int       `json:"line"`
+	SKU    string    `json:"sku"`
+	Qty    int64     `json:"qty"`
+	Picked int64     `json:"picked"`
+	Lots   []siteLot `json:"lots"`
+}
+
+type siteLot struct {
+	Lot string `json:"lot"`
+	Qty int64  `json:"qty"`
+}
+
+type falloutCode struct {
+	Code string `json:"code"`
+}
+
+// ride is the last ride of a parcel on the conveyor.
+type ride struct {
+	SSCC  string `json:"sscc"`
 	State string `json:"state"`
-	Lines []struct {
-		Line   int    `json:"line"`
-		SKU    string `json:"sku"`
-		Qty    int64  `json:"qty"`
-		Picked int64  `json:"picked"`
-		Lots   []struct {
-			Lot string `json:"lot"`
-			Qty int64  `json:"qty"`
-		} `json:"lots"`
-	} `json:"lines"`
-	Parcels  []parcel `json:"parcels"`
-	Fallout  []string `json:"fallout"`
-	Fallouts []struct {
-		Code string `json:"code"`
-	} `json:"fallouts"`
-	Rides []struct {
-		SSCC  string `json:"sscc"`
-		State string `json:"state"`
-		Exit  string `json:"exit"` // lane
-	} `json:"rides"`
+	Exit  string `json:"exit"` // lane
 }
 
 type parcel struct {
@@ -168,6 +177,21 @@ func (c *client) orders(ctx context.Context) ([]siteOrder, error) {
 	}
 }
 
+// atCustomers is how many units of an item the ledger has at the customers.
+func (c *client) atCustomers(ctx context.Context, sku string) (n int64, err error) {
+	var balances []struct {
+		Place string `json:"place"`
+		Qty   int64  `json:"qty"`
+	}
+	err = c.send(ctx, "GET", "/v1/stock/"+url.PathEscape(sku), "", nil, &balances)
+	for _, b := range balances {
+		if b.Place == "customer" {
+			n += b.Qty
+		}
+	}
+	return n, err
+}
+
 // parked counts the orders that stand in a fallout while picked goods wait for
 // a person's decision.
 func (c *client) parked(ctx context.Context) (int64, error) {
@@ -186,15 +210,17 @@ func (c *client) parked(ctx context.Context) (int64, error) {
 
 // omsOrder is what the demo reads of an order at the OMS.
 type omsOrder struct {
-	ID      string   `json:"id"`
-	State   string   `json:"state"`
-	Code    string   `json:"code"` // why it was rejected
-	Text    string   `json:"text"`
-	Parcels []parcel `json:"parcels"`
-	Fallout []struct {
-		Code      string `json:"code"`
-		ClearedAt int64  `json:"clearedAt"`
-	} `json:"fallout"`
+	ID      string       `json:"id"`
+	State   string       `json:"state"`
+	Code    string       `json:"code"` // why it was rejected
+	Text    string       `json:"text"`
+	Parcels []parcel     `json:"parcels"`
+	Fallout []omsFallout `json:"fallout"`
+}
+
+type omsFallout struct {
+	Code      string `json:"code"`
+	ClearedAt int64  `json:"clearedAt"`
 }
 
 func (c *client) omsOrder(ctx context.Context, id string) (omsOrder, error) {

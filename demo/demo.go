@@ -35,7 +35,7 @@ type Options struct {
 	Speed         float64       // how much faster than life the people move; 0 = no waiting at all
 	Exit          bool          // end when the shift is over; otherwise stay for a look around
 	Gateways      int           // 1 or 3
-	KillGatewayAt float64       // share of the orders picked at which the (leading) gateway's power is cut; 0 = never
+	KillGatewayAt float64       // share of the orders picked at which the (leading) gateway's power is cut; below 0 = never
 	Pickers       int           //
 	Listen        string        // address of the OMS's pages; "" = a free port on loopback
 	Timeout       time.Duration // the shift must be over by then; 0 = 15 min
@@ -46,6 +46,10 @@ type Options struct {
 
 // ErrFailed: the shift ended, and something does not agree.
 var ErrFailed = errors.New("the shift did not end as it should")
+
+// twiceEvery: every so many verbs of a handheld go out twice, as they do where
+// the Wi-Fi swallows acknowledgements.
+const twiceEvery = 5
 
 // bigShift is how many orders a site of several gateways gets by default.
 const bigShift = 200
@@ -210,7 +214,7 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	killAt := int64(-1)
-	if s.opt.KillGatewayAt > 0 {
+	if s.opt.KillGatewayAt >= 0 {
 		killAt = int64(s.opt.KillGatewayAt * float64(total))
 	}
 	s.lastMoved = time.Now()
@@ -343,7 +347,7 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 		w := workers[i%len(workers)]
 		hh, err := handheld.New(handheld.Config{
 			Site: siteID, Device: "hh" + strconv.Itoa(i+1), Brokers: brokers,
-			Outbox: filepath.Join(s.dir, "hh"+strconv.Itoa(i+1)+".outbox"), Log: s.log,
+			Outbox: filepath.Join(s.dir, "hh"+strconv.Itoa(i+1)+".outbox"), Twice: twiceEvery, Log: s.log,
 		})
 		if err != nil {
 			return err
@@ -378,7 +382,7 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 	}
 	hand := &dockHand{
 		log: s.log, id: dockID, world: s.world, screen: screen, scanner: s.devices[dockID+"/scanner"],
-		pace: p, count: s.ui.count, truck: 16, idle: idle, belt: cv, lanes: lanes,
+		pace: p, count: s.ui.count, first: 4, truck: 16, idle: idle, belt: cv, lanes: lanes,
 	}
 	if s.hasPortal() {
 		hand.door = s.newDoor()

@@ -63,6 +63,17 @@ func TestShiftWithAPowerCut(t *testing.T) {
 	}
 }
 
+// TestShiftWithoutItsLeader: three gateways, each with devices and machines of its
+// own, and the one that leads killed while all are at work.
+func TestShiftWithoutItsLeader(t *testing.T) {
+	status, out := shiftOf(t, "--orders", "20", "--gateways", "3", "--kill-leader-at", "40%")
+	for _, want := range []string{"gateway killed once", "ledger, OMS, devices and people agree on every order", "20 placed, 20 shipped", "gw3"} {
+		if status != 0 || !strings.Contains(out, want) {
+			t.Fatalf("exit status %d, want 0 and %q:\n%s", status, want, out)
+		}
+	}
+}
+
 // files writes the shift of the repository, changed by edit: file name and text
 // to the new text.
 func files(t *testing.T, orders int, edit func(name, text string) string) string {

@@ -20,9 +20,11 @@ type dockHand struct {
 	scanner *control.Client
 	pace    pace
 	count   func(event string)
-	truck   int           // cartons that fit
+	first   int           // cartons that fit in the first truck, a van
+	truck   int           // and in those after it
 	idle    time.Duration // how long the truck waits for one more
 
+	left  bool     // the first truck has left
 	ahead []label  // taken off the belt and not for this truck
 	belt  belt     // conveyor; nil = cartons are carried to the dock
 	lanes []string // its lanes at this dock
@@ -68,9 +70,13 @@ func (d *dockHand) collect(ctx context.Context) ([]label, error) {
 	defer idle.Stop()
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	for len(batch) < d.truck {
+	size := d.truck
+	if !d.left {
+		size = d.first
+	}
+	for len(batch) < size {
 		before := len(batch)
-		if n := min(len(d.ahead), d.truck-before); n > 0 {
+		if n := min(len(d.ahead), size-before); n > 0 {
 			batch, d.ahead = append(batch, d.ahead[:n]...), d.ahead[n:]
 			continue
 		}
@@ -142,6 +148,7 @@ func (d *dockHand) depart(ctx context.Context, batch []label) error {
 			for _, sscc := range loaded {
 				d.world.ship(sscc)
 			}
+			d.left = true
 			return nil
 		}
 		if ctx.Err() != nil {

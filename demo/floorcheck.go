@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,26 +77,23 @@ func (f *floor) acted(robot string, a *record.Action) {
 
 // machines holds what the machines' records say against the people, the ledger
 // and the OMS.
-func (a *audit) machines(ctx context.Context) error {
-	if a.hasPortal() {
-		a.portal()
+func (a *audit) machines() {
+	if a.portal {
+		a.seen()
 	}
-	if a.hasBelt() {
-		if err := a.belt(ctx); err != nil {
-			return err
-		}
+	if a.belt {
+		a.rides()
 	}
-	if a.hasRobots() {
-		a.robots()
+	if a.robots {
+		a.carried()
 	}
 	a.towers()
-	return nil
 }
 
-// portal: what was packed and has left is what the reader at the dock heard.
-func (a *audit) portal() {
+// seen: what was packed and has left is what the reader at the dock heard.
+func (a *audit) seen() {
 	packed := map[string]bool{}
-	for _, c := range a.world.gone() {
+	for _, c := range a.gone {
 		for _, epc := range c.tags {
 			packed[strings.ToUpper(epc)] = true
 		}
@@ -126,14 +122,13 @@ func (a *audit) portal() {
 	}
 }
 
-// belt: where a carton left the belt is where the site has it.
-func (a *audit) belt(ctx context.Context) error {
+// rides: where a carton left the belt is where the site has it.
+func (a *audit) rides() {
 	for _, o := range a.shipped {
-		full, err := a.gateway.order(ctx, o.Spec.ID)
-		if err != nil {
-			return err
+		if len(o.Rides) == 0 {
+			a.bad("order %s went to the dock, and the site knows of no ride on the belt", o.Spec.ID)
 		}
-		for _, r := range full.Rides {
+		for _, r := range o.Rides {
 			lanes := a.floor.lanes[r.SSCC]
 			switch {
 			case len(lanes) == 0:
@@ -144,23 +139,17 @@ func (a *audit) belt(ctx context.Context) error {
 				a.bad("order %s: parcel %s left the belt at %v, the site says %s", o.Spec.ID, r.SSCC, lanes, r.Exit)
 			}
 		}
-		if len(full.Rides) == 0 {
-			a.bad("order %s went to the dock, and the site knows of no ride on the belt", o.Spec.ID)
-		}
 	}
-	return nil
 }
 
-// robots: every tote that was packed came to its station on a robot, once for
-// each order it held.
-func (a *audit) robots() {
+// carried: every tote that was packed came to its station on a robot.
+func (a *audit) carried() {
 	carried := 0
 	for _, n := range a.floor.drops {
 		carried += n
 	}
-	packed := a.ui.counted()["packed"] + a.ui.counted()["parked"]
-	if carried != packed {
-		a.bad("robots set %d totes down at pack stations, %d were packed or put aside there", carried, packed)
+	if carried != a.packed {
+		a.bad("robots set %d totes down at pack stations, %d were packed or put aside there", carried, a.packed)
 	}
 }
 
@@ -179,14 +168,6 @@ func (a *audit) towers() {
 // rows are the machines' lines of the final table.
 func (a *audit) rows() [][2]string {
 	var rows [][2]string
-	walked, fcfs := a.paths.walked, int64(0)
-	if sum, err := a.paths.firstComeFirstServed(); err == nil {
-		fcfs = sum
-	}
-	if fcfs > 0 {
-		rows = append(rows, [2]string{"walked", fmt.Sprintf("%d m by people; first come first served in S-shape: %d m for the same picks (%+d %%)",
-			walked/1000, fcfs/1000, (walked-fcfs)*100/fcfs)})
-	}
 	for _, robot := range sortedKeys(a.floor.jobs) {
 		var jobs []string
 		for _, kind := range sortedKeys(a.floor.jobs[robot]) {
@@ -194,7 +175,7 @@ func (a *audit) rows() [][2]string {
 		}
 		rows = append(rows, [2]string{"robot " + robot, strings.Join(jobs, ", ")})
 	}
-	if a.hasBelt() {
+	if a.belt {
 		var left []string
 		for _, k := range sortedKeys(a.floor.left) {
 			left = append(left, fmt.Sprintf("%d to %s", a.floor.left[k], k))
@@ -204,10 +185,20 @@ func (a *audit) rows() [][2]string {
 		}
 		rows = append(rows, [2]string{"conveyor", strings.Join(left, ", ")})
 	}
-	if a.hasPortal() {
+	if a.portal {
 		rows = append(rows, [2]string{"dock portal", fmt.Sprintf("%d EPCs packed = %d EPCs seen at the dock, in %d passes", a.epcs, len(a.floor.heard), a.floor.passes)})
 	}
 	return rows
+}
+
+// walking is what planning the walks was worth.
+func (s *shift) walking() [][2]string {
+	fcfs, err := s.paths.firstComeFirstServed()
+	if err != nil || fcfs == 0 {
+		return nil
+	}
+	return [][2]string{{"walked", fmt.Sprintf("%d m by people; first come first served in S-shape: %d m for the same picks (%+d %%)",
+		s.paths.walked/1000, fcfs/1000, (s.paths.walked-fcfs)*100/fcfs)}}
 }
 
 // memory is what each gateway needed at most.

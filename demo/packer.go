@@ -96,7 +96,7 @@ func (p *packer) pack(ctx context.Context, tote string) error {
 				return err
 			case label != nil:
 				p.pace.take(ctx, 4*time.Second)
-				if err := p.world.closeCarton(tote, order, *label); err != nil {
+				if err := p.world.closeCarton(p.id, tote, order, *label); err != nil {
 					return err
 				}
 				p.count("packed")

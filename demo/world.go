@@ -38,10 +38,12 @@ type world struct {
 
 // carton is a closed carton: the order on its label and what is in it.
 type carton struct {
-	order string
-	goods map[unit]int64
-	tags  []string // EPCs of the tags in and on it, hex
-	mg    int64    // what it weighs
+	order   string
+	tote    string // it came in
+	station string // that packed it
+	goods   map[unit]int64
+	tags    []string // EPCs of the tags in and on it, hex
+	mg      int64    // what it weighs
 }
 
 // unit is what one thing on a shelf is.
@@ -203,7 +205,7 @@ func (w *world) cartonMg(tote string) int64 {
 
 // closeCarton sticks the label on the carton that holds the tote's goods; the
 // tote goes back to the rack.
-func (w *world) closeCarton(tote, order string, l label) error {
+func (w *world) closeCarton(station, tote, order string, l label) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	tags, err := w.tagCarton(l.sscc, w.totes[tote])
@@ -214,7 +216,7 @@ func (w *world) closeCarton(tote, order string, l label) error {
 	for u, n := range w.totes[tote] {
 		mg += n * w.items[u.sku].weightMg
 	}
-	w.cartons[l.sscc] = carton{order: order, goods: w.totes[tote], tags: tags, mg: mg}
+	w.cartons[l.sscc] = carton{order: order, tote: tote, station: station, goods: w.totes[tote], tags: tags, mg: mg}
 	w.labels[l.sscc] = l
 	delete(w.totes, tote)
 	w.idle = append(w.idle, tote)

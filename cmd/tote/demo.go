@@ -40,7 +40,7 @@ func (c demoCmd) Run(ctx context.Context) error {
 			return fmt.Errorf("--speed %q: want a number above 0 and up to 1000, or max", c.Speed)
 		}
 	}
-	opt.Gateways = c.Gateways
+	opt.Gateways, opt.KillGatewayAt = c.Gateways, -1
 	if c.KillGatewayAt == "" {
 		c.KillGatewayAt = c.KillLeaderAt
 	}

@@ -74,7 +74,10 @@ type Config struct {
 	Brokers []string
 	Outbox  string        // file that survives a flat battery; "" = memory only
 	Resend  time.Duration // how long a result may take before the verb is sent again; 0 = 2 s
-	Log     *slog.Logger
+	// Twice: every so many verbs the same bytes go out twice, as when an
+	// acknowledgement was lost on its way; 0 = never.
+	Twice uint64
+	Log   *slog.Logger
 }
 
 // Client is one handheld.
@@ -84,13 +87,16 @@ type Client struct {
 	mq      *mqtt.Client
 	results chan Result
 	outbox  *outbox
-	again   atomic.Int64 // verbs sent more than once
+	again   atomic.Int64 // verbs sent again for want of an answer
+	doubled atomic.Int64 // verbs sent twice on purpose
+	torn    atomic.Int64 // of those, how many got two different answers
 
 	mu   sync.Mutex
 	task Step
 	news chan struct{} // closed and replaced when task changes
 	site uint64        // newest sequence the site has of this device
 	told chan struct{} // closed when the site has told its newest sequence
+	last Result        // newest answer
 }
 
 // New opens the outbox; it does not connect.
@@ -212,6 +218,10 @@ func (c *Client) settle(ctx context.Context, v Verb) (Result, error) {
 		// sending again, so the error itself decides nothing here.
 		pubCtx, cancel := context.WithTimeout(ctx, 2*c.cfg.Resend)
 		pubErr := c.mq.Publish(pubCtx, c.topic+"/up/cmd", payload, false)
+		if pubErr == nil && c.cfg.Twice > 0 && v.Seq%c.cfg.Twice == 0 {
+			c.doubled.Add(1)
+			pubErr = c.mq.Publish(pubCtx, c.topic+"/up/cmd", payload, false)
+		}
 		cancel()
 		if pubErr != nil {
 			c.cfg.Log.Debug("verb not acknowledged", "seq", v.Seq, "err", pubErr)
@@ -230,6 +240,10 @@ func (c *Client) settle(ctx context.Context, v Verb) (Result, error) {
 
 // Resent counts the verbs that went out and got no answer the first time.
 func (c *Client) Resent() int64 { return c.again.Load() }
+
+// Doubled counts the verbs that were sent twice on purpose, and those of them
+// whose second answer was not the first.
+func (c *Client) Doubled() (sent, torn int64) { return c.doubled.Load(), c.torn.Load() }
 
 // await waits for the result of seq. After a failed publish it only looks
 // whether the result is there and gives the connection a moment to come back.
@@ -287,6 +301,12 @@ func (c *Client) onResult(_ context.Context, m mqtt.Message) {
 		c.cfg.Log.Warn("result not understood", "err", err)
 		return
 	}
+	c.mu.Lock()
+	if c.last.Seq == r.Seq && (c.last.OK != r.OK || c.last.Code != r.Code) {
+		c.torn.Add(1)
+	}
+	c.last = r
+	c.mu.Unlock()
 	select {
 	case c.results <- r:
 	default: // nobody waits for so many: old copies
