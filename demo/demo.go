@@ -382,7 +382,7 @@ func (s *shift) startPeople(ctx context.Context, wg *sync.WaitGroup, errs chan<-
 	}
 	hand := &dockHand{
 		log: s.log, id: dockID, world: s.world, screen: screen, scanner: s.devices[dockID+"/scanner"],
-		pace: p, count: s.ui.count, first: 4, truck: 16, idle: idle, belt: cv, lanes: lanes,
+		pace: p, count: s.ui.count, first: 4, truck: 24, idle: idle, belt: cv, lanes: lanes,
 	}
 	if s.hasPortal() {
 		hand.door = s.newDoor()

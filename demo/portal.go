@@ -56,7 +56,7 @@ func (d *door) pass(ctx context.Context, tags []string) error {
 	if err := d.eye(ctx, false); err != nil {
 		return fmt.Errorf("photo-eye: %w", err)
 	}
-	_, err := d.reader.Pass(ctx, list, passTime.Milliseconds())
+	_, err := d.reader.Pass(ctx, list, (passTime + time.Duration(len(tags))*tagTime).Milliseconds())
 	if err == nil {
 		err = d.eye(ctx, true)
 	}
@@ -68,7 +68,8 @@ func (d *door) pass(ctx context.Context, tags []string) error {
 
 const (
 	tagsAtATime = 30
-	passTime    = 900 * time.Millisecond // a load is in the door for so long
+	passTime    = 600 * time.Millisecond // a load is in the door for so long,
+	tagTime     = 40 * time.Millisecond  // and a bigger one for longer
 	gapTime     = 1200 * time.Millisecond
 )
 

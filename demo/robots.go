@@ -52,16 +52,28 @@ func floorMap(l warehouse.Layout) fleet.Map {
 			edge(fmt.Sprintf("b%d", a-1), fmt.Sprintf("b%d", a))
 		}
 	}
-	// In front of the block: the stations hang on the front lane.
-	spur := func(id string, aisle int, depth int64) {
-		node(id, int64(aisle)*l.PitchMm, -depth)
-		edge(fmt.Sprintf("f%d", aisle), id)
+	// In front of the block the pack drop stands between two lanes: pickers
+	// come to it from the front cross aisle, carriers from a lane of their own
+	// that passes the pack stations. Neither has to wait for the other.
+	near := func(aisles int) int64 { return int64(min(max(l.DepotAisle+aisles, 0), l.Aisles-1)) * l.PitchMm }
+	last := ""
+	for i, name := range []string{"s0", "s1", "s2", "s3"} {
+		node(name, near(i-2), -4500)
+		if last != "" {
+			edge(last, name)
+		}
+		last = name
 	}
-	spur("packdrop", l.DepotAisle, 3000)
-	spur("pack1", max(l.DepotAisle-2, 0), 3000)
-	spur("pack2", min(l.DepotAisle+2, l.Aisles-1), 3000)
-	spur("park1", 0, 3000)
-	spur("park2", l.Aisles-1, 3000)
+	hang := func(id, lane string, x, y int64) {
+		node(id, x, y)
+		edge(lane, id)
+	}
+	hang("packdrop", fmt.Sprintf("f%d", l.DepotAisle), near(0), -3000)
+	edge("s2", "packdrop")
+	hang("park1", "s0", near(-2), -6000)
+	hang("pack1", "s1", near(-1), -6000)
+	hang("pack2", "s3", near(1), -6000)
+	hang("park2", fmt.Sprintf("f%d", l.Aisles-1), int64(l.Aisles-1)*l.PitchMm, -3000)
 	return m
 }
 

@@ -278,8 +278,7 @@ func (r *Robot) Run(ctx context.Context) error {
 		now := time.Now()
 		if !r.on[Vanish] && r.m.advance(now) {
 			r.due = true
-			close(r.changed)
-			r.changed = make(chan struct{})
+			r.tell()
 		}
 		r.twins(ctx, &wg)
 		due := r.due || now.Sub(sent) >= every
@@ -308,6 +307,12 @@ func (r *Robot) Run(ctx context.Context) error {
 	}
 }
 
+// tell wakes those who wait for an action. r.mu is held.
+func (r *Robot) tell() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
 // take reads one message of the master.
 func (r *Robot) take(msg message) {
 	r.mu.Lock()
@@ -323,6 +328,8 @@ func (r *Robot) take(msg message) {
 	now := time.Now()
 	r.m.advance(now)
 	r.due = true
+	// An order that begins with an action where the robot stands begins it now.
+	defer r.tell()
 	if msg.topic == r.p.topic("order") {
 		r.m.takeOrder(now, msg.raw)
 	} else if r.m.takeInstant(msg.raw) {

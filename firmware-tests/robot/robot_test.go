@@ -84,6 +84,24 @@ func TestTheWorldDecides(t *testing.T) {
 	})
 }
 
+// An order may begin with an action where the robot stands: whoever waits for an
+// action hears of it at once, not when the next one comes.
+func TestActionWhereItStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := start(t, func(p *Params) { p.ExternalActions = true })
+		synctest.Wait()
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		told := make(chan []record.Action)
+		go func() { told <- r.Actions(soon) }()
+		synctest.Wait()
+		r.in <- message{r.p.topic("order"), order("o1", 0, 0, "A:pick")}
+		if as := <-told; len(as) != 1 || as[0].Node != "A" {
+			t.Errorf("told of %+v", as)
+		}
+	})
+}
+
 func TestFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, book := start(t, nil)
