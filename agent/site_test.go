@@ -204,7 +204,7 @@ func (s *site) start() {
 	cfg, err := config.Parse("agent.yaml", []byte(s.config()))
 	s.must(err)
 	ready := make(chan Addresses, 1)
-	log := slog.New(slog.DiscardHandler)
+	log := newKeyCheck(s.t)
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}

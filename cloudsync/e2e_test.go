@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -140,6 +141,55 @@ func TestOrderThereAndBack(t *testing.T) {
 	}
 	if err := stop(); err == nil {
 		t.Error("Run ended without the error of its context")
+	}
+}
+
+// An order for an item the site does not know is refused, is no dead end, and
+// is released once the item is imported and the order sent again.
+func TestRejectedImportedResubmitted(t *testing.T) {
+	c, s := newCenter(t), newSite(t)
+	body := `{"id":"O-1","shipTo":{"name":"n","street":"s","postcode":"p","city":"c","country":"DE"},"payment":"settled","lines":[{"line":1,"sku":"NEW","qty":2}]}`
+	if code := c.post("/v1/orders", body); code != 201 {
+		t.Fatalf("place: %d", code)
+	}
+	run(t, s.runner(t, c.client(t)))
+	eventually(t, "the site refuses it", func() bool { return c.state("O-1") == oms.StateRejected && s.drained() })
+	// Too early: the site looks at it afresh and has the same answer.
+	if code := c.post("/v1/orders/O-1/resubmit", ""); code != 202 {
+		t.Fatalf("resubmit: %d", code)
+	}
+	eventually(t, "the site refuses it again", func() bool { return c.state("O-1") == oms.StateRejected && s.drained() })
+	s.domain(t, warehouse.PutItems{Items: []warehouse.Item{{SKU: "NEW", Name: "n", WeightMg: 1000}}})
+	s.domain(t, warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "B1", SKU: "NEW", Qty: 5}}})
+	if code := c.post("/v1/orders", body); code != 200 || c.state("O-1") != oms.StateRejected {
+		t.Errorf("the identical order again: %d, %s", code, c.state("O-1"))
+	}
+	if code := c.post("/v1/orders/O-1/resubmit", ""); code != 202 {
+		t.Fatalf("resubmit: %d", code)
+	}
+	eventually(t, "it is released", func() bool { return c.state("O-1") == oms.StateReleased && s.drained() })
+	if code := c.post("/v1/orders/O-1/resubmit", ""); code != 409 {
+		t.Errorf("resubmit of a released order: %d", code)
+	}
+	_ = s.view(func(r warehouse.Reader) error {
+		o, err := warehouse.GetOrder(r, "O-1")
+		if err != nil || o == nil || o.State != warehouse.OrderReleased || o.Spec.Revision != 3 || o.Lines[0].Qty != 2 {
+			t.Errorf("at the site: %+v %v", o, err)
+		}
+		return nil
+	})
+	var v oms.OrderView
+	c.get("/v1/orders/O-1", &v)
+	var got []string
+	for _, e := range v.Timeline {
+		got = append(got, e.Type+" "+e.Code)
+	}
+	want := []string{
+		"order.placed ", "order.submitted ", "order.rejected UNKNOWN_ITEM", "order.resubmitted ", "order.rejected UNKNOWN_ITEM",
+		"order.resubmitted ", "order.accepted ", "order.released ",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("timeline %q", got)
 	}
 }
 

@@ -34,7 +34,7 @@ func Faults() []warehouse.Fault {
 		{Code: CodeNoCommit, Cause: "The site cannot commit what the OMS sent or acknowledged.", Action: "Check the quorum, the free space, and that the site's rules are loaded."},
 		{Code: CodeHeldRefused, Cause: "The OMS refuses even the placeholder of a held event.", Action: "The OMS refuses everything: compare its version with the site's."},
 		{Code: CodeBadReply, Cause: "The answer of the OMS breaks the protocol.", Action: "Compare the version of the OMS with the site's."},
-		{Code: CodeItemRefused, Cause: "An order or a cancel of the OMS was refused.", Action: "Look at the refusal; the OMS has to send a corrected order."},
+		{Code: CodeItemRefused, Cause: "An order or a cancel of the OMS was refused.", Action: "Look at the refusal. Put its cause right at the site and resubmit the order at the OMS, or send a corrected order."},
 		{Code: CodeRejected, Cause: "The OMS rejected an event of this order; the later ones of the order wait.", Action: "Correct the cause at the OMS, then retry the order; or drop its events with a reason."},
 	}
 }

@@ -53,7 +53,7 @@ type Config struct {
 	StartSpread time.Duration
 	// EventsPerSecond bounds the drain; 0 = 2000.
 	EventsPerSecond int
-	Log             *slog.Logger        // nil = discard
+	Log             *slog.Logger        // with site and gateway in it; nil = discard
 	Now             func() time.Time    // nil = time.Now
 	Rand            func(n int64) int64 // uniform in [0, n); nil = math/rand/v2
 }
@@ -118,7 +118,7 @@ func New(cfg Config) (*Runner, error) {
 		cfg.Rand = rand.Int64N
 	}
 	return &Runner{
-		cfg: cfg, log: cfg.Log.With(slog.String("site", cfg.Site)),
+		cfg: cfg, log: cfg.Log,
 		upWake: make(chan struct{}, 1), downWake: make(chan struct{}, 1),
 	}, nil
 }
@@ -152,12 +152,35 @@ func (r *Runner) propose(ctx context.Context, c ledger.Command) error {
 	if !res.OK {
 		return &refusedError{res.Code, res.Text}
 	}
-	if kind == ledger.KindInboxStore && res.Ref != "" {
-		r.log.Error("cloudsync: an order or cancel of the OMS was refused", slog.String("code", CodeItemRefused),
-			slog.String("msg_id", res.Ref), slog.String("page", res.Text))
+	if c, ok := c.(ledger.InboxStore); ok && res.Ref != "" {
+		r.logRefusals(c)
 	}
 	r.log.Debug("cloudsync: committed", slog.Int("kind", int(kind)), slog.String("result", res.Text))
 	return nil
+}
+
+// logRefusals tells, of each item of a stored page that was refused, why the
+// site did so.
+func (r *Runner) logRefusals(c ledger.InboxStore) {
+	mine := map[string]bool{}
+	for _, it := range c.Items {
+		mine[it.MsgID] = true
+	}
+	var refused []ledger.Refusal
+	err := r.cfg.View(func(rd warehouse.Reader) (err error) {
+		refused, err = ledger.Refusals(rd, len(c.Items))
+		return err
+	})
+	if err != nil {
+		r.log.Error("cloudsync: items of the OMS were refused, and which ones cannot be read",
+			slog.String("code", CodeItemRefused), slog.Any("err", err))
+	}
+	for _, x := range refused {
+		if x.Source == c.Source && mine[x.MsgID] {
+			r.log.Error("cloudsync: an order or cancel of the OMS was refused", slog.String("code", CodeItemRefused),
+				slog.String("msg_id", x.MsgID), slog.String("order", x.Order), slog.String("refusal", x.Code), slog.String("text", x.Text))
+		}
+	}
 }
 
 // Retry lets the events of a held subject go out again.

@@ -384,8 +384,32 @@ func TestMalformedInbox(t *testing.T) {
 			good("G-2"),
 		}
 		f.pages = []wire.InboxPage{{Items: items, Next: "c1"}}
-		r, _ := onVirtualTime(t, f, w, time.Minute)
+		var log bytes.Buffer
+		r, _ := onVirtualTime(t, f, w, time.Minute, func(c *cloudsync.Config) { c.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+		// Each of them is told once, with the reason the site has for it.
+		told := map[string]string{}
+		for line := range bytes.Lines(log.Bytes()) {
+			var l struct{ Code, MsgID, Order, Refusal, Text string }
+			if err := json.Unmarshal(bytes.Replace(line, []byte(`"msg_id"`), []byte(`"msgID"`), 1), &l); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			if l.Code != cloudsync.CodeItemRefused {
+				continue
+			}
+			if _, had := told[l.MsgID]; had || l.Refusal == "" || l.Text == "" {
+				t.Errorf("%s", line)
+			}
+			told[l.MsgID] = l.Refusal
+		}
+		for _, x := range r.Status().Refusals {
+			if told[x.MsgID] != x.Code {
+				t.Errorf("%s %s is told as %q", x.MsgID, x.Code, told[x.MsgID])
+			}
+		}
 		st := r.Status()
+		if len(told) != len(st.Refusals) {
+			t.Errorf("%d refusals told, %d there", len(told), len(st.Refusals))
+		}
 		if st.Cursor != "c1" || len(st.Refusals) != len(items)-2 {
 			t.Errorf("cursor %q, %d refusals: %+v", st.Cursor, len(st.Refusals), st.Refusals)
 		}

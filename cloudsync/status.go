@@ -12,15 +12,16 @@ import (
 type Status struct {
 	// Connected: both directions got through the last time they tried.
 	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since"` // of Connected; zero before the first contact
+	Since     time.Time `json:"since,omitzero"` // of Connected; zero before the first contact
 	// Code and LastError say why it is not connected.
 	Code      string    `json:"code,omitempty"`
 	LastError string    `json:"lastError,omitempty"`
-	LastSent  time.Time `json:"lastSent"` // newest batch the OMS took
-	LastPoll  time.Time `json:"lastPoll"` // newest answer of the inbox
-	// Depth is how many events wait for the OMS; OldestAt since when.
+	LastSent  time.Time `json:"lastSent,omitzero"` // newest batch the OMS took
+	LastPoll  time.Time `json:"lastPoll,omitzero"` // newest answer of the inbox
+	// Depth is how many events wait for the OMS; OldestAt since when, zero
+	// while none does.
 	Depth    int              `json:"depth"`
-	OldestAt time.Time        `json:"oldestAt"`
+	OldestAt time.Time        `json:"oldestAt,omitzero"`
 	Acked    uint64           `json:"acked"` // newest order event the OMS has
 	Cursor   string           `json:"cursor"`
 	Held     []ledger.Hold    `json:"held,omitempty"`     // code SYNC_REJECTED

@@ -56,6 +56,8 @@ const (
 	CodeWrongSite     = "WRONG_SITE"
 	CodeAlreadyHad    = "SUPERSEDED_APPLIED"
 	CodePaymentFailed = "PAYMENT_FAILED" // reason of the cancel that follows
+	CodeNotRejected   = "NOT_REJECTED"
+	CodeContent       = "REFUSED_CONTENT"
 )
 
 // Fault explains a code: what happened and what to do.
@@ -87,5 +89,7 @@ func Faults() []Fault {
 		{CodeWrongSite, "A site told of an order that belongs to another site.", "Check the site ids in both configurations."},
 		{CodeAlreadyHad, "The event stands for one that was taken before.", "Nothing to do."},
 		{CodePaymentFailed, "The payment failed after the order went to the site, so the site was asked to cancel it.", "Wait for the site's answer."},
+		{CodeNotRejected, "Only an order that its site refused, and that nobody asked to cancel, can be sent again.", "Look at the order's state; there is nothing to send while the site has it."},
+		{CodeContent, "The site refused the order for what it says, and it would say the same again.", "Cancel it and place a corrected order under a new id."},
 	}
 }

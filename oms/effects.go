@@ -141,8 +141,9 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 		}
 	}
 	switch {
-	case name == "order.rejected" && slices.Contains([]string{StateNew, StateSubmitted, StateRejected}, o.state):
-		// Later, a rejection is about an amendment: the order goes on.
+	case name == "order.rejected" && slices.Contains([]string{StateNew, StateSubmitted, StateRejected}, o.state) && (d.Revision == 0 || d.Revision >= o.revision):
+		// Later, a rejection is about an amendment: the order goes on. One of
+		// an older revision is answered already: the order was sent again.
 		if err := set(`UPDATE orders SET state = ?, code = ?, text = ?, updated_at = ? WHERE n = ?`, StateRejected, d.Code, d.Text); err != nil {
 			return err
 		}

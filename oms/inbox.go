@@ -105,6 +105,8 @@ func (s *Server) getInbox(w http.ResponseWriter, r *http.Request) error {
 
 // page reads up to limit items behind a place. A release of an order that has
 // ended is left out: a site that reads from the start must not ship it again.
+// So is one that a later revision has replaced: its refusal would be news of
+// yesterday.
 func (s *Server) page(ctx context.Context, site string, after int64, limit int) (*wire.InboxPage, int64, error) {
 	page := &wire.InboxPage{Items: []wire.InboxItem{}}
 	at := after
@@ -117,7 +119,7 @@ func (s *Server) page(ctx context.Context, site string, after int64, limit int) 
 			return &httpError{http.StatusGone, wire.ProblemCursorGone, "the cursor is ahead of the feed; read from the start"}
 		}
 		rows, err := tx.QueryContext(ctx,
-			`SELECT f.n, f.msg_id, f.order_id, f.revision, f.type, f.data, o.state FROM feed f JOIN orders o ON o.id = f.order_id
+			`SELECT f.n, f.msg_id, f.order_id, f.revision, f.type, f.data, o.state, json_extract(o.spec, '$.revision') FROM feed f JOIN orders o ON o.id = f.order_id
 			 WHERE f.site = ? AND f.n > ? ORDER BY f.n LIMIT ?`, site, after, limit)
 		if err != nil {
 			return err
@@ -126,10 +128,11 @@ func (s *Server) page(ctx context.Context, site string, after int64, limit int) 
 		for rows.Next() {
 			var it wire.InboxItem
 			var data, state string
-			if err := rows.Scan(&at, &it.MsgID, &it.OrderID, &it.Revision, &it.Type, &data, &state); err != nil {
+			var latest int
+			if err := rows.Scan(&at, &it.MsgID, &it.OrderID, &it.Revision, &it.Type, &data, &state, &latest); err != nil {
 				return err
 			}
-			if it.Type == wire.TypeRelease && (state == StateShipped || state == StateCancelled) {
+			if it.Type == wire.TypeRelease && (state == StateShipped || state == StateCancelled || it.Revision < latest) {
 				continue
 			}
 			it.Data = json.RawMessage(data)

@@ -19,7 +19,8 @@ import (
 const maxIntakeBytes = 16 << 20
 
 // IntakeAnswer is the answer to POST /v1/orders. A repeat of the same request
-// gets the same answer, with the header Idempotent-Replayed: true.
+// has no second effect and gets the header Idempotent-Replayed: true; it says
+// where the orders stand now.
 type IntakeAnswer struct {
 	Accepted int           `json:"accepted"` // orders that are in, from now or from before
 	Refused  int           `json:"refused"`  // orders that are not
@@ -30,8 +31,10 @@ type IntakeAnswer struct {
 // IntakeOrder is what became of one order.
 type IntakeOrder struct {
 	ID     string `json:"id"`
-	Status string `json:"status"` // accepted, refused
-	Code   string `json:"code,omitempty"`
+	Status string `json:"status"`          // accepted: the OMS has it; refused: it has not
+	State  string `json:"state,omitempty"` // where an accepted order stands now
+	Code   string `json:"code,omitempty"`  // why it was refused, here or, in state REJECTED, by its site
+	Text   string `json:"text,omitempty"`  // the site's words with its code
 }
 
 func (s *Server) postOrders(w http.ResponseWriter, r *http.Request) error {
@@ -125,7 +128,7 @@ func (s *Server) take(ctx context.Context, orders []NewOrder, errs []IntakeError
 			o.normalise(s.cfg.Sites[0].ID)
 			bad := o.check(s.cfg.Sites)
 			if len(bad) == 0 {
-				isNew, err := s.insertOrder(ctx, tx, o)
+				isNew, now, err := s.insertOrder(ctx, tx, o)
 				switch {
 				case errors.Is(err, errConflict):
 					bad = []IntakeError{{Order: o.ID, Code: CodeConflict, Text: "an order with this id and other content exists"}}
@@ -133,7 +136,7 @@ func (s *Server) take(ctx context.Context, orders []NewOrder, errs []IntakeError
 					return err
 				default:
 					ans.Accepted++
-					ans.Orders = append(ans.Orders, IntakeOrder{ID: o.ID, Status: "accepted"})
+					ans.Orders = append(ans.Orders, now)
 					if isNew {
 						fresh++
 					}
@@ -169,18 +172,20 @@ func (a *IntakeAnswer) refuse(id, code string) {
 
 var errConflict = errors.New("other content under the same id")
 
-// insertOrder stores a checked order. false = it was there, the same.
-func (s *Server) insertOrder(ctx context.Context, tx *sql.Tx, o *NewOrder) (bool, error) {
+// insertOrder stores a checked order and says where it stands. false = it was
+// there, the same.
+func (s *Server) insertOrder(ctx context.Context, tx *sql.Tx, o *NewOrder) (bool, IntakeOrder, error) {
+	is := IntakeOrder{ID: o.ID, Status: "accepted", State: StateNew}
 	hash := o.hash()
 	var have string
-	err := tx.QueryRowContext(ctx, "SELECT hash FROM orders WHERE id = ?", o.ID).Scan(&have)
+	err := tx.QueryRowContext(ctx, "SELECT hash, state, code, text FROM orders WHERE id = ?", o.ID).Scan(&have, &is.State, &is.Code, &is.Text)
 	switch {
 	case err == nil && have == hash:
-		return false, nil
+		return false, is, nil
 	case err == nil:
-		return false, errConflict
+		return false, is, errConflict
 	case !errors.Is(err, sql.ErrNoRows):
-		return false, err
+		return false, is, err
 	}
 	now := s.now()
 	if o.PlacedAt == 0 {
@@ -188,26 +193,36 @@ func (s *Server) insertOrder(ctx context.Context, tx *sql.Tx, o *NewOrder) (bool
 	}
 	spec, err := json.Marshal(o.Order)
 	if err != nil {
-		return false, err
+		return false, is, err
 	}
 	if _, err := tx.ExecContext(ctx,
 		`INSERT INTO orders (id, site, origin, payment, state, note, spec, hash, created_at, updated_at) VALUES (?,?,'oms',?,?,?,?,?,?,?)`,
 		o.ID, o.Site, o.Payment, StateNew, o.Note, string(spec), hash, now, now); err != nil {
-		return false, err
+		return false, is, err
 	}
 	if err := addTimeline(ctx, tx, timelineRow{order: o.ID, at: now, source: sourceOMS, typ: "order.placed", text: "payment " + o.Payment}); err != nil {
-		return false, err
+		return false, is, err
 	}
 	if paid(o.Payment) {
-		return true, s.submit(ctx, tx, o.Site, o.ID, string(spec), now)
+		is.State = StateSubmitted
+		return true, is, s.submit(ctx, tx, o.Site, o.ID, string(spec), now)
 	}
-	return true, nil
+	return true, is, nil
 }
 
 func paid(payment string) bool { return payment == PaymentAuthorised || payment == PaymentSettled }
 
-// submit puts the release of a new order into the feed of its site.
+// submit puts the release of a paid order into the feed of its site.
 func (s *Server) submit(ctx context.Context, tx *sql.Tx, site, id, spec string, now int64) error {
+	if err := s.feedRelease(ctx, tx, site, id, spec, now); err != nil {
+		return err
+	}
+	return addTimeline(ctx, tx, timelineRow{order: id, at: now, source: sourceOMS, typ: "order.submitted", text: "to site " + site})
+}
+
+// feedRelease puts a revision of an order into the feed of its site and takes
+// it as the order's content.
+func (s *Server) feedRelease(ctx context.Context, tx *sql.Tx, site, id, spec string, now int64) error {
 	var o wire.Order
 	if err := json.Unmarshal([]byte(spec), &o); err != nil {
 		return fmt.Errorf("order %s: stored spec: %w", id, err)
@@ -219,8 +234,6 @@ func (s *Server) submit(ctx context.Context, tx *sql.Tx, site, id, spec string, 
 		site, msg, id, o.Revision, wire.TypeRelease, spec); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE orders SET state = ?, updated_at = ? WHERE id = ?`, StateSubmitted, now, id); err != nil {
-		return err
-	}
-	return addTimeline(ctx, tx, timelineRow{order: id, at: now, source: sourceOMS, typ: "order.submitted", text: "to site " + site})
+	_, err := tx.ExecContext(ctx, `UPDATE orders SET state = ?, spec = ?, code = '', text = '', updated_at = ? WHERE id = ?`, StateSubmitted, spec, now, id)
+	return err
 }

@@ -99,7 +99,7 @@ func (s *Store) setLeader(leads bool, term uint64) {
 	default: // it looks again anyway
 	}
 	s.quorum.changed.wake()
-	s.log.Info("leadership changed", "gateway", s.cfg.NodeID, "leads", leads)
+	s.log.Info("leadership changed", "leads", leads)
 	if s.cfg.OnLeader != nil {
 		s.cfg.OnLeader(leads)
 	}

@@ -104,9 +104,9 @@ func (s *Store) setQuorum(leader peer.Address, ok bool) {
 		return
 	}
 	if ok {
-		s.log.Info("there is a quorum", "gateway", s.cfg.NodeID, "leader", leader.ID)
+		s.log.Info("there is a quorum", "leader", leader.ID)
 	} else {
-		s.log.Warn("there is no quorum", "gateway", s.cfg.NodeID, "code", CodeNoLeader)
+		s.log.Warn("there is no quorum", "code", CodeNoLeader)
 	}
 	if s.cfg.OnQuorum != nil {
 		s.cfg.OnQuorum(ok)
@@ -181,9 +181,9 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	s.seenMu.Unlock()
 	switch {
 	case was.up && !before.up:
-		s.log.Info("a gateway answers", "gateway", s.cfg.NodeID, "other", to.ID)
+		s.log.Info("a gateway answers", "other", to.ID)
 	case !was.up && (before.up || !known):
-		s.log.Warn("a gateway does not answer", "gateway", s.cfg.NodeID, "other", to.ID, "error", err)
+		s.log.Warn("a gateway does not answer", "other", to.ID, "error", err)
 	}
 	if err == nil && a.Removed && a.Cluster == s.member.name() {
 		s.removed()

@@ -10,8 +10,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"tote/agent/intake"
 )
 
 // gatewayURL is where the commands that talk to a running gateway find it.
@@ -113,19 +116,41 @@ type importCmd struct {
 	Files      []string `arg:"" type:"existingfile" help:"CSV files, or site.json; in the order given."`
 }
 
+// kindSite is the one file that is no CSV.
+const kindSite = "site"
+
+// kindOf says what a file holds: the flag, or its own name.
+func (c importCmd) kindOf(file string) (string, error) {
+	kind, from := c.Kind, "--kind"
+	if kind == "" {
+		base := filepath.Base(file)
+		kind, from = strings.TrimSuffix(base, filepath.Ext(base)), "the name of "+file
+	}
+	if kind != kindSite && !slices.Contains(intake.Kinds, kind) {
+		return "", fmt.Errorf("%s says %q, which is no kind of file; say with --kind what it holds: %s or %s",
+			from, kind, strings.Join(intake.Kinds, ", "), kindSite)
+	}
+	return kind, nil
+}
+
 func (c importCmd) Run(ctx context.Context) error {
+	// All kinds are known before the first file is sent.
 	for _, file := range c.Files {
-		kind := c.Kind
-		if kind == "" {
-			base := filepath.Base(file)
-			kind = strings.TrimSuffix(base, filepath.Ext(base))
+		if _, err := c.kindOf(file); err != nil {
+			return err
+		}
+	}
+	for _, file := range c.Files {
+		kind, err := c.kindOf(file)
+		if err != nil {
+			return err
 		}
 		f, err := os.Open(file)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(os.Stderr, "%s as %s\n", file, kind)
-		if kind == "site" {
+		if kind == kindSite {
 			err = c.call(ctx, http.MethodPut, "/v1/site", "application/json", f)
 		} else {
 			query := url.Values{}

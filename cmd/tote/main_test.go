@@ -190,6 +190,26 @@ func TestImportOfABadFile(t *testing.T) {
 	}
 }
 
+// TestImportOfNoKind: a file whose name says nothing is answered with the flag
+// and what it takes, and no file is sent, not even a good one before it.
+func TestImportOfNoKind(t *testing.T) {
+	env, asked := gateway(t, 200, `{"code":"OK"}`)
+	items, bad := file(t, "items.csv", "sku\n"), file(t, "bad.csv", "sku\n")
+	kinds := "say with --kind what it holds: items, bins, workers, stock, orders or site"
+	for name, tc := range map[string]struct {
+		args []string
+		errs string
+	}{
+		"the name of the file": {[]string{"import", items, bad}, `the name of ` + bad + ` says "bad", which is no kind of file; ` + kinds},
+		"the flag":             {[]string{"import", "--kind", "robots", items}, `--kind says "robots", which is no kind of file; ` + kinds},
+	} {
+		t.Run(name, func(t *testing.T) { tote(t, env, tc.args...).want(t, 1, "", tc.errs) })
+	}
+	if len(*asked) != 0 {
+		t.Errorf("sent: %q", *asked)
+	}
+}
+
 func TestRequests(t *testing.T) {
 	env, asked := gateway(t, 200, `{"code":"OK"}`)
 	items, odd, site := file(t, "items.csv", "sku\n"), file(t, "monday.txt", "order\n"), file(t, "site.json", "{}")

@@ -6,66 +6,26 @@
 //
 // beside the raw synced write of the same disk in the same run, since a figure
 // for durable work says nothing without it. Lines without a goal have ok true.
+// Where a goal comes from stands beside the code that reports it.
+//
 // It measures this machine as it is: other load on it is in the figures. A
 // missed goal is printed, not hidden, and does not change the exit status.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"time"
+	"strings"
 )
-
-// figure is one line of the output.
-type figure struct {
-	Name  string  `json:"name"`
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit"`
-	Goal  string  `json:"goal"` // "" = none, printed for comparison
-	OK    bool    `json:"ok"`
-}
-
-// report prints a figure; most is the goal when it is positive, least when
-// negative.
-func report(name string, value float64, unit string, goal float64) {
-	f := figure{Name: name, Value: round(value), Unit: unit, OK: true}
-	switch {
-	case goal > 0:
-		f.Goal, f.OK = fmt.Sprintf("<= %g", goal), value <= goal
-	case goal < 0:
-		f.Goal, f.OK = fmt.Sprintf(">= %g", -goal), value >= -goal
-	}
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetEscapeHTML(false) // goals hold < and >
-	if err := enc.Encode(f); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err) // standard output is gone
-	}
-}
-
-func round(v float64) float64 {
-	switch {
-	case v >= 100:
-		return float64(int64(v + 0.5))
-	default:
-		return float64(int64(v*1000+0.5)) / 1000
-	}
-}
-
-// percentile sorts ds and gives the p-th (nearest rank) in milliseconds.
-func percentile(ds []time.Duration, p float64) float64 {
-	slices.Sort(ds)
-	i := max(0, int(p*float64(len(ds))+0.999999)-1)
-	return float64(ds[min(i, len(ds)-1)]) / float64(time.Millisecond)
-}
 
 func main() {
 	dir := flag.String("dir", "", "where to write; a disk like the gateway's (default: a temporary folder)")
+	only := flag.String("only", "", "run these parts only: disk,route,store,scan,demo,takeover (default: all)")
 	gateway := flag.String("gateway", "", "internal: run the gateway of this configuration")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -74,7 +34,7 @@ func main() {
 		if *gateway != "" {
 			return runGateway(ctx, *gateway)
 		}
-		return run(ctx, *dir)
+		return run(ctx, *dir, *only)
 	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -82,7 +42,35 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, dir string) error {
+// part is a group of figures that are measured together.
+type part struct {
+	name string
+	run  func(ctx context.Context, dir string) error
+}
+
+var parts = [...]part{
+	{"disk", rawSync}, {"route", routes}, {"store", commands}, {"scan", scans}, {"demo", shift}, {"takeover", bigShift},
+}
+
+// choose picks the parts named in a comma separated list, in their own order.
+func choose(only string) ([]part, error) {
+	if only == "" {
+		return parts[:], nil
+	}
+	names := strings.Split(only, ",")
+	var todo []part
+	for _, p := range parts {
+		if i := slices.Index(names, p.name); i >= 0 {
+			todo, names = append(todo, p), slices.Delete(names, i, i+1)
+		}
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("-only: there is no part %q", names[0])
+	}
+	return todo, nil
+}
+
+func run(ctx context.Context, dir, only string) error {
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "tote-bench-")
 		if err != nil {
@@ -91,13 +79,11 @@ func run(ctx context.Context, dir string) error {
 		defer func() { _ = os.RemoveAll(tmp) }() // a leftover temporary folder is no reason to fail
 		dir = tmp
 	}
-	parts := []struct {
-		name string
-		run  func(ctx context.Context, dir string) error
-	}{
-		{"disk", rawSync}, {"route", routes}, {"store", commands}, {"scan", scans}, {"demo", shift},
+	todo, err := choose(only)
+	if err != nil {
+		return err
 	}
-	for _, p := range parts {
+	for _, p := range todo {
 		sub := filepath.Join(dir, p.name)
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return err

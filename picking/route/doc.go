@@ -10,6 +10,7 @@
 // exact, and ties are broken in a fixed order, so equal questions give equal
 // walks on every gateway.
 //
-// A [Router] never changes after [New]; any goroutine may use it. It does not
-// see one-way or blocked aisles.
+// A [Router] answers the same after [New] for ever; any goroutine may use it.
+// It keeps the working memory of one walk for the next, so a walk allocates what
+// it returns and no more. It does not see one-way or blocked aisles.
 package route

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"sync/atomic"
 )
 
 // The faults of this package.
@@ -47,6 +48,7 @@ type Router struct {
 	layout Layout
 	length int64  // of an aisle, cross aisle to cross aisle
 	valid  uint64 // bits of the cells that exist
+	spare  atomic.Pointer[scratch]
 }
 
 // New checks the layout. ErrLayout names the field that is wrong.
@@ -77,13 +79,18 @@ func New(l Layout) (*Router, error) {
 // ErrOutside when a cell is not in the layout.
 func (r *Router) Masks(cells []Cell) ([]uint64, error) {
 	masks := make([]uint64, r.layout.Aisles)
+	return masks, r.mark(masks, cells)
+}
+
+// mark sets the bits of cells; masks has one entry per aisle.
+func (r *Router) mark(masks []uint64, cells []Cell) error {
 	for _, c := range cells {
 		if err := r.Check(c); err != nil {
-			return nil, err
+			return err
 		}
 		masks[c.Aisle] |= 1 << c.Cell
 	}
-	return masks, nil
+	return nil
 }
 
 // Check returns ErrOutside when a cell is not in the layout.

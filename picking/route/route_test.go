@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -245,6 +246,14 @@ func TestExtremeLengths(t *testing.T) {
 	if got <= 0 || got > s || s >= inf {
 		t.Errorf("Length %d, S-shape %d", got, s)
 	}
+	var cells []Cell
+	for a := range masks {
+		cells = append(cells, Cell{a, 63}, Cell{a, 0})
+	}
+	tour, err := r.Route(cells)
+	if err != nil || tour.LengthMm != got || len(tour.Order) != len(cells) {
+		t.Errorf("Route: %d mm, %d picks, %v", tour.LengthMm, len(tour.Order), err)
+	}
 }
 
 func TestLengthDoesNotAllocate(t *testing.T) {
@@ -252,6 +261,54 @@ func TestLengthDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { r.Length(masks) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// A walk allocates its list and its points; the rest is the memory of the walk
+// before it.
+func TestRouteAllocatesItsAnswer(t *testing.T) {
+	r, _, cells := benchCase(t)
+	n := testing.AllocsPerRun(100, func() {
+		if _, err := r.Route(cells); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 2 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// One router answers many questions at once, and what an earlier one left in
+// its memory shows in no answer, also after a refused one.
+func TestRouteMemoryIsNotShared(t *testing.T) {
+	l := Layout{Aisles: 12, Cells: 30, CellMm: 3, EndMm: 2, PitchMm: 11, DepotAisle: 5}
+	r := mustNew(t, l)
+	rng := rand.New(rand.NewPCG(11, 12))
+	lists, want := make([][]Cell, 64), make([]Tour, 64)
+	for i := range lists {
+		for range rng.IntN(60) {
+			lists[i] = append(lists[i], Cell{rng.IntN(l.Aisles), rng.IntN(l.Cells)})
+		}
+		var err error
+		if want[i], err = mustNew(t, l).Route(lists[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 4 * len(lists) {
+				if _, err := r.Route([]Cell{{0, 1}, {l.Aisles, 0}}); !errors.Is(err, ErrOutside) {
+					t.Errorf("outside: %v", err)
+				}
+				at := i * (g + 1) % len(lists)
+				got, err := r.Route(lists[at])
+				if d := cmp.Diff(want[at], got); err != nil || d != "" {
+					t.Errorf("list %d: %v\n%s", at, err, d)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func FuzzRoute(f *testing.F) {

@@ -60,10 +60,29 @@ var (
 	}
 )
 
-// step remembers how a state was reached: from which one, by which move.
-type step struct {
+// way is one way to reach a state: from which one, by which move.
+type way struct {
 	from state
 	by   uint8
+}
+
+// insideWays and overWays list the ways to each state, in the order of the
+// tables.
+var (
+	insideWays = waysOf(inside[:])
+	overWays   = waysOf(over[:])
+)
+
+// waysOf turns a transition table round.
+func waysOf[R [moves]state | [len(acrosses)]state](table []R) (ways [states][]way) {
+	for from, row := range table {
+		for by := range len(row) {
+			if to := row[by]; to != illegal {
+				ways[to] = append(ways[to], way{state(from), uint8(by)})
+			}
+		}
+	}
+	return ways
 }
 
 // column is what the cheapest tour does at one aisle.
@@ -72,70 +91,89 @@ type column struct {
 	to across // to the next aisle; the last one has none
 }
 
-// plan runs the same program as Length with a record of every choice and
-// returns the choices of the cheapest tour, one column per aisle first..last.
-// Only a strictly cheaper way replaces another, so the plan depends on the
-// question alone.
-func (r *Router) plan(masks []uint64, first, last int) ([]column, int64) {
+// bests is what the cheapest way to each state costs.
+type bests [states]int64
+
+// serve takes every state through the moves inside an aisle of length l: the
+// table inside, written out. Where a move changes nothing its cost alone counts.
+func (b *bests) serve(c costs, l int64) {
+	uu, ee, e0, oe, e2, none := b[stUU1], b[stEE1], b[stE01], b[st0E1], b[stEE2], b[stNone]
+	all := min(c.top, c.bottom, c.gap, 2*l, c.none)
+	rest := min(e0, oe, e2, none)
+	b[stUU1] = min(uu+all, min(ee, rest)+l)
+	b[stEE1] = min(uu+l, ee+all, rest+2*l)
+	b[stE01] = min(e0+min(c.top, c.none), none+c.top, inf)
+	b[st0E1] = min(oe+min(c.bottom, c.none), none+c.bottom, inf)
+	b[stEE2] = min(e0+min(c.bottom, c.gap), oe+min(c.top, c.gap), e2+min(c.top, c.bottom, c.gap, c.none), none+c.gap, inf)
+	b[stNone] = min(none+c.none, inf)
+}
+
+// cross takes every state to the next aisle: the table over, written out. One
+// edge at the back and one at the front cost pitch2.
+func (b *bests) cross(pitch2 int64) {
+	uu, ee, e0, oe, e2 := b[stUU1], b[stEE1], b[stE01], b[st0E1], b[stEE2]
+	b[stUU1] = uu + pitch2
+	b[stEE1] = ee + 2*pitch2
+	b[stE01] = min(ee, e0) + pitch2
+	b[st0E1] = min(ee, oe) + pitch2
+	b[stEE2] = min(e0, oe, e2) + 2*pitch2
+}
+
+// ledger is what the states cost at one aisle.
+type ledger struct {
+	price   [moves]int64
+	entered bests // before the aisle
+	served  bests // after it
+}
+
+// plan runs the same program as Length, keeps what every state cost, and reads
+// the choices of the cheapest tour back from that, one column per aisle
+// first..last. Of equal ways the first one in the tables is taken, so the plan
+// depends on the question alone. The columns belong to s.
+func (r *Router) plan(s *scratch, first, last int) ([]column, int64) {
 	n := last - first + 1
-	ins, overs := make([][states]step, n), make([][states]step, n)
-	var best [states]int64
-	for s := range best {
-		best[s] = inf
-	}
-	best[stNone] = 0
+	s.books, s.cols = sized(s.books, n), sized(s.cols, n)
 	var toll [len(acrosses)]int64
 	for x, e := range acrosses {
 		toll[x] = int64(e.back+e.front) * r.layout.PitchMm
 	}
-	for i := range n {
-		a := first + i
-		c := r.aisleCosts(masks[a], a == r.layout.DepotAisle)
-		price := [moves]int64{mvOnce: r.length, mvTop: c.top, mvBottom: c.bottom, mvGap: c.gap, mvTwice: 2 * r.length, mvNone: c.none}
-		best = relax(best, inside[:], price[:], &ins[i])
-		if i == n-1 {
-			break
-		}
-		best = relax(best, over[:], toll[:], &overs[i])
+	now := bests{inf, inf, inf, inf, inf, 0} // stNone
+	for i := range s.books {
+		a, b := first+i, &s.books[i]
+		c := r.aisleCosts(s.masks[a], a == r.layout.DepotAisle)
+		b.price = [moves]int64{mvOnce: r.length, mvTop: c.top, mvBottom: c.bottom, mvGap: c.gap, mvTwice: 2 * r.length, mvNone: c.none}
+		b.entered = now
+		now.serve(c, r.length)
+		b.served = now
+		now.cross(2 * r.layout.PitchMm)
 	}
-	end := stEE1
-	for _, s := range []state{stE01, st0E1} {
-		if best[s] < best[end] {
-			end = s
+	costs := &s.books[n-1].served
+	at := stEE1
+	for _, end := range []state{stE01, st0E1} {
+		if costs[end] < costs[at] {
+			at = end
 		}
 	}
-	cols := make([]column, n)
-	s := end
+	length := costs[at]
 	for i := n - 1; i >= 0; i-- {
+		b, col := &s.books[i], &s.cols[i]
+		col.to = across{}
 		if i < n-1 {
-			cols[i].to = acrosses[overs[i][s].by]
-			s = overs[i][s].from
+			w := taken(overWays[at], s.books[i+1].entered[at], &b.served, toll[:])
+			col.to, at = acrosses[w.by], w.from
 		}
-		cols[i].in = move(ins[i][s].by)
-		s = ins[i][s].from
+		w := taken(insideWays[at], b.served[at], &b.entered, b.price[:])
+		col.in, at = move(w.by), w.from
 	}
-	return cols, best[end]
+	return s.cols, length
 }
 
-// relax takes every state through every move.
-func relax[R [moves]state | [len(acrosses)]state](from [states]int64, table []R, price []int64, steps *[states]step) [states]int64 {
-	var to [states]int64
-	for s := range to {
-		to[s] = inf
-	}
-	for s, cost := range from {
-		if cost >= inf {
-			continue
-		}
-		row := table[s]
-		for m, p := range price {
-			next := row[m]
-			if next == illegal || p >= inf || cost+p >= to[next] {
-				continue
-			}
-			to[next] = cost + p
-			steps[next] = step{state(s), uint8(m)}
+// taken is the first of the ways that costs so much.
+func taken(ways []way, cost int64, from *bests, price []int64) way {
+	for _, w := range ways {
+		if from[w.from]+price[w.by] == cost {
+			return w
 		}
 	}
-	return to
+	panic("route: a state was reached by no way")
 }

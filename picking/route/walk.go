@@ -1,6 +1,6 @@
 package route
 
-import "slices"
+import "math/bits"
 
 // Tour is a walk from the depot past all picks and back.
 type Tour struct {
@@ -17,72 +17,100 @@ func (r *Router) Route(picks []Cell) (Tour, error) {
 	if len(picks) == 0 {
 		return Tour{Walk: []Point{depot}}, nil
 	}
-	masks, err := r.Masks(picks)
-	if err != nil {
+	s := r.spare.Swap(nil) // nil when another goroutine has it
+	if s == nil {
+		s = &scratch{}
+	}
+	defer r.spare.Store(s)
+	s.masks = sized(s.masks, r.layout.Aisles)
+	clear(s.masks)
+	if err := r.mark(s.masks, picks); err != nil {
 		return Tour{}, err
 	}
-	first, last, _ := r.span(masks)
-	cols, length := r.plan(masks, first, last)
-	g := r.expand(picks, cols, first)
-	tour := Tour{LengthMm: length, Order: make([]int, 0, len(picks))}
-	circuit := g.circuit(r.layout.DepotAisle - first)
-	tour.Walk = make([]Point, len(circuit))
-	for i, n := range circuit {
-		tour.Walk[i] = Point{first + int(g.nodes[n].aisle), g.nodes[n].offset}
+	first, last, _ := r.span(s.masks)
+	cols, length := r.plan(s, first, last)
+	r.expand(s, picks, cols, first)
+	s.circuit(r.layout.DepotAisle - first)
+	tour := Tour{LengthMm: length, Order: make([]int, 0, len(picks)), Walk: make([]Point, len(s.out))}
+	for i, at := range s.out {
+		n := &s.nodes[at]
+		tour.Walk[i] = Point{first + int(n.aisle), n.offset}
 		// The picks of a cell are taken when it is passed first.
-		for ; g.nodes[n].picks > 0; g.nodes[n].picks-- {
-			tour.Order = append(tour.Order, int(g.keys[g.nodes[n].key]&0xffffffff))
-			g.nodes[n].key++
+		for ; n.pick >= 0; n.pick = s.next[n.pick] {
+			tour.Order = append(tour.Order, int(n.pick))
 		}
 	}
 	return tour, nil
 }
 
-// graph is the tour as a multigraph: the ends of each aisle and the picked
+// scratch is the working memory of one walk. Nothing in it outlives the call.
+// The tour is drawn in it as a multigraph: the ends of each aisle and the picked
 // cells are nodes, and an edge is walked once or twice. The nodes of an aisle
 // follow each other from front to back.
-type graph struct {
+type scratch struct {
+	masks []uint64
+	books []ledger
+	cols  []column
+
 	nodes []node
-	start []int   // of each aisle in nodes, and the end
-	keys  []int64 // one per pick, sorted: aisle, cell, index
+	start []int32 // of each aisle in nodes, and the end
+	next  []int32 // by pick: the next one of the same cell, -1 = none
+
+	stack, out []int32
+}
+
+// sized is s with n entries of any content.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }
 
 type node struct {
 	aisle  int32
-	picks  int32 // picks at this node not yet taken
-	key    int   // where they begin in keys
+	pick   int32 // the first one here that is not taken yet, -1 = none
 	offset int64
-	up     uint8 // edges left to the next node towards the back
+	up     uint8 // edges left to the next node towards the back; 0 at the back
 	right  uint8 // edges left to the next aisle, at the front and the back node
+	end    end
 }
 
+// end tells the nodes at the cross aisles from the cells.
+type end uint8
+
+const (
+	aCell end = iota
+	atFront
+	atBack
+)
+
 // expand draws the edges of the plan.
-func (r *Router) expand(picks []Cell, cols []column, first int) *graph {
-	g := &graph{keys: make([]int64, len(picks)), start: make([]int, 0, len(cols)+1)}
-	for i, p := range picks {
-		g.keys[i] = int64(p.Aisle)<<40 | int64(p.Cell)<<32 | int64(i)
-	}
-	slices.Sort(g.keys)
-	g.nodes = make([]node, 0, 2*len(cols)+len(picks))
-	k := 0
+func (r *Router) expand(s *scratch, picks []Cell, cols []column, first int) {
+	s.nodes, s.start, s.next = sized(s.nodes, 2*len(cols)+len(picks)), sized(s.start, len(cols)+1), sized(s.next, len(picks))
+	end := 0
 	for i, col := range cols {
-		at := len(g.nodes)
-		g.start = append(g.start, at)
-		g.nodes = append(g.nodes, node{aisle: int32(i), right: col.to.front})
-		for k < len(g.keys) && int(g.keys[k]>>40) == first+i {
-			cell := int(g.keys[k] >> 32 & 0xff)
-			n := node{aisle: int32(i), key: k, offset: r.offset(cell)}
-			for k < len(g.keys) && g.keys[k]>>32 == int64(first+i)<<8|int64(cell) {
-				n.picks++
-				k++
-			}
-			g.nodes = append(g.nodes, n)
+		at := end
+		s.start[i] = int32(at)
+		s.nodes[end] = node{aisle: int32(i), pick: -1, right: col.to.front, end: atFront}
+		end++
+		for m := s.masks[first+i]; m != 0; m &= m - 1 {
+			s.nodes[end] = node{aisle: int32(i), pick: -1, offset: r.offset(bits.TrailingZeros64(m))}
+			end++
 		}
-		g.nodes = append(g.nodes, node{aisle: int32(i), offset: r.length, right: col.to.back})
-		drawInside(g.nodes[at:], col.in, first+i == r.layout.DepotAisle)
+		s.nodes[end] = node{aisle: int32(i), pick: -1, offset: r.length, right: col.to.back, end: atBack}
+		end++
+		drawInside(s.nodes[at:end], col.in, first+i == r.layout.DepotAisle)
 	}
-	g.start = append(g.start, len(g.nodes))
-	return g
+	s.nodes, s.start[len(cols)] = s.nodes[:end], int32(end)
+	// From the last pick to the first, so that each cell lists its picks in
+	// their order. A cell's node is found by counting the cells before it.
+	for i := len(picks) - 1; i >= 0; i-- {
+		p := picks[i]
+		before := bits.OnesCount64(s.masks[p.Aisle] & (1<<p.Cell - 1))
+		n := &s.nodes[int(s.start[p.Aisle-first])+1+before]
+		s.next[i], n.pick = n.pick, int32(i)
+	}
 }
 
 // drawInside sets the edges inside one aisle; nodes are its front, picked
@@ -120,60 +148,63 @@ func drawInside(nodes []node, m move, depot bool) {
 }
 
 // circuit walks every edge exactly once, starting and ending at the front of
-// aisle depot (Hierholzer). The edges are tried in a fixed order.
-func (g *graph) circuit(depot int) []int {
-	edges := 0
-	for i := range g.nodes {
-		edges += int(g.nodes[i].up + g.nodes[i].right)
-	}
-	stack, out := make([]int, 1, edges+1), make([]int, 0, edges+1)
-	stack[0] = g.start[depot]
-	for len(stack) > 0 {
-		at := stack[len(stack)-1]
-		next, ok := g.take(at)
-		if ok {
-			stack = append(stack, next)
+// aisle depot (Hierholzer), and leaves the nodes in out. The edges of a node are
+// tried in a fixed order: up, down, right, left.
+func (s *scratch) circuit(depot int) {
+	nodes, out := s.nodes, s.out[:0]
+	at := s.start[depot]
+	stack := append(s.stack[:0], at)
+	for {
+		for nodes[at].up > 0 {
+			nodes[at].up--
+			at++
+			stack = append(stack, at)
+		}
+		// Below the front of an aisle stands the back of the one before it,
+		// which has no edge up.
+		if at > 0 && nodes[at-1].up > 0 {
+			nodes[at-1].up--
+			at--
+			stack = append(stack, at)
 			continue
 		}
+		if nodes[at].end != aCell {
+			if next := s.cross(at); next >= 0 {
+				at = next
+				stack = append(stack, at)
+				continue
+			}
+		}
 		out = append(out, at)
-		stack = stack[:len(stack)-1]
+		if stack = stack[:len(stack)-1]; len(stack) == 0 {
+			break
+		}
+		at = stack[len(stack)-1]
 	}
-	return out
+	s.stack, s.out = stack, out
 }
 
-// take uses up one edge of a node and returns its other end.
-func (g *graph) take(at int) (next int, ok bool) {
-	n := &g.nodes[at]
-	a := int(n.aisle)
-	front, back := g.start[a], g.start[a+1]-1
-	if n.up > 0 && at < back {
-		n.up--
-		return at + 1, true
-	}
-	if at > front && g.nodes[at-1].up > 0 {
-		g.nodes[at-1].up--
-		return at - 1, true
-	}
-	if at != front && at != back {
-		return 0, false
-	}
+// cross uses up one edge to a neighbouring aisle and returns its other end, -1
+// when none is left.
+func (s *scratch) cross(at int32) int32 {
+	n := &s.nodes[at]
 	if n.right > 0 {
 		n.right--
-		if at == front {
-			return g.start[a+1], true
+		if n.end == atFront {
+			return s.start[n.aisle+1]
 		}
-		return g.start[a+2] - 1, true
+		return s.start[n.aisle+2] - 1
 	}
-	if a == 0 {
-		return 0, false
+	if n.aisle == 0 {
+		return -1
 	}
-	left := g.start[a-1]
-	if at == back {
-		left = g.start[a] - 1
+	left := s.start[n.aisle-1]
+	if n.end == atBack {
+		left = s.start[n.aisle] - 1
 	}
-	if g.nodes[left].right > 0 {
-		g.nodes[left].right--
-		return left, true
+	if s.nodes[left].right > 0 {
+		s.nodes[left].right--
+		return left
 	}
-	return 0, false
+	return -1
 }
