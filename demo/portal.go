@@ -67,9 +67,9 @@ func (d *door) pass(ctx context.Context, tags []string) error {
 }
 
 const (
-	tagsAtATime = 30
+	tagsAtATime = 45
 	passTime    = 600 * time.Millisecond // a load is in the door for so long,
-	tagTime     = 40 * time.Millisecond  // and a bigger one for longer
+	tagTime     = 25 * time.Millisecond  // and a bigger one for longer
 	gapTime     = 1200 * time.Millisecond
 )
 

@@ -155,6 +155,8 @@ func (s *shift) physics(g *emulate.Device) {
 		g.Scale.SettleMs = scaled(1200, 40)
 	case emulate.Printer:
 		g.Printer.LabelMs = scaled(1500, 30)
+	case emulate.RFID:
+		g.RFID.PerSecond = 700 // what makers promise of this chip
 	}
 }
 
