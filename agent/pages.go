@@ -115,6 +115,10 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since, Code: s.Code, Text: s.Text, Reading: a.readings.get(s.Name),
 		})
 	}
+	for _, t := range a.broker.Stats().Twice {
+		class, id, _ := strings.Cut(t.Device, ":")
+		g.Devices = append(g.Devices, web.Device{Name: class + " " + id, Driver: "MQTT", State: "two devices", Since: t.Since, Code: t.Code, Text: t.Text})
+	}
 	return g
 }
 
