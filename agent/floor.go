@@ -1,8 +1,11 @@
 package agent
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"tote/agent/config"
@@ -15,8 +18,12 @@ import (
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
 	"tote/drivers/rfid/r2000"
+	"tote/fleet"
 	"tote/fleet/conveyor"
+	"tote/fleet/intent"
+	"tote/gs1"
 	"tote/warehouse"
+	"tote/web"
 )
 
 // gpioLines opens the lines a configuration means.
@@ -117,7 +124,8 @@ func (a *Agent) newConveyors() (*conveyor.Controller, error) {
 			return a.broker.Publish(topics.ConveyorDown(a.cfg.Site, device, name), payload, false, 1)
 		},
 		Fault: func(code, device, text string) {
-			a.log.Warn("conveyor", "device", device, "code", code, "text", text)
+			a.log.Warn("conveyor", "device", device, "code", code, "text", text, "action", conveyorAction(code))
+			a.changes.kick()
 		},
 		Decide: a.laneOf,
 		Record: func(ctx context.Context, d conveyor.Divert) error {
@@ -135,6 +143,16 @@ func (a *Agent) newConveyors() (*conveyor.Controller, error) {
 	})
 }
 
+// conveyorAction is what a person does about a code.
+func conveyorAction(code string) string {
+	for _, f := range conveyor.Faults() {
+		if f.Code == code {
+			return f.Action
+		}
+	}
+	return ""
+}
+
 // laneOf records a scan and gives its lane.
 func (a *Agent) laneOf(ctx context.Context, s conveyor.Scan) (conveyor.Decision, error) {
 	c := warehouse.Induct{Conveyor: s.Device, Barcode: s.Barcode, Expires: time.Now().Add(s.ValidFor + confirmTime).UnixMilli()}
@@ -149,32 +167,191 @@ func (a *Agent) laneOf(ctx context.Context, s conveyor.Scan) (conveyor.Decision,
 	return conveyor.Decision{Lane: res.Ref, Reason: res.Code}, err
 }
 
-// robotMarkers lists what moves, for the console's map.
-func (a *Agent) robotMarkers() []robotMarker {
-	master := a.robots.Load()
-	if master == nil {
-		return nil
+// remarks are the codes of robots that need nobody: they wait, or are served
+// already. Every other code wants a person.
+var remarks = map[string]bool{
+	"": true, fleet.CodeWaits: true, fleet.CodeBattery: true, fleet.CodeStore: true, fleet.CodeGone: true,
+	intent.CodeNodeHeld: true, intent.CodeFenced: true, intent.CodeOpen: true,
+}
+
+// robotStatus lists the robots of the configuration, heard of or not.
+func (a *Agent) robotStatus() []fleet.RobotStatus {
+	if master := a.robots.Load(); master != nil {
+		return master.Status()
 	}
-	var out []robotMarker
-	for _, r := range master.Status() {
-		if !r.Known {
+	return nil
+}
+
+// robotRow is a robot as the console shows it. leader is the gateway that
+// commands it when that is another one, "" when it is this one or none.
+func robotRow(s fleet.RobotStatus, leader string) web.Robot {
+	r := web.Robot{
+		ID: s.ID, State: s.State, Since: s.Since, Bad: !remarks[s.Code], Code: s.Code, Text: s.Text,
+		Job: jobText(s.Job), Target: s.Target, Loads: s.Loads, Battery: s.Battery, Charging: s.Charging,
+	}
+	switch {
+	case s.Broker == 0:
+		r.Broker = "this gateway"
+	case s.Broker > 0:
+		r.Broker = "another gateway"
+	}
+	if leader != "" && s.State == fleet.StateHolding && s.Code == "" {
+		// It is this gateway that does nothing, not the robot.
+		r.State, r.Since, r.Text = "idle", time.Time{}, leader+" commands it"
+		if s.Job != "" {
+			r.State = "at work"
+		}
+	}
+	return r
+}
+
+// jobText is a robot's job in words; its id is made in robots.go.
+func jobText(job string) string {
+	kind, rest, _ := strings.Cut(job, "-")
+	switch kind {
+	case "PK":
+		_, task, _ := strings.Cut(rest, "-")
+		return "pick " + task
+	case "FIN":
+		return "bring its totes to the pack drop"
+	}
+	if id, _, ok := transportOf(job); ok {
+		return "transport " + id
+	}
+	return job
+}
+
+// markers are the robots on the console's map: those that say where they are.
+func (a *Agent) markers() []web.Marker {
+	leader := a.otherLeader()
+	var out []web.Marker
+	for _, s := range a.robotStatus() {
+		if !s.Known {
 			continue
 		}
-		text := fmt.Sprintf("%s %s", r.ID, r.State)
-		if r.Job != "" {
-			text += ", job " + r.Job
+		r := robotRow(s, leader)
+		text := r.Text
+		if s.Job != "" {
+			text = strings.TrimSuffix(r.Job+". "+text, ". ")
 		}
-		if r.Code != "" {
-			text += ", " + r.Code + ": " + r.Action
+		if s.Code != "" {
+			text = s.Code + ": " + text + ". " + s.Action
 		}
-		out = append(out, robotMarker{r.ID, r.X, r.Y, r.State, text})
+		out = append(out, web.Marker{Kind: web.MarkerRobot, ID: s.ID, X: s.X, Y: s.Y, State: r.State, Code: r.Code, Alert: r.Bad, Text: text})
 	}
 	return out
 }
 
-// robotMarker is one robot on the map; lengths in millimetres.
-type robotMarker struct {
-	id          string
-	x, y        int64
-	state, text string
+// otherLeader is the gateway that leads when this one does not, "" when there
+// is none.
+func (a *Agent) otherLeader() string {
+	if ok, _ := a.store.Quorum(); !ok || a.store.IsLeader() {
+		return ""
+	}
+	for _, p := range a.store.Peers() {
+		if p.Leader {
+			return p.ID
+		}
+	}
+	return ""
+}
+
+// conveyorModes are the modes as people say them; bad ones stand still until
+// somebody goes there.
+var conveyorModes = map[string]struct {
+	word      string
+	bad, warn bool
+}{
+	"":                   {"connected", false, true},
+	conveyor.ModeAuto:    {"running", false, false},
+	conveyor.ModeManual:  {"run by hand", false, true},
+	conveyor.ModeStopped: {"stopped", false, true},
+	conveyor.ModeEStop:   {"emergency stop", true, false},
+	conveyor.ModeFault:   {"fault", true, false},
+}
+
+// conveyorRows are the conveyors of the configuration and those that came
+// without being in it.
+func conveyorRows(configured []config.Conveyor, heard []conveyor.Status, alone bool) []web.Conveyor {
+	var out []web.Conveyor
+	for _, c := range configured {
+		if !slices.ContainsFunc(heard, func(s conveyor.Status) bool { return s.Device == c.ID }) {
+			// One that is connected elsewhere is not seen here.
+			row := web.Conveyor{ID: c.ID, State: "never heard of", Bad: true}
+			if !alone {
+				row.State, row.Bad, row.Warn = "not on this gateway", false, true
+			}
+			out = append(out, row)
+		}
+	}
+	for _, s := range heard {
+		out = append(out, conveyorRow(s, alone))
+	}
+	slices.SortFunc(out, func(a, b web.Conveyor) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+func conveyorRow(s conveyor.Status, alone bool) web.Conveyor {
+	mode := conveyorModes[s.Mode]
+	row := web.Conveyor{
+		ID: s.Device, Heard: true, State: mode.word, Bad: mode.bad, Warn: mode.warn || len(s.Alarms) > 0,
+		Since: s.Since, OnBelt: s.OnBelt,
+	}
+	for _, sec := range s.Sections {
+		if s.Mode == conveyor.ModeAuto && (sec.State == conveyor.SectionStopped || sec.State == conveyor.SectionFault) {
+			row.State, row.Warn = row.State+", section "+sec.ID+" stands", true
+			row.Bad = row.Bad || sec.State == conveyor.SectionFault
+		}
+	}
+	switch {
+	case !s.Online && alone:
+		row.State, row.Bad = "offline", true
+	case !s.Online: // it may have gone to another gateway
+		row.State, row.Bad, row.Warn = "not on this gateway", false, true
+	case s.Waiting:
+		row.State, row.Warn = "asked for its state", true
+	}
+	if n := len(s.Recent); n > 0 {
+		c := s.Recent[n-1]
+		row.Last = &web.Carton{Barcode: ssccOf(c.Barcode), Lane: c.Actual, Result: c.Result, At: c.At}
+	}
+	row.Lanes = laneRows(s)
+	for _, f := range s.Faults {
+		row.Faults = append(row.Faults, web.MachineFault{Code: f.Code, Text: f.Text, N: f.N, Last: f.Last})
+	}
+	return row
+}
+
+// ssccOf is the number on a label, without what scanners put around it; any
+// other code as it is.
+func ssccOf(barcode string) string {
+	if s, err := gs1.Parse(barcode); err == nil {
+		if n, ok := s.SSCC(); ok {
+			return n
+		}
+	}
+	return barcode
+}
+
+// laneRows are the lanes a conveyor told of and those cartons went to.
+func laneRows(s conveyor.Status) []web.Lane {
+	lanes := map[string]*web.Lane{}
+	get := func(id string) *web.Lane {
+		if lanes[id] == nil {
+			lanes[id] = &web.Lane{ID: id, Full: -1}
+		}
+		return lanes[id]
+	}
+	for _, l := range s.Lanes {
+		row := get(l.ID)
+		row.Waiting, row.Full, row.Off = l.Count, l.Full, !l.Enabled
+	}
+	for _, l := range s.ByLane {
+		get(l.Lane).Cartons = l.N
+	}
+	var out []web.Lane
+	for _, id := range slices.Sorted(maps.Keys(lanes)) {
+		out = append(out, *lanes[id])
+	}
+	return out
 }

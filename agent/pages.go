@@ -103,7 +103,11 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 		if p.Leader {
 			role = "leader"
 		}
-		g.Peers = append(g.Peers, web.Peer{ID: p.ID, Address: p.Address, Role: role, Up: p.Up, Since: p.LastContact, Lag: p.Lag})
+		peer := web.Peer{ID: p.ID, Address: p.Address, Role: role, Up: p.Up, Lag: p.Lag}
+		if !p.Up {
+			peer.Since = p.LastContact // since when one is up nobody keeps
+		}
+		g.Peers = append(g.Peers, peer)
 	}
 	if sync := a.sync.Load(); sync != nil {
 		s := sync.Status()
@@ -115,16 +119,16 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since, Code: s.Code, Text: s.Text, Reading: a.readings.get(s.Name),
 		})
 	}
-	return g
-}
-
-// markers are the robots on the console's map.
-func (a *Agent) markers() []web.Marker {
-	var out []web.Marker
-	for _, r := range a.robotMarkers() {
-		out = append(out, web.Marker{Kind: web.MarkerRobot, ID: r.id, X: r.x, Y: r.y, State: r.state, Text: r.text})
+	leader := a.otherLeader()
+	for _, s := range a.robotStatus() {
+		g.Robots = append(g.Robots, robotRow(s, leader))
 	}
-	return out
+	g.Conveyors = conveyorRows(a.cfg.Conveyors, a.conveyors.Status(), a.cfg.Cluster == nil)
+	for _, t := range a.broker.Stats().Twice {
+		class, id, _ := strings.Cut(t.Device, ":")
+		g.Devices = append(g.Devices, web.Device{Name: class + " " + id, Driver: "MQTT", State: "two devices", Since: t.Since, Code: t.Code, Text: t.Text})
+	}
+	return g
 }
 
 // device is one device of this gateway as the pages see it.

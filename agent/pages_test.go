@@ -3,7 +3,13 @@ package agent
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
+
+	"tote/agent/broker"
+	"tote/mqtt"
+	"tote/web"
 )
 
 // TestOtherHosts: a foreign name that points at this machine gets nothing.
@@ -22,4 +28,35 @@ func TestOtherHosts(t *testing.T) {
 			t.Errorf("%q: %d, want %d", host, w.Code, want)
 		}
 	}
+}
+
+// TestTwoHandheldsWithOneID: they chase each other; the console and the status
+// say so by name, code and action, and a third one works.
+func TestTwoHandheldsWithOneID(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for range 2 {
+		c, err := mqtt.New(mqtt.Config{Brokers: []string{"tcp://" + s.mqtt}, ClientID: "handheld:h7"})
+		s.must(err)
+		s.background(c.Run)
+	}
+	var row web.Device
+	s.eventually("the console shows them", func() bool {
+		ds := s.gw.agent.gatewayStatus().Devices
+		i := slices.IndexFunc(ds, func(d web.Device) bool { return d.Name == "handheld h7" })
+		if i >= 0 {
+			row = ds[i]
+		}
+		return i >= 0
+	})
+	if row.Code != broker.CodeTwice || row.State != "two devices" || !strings.Contains(row.Text, "take-overs") || row.Since.IsZero() {
+		t.Errorf("%+v", row)
+	}
+	if _, page := s.call("GET", "/", "", ""); !strings.Contains(string(page), broker.CodeTwice) || !strings.Contains(string(page), "give each its own id") {
+		t.Error("the page lacks the code or what to do")
+	}
+	if _, status := s.call("GET", "/v1/status", "", ""); !strings.Contains(string(status), `"device": "handheld:h7"`) || !strings.Contains(string(status), broker.CodeTwice) {
+		t.Errorf("%s", status)
+	}
+	s.picker(1) // another handheld signs in as ever
 }

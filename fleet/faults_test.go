@@ -3,10 +3,12 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -371,6 +373,64 @@ func TestNoQuorum(t *testing.T) {
 		w.with(func() { w.leading = true })
 		w.until(3*time.Minute, "both done", func() bool { return w.jobs.of("J1") == JobDone && w.jobs.of("J2") == JobDone })
 	})
+}
+
+// People look at the console of any gateway: one that does not lead shows the
+// same faults and jobs, and commands nothing. The leader logs, it does not.
+func TestFaultsSeenWithoutTheLead(t *testing.T) {
+	var log logBook
+	inWorld(t, 3, func(w *world) {
+		w.bots[2].dead = true
+		w.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	}, func(w *world) {
+		job := transport("J1", "E", "F")
+		w.jobs.mu.Lock()
+		w.jobs.assigned["R1"] = &job
+		w.jobs.mu.Unlock()
+		w.until(time.Minute, "R1 drives", func() bool { return w.bots[0].to != "" })
+		w.shows("R3", CodeAbsent, time.Minute)
+		w.with(func() { w.leading = false })
+		log.take()
+		w.until(time.Minute, "nobody leads", func() bool { return w.status("R1").State == StateHolding && w.status("R2").State == StateHolding })
+		if s := w.shows("R3", CodeAbsent, time.Minute); s.State != StateAbsent || s.Known {
+			t.Errorf("never heard of: %+v", s)
+		}
+		if s := w.status("R1"); s.Job != "J1" || s.State != StateHolding {
+			t.Errorf("with a job: %+v", s)
+		}
+		w.with(func() { w.bots[1].dead = true })
+		if s := w.shows("R2", CodeLost, time.Minute); s.State != StateLost {
+			t.Errorf("lost: %+v", s)
+		}
+		w.with(func() { w.leading = true })
+		w.until(3*time.Minute, "R1 goes on", func() bool { return w.jobs.of("J1") == JobDone })
+		if s := w.shows("R2", CodeLost, time.Minute); s.State != StateLost {
+			t.Errorf("lost, with the lead: %+v", s)
+		}
+	})
+	if text := log.take(); strings.Count(text, "code="+CodeLost) != 1 {
+		t.Errorf("logged not once, by the one that leads: %s", text)
+	}
+}
+
+// logBook keeps what was logged.
+type logBook struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// take returns what was logged since the last time.
+func (l *logBook) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.b.Reset()
+	return l.b.String()
 }
 
 // The owner of the jobs cannot record: the order stays open until it can.

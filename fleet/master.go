@@ -16,6 +16,7 @@ type Master struct {
 	cfg     Config
 	graph   *graph
 	traffic traffic
+	began   time.Time
 	units   []*unit // in the order of the configuration
 	byTopic map[string]*unit
 
@@ -34,7 +35,7 @@ func New(cfg Config) (*Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Master{cfg: cfg, traffic: traffic{waits: map[string]wait{}}, byTopic: map[string]*unit{}, strangers: map[string]bool{}}
+	m := &Master{cfg: cfg, began: cfg.Now(), traffic: traffic{waits: map[string]wait{}}, byTopic: map[string]*unit{}, strangers: map[string]bool{}}
 	if m.graph, err = newGraph(cfg.Map, cfg.Robots); err != nil {
 		return nil, err
 	}

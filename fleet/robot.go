@@ -30,6 +30,7 @@ type unit struct {
 
 	// The rest belongs to the goroutine.
 	led       bool
+	watching  bool   // another gateway leads, or none
 	master    string // id of the last taking over
 	tookOver  time.Time
 	tookCount uint64 // states seen before
@@ -160,13 +161,34 @@ func (u *unit) stepDown() {
 	u.m.traffic.leave(u.cfg.ID)
 	u.setBad(false)
 	u.inHand("", "")
-	u.show(StateHolding, "", "this gateway does not lead: nothing is sent")
+	u.watching = true
+	u.watch()
+}
+
+// watch shows what a gateway sees that does not lead: people look at any of
+// them. The leader logs it, so this one does not.
+func (u *unit) watch() {
+	u.mu.Lock()
+	f := u.sight.judge(u.cfg, u.m.graph, u.m.cfg.Timing, u.m.began, u.m.cfg.Now())
+	u.mu.Unlock()
+	// The job in hand is in the robot's record; without a record there is none.
+	_ = u.m.cfg.View(func(r intent.Reader) (err error) {
+		u.rec, err = intent.Get(r, u.cfg.ID)
+		return err
+	})
+	if f != nil {
+		u.show(f.state(), f.code, f.text)
+	} else {
+		u.show(StateHolding, "", "this gateway does not lead: nothing is sent")
+	}
+	u.rec = nil
 }
 
 // takeOver makes this gateway the robot's master. From that command on those of
 // any other gateway are refused, and everything committed before is seen here: an
 // order that is over must not be sent again.
 func (u *unit) takeOver(ctx context.Context) bool {
+	u.watching = false
 	u.master = u.m.cfg.NewID()
 	if res, ok := u.propose(ctx, intent.TakeRobot{Robot: u.cfg.ID, Master: u.master}); !ok || !res.OK {
 		return false
@@ -328,14 +350,7 @@ func (u *unit) suffer(ctx context.Context, v view) time.Duration {
 	if v.fault.lost {
 		u.request(ctx, v.now)
 	}
-	state := StateFault
-	switch {
-	case v.fault.code == CodeAbsent:
-		state = StateAbsent
-	case v.fault.lost:
-		state = StateLost
-	}
-	u.show(state, v.fault.code, v.fault.text)
+	u.show(v.fault.state(), v.fault.code, v.fault.text)
 	wait := t.FailAfter - v.now.Sub(u.faultAt)
 	if wait > 0 {
 		return min(wait, t.Ask)

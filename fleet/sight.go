@@ -108,6 +108,17 @@ type fault struct {
 	lost       bool // out of reach, rather than wrong
 }
 
+// state is how a robot with the fault is shown.
+func (f *fault) state() string {
+	switch {
+	case f.code == CodeAbsent:
+		return StateAbsent
+	case f.lost:
+		return StateLost
+	}
+	return StateFault
+}
+
 // judge says what is wrong with a robot, nil when it can be commanded. Only what
 // came since the given time counts: a new leader looks for itself.
 func (s *sight) judge(cfg RobotConfig, g *graph, t Timing, since, now time.Time) *fault {

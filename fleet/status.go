@@ -17,7 +17,7 @@ const (
 	StateCancelling = "cancelling" // its order is being cancelled
 	StateLost       = "lost"       // out of reach
 	StateFault      = "fault"      // cannot be commanded
-	StateHolding    = "holding"    // no leader or no quorum here: nothing is sent
+	StateHolding    = "holding"    // this gateway does not lead, or nothing can be recorded: it sends nothing
 )
 
 // RobotStatus is a robot as the console shows it.
@@ -114,6 +114,8 @@ func (u *unit) show(state, code, text string) {
 func (u *unit) logTurn(was, is RobotStatus) {
 	args := []any{"state", is.State, "code", is.Code, "text", is.Text, "job", is.Job}
 	switch {
+	case u.watching:
+		u.log.Debug("robot, seen from a gateway that does not lead", args...)
 	case is.Code == was.Code || is.Code == CodeWaits || was.Code == CodeWaits && is.Code == "":
 		u.log.Debug("robot", args...)
 	case is.Code == "":

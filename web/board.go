@@ -19,6 +19,7 @@ type board struct {
 	Fallouts []falloutRow
 	More     int // open fallouts that are not listed
 	Map      floorMap
+	Machines machines
 	Gateway  gatewayPanel
 	Open     int64 // orders that are not shipped or cancelled
 }
@@ -29,6 +30,7 @@ type stage struct {
 	Title   string
 	Count   int64
 	Parked  int64 // of Count: held by a fallout
+	Late    int64 // of Count: should have left the site by now
 	Oldest  stamp
 	Ongoing bool // its orders wait for something; false for the end of the flow
 }
@@ -110,13 +112,17 @@ func (s *server) readBoard(r warehouse.Reader, a around) (*board, error) {
 		}
 		b.Fallouts = append(b.Fallouts, row)
 	}
+	if b.Machines, err = s.readMachines(r, c, a.gateway); err != nil {
+		return nil, err
+	}
 	if b.Map, err = readMap(r, a.floor); err != nil {
 		return nil, err
 	}
+	b.Map.missing(b.Machines.Robots)
 	if err := readSync(r, c, &b.Gateway.Sync); err != nil {
 		return nil, err
 	}
-	b.Status = b.Gateway.status(len(open))
+	b.Status = b.Gateway.status(len(open), b.Machines.bad())
 	return b, nil
 }
 
@@ -138,6 +144,9 @@ func flow(c clock, orders []warehouse.Order) []stage {
 		st.Count++
 		if len(o.Fallout) > 0 {
 			st.Parked++
+		}
+		if by := o.Spec.ShipBy; st.Ongoing && by != 0 && by < c.now.UnixMilli() {
+			st.Late++
 		}
 		if since := c.ms(o.Since); st.Ongoing && (!st.Oldest.Known() || since.before(st.Oldest)) {
 			st.Oldest = since

@@ -58,8 +58,14 @@ type GatewayStatus struct {
 	Since   time.Time // start of this process
 	Peers   []Peer    // the other gateways of the cluster
 	Devices []Device  // of this gateway
-	Sync    *Sync     // nil: this gateway does not speak with the OMS (it is not the leader, or there is none)
-	Quorum  Quorum
+
+	// Robots and Conveyors are those of the site, those that were never heard
+	// of too.
+	Robots    []Robot
+	Conveyors []Conveyor
+
+	Sync   *Sync // nil: this gateway does not speak with the OMS (it is not the leader, or there is none)
+	Quorum Quorum
 }
 
 // Peer is another gateway as this one sees it.
@@ -77,11 +83,65 @@ type Peer struct {
 type Device struct {
 	Name    string    // "pack1/scale"
 	Driver  string    //
-	State   string    // "absent", "opening", "ready", "degraded"
+	State   string    // "ready"; "opening" and "degraded" are warnings, any other word is bad: "absent"
 	Since   time.Time // of State or Code
 	Code    string    // a fault code, "" when nothing is wrong
 	Text    string    // the facts of this case
 	Reading string    // the last reading, for a person: "1.250 kg", "12 tags"; "" = none
+}
+
+// Robot is one robot of the site.
+type Robot struct {
+	ID       string
+	State    string    // one word or two: "moving", "fault", "lost"
+	Since    time.Time // of State and Code
+	Bad      bool      // a person must act; a code without it is a remark
+	Code     string    // a fault code, "" when nothing is wrong
+	Text     string    // the facts of this case: what it waits for, held by whom
+	Job      string    // "" = none
+	Target   string    // where it drives to, "" = nowhere
+	Loads    []string
+	Battery  int // percent; -1 = not known
+	Charging bool
+	Broker   string // where it was last heard: "this gateway", "another gateway"; "" = never
+}
+
+// Conveyor is one conveyor or sorter of the site.
+type Conveyor struct {
+	ID     string
+	State  string    // "running", "emergency stop", "offline"
+	Since  time.Time // of being connected or not
+	Bad    bool      // a person must act
+	Warn   bool      // something is not as usual
+	Heard  bool      // by this gateway: the rest is known here
+	OnBelt int       // cartons scanned and not reported since
+	Last   *Carton   // nil = none yet
+	Lanes  []Lane
+	Faults []MachineFault
+}
+
+// Carton is one that left a conveyor.
+type Carton struct {
+	Barcode string // "" = not read
+	Lane    string // where it is; "" = lost or stuck
+	Result  string // the conveyor's word: "OK", "FULL", "JAM"
+	At      time.Time
+}
+
+// Lane is an exit of a conveyor.
+type Lane struct {
+	ID      string
+	Cartons uint64 // that went there since this gateway started
+	Waiting int64  // cartons in it now
+	Full    int64  // percent; -1 = not told
+	Off     bool   // switched off at the machine
+}
+
+// MachineFault is how often something went wrong.
+type MachineFault struct {
+	Code, Text string // the text is of the last one
+	N          uint64
+	Last       time.Time
 }
 
 // Sync is the link to the OMS.
@@ -116,6 +176,8 @@ type Marker struct {
 	ID    string
 	X, Y  int64
 	Bin   string
-	State string // one word: "driving", "idle", "charging", "error"
+	State string // one word: "driving", "idle", "charging"
+	Code  string // what is wrong, "" = nothing
+	Alert bool   // a person must see to it
 	Text  string // a sentence for the tooltip; "" = none
 }

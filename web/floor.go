@@ -13,6 +13,13 @@ import (
 // in each bin is as long as there is stock; its colour says how much of it is
 // reserved, and a thick frame says that some is, so that colour is never alone.
 
+// apron is what is drawn before the front cross aisle: pack stations and the
+// places where robots park lie there, and no layout says how far.
+const apron = 430
+
+// edge keeps a marker inside the map.
+const edge = 90
+
 // busyBins is how many bins the list beside the map names.
 const busyBins = 5
 
@@ -26,6 +33,7 @@ type floorMap struct {
 	DepotX        int64
 	Drop          string // barcode of the pack drop
 	Markers       []marker
+	Missing       []robotRow // robots nobody knows the place of
 	Busy          []binStock
 	OnHand        int64
 	Reserved      int64
@@ -61,7 +69,10 @@ type marker struct {
 	Kind, ID, Label, State string
 	X, Y                   int64
 	Text                   string
+	Code                   string // shown beside a marker in trouble
 	Alert                  bool
+	Side                   string // where the code begins or ends: "start", "end", "" = in the middle
+	CodeX, CodeY           int64  // from the marker
 }
 
 func readMap(r warehouse.Reader, floor []Marker) (floorMap, error) {
@@ -72,10 +83,11 @@ func readMap(r warehouse.Reader, floor []Marker) (floorMap, error) {
 	l := site.Layout
 	depth := (2*l.EndMm + int64(l.Cells-1)*l.CellMm) / 10
 	pitch := l.PitchMm / 10
+	top := pitch * 11 / 20
 	m := floorMap{
 		Known: true, Drop: site.PackDrop, DepotX: int64(l.DepotAisle) * pitch,
-		Left: -pitch * 11 / 20, Top: -pitch * 11 / 20, Width: int64(l.Aisles)*pitch + pitch/10,
-		Height: depth + pitch*11/20 + pitch*11/20, Front: depth, Back: 0,
+		Left: -pitch * 11 / 20, Top: -top, Width: int64(l.Aisles)*pitch + pitch/10,
+		Height: top + depth + max(top, apron), Front: depth, Back: 0,
 	}
 	stock, err := stockOfBins(r)
 	if err != nil {
@@ -139,9 +151,7 @@ func (m *floorMap) drawBins(l warehouse.Layout, bins []warehouse.Bin, stock map[
 			continue
 		}
 		ai := &m.Aisles[b.Aisle]
-		if ai.Name == "" {
-			ai.Name, _, _ = strings.Cut(b.Code, "-")
-		}
+		ai.Name = aisleName(ai.Name, b.Code)
 		key := fmt.Sprintf("%d/%d/%s", b.Aisle, b.Cell, b.Side)
 		i, ok := at[key]
 		if !ok {
@@ -171,6 +181,27 @@ func (m *floorMap) drawBins(l warehouse.Layout, bins []warehouse.Bin, stock map[
 			}
 		}
 	}
+}
+
+// aisleName is what the codes of an aisle begin with, in whole parts and
+// without the last one: A of A-01-L and A-02-R, A-01 of A-01-01-L and A-01-02-L.
+func aisleName(known, code string) string {
+	parts := strings.Split(code, "-")
+	parts = parts[:max(1, len(parts)-1)]
+	if known == "" {
+		return strings.Join(parts, "-")
+	}
+	n := 0
+	for i, p := range strings.Split(known, "-") {
+		if i == len(parts) || parts[i] != p {
+			break
+		}
+		n++
+	}
+	if n == 0 {
+		return known
+	}
+	return strings.Join(parts[:n], "-")
 }
 
 // cellY is the middle of a cell along its aisle.
@@ -251,11 +282,12 @@ func drawMarkers(r warehouse.Reader, m *floorMap, l warehouse.Layout, bins map[s
 	known := map[string]bool{}
 	for _, f := range floor {
 		known[f.ID] = true
-		mk := marker{Kind: f.Kind, ID: f.ID, Label: label(f.ID), State: f.State, Text: f.Text, Alert: f.State == "error"}
+		mk := marker{Kind: f.Kind, ID: f.ID, Label: label(f.ID), State: f.State, Text: f.Text, Code: f.Code, Alert: f.Alert}
 		mk.X, mk.Y = f.X/10, m.Front-f.Y/10
 		if b, ok := bins[f.Bin]; ok {
 			mk.X, mk.Y = int64(b.Aisle)*l.PitchMm/10, m.cellY(l, b.Cell)
 		}
+		m.keep(&mk)
 		m.Markers = append(m.Markers, mk)
 	}
 	states, err := warehouse.WorkerStates(r)
@@ -266,6 +298,9 @@ func drawMarkers(r warehouse.Reader, m *floorMap, l warehouse.Layout, bins map[s
 	for _, ws := range states {
 		if ws.Device == "" && ws.Batch == "" || known[ws.Worker] {
 			continue
+		}
+		if robot, ok := strings.CutPrefix(ws.Device, "robot:"); ok && known[robot] {
+			continue // a picking robot that says where it is
 		}
 		mk, err := picker(r, ws)
 		if err != nil {
@@ -280,7 +315,28 @@ func drawMarkers(r warehouse.Reader, m *floorMap, l warehouse.Layout, bins map[s
 		m.Markers = append(m.Markers, mk.marker)
 	}
 	m.spread(l.PitchMm / 10 * 20 / 100)
+	m.letter()
 	return nil
+}
+
+// keep brings what is said to be outside back to the edge: a robot must not
+// vanish because its place is impossible.
+func (m *floorMap) keep(mk *marker) {
+	mk.X = min(max(mk.X, m.Left+edge), m.Right()-edge)
+	mk.Y = min(max(mk.Y, m.Top+edge), m.Top+m.Height-edge)
+}
+
+// missing lists the robots that are not on the map.
+func (m *floorMap) missing(robots []robotRow) {
+	on := map[string]bool{}
+	for _, mk := range m.Markers {
+		on[mk.ID] = true
+	}
+	for _, r := range robots {
+		if !on[r.ID] {
+			m.Missing = append(m.Missing, r)
+		}
+	}
 }
 
 // spread moves markers apart that stand in the same place.
@@ -289,8 +345,35 @@ func (m *floorMap) spread(by int64) {
 	for i := range m.Markers {
 		mk := &m.Markers[i]
 		at := [2]int64{mk.X, mk.Y}
-		mk.X += taken[at] * by
+		aside := taken[at] * by
+		if mk.X+aside > m.Right()-edge {
+			aside = -aside
+		}
+		mk.X += aside
 		taken[at]++
+	}
+}
+
+// Room for the code of a marker, half its width and its height.
+const (
+	codeWide = 330
+	codeHigh = 200
+)
+
+// letter puts the codes of those in trouble where the map has room for them.
+func (m *floorMap) letter() {
+	for i := range m.Markers {
+		mk := &m.Markers[i]
+		mk.CodeY = 165
+		if mk.Y+codeHigh > m.Top+m.Height {
+			mk.CodeY = -115
+		}
+		switch {
+		case mk.X-codeWide < m.Left:
+			mk.Side, mk.CodeX = "start", -edge
+		case mk.X+codeWide > m.Right():
+			mk.Side, mk.CodeX = "end", edge
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ type deviceRow struct {
 	Name, Driver, State, Level string
 	Since                      stamp
 	Reading, Code, Text        string
-	Action                     string
+	Cause, Action              string
 }
 
 // syncPanel is the link to the OMS and what waits for it.
@@ -117,9 +117,7 @@ func (s *server) deviceRow(c clock, d Device) deviceRow {
 		Name: d.Name, Driver: d.Driver, State: d.State, Since: c.at(d.Since),
 		Reading: d.Reading, Code: d.Code, Text: d.Text,
 	}
-	if d.Code != "" {
-		_, row.Action = s.explain(d.Code)
-	}
+	row.Cause, row.Action = s.explain(d.Code)
 	switch d.State {
 	case "ready":
 		row.Level = levelOK
@@ -156,14 +154,39 @@ func readSync(r warehouse.Reader, c clock, p *syncPanel) error {
 	return err
 }
 
-// status picks the one thing to say.
-func (p *gatewayPanel) status(fallouts int) status {
+// bad names the devices a person must see to: those that are not there, and
+// those that say what is wrong with them.
+func (p *gatewayPanel) bad() (names []string) {
+	for _, d := range p.Devices {
+		if d.Level == levelBad || d.Level == levelWarn && d.Code != "" {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// namesShown is how many machines and devices the status line names.
+const namesShown = 4
+
+// status picks the one thing to say. machines are those a person must see to.
+func (p *gatewayPanel) status(fallouts int, machines []string) status {
+	bad := slices.Concat(machines, p.bad())
 	down := len(p.Nodes) - p.Up
 	switch {
 	case !p.Quorum.OK:
 		return status{levelBad, "NO QUORUM", p.Lost, p.Quorum.Action}
 	case down > 0:
 		return status{levelWarn, fmt.Sprintf("%d of %d gateways are down", down, len(p.Nodes)), stamp{}, "The site works on. Start the gateway again before another one fails."}
+	case len(bad) > 0:
+		text := listed(bad)
+		if len(bad) > namesShown {
+			text = listed(append(slices.Clone(bad[:namesShown]), fmt.Sprintf("%d more", len(bad)-namesShown)))
+		}
+		st := status{levelWarn, plural(len(bad), "machine or device needs", "machines and devices need") + " a person: " + text, stamp{}, "See below what to do."}
+		if fallouts > 0 {
+			st.Do += " " + plural(fallouts, "fallout needs", "fallouts need") + " a decision."
+		}
+		return st
 	case p.Known && p.Sync.Level != levelOK:
 		return status{levelWarn, "The OMS is not connected", p.Sync.Since, fmt.Sprintf("The floor works on; %s for the OMS.", events(p.Sync.Waiting))}
 	case fallouts > 0:

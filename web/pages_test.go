@@ -111,6 +111,7 @@ func TestConsoleOfABareSite(t *testing.T) {
 func TestStatusLine(t *testing.T) {
 	now := epoch
 	lost := web.Quorum{Since: now.Add(-3 * time.Minute)}
+	broken := gateway(now)
 	for _, c := range []struct {
 		name   string
 		change func(*web.GatewayStatus)
@@ -124,11 +125,17 @@ func TestStatusLine(t *testing.T) {
 		{"peer down", func(g *web.GatewayStatus) { g.Peers[0].Up = false }, "warn", "1 of 3 gateways are down"},
 		{"oms away", func(g *web.GatewayStatus) { g.Sync.Connected = false }, "warn", "The OMS is not connected"},
 		{"oms elsewhere", func(g *web.GatewayStatus) { g.Sync = nil }, "ok", "Nothing waits"},
+		{"robot", func(g *web.GatewayStatus) { g.Robots = broken.Robots }, "warn", "2 machines and devices need a person: R3 and R4"},
+		{"conveyor", func(g *web.GatewayStatus) { g.Conveyors = broken.Conveyors }, "warn", "1 machine or device needs a person: cv2"},
+		{"device", func(g *web.GatewayStatus) { g.Devices = broken.Devices }, "warn", "a person: pack1/printer"},
+		{"many", func(g *web.GatewayStatus) { *g = broken; g.Devices[0].State = "absent" }, "warn", "5 machines and devices need a person: R3, R4, cv2, pack1/printer and 1 more"},
+		{"remarks", func(g *web.GatewayStatus) { g.Robots = broken.Robots[4:] }, "ok", "Nothing waits"},
 		{"worst first", func(g *web.GatewayStatus) { g.Quorum, g.Peers[0].Up, g.Sync.Connected = lost, false, false }, "bad", "NO QUORUM"},
 	} {
 		s := small(t)
 		s.now = now
 		g := gateway(now)
+		g.Robots, g.Conveyors, g.Devices = g.Robots[:2], g.Conveyors[:1], g.Devices[:1]
 		c.change(&g)
 		cfg := s.config()
 		cfg.Gateway = func() web.GatewayStatus { return g }

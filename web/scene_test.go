@@ -49,8 +49,10 @@ func shift(t testing.TB, now time.Time) *site {
 		{ID: "W3", Name: "Ayşe", Badge: "BADGE-1003"},
 		{ID: "W4", Name: "Tomáš", Badge: "BADGE-1004"},
 	}
+	site := rules(8, 14, 4)
+	site.Lanes, site.DefaultLane = []warehouse.Lane{{ID: "L1"}, {ID: "L2", Carrier: "PARCEL"}, {ID: "L9"}}, "L9"
 	s.must(
-		warehouse.PutSite{Site: rules(8, 14, 4)}, warehouse.PutItems{Items: items}, warehouse.PutBins{Bins: bins},
+		warehouse.PutSite{Site: site}, warehouse.PutItems{Items: items}, warehouse.PutBins{Bins: bins},
 		warehouse.PutWorkers{Workers: workers}, warehouse.OpenStock{Rows: rows},
 	)
 	n := 1000
@@ -101,11 +103,23 @@ func shift(t testing.TB, now time.Time) *site {
 	s.assign("h2", "BADGE-1002", "W2", take(4)...)
 	s.walk("h2", 8)
 	s.assign("h3", "BADGE-1003", "W3", take(3)...)
-	take(11)
+	take(32)
+	for range 2 { // without a code
+		s.inducted("cv1", "")
+	}
+	s.inducted("cv1", "395000000000000001")
 	s.mu.Lock()
 	s.now, s.step = now, time.Millisecond
 	s.mu.Unlock()
 	return s
+}
+
+// inducted sends something to the default lane of a conveyor.
+func (s *site) inducted(conveyor, barcode string) {
+	s.t.Helper()
+	if res, err := s.do(s.t.Context(), "test", warehouse.Induct{Conveyor: conveyor, Barcode: barcode, Expires: s.clock().UnixMilli() + 60_000}); err != nil || res.Ref != "L9" || res.OK {
+		s.t.Fatal(res, err)
+	}
 }
 
 // gateway is a cluster of three with a few devices, one of them in trouble.
@@ -124,6 +138,25 @@ func gateway(now time.Time) web.GatewayStatus {
 			{Name: "pack2/scale", Driver: "mt-sics", State: "ready", Since: ago(5 * time.Hour), Reading: "0.350 kg"},
 			{Name: "dock1/portal", Driver: "r2000", State: "ready", Since: ago(25 * time.Hour), Reading: "14 tags"},
 		},
+		Robots: []web.Robot{
+			{ID: "R1", State: "moving", Since: ago(20 * time.Second), Job: "TR000004-1", Target: "pack1", Loads: []string{"T04-2"}, Battery: 81, Broker: "this gateway"},
+			{ID: "R2", State: "idle", Since: ago(3 * time.Minute), Battery: 64, Charging: true, Broker: "another gateway"},
+			{ID: "R3", State: "absent", Since: ago(26 * time.Hour), Bad: true, Code: "ROBOT_ABSENT", Text: "never heard of", Battery: -1},
+			{ID: "R4", State: "fault", Since: ago(6 * time.Minute), Bad: true, Code: "ROBOT_PLACE", Text: "its pose is outside the warehouse", Job: "TR000007-1", Battery: 12, Broker: "this gateway"},
+			{ID: "R5", State: "waiting", Since: ago(4 * time.Second), Code: "ROBOT_WAITS", Text: "for node a3c4, held by robot R4", Job: "TR000009-1", Target: "packdrop", Battery: 55, Broker: "this gateway"},
+		},
+		Conveyors: []web.Conveyor{
+			{
+				ID: "cv1", State: "running", Since: ago(26 * time.Hour), Heard: true, OnBelt: 2,
+				Last:  &web.Carton{Barcode: "395212340000000123", Lane: "L2", Result: "OK", At: ago(9 * time.Second)},
+				Lanes: []web.Lane{{ID: "L1", Cartons: 14, Waiting: 3, Full: 30}, {ID: "L2", Cartons: 31, Full: 95}, {ID: "L9", Cartons: 4, Full: -1, Off: true}},
+				Faults: []web.MachineFault{
+					{Code: "CNV-NOREAD", Text: "track 17 at in", N: 2, Last: ago(4 * time.Minute)},
+					{Code: "CNV-JAM", Text: "track 3", N: 1, Last: ago(2 * time.Hour)},
+				},
+			},
+			{ID: "cv2", State: "never heard of", Bad: true},
+		},
 		Sync: &web.Sync{Connected: true, Since: ago(9 * time.Hour), Depth: 3, Oldest: ago(8 * time.Second)},
 	}
 }
@@ -133,14 +166,21 @@ func robots() []web.Marker {
 	return []web.Marker{
 		{Kind: web.MarkerRobot, ID: "R1", X: 13_500, Y: 0, State: "driving", Text: "carries tote T04-2 to pack1"},
 		{Kind: web.MarkerRobot, ID: "R2", X: 24_750, Y: 19_000, State: "idle"},
+		{Kind: web.MarkerRobot, ID: "R4", X: 1 << 31, Y: 30_000, State: "fault", Code: "ROBOT_PLACE", Alert: true, Text: "ROBOT_PLACE: its pose is outside the warehouse"},
+		{Kind: web.MarkerRobot, ID: "R5", X: 31_500, Y: -3_000, State: "waiting", Code: "ROBOT_WAITS"},
 		{Kind: web.MarkerCart, ID: "C3", X: 4_500, Y: 18_600, State: "parked"},
 	}
 }
 
-// faults knows the code of the printer.
+// faults knows the codes of the scene, as the gateway does.
 func faults(code string) (cause, action string, ok bool) {
-	if code == "PRINTER_NOT_READY" {
-		return "The printer cannot print now.", "Put it right; the label is printed as soon as the printer is ready.", true
+	table := map[string][2]string{
+		"PRINTER_NOT_READY": {"The printer cannot print now.", "Put it right; the label is printed as soon as the printer is ready."},
+		"ROBOT_ABSENT":      {"The robot was not heard of since this gateway started.", "Switch it on; check its Wi-Fi, its broker list and its serial."},
+		"ROBOT_PLACE":       {"The robot says it is where it cannot be.", "Bring it onto its park node and localise it anew."},
+		"ROBOT_WAITS":       {"The robot waits for another one; the text says which.", "Nothing; when it stays, see the other robot."},
+		"CNV-NOREAD":        {"A carton passed the scanner without one clean code; it went to the default lane.", "Take it from the default lane and look at its label."},
 	}
-	return "", "", false
+	f, ok := table[code]
+	return f[0], f[1], ok
 }

@@ -226,15 +226,17 @@ type part struct {
 }
 
 func (s *server) boardFragments(b *board) ([]fragment, error) {
-	ps := make([]part, 0, 8+len(b.Map.Aisles))
+	ps := make([]part, 0, 10+len(b.Map.Aisles))
 	ps = append(ps, []part{
 		{"status", "status", b.Status},
 		{"flow", "flow", b},
 		{"fallouts", "fallouts", b},
+		{"machines", "machines", b.Machines},
 		{"devices", "devices", b.Gateway},
 		{"cluster", "cluster", b.Gateway},
 		{"sync", "sync", b.Gateway.Sync},
 		{"markers", "markers", b.Map},
+		{"missing", "missing", b.Map},
 		{"busy", "busy", b.Map},
 	}...)
 	for _, a := range b.Map.Aisles {

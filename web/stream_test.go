@@ -126,7 +126,7 @@ func TestConsoleStream(t *testing.T) {
 			t.Fatalf("%d %v", e.status, e.head)
 		}
 		all := frags(t, e.take("update"))
-		for _, id := range []string{"status", "flow", "fallouts", "devices", "cluster", "sync", "markers", "busy", "aisle-0", "aisle-1"} {
+		for _, id := range []string{"status", "flow", "fallouts", "machines", "devices", "cluster", "sync", "markers", "busy", "aisle-0", "aisle-1"} {
 			if all[id] == "" {
 				t.Errorf("the first update lacks %s", id)
 			}

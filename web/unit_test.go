@@ -70,6 +70,60 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// An order is late when it should have left the site; one that left is not.
+func TestLateOrders(t *testing.T) {
+	now := time.Date(2026, 5, 4, 14, 0, 0, 0, time.UTC)
+	order := func(st warehouse.OrderState, by time.Duration) warehouse.Order {
+		o := warehouse.Order{State: st, Since: now.UnixMilli()}
+		if by != 0 {
+			o.Spec.ShipBy = now.Add(by).UnixMilli()
+		}
+		return o
+	}
+	for _, st := range flow(clock{now}, []warehouse.Order{
+		order(warehouse.OrderReleased, -time.Hour), order(warehouse.OrderReleased, -time.Second), order(warehouse.OrderReleased, time.Hour),
+		order(warehouse.OrderReleased, 0), order(warehouse.OrderShipped, -time.Hour),
+	}) {
+		if want := map[string]int64{"RELEASED": 2}[st.State]; st.Late != want {
+			t.Errorf("%s: %d late, want %d", st.State, st.Late, want)
+		}
+	}
+}
+
+// The code of a robot in trouble is read in every corner.
+func TestLetter(t *testing.T) {
+	m := floorMap{Left: -200, Top: -200, Width: 2000, Height: 2000, Markers: []marker{{X: 800, Y: 800}, {X: 0, Y: 0}, {X: 1700, Y: 1750}}}
+	m.letter()
+	for i, want := range []marker{{CodeY: 165}, {Side: "start", CodeX: -90, CodeY: 165}, {Side: "end", CodeX: 90, CodeY: -115}} {
+		if got := m.Markers[i]; got.Side != want.Side || got.CodeX != want.CodeX || got.CodeY != want.CodeY {
+			t.Errorf("%d: %+v", i, got)
+		}
+	}
+}
+
+// An aisle is named by what its bins have in common.
+func TestAisleName(t *testing.T) {
+	for want, codes := range map[string][]string{
+		"A": {"A-01-L", "A-02-R"}, "A-01": {"A-01-01-L", "A-01-02-L", "A-01-02-R"}, "B": {"B-01-01-L", "B-02-01-L"}, "C7": {"C7", "C7"}, "D-1": {"D-1-L"}, "X-1": {"X-1-L", "Y-1-L"},
+	} {
+		got := ""
+		for _, c := range codes {
+			got = aisleName(got, c)
+		}
+		if got != want {
+			t.Errorf("%v: %q, want %q", codes, got, want)
+		}
+	}
+}
+
+func TestListed(t *testing.T) {
+	for want, words := range map[string][]string{"": nil, "a": {"a"}, "a and b": {"a", "b"}, "a, b and c": {"a", "b", "c"}} {
+		if got := listed(words); got != want {
+			t.Errorf("%v: %q", words, got)
+		}
+	}
+}
+
 // The cells of the layout and the markers share one plane: a robot that reports
 // the place of a bin stands where the picker at that bin stands.
 func TestMapPlane(t *testing.T) {
@@ -99,7 +153,12 @@ func TestMapPlane(t *testing.T) {
 		t.Errorf("%d on hand, %d reserved", m.OnHand, m.Reserved)
 	}
 	m.Markers = []marker{{X: 5, Y: 5}, {X: 5, Y: 5}, {X: 9, Y: 5}, {X: 5, Y: 5}}
+	m.Width = 400 // to the right there is room for them, behind the edge not
+	m.Markers = append(m.Markers, marker{X: 300, Y: 7}, marker{X: 300, Y: 7})
 	m.spread(100)
+	if m.Markers[4].X != 300 || m.Markers[5].X != 200 {
+		t.Errorf("at the edge: %+v", m.Markers[4:])
+	}
 	if m.Markers[0].X != 5 || m.Markers[1].X != 105 || m.Markers[2].X != 9 || m.Markers[3].X != 205 {
 		t.Errorf("%+v", m.Markers)
 	}

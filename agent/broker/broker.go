@@ -41,6 +41,7 @@ type Broker struct {
 	mu       sync.Mutex
 	state    int              // idle, running, closed
 	sessions map[string]*conn // by client id; at most one connection each
+	chases   map[string]*chase
 }
 
 // States of a Broker.
@@ -50,7 +51,7 @@ const (
 	closed
 )
 
-// Stats are counters since New, except Connected.
+// Stats are counters since New, except Connected and Twice.
 type Stats struct {
 	Connected int    `json:"connected"` // clients now
 	Connects  uint64 `json:"connects"`  // clients that came
@@ -61,6 +62,8 @@ type Stats struct {
 	Withheld  uint64 `json:"withheld"`  // commands not recorded: no acknowledgement, client disconnected
 	Dropped   uint64 `json:"dropped"`   // clients disconnected because they read too slowly
 	Panics    uint64 `json:"panics"`    // connections that failed inside the broker
+
+	Twice []Twice `json:"twice,omitempty"` // client ids that more than one device uses now
 }
 
 // Client is a connected client.
@@ -79,7 +82,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 	if h == nil {
 		return nil, fmt.Errorf("%w: no handler", ErrConfig)
 	}
-	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, pace: pacer{now: cfg.Now}}
+	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, pace: pacer{now: cfg.Now}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 
 	caps := mochi.NewDefaultServerCapabilities()
@@ -209,12 +212,12 @@ func (b *Broker) Clients() []Client {
 // Stats returns the counters.
 func (b *Broker) Stats() Stats {
 	b.mu.Lock()
-	n := len(b.sessions)
+	n, twice := len(b.sessions), b.twice()
 	b.mu.Unlock()
 	return Stats{
 		Connected: n, Connects: b.connects.Load(), Refused: b.refused.Load(), TakenOver: b.takenOver.Load(),
 		Denied: b.denied.Load(), Commands: b.commands.Load(), Withheld: b.withheld.Load(),
-		Dropped: b.slow.Load(), Panics: b.panics.Load(),
+		Dropped: b.slow.Load(), Panics: b.panics.Load(), Twice: twice,
 	}
 }
 
@@ -236,8 +239,9 @@ func (b *Broker) claim(c *conn, cl *mochi.Client, dev Device) error {
 		b.mu.Unlock()
 		if !old.superseded.Swap(true) {
 			b.takenOver.Add(1)
-			b.say("takeover "+id, slog.LevelWarn, "a newer connection took over; two devices with one client id chase each other",
+			b.say("takeover "+id, slog.LevelWarn, "a newer connection took over",
 				"device", id, "old", old.RemoteAddr(), "new", c.RemoteAddr())
+			b.chased(id, old, c)
 		}
 		old.closeFor(ErrTakenOver)
 		select {

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"slices"
 
+	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/identity"
 	"tote/cloudsync"
@@ -89,6 +90,7 @@ func Groups() []Group {
 		group("fleet", "Robots: in the robot list of the console and in the gateway's log.", fleet.Faults()),
 		group("fleet/conveyor", "Conveyors and sorters, in the gateway's log.", conveyor.Faults()),
 		group("agent/identity", "Who belongs to the site: certificates and join tokens.", identity.Faults()),
+		group("agent/broker", "Who is connected: in the device list of the console, in GET /v1/status and in the gateway's log.", broker.Faults()),
 		{"raftstore", "The disk and the log, in the gateway's log.", storeFaults()},
 	}
 }

@@ -227,9 +227,12 @@ func (c *Controller) conn(d *device, payload []byte) {
 		c.fault(d, CodeMalformed, "state/conn is neither online nor offline")
 		return
 	}
+	now := c.cfg.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.online = m.State == "online"
+	if online := m.State == "online"; online != d.online || d.turned.IsZero() {
+		d.online, d.turned = online, now
+	}
 }
 
 // reading makes one code out of what a scanner read. A carton may carry other

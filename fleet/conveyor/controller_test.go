@@ -247,6 +247,9 @@ func TestScanAssignDivert(t *testing.T) {
 		if diff := cmp.Diff(Counts{Messages: 4, Scans: 1, Assigns: 1, Synced: 1, Diverted: 1}, st.Counts); diff != "" {
 			t.Error(diff)
 		}
+		if diff := cmp.Diff([]LaneCount{{"L1", 1}}, st.ByLane); diff != "" {
+			t.Error(diff)
+		}
 		if diff := cmp.Diff([]Carton{{"17", ssccA, "L1", OK, "L1", "L1", OK, time.Now()}}, st.Recent); diff != "" {
 			t.Error(diff)
 		}
@@ -837,6 +840,9 @@ func TestStateOfTheConveyor(t *testing.T) {
 		b.ok(&AlarmMessage{b.head(), "7", "E-2", Raise, "in"})
 		b.ok(&AlarmMessage{b.head(), "8", "E-3", Raise, ""})
 		st := b.c.Status()[0]
+		if !st.Since.Equal(time.Now()) || len(st.ByLane) != 0 {
+			t.Errorf("since %v, lanes %v", st.Since, st.ByLane)
+		}
 		if !st.Online || cmp.Diff([]Alarm{{"7", "E-2", "in"}, {"8", "E-3", ""}}, st.Alarms) != "" || cmp.Diff(m.Lanes, st.Lanes) != "" || cmp.Diff(m.Sections, st.Sections) != "" {
 			t.Errorf("%+v", st)
 		}
@@ -848,7 +854,15 @@ func TestStateOfTheConveyor(t *testing.T) {
 		b.ok(b.mainOf(ModeEStop))
 		b.ok(b.mainOf(ModeEStop))
 		b.wantFaults(CodeStopped)
+		<-time.After(time.Minute)
+		b.c.State("cv1", NameConn, []byte(`{"state":"online"}`))
+		if again := b.c.Status()[0]; !again.Since.Equal(st.Since) {
+			t.Error("online again is not news")
+		}
 		b.c.State("cv1", NameConn, []byte(`{"state":"offline"}`))
+		if gone := b.c.Status()[0]; gone.Since.Sub(st.Since) != time.Minute {
+			t.Errorf("offline since %v", gone.Since)
+		}
 		b.c.State("cv1", NameConn, []byte(`{"state":"asleep"}`))
 		b.c.State("cv1", "other", []byte(`{`))
 		if st := b.c.Status()[0]; st.Online || st.Mode != ModeEStop || len(st.Alarms) != 0 {

@@ -127,7 +127,8 @@ func (w *world) clone() *world {
 
 func (d *device) clone() *device {
 	o := newDevice(d.id)
-	o.heard, o.online, o.boot, o.older, o.seq, o.counted = d.heard, d.online, d.boot, slices.Clone(d.older), d.seq, d.counted
+	o.lanes = maps.Clone(d.lanes)
+	o.heard, o.online, o.turned, o.boot, o.older, o.seq, o.counted = d.heard, d.online, d.turned, d.boot, slices.Clone(d.older), d.seq, d.counted
 	o.synced, o.gapMsg, o.asked, o.asks, o.downSeq, o.main = d.synced, d.gapMsg, d.asked, d.asks, d.downSeq, d.main
 	twin := map[*track]*track{nil: nil} // one track may be known by several names
 	same := func(t *track) *track {

@@ -14,6 +14,7 @@ type device struct {
 	mu     sync.Mutex // guards the rest; held shortly
 	heard  time.Time
 	online bool
+	turned time.Time // when online became what it is
 
 	boot    string   // the start it is in; "" = not heard yet
 	older   []string // starts before, newest last
@@ -34,6 +35,7 @@ type device struct {
 	main   MainMessage
 	alarms []Alarm
 	counts Counts
+	lanes  map[string]uint64 // cartons reported in each
 	faults map[string]*FaultCount
 	recent []Carton
 }
@@ -60,7 +62,7 @@ type track struct {
 }
 
 func newDevice(id string) *device {
-	return &device{id: id, tracks: map[trackKey]*track{}, faults: map[string]*FaultCount{}}
+	return &device{id: id, tracks: map[trackKey]*track{}, lanes: map[string]uint64{}, faults: map[string]*FaultCount{}}
 }
 
 func (d *device) count(add func(*Counts)) {

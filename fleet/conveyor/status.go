@@ -54,6 +54,12 @@ type Carton struct {
 	At       time.Time `json:"at"` // when the report came
 }
 
+// LaneCount is how many cartons a conveyor reported in a lane.
+type LaneCount struct {
+	Lane string `json:"lane"`
+	N    uint64 `json:"n"`
+}
+
 // maxRecent bounds the cartons a Status lists.
 const maxRecent = 32
 
@@ -61,6 +67,7 @@ const maxRecent = 32
 type Status struct {
 	Device   string       `json:"device"`
 	Online   bool         `json:"online"`
+	Since    time.Time    `json:"since"` // of Online; zero = it never said
 	Heard    time.Time    `json:"heard"`
 	BootID   string       `json:"bootId"`
 	Waiting  bool         `json:"waiting"` // for its state; nothing is sent meanwhile
@@ -70,6 +77,7 @@ type Status struct {
 	Alarms   []Alarm      `json:"alarms"`
 	OnBelt   int          `json:"onBelt"` // scanned in this start and not reported since
 	Counts   Counts       `json:"counts"`
+	ByLane   []LaneCount  `json:"byLane"` // since the start of this gateway, sorted by lane
 	Faults   []FaultCount `json:"faults"` // sorted by code
 	Recent   []Carton     `json:"recent"` // newest last
 }
@@ -94,10 +102,14 @@ func (d *device) status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := Status{
-		Device: d.id, Online: d.online, Heard: d.heard, BootID: d.boot, Waiting: !d.synced, Mode: d.main.Mode,
+		Device: d.id, Online: d.online, Since: d.turned, Heard: d.heard, BootID: d.boot, Waiting: !d.synced, Mode: d.main.Mode,
 		Sections: list(d.main.Sections), Lanes: list(d.main.Lanes), Alarms: list(d.alarms),
-		Counts: d.counts, Faults: []FaultCount{}, Recent: list(d.recent),
+		Counts: d.counts, ByLane: []LaneCount{}, Faults: []FaultCount{}, Recent: list(d.recent),
 	}
+	for lane, n := range d.lanes {
+		s.ByLane = append(s.ByLane, LaneCount{lane, n})
+	}
+	slices.SortFunc(s.ByLane, func(a, b LaneCount) int { return cmp.Compare(a.Lane, b.Lane) })
 	for k, t := range d.tracks {
 		if k.boot == d.boot && !t.ended {
 			s.OnBelt++
@@ -131,6 +143,10 @@ func (d *device) outcome(t *track, out Divert, now time.Time) {
 		n.Jams++
 	case Unexpected:
 		n.Unexpected++
+	}
+	// A conveyor has no more lanes than its state can tell of.
+	if _, known := d.lanes[out.Actual]; out.Actual != "" && (known || len(d.lanes) < MaxEntries) {
+		d.lanes[out.Actual]++
 	}
 	c := Carton{
 		Track: out.Track, Barcode: out.Barcode, Intended: out.Intended, Actual: out.Actual, Result: out.Result, At: now,

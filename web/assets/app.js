@@ -66,6 +66,7 @@ function show() {
   if (!s) return;
   const scr = (screens[s.do] ?? (() => ({ ask: s.do, big: '…' })))(s);
   text('ask', scr.ask);
+  $('ask').hidden = scr.ask === scr.primary; // the button says it
   text('caption', scr.caption ?? '');
   text('big', scr.big ?? '');
   const size = (scr.big ?? '').length;

@@ -17,6 +17,12 @@ const watch = (page) => {
   page.on('console', (m) => { if (/Content Security|Refused/.test(m.text())) complaints.push(m.text()); });
   return page;
 };
+/** A picture for the documentation, small enough to live in the repository.
+ * @param {import('playwright-core').Page} page @param {string} name */
+const picture = async (page, name) => {
+  const png = await page.screenshot({ path: `${shots}/${name}.png` });
+  assert.ok(png.length < 300_000, `${name}.png has ${png.length} bytes`);
+};
 const post = (/** @type {string} */ path) => fetch(base + path, { method: 'POST' });
 
 try {
@@ -50,6 +56,7 @@ try {
   await shown('ask');
   assert.equal(await text('#who'), 'W4');
   assert.match(await text('#link'), /online/);
+  assert.equal(await hh.isVisible('#ask'), false); // only what can be pressed looks like it
   step('signed in');
 
   await post('/test/release/WEB-1');
@@ -68,7 +75,7 @@ try {
   await hh.waitForTimeout(400);
   assert.equal(await hh.isVisible('#flash'), true); // it stays
   assert.equal(await hh.isVisible('#unsent'), true); // and the strip is never hidden
-  if (shots) await hh.screenshot({ path: shots + '/handheld-wrong.png' });
+  if (shots) await picture(hh, 'handheld-wrong');
   step('wrong bin is told');
 
   let lost = false, all = false, pictured = false;
@@ -80,7 +87,7 @@ try {
       if (!pictured) {
         await calm();
         pictured = true;
-        if (shots) await hh.screenshot({ path: shots + '/handheld.png' });
+        if (shots) await picture(hh, 'handheld');
       }
       if (!all && await hh.isVisible('#all')) { await hh.click('#all'); all = true; } // two pieces with one scan
       await advance((s.lot ?? '').split(' · ')[0]);
@@ -134,21 +141,33 @@ try {
   assert.match(await board.textContent('.toast') ?? '', /OUT_OF_STOCK/);
   await board.keyboard.press('Escape');
   assert.equal(await board.locator('.marker').count() >= 6, true);
+  // Every marker lies on the map, and who needs a person stands out.
+  assert.deepEqual(await board.evaluate(() => {
+    const plan = /** @type {Element} */ (document.querySelector('.plan svg')).getBoundingClientRect();
+    return [...document.querySelectorAll('.marker .mk, .marker .what')].filter((e) => {
+      const r = e.getBoundingClientRect();
+      return r.left < plan.left || r.right > plan.right || r.top < plan.top || r.bottom > plan.bottom;
+    }).map((e) => e.parentElement?.dataset.key);
+  }), []);
+  assert.match(await board.textContent('.marker.alert') ?? '', /R4!ROBOT_PLACE/);
+  assert.match(await board.textContent('#missing') ?? '', /R3 absent ROBOT_ABSENT/);
   step('retry answers on the page');
 
-  // Everything fits: no sideways scrolling at the promised widths.
-  for (const [w, h] of [[1280, 800], [1024, 1366], [768, 1024], [1920, 1080]]) {
+  // Everything fits: no sideways scrolling at the promised widths, but for the
+  // map on a phone, which scrolls in its card.
+  for (const [w, h] of [[360, 780], [1280, 800], [1024, 1366], [768, 1024], [1920, 1080]]) {
     await board.setViewportSize({ width: w, height: h });
     if (more) await board.screenshot({ path: `${more}/console-${w}.png`, fullPage: true });
     const over = await board.evaluate(() => [...document.querySelectorAll('body *')]
-      .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => `${e.tagName}.${e.className} ${e.textContent?.slice(0, 20)}`));
+      .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest('.plan')).map((e) => `${e.tagName}.${e.className} ${e.textContent?.slice(0, 20)}`));
     assert.deepEqual(over, [], `too wide at ${w}`);
   }
   await checkContrast(board);
   await checkContrast(hh);
   await board.mouse.move(0, 0);
   await board.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
-  if (shots) await board.screenshot({ path: shots + '/console.png' });
+  await board.setViewportSize({ width: 1720, height: 960 });
+  if (shots) await picture(board, 'console');
 
   await board.goto(base + '/orders/WEB-1');
   await board.waitForSelector('#link[data-state=live]');
