@@ -62,12 +62,11 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 	return nil, fmt.Errorf("%s of topic %q by %s: not for relaying", method, m.Topic, from)
 }
 
-// here is the connection to this gateway's broker: what robots say on it is told
-// to the other gateways too, so that each of them sees every robot and any can
-// take them over.
+// here is this gateway's own broker: what robots say on it is told to the other
+// gateways too, so that each of them sees every robot and any can take them over.
 type here struct {
-	*mqtt.Client
-	a *Agent
+	*broker.Link
+	relay func() relay // nil = alone
 }
 
 // Subscribe implements fleet.Client.
@@ -76,11 +75,11 @@ func (c here) Subscribe(ctx context.Context, s mqtt.Subscription) error {
 	s.Handler = func(ctx context.Context, m mqtt.Message) {
 		handle(ctx, m)
 		// What the broker kept may be of a connection long gone.
-		if c.a.relay != nil && !m.Retained {
-			c.a.relay.send(callReport, relayed{Topic: m.Topic, Payload: m.Payload})
+		if r := c.relay(); r != nil && !m.Retained {
+			r.send(callReport, relayed{Topic: m.Topic, Payload: m.Payload})
 		}
 	}
-	return c.Client.Subscribe(ctx, s)
+	return c.Link.Subscribe(ctx, s)
 }
 
 // elsewhere stands for the brokers of all other gateways together. A robot is

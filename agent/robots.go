@@ -12,7 +12,6 @@ import (
 	"tote/agent/replica"
 	"tote/fleet"
 	"tote/fleet/intent"
-	"tote/mqtt"
 	"tote/warehouse"
 )
 
@@ -61,15 +60,11 @@ func (a *Agent) startFleet(ctx context.Context) error {
 		jobs.robots[r.ID] = r
 		cfg.Robots = append(cfg.Robots, fleet.RobotConfig{ID: r.ID, Manufacturer: r.Manufacturer, Serial: r.Serial, Version: r.Version, Park: r.Park})
 	}
-	own := a.broker.Addrs()[0] // all listeners are of one broker
-	client, err := mqtt.New(mqtt.Config{Brokers: []string{"tcp://" + own}, ClientID: "fleet:" + a.cfg.Gateway, Logger: a.log})
-	if err != nil {
+	own := here{a.broker.Link(), func() relay { return a.relay }}
+	if err := a.sup.Go("fleet-link", own.Run); err != nil {
 		return err
 	}
-	if err := a.sup.Go("fleet-mqtt", client.Run); err != nil {
-		return err
-	}
-	cfg.Clients = []fleet.Client{here{client, a}, a.elsewhere}
+	cfg.Clients = []fleet.Client{own, a.elsewhere}
 	master, err := fleet.New(cfg)
 	if err != nil {
 		return err
