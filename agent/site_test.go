@@ -73,6 +73,8 @@ type site struct {
 	dir  string
 	oms  string // address of an OMS, "" = none
 	bare bool   // devices are configured and not there
+	lan  string // "mqtt:" of the configuration, "" = one plain listener
+	more string // further configuration
 	mqtt string // addresses of the gateway; chosen at its first start and kept
 	web  string
 	gw   *gateway
@@ -181,8 +183,12 @@ func (s *site) link(device string) string {
 // config is the text of the gateway's configuration.
 func (s *site) config() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n",
-		filepath.Join(s.dir, "gw1"), s.mqtt, s.web)
+	lan := s.lan
+	if lan == "" {
+		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
+	}
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n%s",
+		filepath.Join(s.dir, "gw1"), lan, s.web, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -226,7 +232,7 @@ func (s *site) start() {
 	})
 	select {
 	case at := <-ready:
-		s.mqtt, s.web = at.MQTT[0], at.HTTP
+		s.mqtt, s.web = at.MQTT[len(at.MQTT)-1], at.HTTP
 	case <-gw.ended:
 		s.t.Fatalf("the gateway did not start: %v", gw.err)
 	case <-time.After(deadline):
