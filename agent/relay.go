@@ -49,9 +49,8 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 	if err := cbor.Unmarshal(body, &m); err != nil {
 		return nil, fmt.Errorf("%s by %s: %w", method, from, err)
 	}
-	t, known := topics.Parse(m.Topic)
 	switch {
-	case method == callPublish && known && t.Site == a.cfg.Site && (t.Class == topics.Station || t.Class == topics.Dock):
+	case method == callPublish && a.relays(m):
 		return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 	case method == callCommand && broker.IsRobotCommand(m.Topic):
 		return nil, a.broker.Publish(m.Topic, m.Payload, false, 0)
@@ -60,6 +59,19 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 		return nil, nil
 	}
 	return nil, fmt.Errorf("%s of topic %q by %s: not for relaying", method, m.Topic, from)
+}
+
+// relays: answers and hints of stations and docks. Everything else is published
+// by each gateway from its own state, and nobody may say it for another.
+func (a *Agent) relays(m relayed) bool {
+	t, known := topics.Parse(m.Topic)
+	if !known || t.Site != a.cfg.Site || t.Class != topics.Station && t.Class != topics.Dock {
+		return false
+	}
+	return slices.ContainsFunc(topics.Channels(), func(c topics.Channel) bool {
+		return c.Class == t.Class && c.Branch == t.Branch && c.Name == t.Name && c.Retain == m.Retain &&
+			c.By == topics.ByGateway && c.Name != topics.Task
+	})
 }
 
 // here is this gateway's own broker: what robots say on it is told to the other
