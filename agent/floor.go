@@ -92,7 +92,7 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	}
 	eye, err := gpio.NewInput(gpio.InputConfig{
 		Name: cfg.ID + "/photo-eye", Open: gpioLines(cfg.PhotoEye.GPIO), Line: cfg.PhotoEye.Line, ActiveLow: cfg.PhotoEye.ActiveLow,
-		Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Log: a.log,
+		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s gpio.Signal) {
 			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])
