@@ -22,6 +22,7 @@ import (
 	"tote/agent/config"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
+	"tote/firmware-tests/gpio"
 	"tote/warehouse"
 )
 
@@ -75,6 +76,7 @@ type site struct {
 	bare bool   // devices are configured and not there
 	lan  string // "mqtt:" of the configuration, "" = one plain listener
 	more string // further configuration
+	door bool   // pack1 has a light tower, dock1 an RFID portal with a photo-eye
 	mqtt string // addresses of the gateway; chosen at its first start and kept
 	web  string
 	gw   *gateway
@@ -140,9 +142,17 @@ func (s *site) startDevices() {
 		{Kind: emulate.Printer, Name: "pack2/printer"},
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
+	if s.door {
+		devices = append(devices,
+			emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"},
+			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE"}}},
+			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io")}})
+	}
 	for i := range devices {
 		d := &devices[i]
-		d.Link = s.link(d.Name)
+		if d.Kind != emulate.GPIO {
+			d.Link = s.link(d.Name)
+		}
 		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -199,8 +209,15 @@ func (s *site) config() string {
 	for _, id := range []string{"pack1", "pack2"} {
 		fmt.Fprintf(&b, "  - id: %s\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: 15, serial: {path: %q}}\n    printer: {driver: zpl, serial: {path: %q}}\n",
 			id, s.link(id+"/scanner"), s.link(id+"/scale"), s.link(id+"/printer"))
+		if s.door && id == "pack1" {
+			fmt.Fprintf(&b, "    tower: {green: GREEN, amber: AMBER, red: RED, gpio: {emulated: %q}}\n", s.link("pack1/io"))
+		}
 	}
 	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
+	if s.door {
+		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n",
+			s.link("dock1/io"), s.link("dock1/rfid"))
+	}
 	return b.String()
 }
 
