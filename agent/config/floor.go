@@ -54,7 +54,7 @@ type Robot struct {
 	Serial       string `yaml:"serial" doc:"As the robot names itself in its topics." example:"0001"`
 	Version      string `yaml:"version,omitempty" doc:"Version of VDA 5050 the robot speaks." default:"2.0.0"`
 	Park         string `yaml:"park" doc:"Node of the map where it waits; its own." example:"park1"`
-	Work         string `yaml:"work" doc:"What it does, transport (carries totes from the pack drop to the pack stations) or pick (picks, under the rules of a person)." example:"transport"`
+	Work         string `yaml:"work" doc:"What it does, transport (carries totes from the pack drop to the pack stations) or pick (picks, under the rules of a person; the resultDescription of each pick must say what it took, as picked=3 tote=T-001 lot=L1, and picked=0 when the bin is empty)." example:"transport"`
 	Badge        string `yaml:"badge,omitempty" doc:"Badge by which a picking robot signs in; its worker must be of kind robot." example:"ROBOT-1"`
 }
 
