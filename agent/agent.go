@@ -96,6 +96,7 @@ type Agent struct {
 	kickSync  chan struct{}            // there is something for the OMS
 	devices   []device
 	towers    []*tower
+	doors     []door
 	robots    atomic.Pointer[fleet.Master] // nil without robots
 	conveyors *conveyor.Controller         //
 	readings  readings
@@ -214,6 +215,10 @@ func (a *Agent) status() api.Gateway {
 		g.Devices = append(g.Devices, api.Device{
 			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since.UTC().Format(time.RFC3339), Code: s.Code, Text: s.Text,
 		})
+	}
+	for _, d := range a.doors {
+		s := d.stats()
+		g.Portals = append(g.Portals, api.Portal{Dock: d.dock, Waiting: s.Waiting, Lost: s.Lost, Dropped: s.Dropped})
 	}
 	return g
 }

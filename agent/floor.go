@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -57,8 +58,9 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	watch, err := portal.New(portal.Config{
 		Dock: cfg.ID, Log: a.log,
 		Presence: presence.Config{Eye: cfg.PhotoEye != nil, MinReads: cfg.RFID.MinReads, MinRSSI: cfg.RFID.MinRSSI},
-		Passed: func(ctx context.Context, epcs []string) error {
-			res, err := a.do(ctx, "portal/"+cfg.ID, warehouse.PortalPass{Dock: cfg.ID, EPCs: epcs})
+		Changed:  a.changes.kick,
+		Passed: func(ctx context.Context, p portal.Pass) error {
+			res, err := a.store.Do(ctx, replica.By{ID: p.ID, Actor: "portal/" + cfg.ID}, warehouse.PortalPass{Dock: cfg.ID, EPCs: p.EPCs})
 			if err == nil && !res.OK {
 				a.log.Warn("what passed the door is not what was packed", "dock", cfg.ID, "code", res.Code, "text", res.Text)
 			}
@@ -68,6 +70,7 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if err != nil {
 		return err
 	}
+	a.doors = append(a.doors, door{cfg.ID, watch.Stats})
 	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	}
 	eye, err := gpio.NewInput(gpio.InputConfig{
 		Name: cfg.ID + "/photo-eye", Open: gpioLines(cfg.PhotoEye.GPIO), Line: cfg.PhotoEye.Line, ActiveLow: cfg.PhotoEye.ActiveLow,
-		Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Log: a.log,
+		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s gpio.Signal) {
 			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])
@@ -110,6 +113,26 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 		return err
 	}
 	return a.startDevice(cfg.ID+"/photo-eye", eye.Run, eye.Status)
+}
+
+// door is a portal as the pages see it.
+type door struct {
+	dock  string
+	stats func() portal.Stats
+}
+
+// text says what a person at the door should know beside the last tag.
+func (d door) text() string {
+	s, out := d.stats(), ""
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{{uint64(s.Waiting), "passes waiting"}, {s.Lost, "passes lost"}, {s.Dropped, "reads dropped"}} {
+		if c.n > 0 {
+			out += fmt.Sprintf(", %s: %d", c.what, c.n)
+		}
+	}
+	return out
 }
 
 // confirmTime is how long after the last moment for a decision a confirm still

@@ -116,7 +116,7 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	for _, d := range a.devices {
 		s := d.status()
 		g.Devices = append(g.Devices, web.Device{
-			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since, Code: s.Code, Text: s.Text, Reading: a.readings.get(s.Name),
+			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since, Code: s.Code, Text: s.Text, Reading: a.reading(s.Name),
 		})
 	}
 	leader := a.otherLeader()
@@ -129,6 +129,17 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 		g.Devices = append(g.Devices, web.Device{Name: class + " " + id, Driver: "MQTT", State: "two devices", Since: t.Since, Code: t.Code, Text: t.Text})
 	}
 	return g
+}
+
+// reading is the last thing a device said, and what a portal makes of it.
+func (a *Agent) reading(device string) string {
+	text := a.readings.get(device)
+	for _, d := range a.doors {
+		if device == d.dock+"/rfid" {
+			text = strings.TrimPrefix(text+d.text(), ", ")
+		}
+	}
+	return text
 }
 
 // device is one device of this gateway as the pages see it.

@@ -49,9 +49,8 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 	if err := cbor.Unmarshal(body, &m); err != nil {
 		return nil, fmt.Errorf("%s by %s: %w", method, from, err)
 	}
-	t, known := topics.Parse(m.Topic)
 	switch {
-	case method == callPublish && known && t.Site == a.cfg.Site && (t.Class == topics.Station || t.Class == topics.Dock):
+	case method == callPublish && a.relays(m):
 		return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 	case method == callCommand && broker.IsRobotCommand(m.Topic):
 		return nil, a.broker.Publish(m.Topic, m.Payload, false, 0)
@@ -62,12 +61,24 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 	return nil, fmt.Errorf("%s of topic %q by %s: not for relaying", method, m.Topic, from)
 }
 
-// here is the connection to this gateway's broker: what robots say on it is told
-// to the other gateways too, so that each of them sees every robot and any can
-// take them over.
+// relays: answers and hints of stations and docks. Everything else is published
+// by each gateway from its own state, and nobody may say it for another.
+func (a *Agent) relays(m relayed) bool {
+	t, known := topics.Parse(m.Topic)
+	if !known || t.Site != a.cfg.Site || t.Class != topics.Station && t.Class != topics.Dock {
+		return false
+	}
+	return slices.ContainsFunc(topics.Channels(), func(c topics.Channel) bool {
+		return c.Class == t.Class && c.Branch == t.Branch && c.Name == t.Name && c.Retain == m.Retain &&
+			c.By == topics.ByGateway && c.Name != topics.Task
+	})
+}
+
+// here is this gateway's own broker: what robots say on it is told to the other
+// gateways too, so that each of them sees every robot and any can take them over.
 type here struct {
-	*mqtt.Client
-	a *Agent
+	*broker.Link
+	relay func() relay // nil = alone
 }
 
 // Subscribe implements fleet.Client.
@@ -76,11 +87,11 @@ func (c here) Subscribe(ctx context.Context, s mqtt.Subscription) error {
 	s.Handler = func(ctx context.Context, m mqtt.Message) {
 		handle(ctx, m)
 		// What the broker kept may be of a connection long gone.
-		if c.a.relay != nil && !m.Retained {
-			c.a.relay.send(callReport, relayed{Topic: m.Topic, Payload: m.Payload})
+		if r := c.relay(); r != nil && !m.Retained {
+			r.send(callReport, relayed{Topic: m.Topic, Payload: m.Payload})
 		}
 	}
-	return c.Client.Subscribe(ctx, s)
+	return c.Link.Subscribe(ctx, s)
 }
 
 // elsewhere stands for the brokers of all other gateways together. A robot is

@@ -22,6 +22,7 @@ import (
 	"tote/agent/config"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
+	"tote/firmware-tests/gpio"
 	"tote/warehouse"
 )
 
@@ -73,6 +74,9 @@ type site struct {
 	dir  string
 	oms  string // address of an OMS, "" = none
 	bare bool   // devices are configured and not there
+	lan  string // "mqtt:" of the configuration, "" = one plain listener
+	more string // further configuration
+	door bool   // pack1 has a light tower, dock1 an RFID portal with a photo-eye
 	mqtt string // addresses of the gateway; chosen at its first start and kept
 	web  string
 	gw   *gateway
@@ -138,9 +142,17 @@ func (s *site) startDevices() {
 		{Kind: emulate.Printer, Name: "pack2/printer"},
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
+	if s.door {
+		devices = append(devices,
+			emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"},
+			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE"}}},
+			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io")}})
+	}
 	for i := range devices {
 		d := &devices[i]
-		d.Link = s.link(d.Name)
+		if d.Kind != emulate.GPIO {
+			d.Link = s.link(d.Name)
+		}
 		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -181,8 +193,12 @@ func (s *site) link(device string) string {
 // config is the text of the gateway's configuration.
 func (s *site) config() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n",
-		filepath.Join(s.dir, "gw1"), s.mqtt, s.web)
+	lan := s.lan
+	if lan == "" {
+		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
+	}
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n%s",
+		filepath.Join(s.dir, "gw1"), lan, s.web, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -193,8 +209,15 @@ func (s *site) config() string {
 	for _, id := range []string{"pack1", "pack2"} {
 		fmt.Fprintf(&b, "  - id: %s\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: 15, serial: {path: %q}}\n    printer: {driver: zpl, serial: {path: %q}}\n",
 			id, s.link(id+"/scanner"), s.link(id+"/scale"), s.link(id+"/printer"))
+		if s.door && id == "pack1" {
+			fmt.Fprintf(&b, "    tower: {green: GREEN, amber: AMBER, red: RED, gpio: {emulated: %q}}\n", s.link("pack1/io"))
+		}
 	}
 	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
+	if s.door {
+		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n",
+			s.link("dock1/io"), s.link("dock1/rfid"))
+	}
 	return b.String()
 }
 
@@ -226,7 +249,7 @@ func (s *site) start() {
 	})
 	select {
 	case at := <-ready:
-		s.mqtt, s.web = at.MQTT[0], at.HTTP
+		s.mqtt, s.web = at.MQTT[len(at.MQTT)-1], at.HTTP
 	case <-gw.ended:
 		s.t.Fatalf("the gateway did not start: %v", gw.err)
 	case <-time.After(deadline):

@@ -16,7 +16,6 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/fleet"
 	"tote/fleet/intent"
-	"tote/mqtt"
 )
 
 // The master and two emulated robots over the real broker, each sharing nothing
@@ -32,6 +31,7 @@ func (noCommands) Command(context.Context, broker.Device, string, []byte) error 
 type floor struct {
 	t      *testing.T
 	url    string
+	broker *broker.Broker
 	robots map[string]*robot.Robot
 	books  map[string]*record.Book
 	master *fleet.Master
@@ -117,7 +117,7 @@ func newFloor(t *testing.T, change func(*robot.Params)) *floor {
 	}
 	t.Cleanup(func() { _ = b.Close() })
 	f := &floor{
-		t: t, url: "tcp://" + b.Addr(), robots: map[string]*robot.Robot{}, books: map[string]*record.Book{}, store: fleet.NewTestStore(t),
+		t: t, url: "tcp://" + b.Addr(), broker: b, robots: map[string]*robot.Robot{}, books: map[string]*record.Book{}, store: fleet.NewTestStore(t),
 		assigned: map[string]fleet.Job{}, legs: map[string]string{}, outcome: map[string]string{}, texts: map[string]string{},
 	}
 	for i, at := range []fleet.Node{{"P1", 0, 3000}, {"P2", 3000, 3000}} {
@@ -156,14 +156,11 @@ func background(t *testing.T, run func(ctx context.Context) error) {
 // lead makes a gateway the master.
 func (f *floor) lead(gateway string) {
 	f.t.Helper()
-	c, err := mqtt.New(mqtt.Config{Brokers: []string{f.url}, ClientID: "fleet:" + gateway})
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	background(f.t, c.Run)
+	link := f.broker.Link()
+	background(f.t, link.Run)
 	var ids atomic.Uint64
 	m, err := fleet.New(fleet.Config{
-		Log: slog.New(slog.DiscardHandler), Clients: []fleet.Client{c}, View: f.store.View, Jobs: f, Map: plan(),
+		Log: slog.New(slog.DiscardHandler), Clients: []fleet.Client{link}, View: f.store.View, Jobs: f, Map: plan(),
 		Propose: func(ctx context.Context, c intent.Command) (intent.Result, error) { return f.store.Propose(ctx, c) },
 		Leading: func() bool { return true },
 		Robots: []fleet.RobotConfig{

@@ -43,7 +43,7 @@ func everyCommand() []Command {
 		AssignTransport{Transport: "TR000001", Robot: "R1"},
 		TransportState{Transport: "TR000001", Robot: "R1", State: TransportFailed, Code: "ROBOT_LOST", Try: 1},
 		RetryTransport{Transport: "TR000001"},
-		RobotPick{Worker: "r1", Task: "O1/1/1", Qty: 2, Tote: "T-1", Outcome: PickShort, Code: FalloutStockout, Lot: "L1"},
+		RobotPick{Worker: "r1", Task: "O1/1/1", Qty: 2, Tote: "T-1", Outcome: PickShort, Code: FalloutStockout, Lot: "L1", Said: "x"},
 		PortalPass{Dock: "d1", EPCs: []string{"urn:epc:id:sscc:9521234.3000000001"}},
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},

@@ -217,8 +217,9 @@ type (
 	// RobotPick is what became of the current task of a robot's batch, in
 	// one command: bin, item and slot of a person. Picked: all of Qty is in
 	// the tote. Short: Qty (0 = none) is in the tote and the bin holds no
-	// more, Code is a short-pick code. Failed: nothing was taken, the task
-	// goes back for another worker and Code says why.
+	// more, Code is a short-pick code. Failed: nothing is booked, the task
+	// goes back for another worker and Code says why; with Said the robot may
+	// have taken goods all the same, so a person looks before anybody picks.
 	RobotPick struct {
 		Worker  string `cbor:"1,keyasint"`
 		Task    string `cbor:"2,keyasint"`
@@ -227,6 +228,7 @@ type (
 		Outcome string `cbor:"5,keyasint"` // PickPicked, PickShort, PickFailed
 		Code    string `cbor:"6,keyasint,omitempty"`
 		Lot     string `cbor:"7,keyasint,omitempty"` // read from the goods; must be the task's for items with lots
+		Said    string `cbor:"8,keyasint,omitempty"` // Failed: what the robot says of goods it may hold, in its words
 	}
 	// PortalPass is what an RFID portal saw pass a dock door, in any
 	// order: pure identity or tag URIs, or the hex of a tag. At most 500.

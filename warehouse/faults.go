@@ -69,7 +69,7 @@ var Faults = []Fault{
 	{FalloutLabelFailed, "The printer did not print the label.", "Repair the printer and ask for a reprint at the station."},
 	{FalloutLabelUnknown, "Nobody knows whether the label was printed.", "Look at the printer: scan the label if it is there, ask for a reprint if not."},
 	{FalloutTransportFailed, "A robot could not bring the tote to the pack station.", "Carry the tote to a pack station and scan it there, or put it back to the pack drop and retry the transport."},
-	{FalloutRobotFailed, "Two robots could not pick the task.", "Look at the bin, then retry the order; give the task to a person if it fails again."},
+	{FalloutRobotFailed, "Two robots could not pick the task, or one took goods and what it says cannot be booked.", "Look at the bin. Put what the robot took, as the text says, back into the bin, then retry the order; give the task to a person if it fails again."},
 	{FalloutRFIDMissing, "A parcel passed the portal without all of its tags.", "Open the parcel and count. Carry it through the portal again, or retry the order when the contents are right."},
 	{FalloutRFIDExtra, "Tags passed the portal that do not belong there.", "Find what went along. Carry the parcel through the portal again, or retry the order; clear the fallout when it has no order."},
 	{FalloutMissort, "The conveyor put the parcel on another lane than decided.", "Bring the parcel to its lane or load it at its dock."},

@@ -81,6 +81,9 @@ func robotPick(c *change, cmd RobotPick) (Result, error) {
 // robotTake puts what the robot picked into the tote; a short pick closes the
 // task with that.
 func (c *change) robotTake(w *walk, cmd RobotPick) (text string, err error) {
+	if cmd.Said != "" {
+		return "", refuse(CodeInvalid, "what a robot says beside a pick that is booked")
+	}
 	if err := c.checkTake(w.task, cmd); err != nil {
 		return "", err
 	}
@@ -136,7 +139,9 @@ func (c *change) checkTake(t *Task, cmd RobotPick) error {
 // giveBack returns the task to the order for another worker, with its
 // reservation. The order stays in the batch until the walk is over, because
 // its tote may be on this cart. Nothing was taken, so nothing is claimed: an
-// order that no worker got anything of may still be cancelled.
+// order that no worker got anything of may still be cancelled. When goods may
+// have left the bin all the same, the next worker would take them twice: the
+// order waits for a person at once.
 func (c *change) giveBack(w *walk, cmd RobotPick) (string, error) {
 	if cmd.Qty != 0 {
 		return "", refuse(CodeInvalid, "a failed pick takes nothing")
@@ -150,7 +155,10 @@ func (c *change) giveBack(w *walk, cmd RobotPick) (string, error) {
 	}
 	b.Walk = slices.Delete(b.Walk, b.At, b.At+1)
 	why := cleanText(cmd.Code)
-	if t.Failed >= maxFailures {
+	if cmd.Said != "" {
+		why = cleanText(fmt.Sprintf("%s: robot %s says %q", cmd.Code, cmd.Worker, cmd.Said))
+	}
+	if t.Failed >= maxFailures || cmd.Said != "" {
 		err := c.openFallout(w.order, Fallout{
 			Code: FalloutRobotFailed, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: t.Qty, Detail: why,
 		})

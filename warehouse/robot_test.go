@@ -78,6 +78,7 @@ func TestRobotPickRefusals(t *testing.T) {
 		{"short and too many", func(c *RobotPick) { c.Outcome, c.Code, c.Qty = PickShort, FalloutStockout, 4 }, CodeOverPick},
 		{"short with another lot", func(c *RobotPick) { c.Outcome, c.Code, c.Qty, c.Lot = PickShort, FalloutStockout, 1, "L2" }, CodeWrongLot},
 		{"failed with goods", func(c *RobotPick) { c.Outcome, c.Qty = PickFailed, 1 }, CodeInvalid},
+		{"says more", func(c *RobotPick) { c.Said = "picked=3" }, CodeInvalid},
 	} {
 		c := good
 		tt.spoil(&c)
@@ -268,6 +269,33 @@ func TestGivenBackUntouchedOrder(t *testing.T) {
 	w.wantFallouts()
 	w.wantQty("bin/A-01", "CUP", "", 10, 0)
 	w.wantEvents("O1", EvOrderAccepted, EvOrderReleased, EvFalloutOpened, EvFalloutCleared, EvOrderCancelled)
+	w.invariants()
+}
+
+// A robot that may hold goods which cannot be booked: nothing moves in the books,
+// nobody else picks them before a person has looked, and the fallout names them.
+func TestUnbookableReportParksAtOnce(t *testing.T) {
+	w := floor(t)
+	w.ok(release("O1", "CUP*2", "MILK*1"))
+	w.assign("K1", "r1", "O1")
+	fail := w.robotPick("r1", PickFailed, 0, CodeWrongLot)
+	fail.Tote, fail.Lot, fail.Said = "", "", "picked=2 tote=T-9 lot=\x07L7"
+	w.ok(fail)
+	w.wantFallouts("ROBOT_FAILED O1/1")
+	if f := seen(Fallouts(w.tx, true))[0]; f.Detail != `WRONG_LOT: robot r1 says "picked=2 tote=T-9 lot=\aL7"` || f.SKU != "CUP" || f.Bin != "A-01" || f.Qty != 2 {
+		t.Errorf("%+v", f)
+	}
+	w.wantQty("bin/A-01", "CUP", "", 10, 2)
+	w.invariants()
+	w.robotPicks("r1") // the rest of the walk
+	if pool := seen(Pool(w.tx, 0)); len(pool) != 0 {
+		t.Fatalf("parked, and in the pool: %+v", pool)
+	}
+	w.ok(RetryOrder{Order: "O1"})
+	w.wantFallouts()
+	w.pick("K2", "w1", "O1")
+	w.state("O1", OrderPicked)
+	w.books()
 	w.invariants()
 }
 

@@ -76,6 +76,16 @@ type Gateway struct {
 	Sync    any      `json:"sync,omitempty"`
 	Peers   any      `json:"peers,omitempty"` // the gateways of the cluster
 	Devices []Device `json:"devices"`
+	Portals []Portal `json:"portals,omitempty"`
+}
+
+// Portal is how the RFID portal of a dock copes; Lost and Dropped count since the
+// start.
+type Portal struct {
+	Dock    string `json:"dock"`
+	Waiting int    `json:"waiting"` // passes that wait to be recorded
+	Lost    uint64 `json:"lost"`    // passes never recorded: too many waited
+	Dropped uint64 `json:"dropped"` // reads that found a full queue
 }
 
 // Device is one device of this gateway.

@@ -60,7 +60,7 @@ func newFake(t *testing.T) *fake {
 		},
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
-			return Gateway{ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}}
+			return Gateway{ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}}}
 		},
 		Faults: health.Faults,
 		Now:    func() time.Time { return time.UnixMilli(now + 5000) },

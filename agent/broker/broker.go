@@ -37,11 +37,13 @@ type Broker struct {
 	open                                           atomic.Int64
 	connects, refused, takenOver, denied, commands atomic.Uint64
 	withheld, slow, panics                         atomic.Uint64
+	subscriptions                                  atomic.Int64 // of links, so far
 
 	mu       sync.Mutex
 	state    int              // idle, running, closed
 	sessions map[string]*conn // by client id; at most one connection each
 	chases   map[string]*chase
+	links    []*Link
 }
 
 // States of a Broker.
@@ -62,6 +64,7 @@ type Stats struct {
 	Withheld  uint64 `json:"withheld"`  // commands not recorded: no acknowledgement, client disconnected
 	Dropped   uint64 `json:"dropped"`   // clients disconnected because they read too slowly
 	Panics    uint64 `json:"panics"`    // connections that failed inside the broker
+	Unheard   uint64 `json:"unheard"`   // messages the gateway itself was too slow to take
 
 	Twice []Twice `json:"twice,omitempty"` // client ids that more than one device uses now
 }
@@ -212,12 +215,15 @@ func (b *Broker) Clients() []Client {
 // Stats returns the counters.
 func (b *Broker) Stats() Stats {
 	b.mu.Lock()
-	n, twice := len(b.sessions), b.twice()
+	n, twice, unheard := len(b.sessions), b.twice(), uint64(0)
+	for _, l := range b.links {
+		unheard += l.dropped.Load()
+	}
 	b.mu.Unlock()
 	return Stats{
 		Connected: n, Connects: b.connects.Load(), Refused: b.refused.Load(), TakenOver: b.takenOver.Load(),
 		Denied: b.denied.Load(), Commands: b.commands.Load(), Withheld: b.withheld.Load(),
-		Dropped: b.slow.Load(), Panics: b.panics.Load(), Twice: twice,
+		Dropped: b.slow.Load(), Panics: b.panics.Load(), Unheard: unheard, Twice: twice,
 	}
 }
 

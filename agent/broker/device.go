@@ -45,7 +45,7 @@ func parseClientID(s string) (Device, error) {
 		return Device{}, fmt.Errorf("%w: client id %.80q: want class:id of A-Z a-z 0-9 _ . -", ErrRefused, s)
 	}
 	switch class {
-	case ClassHandheld, ClassStation, ClassDock, ClassConveyor, ClassDisplay, ClassWatch, ClassRobot, ClassFleet:
+	case ClassHandheld, ClassStation, ClassDock, ClassConveyor, ClassDisplay, ClassWatch, ClassRobot:
 		return Device{class, id}, nil
 	}
 	return Device{}, fmt.Errorf("%w: client id %.80q: unknown class", ErrRefused, s)
@@ -79,7 +79,7 @@ func mayPublish(site string, dev Device, topic string) bool {
 	switch dev.Class {
 	case ClassDisplay, ClassWatch:
 		return false
-	case ClassRobot, ClassFleet:
+	case ClassRobot:
 		return robotMayPublish(dev, topic)
 	}
 	rest, ok := below(site, topic, dev.Class, dev.ID)
@@ -112,7 +112,7 @@ func mayRead(site string, dev Device, filter string) bool {
 		return strings.HasPrefix(filter, "tote/v1/"+site+"/")
 	case ClassDisplay:
 		return own(ClassStation) || own(ClassDock)
-	case ClassRobot, ClassFleet:
+	case ClassRobot:
 		return robotMayRead(dev, filter)
 	}
 	return own(dev.Class)

@@ -13,7 +13,9 @@
 //
 //   - A client is who its client id says, "{class}:{id}", optionally proven by a
 //     token; it speaks only for itself (see device.go for the rights, robot.go
-//     for the VDA 5050 topics of robots and of the fleet master).
+//     for the VDA 5050 topics of robots). The gateway itself is no client: it
+//     hears and commands its robots by a [Link], whatever tokens, TLS and limits
+//     say.
 //   - Sessions are always clean. Retained messages live in the state branch
 //     only and are a projection that the gateway can publish again at any time.
 //   - A client that reads too slowly is disconnected, never silently skipped
@@ -35,7 +37,7 @@
 //
 // Goroutines: one per listener, two per connection (reader, which also runs the
 // hooks and the Handler, and writer) besides the library's own. All end before
-// Close returns.
+// Close returns. The Run of a Link belongs to whoever called it.
 //
 // Wire: MQTT 3.1.1; MQTT 5 clients are served as well.
 package broker

@@ -78,9 +78,6 @@ func (h *hook) authenticate(c *conn, id string, pk packets.Packet) (Device, erro
 	if dev.Class == ClassWatch && !c.ln.loopback {
 		return dev, fmt.Errorf("%w: class watch is for loopback listeners", ErrRefused)
 	}
-	if dev.Class == ClassFleet && !c.ln.loopback && len(h.b.cfg.Tokens) == 0 {
-		return dev, fmt.Errorf("%w: class fleet needs a token except on loopback", ErrRefused)
-	}
 	if tokens := h.b.cfg.Tokens; len(tokens) > 0 {
 		want, known := tokens[id]
 		a, b := sha256.Sum256([]byte(want)), sha256.Sum256(pk.Connect.Password)

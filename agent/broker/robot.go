@@ -6,13 +6,12 @@ import "strings"
 // {interface}/{major}/{manufacturer}/{serial}/{name}, "uagv/v2/KIT/R1/state".
 // The client id "robot:R1" proves the serial, nothing proves the manufacturer:
 // serials are unique on a site.
-const (
-	// ClassRobot is a robot; its id is the serial.
-	ClassRobot = "robot"
-	// ClassFleet is the fleet master of a gateway, "fleet:gw1". It commands
-	// every robot, so it connects over loopback, or proves itself by a token.
-	ClassFleet = "fleet"
-)
+//
+// The master of the fleet is no client: whoever commands every robot sits inside
+// the gateway and uses a [Link].
+
+// ClassRobot is a robot; its id is the serial.
+const ClassRobot = "robot"
 
 // Names of robot topics (VDA 5050 6.3) and who writes them.
 var (
@@ -23,15 +22,14 @@ var (
 // robotConnection carries the last will.
 const robotConnection = "connection"
 
-// robotTopic takes a robot topic apart. Wildcards are allowed where the filter
-// of a fleet master has them: manufacturer and serial.
-func robotTopic(topic string, wildcards bool) (serial, name string, ok bool) {
+// robotTopic takes a robot topic apart.
+func robotTopic(topic string) (serial, name string, ok bool) {
 	levels := strings.Split(topic, "/")
 	if len(levels) != 5 || levels[0] == "tote" || !validID(levels[0]) || !isMajor(levels[1]) {
 		return "", "", false
 	}
 	for _, l := range levels[2:4] {
-		if !validID(l) && !(wildcards && l == "+") {
+		if !validID(l) {
 			return "", "", false
 		}
 	}
@@ -40,13 +38,13 @@ func robotTopic(topic string, wildcards bool) (serial, name string, ok bool) {
 
 // IsRobotCommand recognises a topic on which the fleet master commands a robot.
 func IsRobotCommand(topic string) bool {
-	_, name, ok := robotTopic(topic, false)
+	_, name, ok := robotTopic(topic)
 	return ok && fleetWrites[name]
 }
 
 // IsRobotReport recognises a topic on which a robot reports.
 func IsRobotReport(topic string) bool {
-	_, name, ok := robotTopic(topic, false)
+	_, name, ok := robotTopic(topic)
 	return ok && robotWrites[name]
 }
 
@@ -56,27 +54,21 @@ func isMajor(s string) bool {
 	return ok && digits != "" && len(digits) <= 3 && strings.Trim(digits, "0123456789") == ""
 }
 
-// robotMayPublish: a robot writes its own reports, the fleet master commands.
+// robotMayPublish: a robot writes its own reports.
 func robotMayPublish(dev Device, topic string) bool {
-	serial, name, ok := robotTopic(topic, false)
-	if !ok {
-		return false
-	}
-	if dev.Class == ClassFleet {
-		return fleetWrites[name]
-	}
-	return serial == dev.ID && robotWrites[name]
+	serial, name, ok := robotTopic(topic)
+	return ok && serial == dev.ID && robotWrites[name]
 }
 
-// robotMayRead: a robot reads its own commands, the fleet master everything.
+// robotMayRead: a robot reads its own commands.
 func robotMayRead(dev Device, filter string) bool {
-	serial, name, ok := robotTopic(filter, dev.Class == ClassFleet)
-	return ok && (dev.Class == ClassFleet || serial == dev.ID && fleetWrites[name])
+	serial, name, ok := robotTopic(filter)
+	return ok && serial == dev.ID && fleetWrites[name]
 }
 
 // robotMayRetain: connection and factsheet are kept for those who come later; a
 // kept state or order would be obeyed long after its time.
 func robotMayRetain(topic string) bool {
-	_, name, ok := robotTopic(topic, false)
+	_, name, ok := robotTopic(topic)
 	return ok && (name == robotConnection || name == "factsheet")
 }

@@ -1,12 +1,6 @@
 package broker_test
 
-import (
-	"crypto/tls"
-	"net"
-	"testing"
-
-	"tote/agent/broker"
-)
+import "testing"
 
 const (
 	r1State = "uagv/v2/KIT/R1/state"
@@ -36,11 +30,6 @@ func TestWhoMayWriteRobotTopics(t *testing.T) {
 		{"robot:R1", "tote/v1/s1/R1/state", false},
 		{"robot:R1", "tote/v1/s1/robot/R1/state/conn", false},
 		{"robot:R1", h1Cmd, false},
-		{"fleet:gw1", r1Order, true},
-		{"fleet:gw1", "uagv/v2/KIT/R2/instantActions", true},
-		{"fleet:gw1", r1State, false},
-		{"fleet:gw1", "uagv/v2/+/R2/order", false},
-		{"fleet:gw1", h1Cmd, false},
 		{"handheld:h1", r1State, false},
 		{"watch:w", r1Order, false},
 	} {
@@ -71,14 +60,6 @@ func TestWhoMayReadRobotTopics(t *testing.T) {
 		{"robot:R1", "uagv/v2/+/R1/order", false},
 		{"robot:R1", "uagv/v2/KIT/R1/+", false},
 		{"robot:R1", "#", false},
-		{"fleet:gw1", "uagv/v2/+/+/state", true},
-		{"fleet:gw1", "uagv/v2/KIT/+/connection", true},
-		{"fleet:gw1", r1Order, true},
-		{"fleet:gw1", "uagv/+/+/+/state", false},
-		{"fleet:gw1", "+/v2/+/+/state", false},
-		{"fleet:gw1", "uagv/v2/+/+/+", false},
-		{"fleet:gw1", "uagv/v2/#", false},
-		{"fleet:gw1", "tote/v1/s1/#", false},
 		{"handheld:h1", r1Order, false},
 		{"watch:w", r1State, false},
 	} {
@@ -107,40 +88,12 @@ func TestRobotWillAndRetained(t *testing.T) {
 	r.send(encodePublish(r1Conn, 1, 2, "online", true))
 	r.want(pktPuback)
 
-	f := connectRaw(t, b.Addr(), connectOpts{id: "fleet:gw1"})
-	f.subscribe(1, 0, "uagv/v2/+/+/state")
-	f.subscribe(2, 0, "uagv/v2/+/+/connection")
-	if topic, _, payload := f.want(pktPublish).message(); topic != r1Conn || string(payload) != "online" {
-		t.Errorf("got %s %s, want the kept connection only", topic, payload)
+	heard := hear(t, b.Link())
+	if got := <-heard; got != "R1/connection online kept" {
+		t.Errorf("heard %q, want the kept connection only", got)
 	}
 	_ = r.Close() // no goodbye
-	if topic, _, payload := f.want(pktPublish).message(); topic != r1Conn || string(payload) != "broken" {
-		t.Errorf("got %s %s, want the will", topic, payload)
+	if got := <-heard; got != "R1/connection broken" {
+		t.Errorf("heard %q, want the will", got)
 	}
-}
-
-// Off loopback the master of a fleet must prove itself.
-func TestFleetFromTheNetworkNeedsAToken(t *testing.T) {
-	cert, key, pool := certificate(t)
-	for want, tokens := range map[int]map[string]string{5: nil, 0: {"fleet:gw1": "secret-of-gw1"}} {
-		b := start(t, accept, func(cfg *broker.Config) {
-			cfg.Listen = []broker.Listener{{Address: "0.0.0.0:0", CertFile: cert, KeyFile: key}}
-			cfg.Tokens = tokens
-		})
-		_, port, _ := net.SplitHostPort(b.Addr())
-		conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{RootCAs: pool})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := dialRaw(t, b.Addr())
-		_ = r.Close()
-		r.Conn = conn
-		r.r.Reset(conn)
-		t.Cleanup(func() { _ = conn.Close() })
-		if got := r.connect(connectOpts{id: "fleet:gw1", user: "fleet:gw1", pass: "secret-of-gw1"}); got != want {
-			t.Errorf("tokens %v: CONNACK %d, want %d", tokens, got, want)
-		}
-	}
-	b := start(t, accept, nil)
-	connectRaw(t, b.Addr(), connectOpts{id: "fleet:gw1"})
 }

@@ -399,6 +399,7 @@ func TestFloorRules(t *testing.T) {
 		"two lamps on one line":    {"stations: [{id: p, tower: {green: A, amber: A, red: C}}]\n", "", config.CodeSamePort},
 		"relative socket":          {"docks: [{id: d, photo_eye: {line: A, gpio: {emulated: sock}}}]\n", "docks[0].photo_eye.gpio.emulated", config.CodeValue},
 		"long debounce":            {"docks: [{id: d, photo_eye: {line: A, debounce_ms: 5000}}]\n", "docks[0].photo_eye.debounce_ms", config.CodeValue},
+		"sideways pull":            {"docks: [{id: d, photo_eye: {line: A, pull: left}}]\n", "docks[0].photo_eye.pull", config.CodeValue},
 		"unknown reader":           {"docks: [{id: d, rfid: {driver: r200, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
 		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},

@@ -25,7 +25,8 @@ type Tower struct {
 // PhotoEye sees whether something stands in the door.
 type PhotoEye struct {
 	Line       string `yaml:"line" doc:"GPIO line of the photo-eye." example:"GPIO23"`
-	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended: a cut wire then looks like a carton, never like none." default:"false"`
+	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended, with a sensor that drives the line high while the beam is free (PNP, light-on): a line that cannot be read then looks like a carton, never like none. Without it the sensor must pull the line low while the beam is free (NPN, light-on)." default:"false"`
+	Pull       string `yaml:"pull,omitempty" doc:"What holds the line when its wire is cut: auto (at the level of a carton, so that a cut wire looks like one), up, down, or none for a board with a resistor of its own. A sensor that drives the line only while something stands there needs up (with active_low) or down (without): a cut wire then looks like no carton, and the portal must be tried by hand each day." default:"auto"`
 	DebounceMs int    `yaml:"debounce_ms,omitempty" doc:"The level must hold this long, in milliseconds, 1 to 1000." default:"10"`
 	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
 }
@@ -53,7 +54,7 @@ type Robot struct {
 	Serial       string `yaml:"serial" doc:"As the robot names itself in its topics." example:"0001"`
 	Version      string `yaml:"version,omitempty" doc:"Version of VDA 5050 the robot speaks." default:"2.0.0"`
 	Park         string `yaml:"park" doc:"Node of the map where it waits; its own." example:"park1"`
-	Work         string `yaml:"work" doc:"What it does, transport (carries totes from the pack drop to the pack stations) or pick (picks, under the rules of a person)." example:"transport"`
+	Work         string `yaml:"work" doc:"What it does, transport (carries totes from the pack drop to the pack stations) or pick (picks, under the rules of a person; the resultDescription of each pick must say what it took, as picked=3 tote=T-001 lot=L1, and picked=0 when the bin is empty)." example:"transport"`
 	Badge        string `yaml:"badge,omitempty" doc:"Badge by which a picking robot signs in; its worker must be of kind robot." example:"ROBOT-1"`
 }
 
@@ -88,6 +89,7 @@ func (k *checker) photoEye(path string, e PhotoEye) {
 	} else {
 		k.line(path+".line", e.GPIO, e.Line)
 	}
+	k.oneOf(path+".pull", e.Pull, "auto", "up", "down", "none")
 	k.within(path+".debounce_ms", e.DebounceMs, 1, 1000)
 	k.gpio(path, e.GPIO)
 }

@@ -3,15 +3,23 @@
 // the list of its tags. Single reads never leave this package (law 7); whether
 // the tags are the right ones is for package warehouse to say.
 //
-// A Portal owns one goroutine, its Run; Read and Eye may be called from device
-// goroutines and never block.
+// A pass that cannot be recorded, because the site has no quorum, waits and is
+// told when it can be; reads go on meanwhile. At most [MaxWaiting] wait, in
+// memory: a parcel whose pass was lost is not verified, so it does not leave
+// before it was carried through again.
+//
+// A Portal owns two goroutines, both ended when Run returns: one follows the
+// reads, one tells the passes. Read and Eye may be called from device goroutines
+// and never block.
 package portal
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,15 +31,39 @@ import (
 // queue bounds the reads waiting: two seconds of a busy reader.
 const queue = 4096
 
+// MaxWaiting is how many passes wait to be recorded: hours of a busy door. When
+// more come the oldest goes, and is counted: a parcel that passes again says all
+// that it said before.
+const MaxWaiting = 1024
+
+// Pauses between two tries to record a pass.
+const (
+	minPause = 250 * time.Millisecond
+	maxPause = 5 * time.Second
+)
+
 // Config is what a Portal needs.
 type Config struct {
 	Dock     string
 	Log      *slog.Logger
 	Presence presence.Config
-	// Passed proposes one pass. EPCs are pure identities, or the hex of what
-	// is no EPC; sorted, each once. It is called again with the same pass
-	// when it fails.
-	Passed func(ctx context.Context, epcs []string) error
+	// Passed records one pass. It may take as long as it must; one pass is
+	// recorded after the other, and the same one again when that fails.
+	Passed  func(ctx context.Context, p Pass) error
+	Changed func() // Stats.Waiting has changed; must not block; nil = nobody cares
+}
+
+// Pass is what passed at once.
+type Pass struct {
+	ID   [16]byte // the same at each try
+	EPCs []string // pure identities, or the hex of what is no EPC; sorted, each once
+}
+
+// Stats tells how a portal copes; all but Waiting count since New.
+type Stats struct {
+	Waiting int    `json:"waiting"` // passes that wait to be recorded
+	Lost    uint64 `json:"lost"`    // passes that were never recorded: too many waited
+	Dropped uint64 `json:"dropped"` // reads and signals that found a full queue
 }
 
 // Portal is one dock door.
@@ -41,6 +73,11 @@ type Portal struct {
 	reads   chan rfid.Read
 	eyes    chan eye
 	dropped atomic.Uint64
+	more    chan struct{} // of one: a pass waits
+
+	mu      sync.Mutex
+	waiting []Pass // oldest first
+	lost    uint64
 }
 
 type eye struct {
@@ -54,7 +91,12 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal %s: %w", cfg.Dock, err)
 	}
-	return &Portal{cfg: cfg, engine: engine, reads: make(chan rfid.Read, queue), eyes: make(chan eye, 64)}, nil
+	if cfg.Changed == nil {
+		cfg.Changed = func() {}
+	}
+	return &Portal{
+		cfg: cfg, engine: engine, reads: make(chan rfid.Read, queue), eyes: make(chan eye, 64), more: make(chan struct{}, 1),
+	}, nil
 }
 
 // Read takes one read. A read that finds the queue full is dropped and counted:
@@ -76,11 +118,18 @@ func (p *Portal) Eye(covered bool, at time.Time) {
 	}
 }
 
-// Dropped counts reads and signals that found a full queue.
-func (p *Portal) Dropped() uint64 { return p.dropped.Load() }
+// Stats tells how the portal copes.
+func (p *Portal) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{Waiting: len(p.waiting), Lost: p.lost, Dropped: p.dropped.Load()}
+}
 
-// Run works until ctx ends.
+// Run works until ctx ends. Passes that wait then are told when it is run again.
 func (p *Portal) Run(ctx context.Context) error {
+	var teller sync.WaitGroup
+	defer teller.Wait()
+	teller.Go(func() { p.tell(ctx) })
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -109,21 +158,16 @@ func (p *Portal) Run(ctx context.Context) error {
 			passes = p.engine.Tick(now)
 		}
 		for _, pass := range passes {
-			if err := p.tell(ctx, pass); err != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
-				return fmt.Errorf("portal %s: %w", p.cfg.Dock, err)
-			}
+			p.passed(pass)
 		}
 	}
 }
 
-// tell proposes one pass. A window without any tag is nothing: a person walked
+// passed queues one pass. A window without any tag is nothing: a person walked
 // through. A carton whose tags are dead is found when the truck departs.
-func (p *Portal) tell(ctx context.Context, pass presence.Pass) error {
+func (p *Portal) passed(pass presence.Pass) {
 	if len(pass.Tags) == 0 {
-		return nil
+		return
 	}
 	epcs := make([]string, 0, len(pass.Tags))
 	for _, t := range pass.Tags {
@@ -135,7 +179,78 @@ func (p *Portal) tell(ctx context.Context, pass presence.Pass) error {
 	}
 	// Two tags of one object (other filter, same identity) are one thing.
 	slices.Sort(epcs)
-	epcs = slices.Compact(epcs)
-	p.cfg.Log.Debug("pass", "dock", p.cfg.Dock, "tags", len(epcs), "from", pass.From, "to", pass.To)
-	return p.cfg.Passed(ctx, epcs)
+	one := Pass{EPCs: slices.Compact(epcs)}
+	_, _ = rand.Read(one.ID[:]) // never fails
+	p.cfg.Log.Debug("pass", "dock", p.cfg.Dock, "tags", len(one.EPCs), "from", pass.From, "to", pass.To)
+	p.mu.Lock()
+	lost := len(p.waiting) >= MaxWaiting
+	if lost {
+		p.waiting = slices.Delete(p.waiting, 1, 2) // the first is being told
+		p.lost++
+	}
+	p.waiting = append(p.waiting, one)
+	first := p.lost == 1
+	p.mu.Unlock()
+	if lost && first {
+		p.cfg.Log.Error("too many passes wait to be recorded, the oldest are lost; carry what is not verified through the portal again", "dock", p.cfg.Dock)
+	}
+	p.cfg.Changed()
+	select {
+	case p.more <- struct{}{}:
+	default:
+	}
+}
+
+// tell records the passes in their order until ctx ends.
+func (p *Portal) tell(ctx context.Context) {
+	pause := minPause
+	for {
+		pass, ok := p.oldest()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				return
+			case <-p.more:
+				continue
+			}
+		}
+		err := p.cfg.Passed(ctx, pass)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			if pause > minPause {
+				p.cfg.Log.Info("passes are recorded again", "dock", p.cfg.Dock)
+			}
+			pause = minPause
+			p.done()
+			continue
+		}
+		if pause == minPause {
+			p.cfg.Log.Warn("a pass cannot be recorded, it waits", "dock", p.cfg.Dock, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+func (p *Portal) oldest() (Pass, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		return Pass{}, false
+	}
+	return p.waiting[0], true
+}
+
+// done takes the oldest pass off the list.
+func (p *Portal) done() {
+	p.mu.Lock()
+	p.waiting = slices.Delete(p.waiting, 0, 1)
+	p.mu.Unlock()
+	p.cfg.Changed()
 }

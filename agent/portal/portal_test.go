@@ -3,8 +3,10 @@ package portal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -35,10 +37,10 @@ func TestOneFactPerPass(t *testing.T) {
 		var passes [][]string
 		p, err := New(Config{
 			Dock: "dock1", Log: slog.New(slog.DiscardHandler), Presence: presence.Config{Eye: true},
-			Passed: func(_ context.Context, epcs []string) error {
+			Passed: func(_ context.Context, p Pass) error {
 				mu.Lock()
 				defer mu.Unlock()
-				passes = append(passes, epcs)
+				passes = append(passes, p.EPCs)
 				return nil
 			},
 		})
@@ -72,24 +74,127 @@ func TestOneFactPerPass(t *testing.T) {
 		if len(passes) != 1 || !slices.Equal(passes[0], want) {
 			t.Errorf("passes %v, want one of %v", passes, want)
 		}
-		if p.Dropped() != 0 {
-			t.Errorf("%d dropped", p.Dropped())
+		if s := p.Stats(); s != (Stats{}) {
+			t.Errorf("%+v", s)
 		}
 	})
 }
 
-// TestAPassThatCannotBeTold ends the run, so that the supervisor starts it anew.
-func TestAPassThatCannotBeTold(t *testing.T) {
-	p, err := New(Config{Dock: "dock1", Log: slog.New(slog.DiscardHandler), Passed: func(context.Context, []string) error { return errors.New("no store") }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.tell(t.Context(), presence.Pass{Tags: []presence.Seen{{EPC: "nonsense"}}}); err == nil {
-		t.Error("no error")
-	}
-	if err := p.tell(t.Context(), presence.Pass{}); err != nil {
-		t.Errorf("an empty window was told: %v", err)
-	}
+// TestPassesWaitForAQuorum: nothing can be recorded for an hour. Reads go on, no
+// pass is lost, and they are told in their order and as the same ones when it can.
+func TestPassesWaitForAQuorum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var recorded []string
+		tries := map[[16]byte]string{}
+		down, changes := true, 0
+		p, err := New(Config{
+			Dock: "dock1", Log: slog.New(slog.DiscardHandler), Presence: presence.Config{Eye: true},
+			Passed: func(_ context.Context, p Pass) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if was, again := tries[p.ID]; again && was != p.EPCs[0] {
+					t.Errorf("%s and %s have one id", was, p.EPCs[0])
+				}
+				tries[p.ID] = p.EPCs[0]
+				if down {
+					return errors.New("no quorum")
+				}
+				recorded = append(recorded, p.EPCs[0])
+				return nil
+			},
+			Changed: func() { mu.Lock(); changes++; mu.Unlock() },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func() (stop func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- p.Run(ctx) }()
+			return func() {
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		stop := run()
+		wait := func(d time.Duration) { <-time.After(d); synctest.Wait() }
+		wait(5 * time.Second)
+		var want []string
+		for i := range 20 {
+			item, err := gs1.EncodeSGTIN96(7, "09521234000013", strconv.Itoa(i+1), gs1.FilterItem)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, fmt.Sprint("urn:epc:id:sgtin:9521234.000001.", i+1))
+			p.Eye(true, time.Now())
+			for range 400 {
+				p.Read(rfid.Read{EPC: item, Antenna: 1, RSSI: -50, At: time.Now()})
+				wait(5 * time.Millisecond)
+			}
+			p.Eye(false, time.Now())
+			wait(3 * time.Minute)
+			if i == 10 { // the supervisor starts it anew
+				stop()
+				stop = run()
+			}
+		}
+		if s := p.Stats(); s != (Stats{Waiting: 20}) {
+			t.Errorf("%+v", s)
+		}
+		mu.Lock()
+		down = false
+		mu.Unlock()
+		wait(10 * time.Second)
+		stop()
+		if !slices.Equal(recorded, want) {
+			t.Errorf("recorded %v, want %v", recorded, want)
+		}
+		if s := p.Stats(); s != (Stats{}) || len(tries) != 20 || changes != 40 {
+			t.Errorf("%+v, %d passes, %d changes", s, len(tries), changes)
+		}
+	})
+}
+
+// TestTooManyPassesWait: the oldest that nobody is telling goes, and is counted.
+func TestTooManyPassesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var recorded []string
+		up := make(chan struct{})
+		p, err := New(Config{Dock: "dock1", Log: slog.New(slog.DiscardHandler), Passed: func(ctx context.Context, p Pass) error {
+			select {
+			case <-up:
+				recorded = append(recorded, p.EPCs[0])
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		p.passed(presence.Pass{}) // an empty window
+		for i := range MaxWaiting + 10 {
+			p.passed(presence.Pass{Tags: []presence.Seen{{EPC: fmt.Sprintf("FF%06X", i)}}})
+			synctest.Wait()
+		}
+		if s := p.Stats(); s != (Stats{Waiting: MaxWaiting, Lost: 10}) {
+			t.Errorf("%+v", s)
+		}
+		close(up)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(recorded) != MaxWaiting || recorded[0] != "FF000000" || recorded[1] != "FF00000B" {
+			t.Errorf("%d recorded: %v …", len(recorded), recorded[:min(3, len(recorded))])
+		}
+	})
 }
 
 // TestQueueIsBounded: reads beyond the queue are counted, never waited for.
@@ -101,7 +206,7 @@ func TestQueueIsBounded(t *testing.T) {
 	for range queue + 10 { // Run is not running
 		p.Read(rfid.Read{EPC: "00"})
 	}
-	if p.Dropped() != 10 {
-		t.Errorf("%d dropped, want 10", p.Dropped())
+	if s := p.Stats(); s != (Stats{Dropped: 10}) {
+		t.Errorf("%+v, want 10 dropped", s)
 	}
 }

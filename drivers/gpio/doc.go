@@ -7,7 +7,7 @@
 //
 // What periph's gpioioctl does, and what is done about it here: reading an
 // output turns it into an input, so output levels are remembered, never read;
-// a read error looks like Low, so inputs are wired so that Low is the safe
-// meaning; edges may be lost, so the level is polled as well; WaitForEdge is
+// a read error looks like Low, so Low should be the safe meaning of an input, as
+// it is of one that is active low ([Pull] sees to cut wires either way); edges may be lost, so the level is polled as well; WaitForEdge is
 // only called with a positive timeout.
 package gpio

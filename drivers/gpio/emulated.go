@@ -29,7 +29,7 @@ func Emulated(path string) Opener {
 		}
 		b := &emulated{conn: c, level: map[string]gpio.Level{}, news: make(chan struct{})}
 		go b.listen()
-		return &Bank{find: func(name string) (line, error) { return &emulatedLine{b, name}, nil }, close: c.Close}, nil
+		return &Bank{find: func(name string) (line, error) { return &emulatedLine{bank: b, name: name}, nil }, close: c.Close}, nil
 	}
 }
 
@@ -69,18 +69,26 @@ func (b *emulated) listen() {
 	b.mu.Unlock()
 }
 
-// emulatedLine is one line of the bank.
+// emulatedLine is one line of the bank. Until the server has told its level it
+// is a wire that ends nowhere.
 type emulatedLine struct {
 	bank *emulated
 	name string
+	pull gpio.Pull
 }
 
-func (l *emulatedLine) In(gpio.Pull, gpio.Edge) error { return l.Lost() }
+func (l *emulatedLine) In(pull gpio.Pull, _ gpio.Edge) error {
+	l.pull = pull
+	return l.Lost()
+}
 
 func (l *emulatedLine) Read() gpio.Level {
 	l.bank.mu.Lock()
 	defer l.bank.mu.Unlock()
-	return l.bank.level[l.name]
+	if level, told := l.bank.level[l.name]; told {
+		return level
+	}
+	return l.bank.lost == nil && l.pull == gpio.PullUp
 }
 
 // Lost is why the lines are gone, or nil.

@@ -34,6 +34,8 @@ type pin struct {
 	mu   sync.Mutex
 	outs []gpio.Level
 	fail error
+	pull gpio.Pull
+	open bool // the wire is cut
 }
 
 func (p *pin) Out(l gpio.Level) error {
@@ -46,10 +48,36 @@ func (p *pin) Out(l gpio.Level) error {
 	return nil
 }
 
+// In leaves the level alone: somebody drives the line.
+func (p *pin) In(pull gpio.Pull, _ gpio.Edge) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pull = pull
+	return nil
+}
+
+// Read gives what drives the line, or its pull when nothing does.
 func (p *pin) Read() gpio.Level {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open {
+		return p.pull == gpio.PullUp
+	}
 	p.Lock()
 	defer p.Unlock()
 	return p.L
+}
+
+func (p *pin) cut(open bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = open
+}
+
+func (p *pin) pulled() gpio.Pull {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pull
 }
 
 func (p *pin) level() gpio.Level {
@@ -94,10 +122,10 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func startInput(t *testing.T, b *board, activeLow bool) (*[]bool, func()) {
+func startInput(t *testing.T, b *board, activeLow bool, pull Pull) (*[]bool, func()) {
 	var got []bool
 	in, err := NewInput(InputConfig{
-		Name: "eye", Open: b.open, Line: "EYE", ActiveLow: activeLow, Debounce: 10 * time.Millisecond,
+		Name: "eye", Open: b.open, Line: "EYE", ActiveLow: activeLow, Pull: pull, Debounce: 10 * time.Millisecond,
 		Sink: func(s Signal) { got = append(got, s.Active) },
 	})
 	if err != nil {
@@ -118,7 +146,7 @@ func startInput(t *testing.T, b *board, activeLow bool) (*[]bool, func()) {
 func TestInputDebounces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard("EYE")
-		got, stop := startInput(t, b, false)
+		got, stop := startInput(t, b, false, "")
 		defer stop()
 		eye := b.pins["EYE"]
 		eye.EdgesChan <- gpio.High // a carton
@@ -138,7 +166,7 @@ func TestInputDebounces(t *testing.T) {
 func TestInputFindsWhatNoEdgeTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard("EYE")
-		got, stop := startInput(t, b, false)
+		got, stop := startInput(t, b, false, "")
 		defer stop()
 		b.pins["EYE"].set(gpio.High) // the kernel lost the edge
 		pass(time.Second)
@@ -148,18 +176,63 @@ func TestInputFindsWhatNoEdgeTold(t *testing.T) {
 	})
 }
 
-func TestActiveLowInputReadsACutWireAsActive(t *testing.T) {
+// A wire that is cut leaves the line to its pull: it looks like a carton, whichever
+// level means one, and is a carton no more when the wire is mended. A site that
+// pulls elsewhere gets what it asked for.
+func TestCutWire(t *testing.T) {
+	for _, tc := range []struct {
+		activeLow bool
+		pull      Pull
+		cut       bool // what the cut wire looks like
+	}{
+		{true, "", true},
+		{false, "", true},
+		{true, PullAuto, true},
+		{false, PullAuto, true},
+		{true, PullUp, false},
+		{true, PullDown, true},
+		{false, PullUp, true},
+		{false, PullDown, false},
+	} {
+		t.Run(fmt.Sprintf("active low %v, pull %q", tc.activeLow, tc.pull), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBoard("EYE")
+				eye := b.pins["EYE"]
+				free := gpio.Level(tc.activeLow)
+				eye.set(free)
+				got, stop := startInput(t, b, tc.activeLow, tc.pull)
+				defer stop()
+				eye.cut(true)
+				pass(time.Second)
+				eye.cut(false)
+				pass(time.Second)
+				eye.set(!free)
+				pass(time.Second)
+				want := []bool{false, true, false, true}
+				if !tc.cut {
+					want = []bool{false, true}
+				}
+				if !slices.Equal(*got, want) {
+					t.Errorf("signals %v, want %v", *got, want)
+				}
+			})
+		})
+	}
+}
+
+// A board whose own resistor does the work is asked for no pull.
+func TestPullNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard("EYE")
-		got, stop := startInput(t, b, true)
+		_, stop := startInput(t, b, true, PullNone)
 		defer stop()
-		// In(PullUp) reads High: nothing there. Then the wire is cut.
-		b.pins["EYE"].set(gpio.Low)
-		pass(time.Second)
-		if want := []bool{false, true}; !slices.Equal(*got, want) {
-			t.Errorf("signals %v, want %v", *got, want)
+		if p := b.pins["EYE"].pulled(); p != gpio.Float {
+			t.Errorf("pull %v", p)
 		}
 	})
+	if _, err := NewInput(InputConfig{Name: "eye", Open: Machine(), Line: "X", Pull: "sideways", Sink: func(Signal) {}}); !errors.Is(err, ErrConfig) {
+		t.Errorf("err %v", err)
+	}
 }
 
 func startTower(t *testing.T, b *board, activeLow bool) (*Tower, func() error) {

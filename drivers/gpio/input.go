@@ -21,14 +21,36 @@ type Signal struct {
 	At     time.Time
 }
 
+// Pull is what holds a line at a level while nothing drives it.
+type Pull string
+
+// The pulls.
+const (
+	// PullAuto pulls towards active, so that a cut wire looks like the thing
+	// the input watches for. The sensor must drive the line to the other level
+	// while nothing is there: a photo-eye that switches on light (PNP with
+	// ActiveLow, NPN without).
+	PullAuto Pull = "auto"
+	// PullUp, PullDown and PullNone (the board has a resistor of its own) are
+	// for sensors that do not; whether a cut wire is seen is then theirs.
+	PullUp   Pull = "up"
+	PullDown Pull = "down"
+	PullNone Pull = "none"
+)
+
+// pulls are periph's names; which one PullAuto is depends on the input.
+var pulls = map[Pull]gpio.Pull{PullAuto: 0, PullUp: gpio.PullUp, PullDown: gpio.PullDown, PullNone: gpio.Float}
+
 // InputConfig describes one input.
 type InputConfig struct {
 	Name string // "dock1/photo-eye"
 	Open Opener
 	Line string // as the machine names it: "GPIO17"
-	// ActiveLow: Low means active. A broken wire reads Low, so a photo-eye
-	// is wired active low: a cut wire looks like a carton, never like none.
+	// ActiveLow: Low means active. Better for a photo-eye: a line that
+	// cannot be read looks Low (see the package comment), so that looks like
+	// a carton too.
 	ActiveLow bool
+	Pull      Pull          // "" = PullAuto
 	Debounce  time.Duration // the level must hold this long; 0 = 10 ms, 1..1000 ms
 	Poll      time.Duration // how often the level is read without an edge; 0 = 100 ms
 	Sink      func(Signal)  // called from Run's goroutine; must not block
@@ -50,9 +72,15 @@ func NewInput(cfg InputConfig) (*Input, error) {
 	if cfg.Poll == 0 {
 		cfg.Poll = 100 * time.Millisecond
 	}
+	if cfg.Pull == "" {
+		cfg.Pull = PullAuto
+	}
+	_, known := pulls[cfg.Pull]
 	switch {
 	case cfg.Name == "" || cfg.Line == "" || cfg.Open == nil || cfg.Sink == nil:
 		return nil, fmt.Errorf("%w: Name, Line, Open and Sink are needed", ErrConfig)
+	case !known:
+		return nil, fmt.Errorf("%w: pull %q", ErrConfig, cfg.Pull)
 	case cfg.Debounce < time.Millisecond || cfg.Debounce > time.Second:
 		return nil, fmt.Errorf("%w: debounce %v is not within 1 ms and 1 s", ErrConfig, cfg.Debounce)
 	case cfg.Poll < 10*time.Millisecond || cfg.Poll > 10*time.Second:
@@ -81,17 +109,23 @@ func (in *Input) Run(ctx context.Context) error {
 	return nil
 }
 
+func (cfg InputConfig) pull() gpio.Pull {
+	switch {
+	case cfg.Pull != PullAuto:
+		return pulls[cfg.Pull]
+	case cfg.ActiveLow:
+		return gpio.PullDown
+	}
+	return gpio.PullUp
+}
+
 func (in *Input) serve(ctx context.Context, bank *Bank) error {
 	l, err := bank.find(in.cfg.Line)
 	if err != nil {
 		return err
 	}
-	pull := gpio.PullDown
-	if in.cfg.ActiveLow {
-		pull = gpio.PullUp
-	}
-	if err := l.In(pull, gpio.BothEdges); err != nil {
-		return fmt.Errorf("gpio: input %s: %w", in.cfg.Line, err)
+	if err := l.In(in.cfg.pull(), gpio.BothEdges); err != nil {
+		return fmt.Errorf("gpio: input %s, pull %s: %w", in.cfg.Line, in.cfg.Pull, err)
 	}
 	in.track.Set(drivers.Ready, "", "the line is read")
 	known, told := gpio.Low, false

@@ -1,0 +1,184 @@
+package agent
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tote/agent/api"
+	"tote/agent/portal"
+	"tote/agent/station"
+	"tote/firmware-tests/record"
+	"tote/gs1"
+	"tote/warehouse"
+)
+
+// newDoor is newFloor with a light tower at pack1 and an RFID portal at dock1;
+// Teas carry tags.
+func newDoor(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0", door: true}
+	s.startDevices()
+	s.begin()
+	s.settings(func(site map[string]any) { site["portals"] = []string{"dock1"} })
+	if code, answer := s.importCSV("items", "sku,name,gtin,weight_g,tagged\nA1,Tea,09521234001010,100,true\n"); code != http.StatusOK {
+		t.Fatalf("items: %d %s", code, answer)
+	}
+	s.devicesReady()
+	return s
+}
+
+// through carries a carton through the door of dock1: the beam is broken, the
+// tags answer, the beam is free.
+func (s *site) through(epcs ...string) {
+	s.t.Helper()
+	var tags []record.Tag
+	for _, e := range epcs {
+		tags = append(tags, record.Tag{EPC: e})
+	}
+	s.must(s.dev["dock1/io"].Level(s.ctx(), "EYE", false))
+	e, err := s.dev["dock1/rfid"].Pass(s.ctx(), tags, 1000)
+	s.must(err)
+	s.must(s.dev["dock1/io"].Level(s.ctx(), "EYE", true))
+	for _, tag := range epcs {
+		if e.Tags.Reads[strings.ToUpper(tag)] < 3 {
+			s.t.Fatalf("the reader hardly heard of %s: %v", tag, e.Tags.Reads)
+		}
+	}
+}
+
+// lamps waits until the tower of pack1 shows a lamp: steady, or blinking.
+func (s *site) lamps(want string) {
+	s.t.Helper()
+	lit := func() (out []string) {
+		st, err := s.dev["pack1/io"].State(s.ctx())
+		s.must(err)
+		var board struct {
+			Outputs map[string]bool `json:"outputs"`
+		}
+		s.must(json.Unmarshal(st.Device, &board))
+		for _, l := range []string{"GREEN", "AMBER", "RED"} {
+			if board.Outputs[l] {
+				out = append(out, l)
+			}
+		}
+		return out
+	}
+	lamp, blinks := strings.CutSuffix(want, " blinking")
+	s.eventually("the tower shows "+want, func() bool { return slices.Equal(lit(), []string{lamp}) })
+	if blinks {
+		s.eventually("the lamp is dark in between", func() bool { return len(lit()) == 0 })
+		s.eventually("and lit again", func() bool { return slices.Equal(lit(), []string{lamp}) })
+	}
+}
+
+// tea is the tag of a Tea.
+func tea(t *testing.T, serial int) string {
+	t.Helper()
+	epc, err := gs1.EncodeSGTIN96(7, "09521234001010", strconv.Itoa(serial), gs1.FilterItem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return epc
+}
+
+// TestPortalHoldsATruck: a parcel that passes the door without one of its tags is
+// a fallout before the carrier leaves, and holds the truck; when it passes again
+// with all of them the truck may go.
+func TestPortalHoldsATruck(t *testing.T) {
+	t.Parallel()
+	s := newDoor(t)
+	sc, dock := s.screen("station", "pack1"), s.screen("dock", "dock1")
+	s.packed(sc, "O1", s.picked(1, "O1", "A1", 2), 550_000)
+	sscc := s.get("O1").Parcels[0].SSCC
+	parcel, err := gs1.EncodeSSCC96(7, sscc, gs1.FilterCase)
+	s.must(err)
+	s.scan("dock1", "]C100"+sscc)
+	dock.answer(warehouse.CodeOK)
+	s.unchanged(func() {
+		s.scan("dock1", station.CodeDepart)
+		if a := dock.answer(warehouse.CodeNotVerified); !strings.Contains(a.Text, "not seen") {
+			t.Errorf("%s", a.Text)
+		}
+	})
+	s.through(parcel, tea(t, 1))
+	s.eventually("the missing tag is a fallout", func() bool {
+		fs := s.get("O1").Fallouts
+		return len(fs) == 1 && fs[0].Code == warehouse.FalloutRFIDMissing && fs[0].Detail == "A1 1"
+	})
+	s.unchanged(func() {
+		s.scan("dock1", "]C100340123450000000017") // in between, or the scanner takes it for one scan
+		dock.answer(warehouse.CodeUnknownSSCC)
+		s.scan("dock1", station.CodeDepart)
+		if a := dock.answer(warehouse.CodeNotVerified); !strings.Contains(a.Text, "missing A1 1") {
+			t.Errorf("%s", a.Text)
+		}
+	})
+	if o := s.get("O1"); o.State == warehouse.OrderShipped {
+		t.Fatal("it left")
+	}
+	s.through(parcel, tea(t, 1), tea(t, 2))
+	s.eventually("the parcel is verified", func() bool { return len(s.get("O1").Fallouts) == 0 })
+	s.scan("dock1", station.CodeDepart)
+	dock.answer(warehouse.CodeOK)
+	s.wantState("O1", warehouse.OrderShipped)
+
+	// A Tea that belongs to nobody goes out by itself.
+	s.through(tea(t, 3))
+	s.eventually("the stray is a fallout", func() bool {
+		_, b := s.call("GET", "/v1/fallouts", "", "")
+		return strings.Contains(string(b), warehouse.FalloutRFIDExtra)
+	})
+	if r := s.gw.agent.reading("dock1/photo-eye"); r != "free" {
+		t.Errorf("the photo-eye reads %q", r)
+	}
+	if r := s.gw.agent.reading("dock1/rfid"); !strings.EqualFold(r, tea(t, 3)) {
+		t.Errorf("the reader reads %q", r)
+	}
+	var st api.Status
+	_, b := s.call("GET", "/v1/status", "", "")
+	s.must(json.Unmarshal(b, &st))
+	if len(st.Gateway.Portals) != 1 || st.Gateway.Portals[0] != (api.Portal{Dock: "dock1"}) {
+		t.Errorf("portals %+v", st.Gateway.Portals)
+	}
+}
+
+// TestTowerSaysWhatTheStationDoes: green while work goes on, amber while a person
+// must do something, red when nothing can be recorded and when the gateway is gone.
+func TestTowerSaysWhatTheStationDoes(t *testing.T) {
+	t.Parallel()
+	s := newDoor(t)
+	sc := s.screen("station", "pack1")
+	tote := s.picked(1, "O1", "A1", 1)
+	s.lamps("GREEN")
+	s.weighing(sc, tote)
+	s.put("pack1", 600_000) // too heavy
+	sc.answer(warehouse.CodeWeightMismatch)
+	s.lamps("AMBER blinking")
+	s.gw.agent.ready.Store(false) // as without a quorum
+	s.lamps("RED blinking")
+	s.gw.agent.ready.Store(true)
+	s.lamps("AMBER blinking")
+	s.clearScale("pack1")
+	s.packed(sc, "O1", tote, 450_000)
+	s.lamps("GREEN")
+	s.stop()
+	s.lamps("RED")
+}
+
+// TestDoorText: what a person at the door should know beside the last tag.
+func TestDoorText(t *testing.T) {
+	for want, st := range map[string]portal.Stats{
+		"":                    {},
+		", passes waiting: 3": {Waiting: 3},
+		", passes waiting: 1024, passes lost: 2, reads dropped: 7": {Waiting: 1024, Lost: 2, Dropped: 7},
+	} {
+		d := door{"dock1", func() portal.Stats { return st }}
+		if got := d.text(); got != want {
+			t.Errorf("%+v: %q, want %q", st, got, want)
+		}
+	}
+}
