@@ -245,6 +245,7 @@ func (a *Agent) newSync() (*cloudsync.Runner, error) {
 func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
+		Quorum:    func() (bool, time.Time) { return a.store.Quorum() },
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
 		State: func(dev broker.Device, name string, payload []byte) {
 			if dev.Class == topics.Conveyor {

@@ -29,6 +29,7 @@ type Broker struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	pace    pacer
+	gate    gate
 
 	// snapshot is held for writing while a new subscription gets its retained
 	// messages, for reading while a retained message is replaced and sent.
@@ -36,7 +37,7 @@ type Broker struct {
 
 	open                                           atomic.Int64
 	connects, refused, takenOver, denied, commands atomic.Uint64
-	withheld, slow, panics                         atomic.Uint64
+	withheld, slow, panics, paced, turnedAway      atomic.Uint64
 
 	mu       sync.Mutex
 	state    int              // idle, running, closed
@@ -61,6 +62,9 @@ type Stats struct {
 	Withheld  uint64 `json:"withheld"`  // commands not recorded: no acknowledgement, client disconnected
 	Dropped   uint64 `json:"dropped"`   // clients disconnected because they read too slowly
 	Panics    uint64 `json:"panics"`    // connections that failed inside the broker
+	Paced     uint64 `json:"paced"`     // connections that had to wait because there was no quorum, or not for long
+	// TurnedAway counts the connections that would have had to wait too long.
+	TurnedAway uint64 `json:"turnedAway"`
 }
 
 // Client is a connected client.
@@ -80,6 +84,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 		return nil, fmt.Errorf("%w: no handler", ErrConfig)
 	}
 	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, pace: pacer{now: cfg.Now}}
+	b.gate = gate{every: cfg.Limits.ConnectEvery, most: cfg.Limits.ConnectWait, burst: cfg.Limits.ConnectBurst}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 
 	caps := mochi.NewDefaultServerCapabilities()
@@ -214,7 +219,7 @@ func (b *Broker) Stats() Stats {
 	return Stats{
 		Connected: n, Connects: b.connects.Load(), Refused: b.refused.Load(), TakenOver: b.takenOver.Load(),
 		Denied: b.denied.Load(), Commands: b.commands.Load(), Withheld: b.withheld.Load(),
-		Dropped: b.slow.Load(), Panics: b.panics.Load(),
+		Dropped: b.slow.Load(), Panics: b.panics.Load(), Paced: b.paced.Load(), TurnedAway: b.turnedAway.Load(),
 	}
 }
 

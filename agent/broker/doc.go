@@ -21,6 +21,10 @@
 //   - QoS 2 does not exist, QoS 0 commands are refused by disconnecting: both
 //     would be lost or doubled without anybody knowing.
 //
+//   - Without a quorum, and for a moment after it came, new connections are
+//     paced (gate.go): the devices of a dead gateway do not all hit the one that
+//     just began to lead.
+//
 // Where the library is guarded, and why:
 //
 //   - It runs a take-over while the old connection is still ending, and that

@@ -60,7 +60,14 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	c := connOf(cl)
 	dev, err := h.authenticate(c, cl.ID, pk)
 	if err == nil {
+		// Before claim: an older connection goes on while this one waits.
+		err = h.b.pass(c, cl, dev)
+	}
+	if err == nil {
 		err = h.b.claim(c, cl, dev)
+	}
+	if errors.Is(err, errBusy) {
+		return false
 	}
 	if err != nil {
 		h.b.refused.Add(1)
