@@ -17,7 +17,9 @@ import (
 
 	"tote/agent/health"
 	"tote/agent/identity"
+	"tote/agent/projection"
 	"tote/agent/replica"
+	"tote/agent/station"
 	"tote/agent/topics"
 	"tote/demo/handheld"
 	"tote/mqtt"
@@ -341,13 +343,32 @@ func TestNoQuorum(t *testing.T) {
 	tote := s.picked(1, "O1", "A1", 1)
 	sc := s.screen("station", "pack1")
 	s.weighing(sc, tote)
+	dock := s.screen("dock", "dock1")
 	p := s.pickerOf(2, "O2", "A2", 1)
+	screens := map[string]*quorumScreen{}
+	for _, id := range []string{"handheld:h8", "display:pack2", "conveyor:c1"} {
+		screens[id] = s.quorumScreen(id)
+		screens[id].shows(true)
+	}
 
 	c.gw[0].stop()
 	c.gw[1].stop()
 	s.quorum(false)
 	before := s.digest()
+	_, since := s.gw.agent.store.Quorum()
+	for id, q := range screens {
+		if got := q.shows(false); got.Code != station.HintNoQuorum || got.Since != since.UTC().Format(time.RFC3339) ||
+			!strings.HasPrefix(got.Text, "NO QUORUM since "+since.Format(time.TimeOnly)) || got.Action == "" {
+			t.Errorf("%s shows %+v", id, got)
+		}
+	}
+	s.quorumScreen("handheld:late").shows(false)
 	s.put("pack1", 450_000)
+	sc.untilHint(station.HintNoQuorum)
+	s.scan("pack1", "T-900")
+	sc.answer(station.HintNoQuorum)
+	s.scan("dock1", station.CodeDepart)
+	dock.answer(station.HintNoQuorum)
 	done := make(chan handheld.Result, 1)
 	verb := p.right()
 	go func() {
@@ -376,7 +397,49 @@ func TestNoQuorum(t *testing.T) {
 	if n := s.labels("pack1"); n != 1 {
 		t.Errorf("%d labels came out", n)
 	}
+	sc.untilHint("")
+	for _, q := range screens {
+		q.shows(true)
+	}
+	s.scan("dock1", station.CodeDepart)
+	dock.answer(warehouse.CodeNothingLoaded)
 	c.gw[1].start()
+}
+
+// quorumScreen is a device that shows whether the site has a quorum.
+type quorumScreen struct {
+	s    *site
+	id   string
+	mu   sync.Mutex
+	told projection.Quorum
+}
+
+func (s *site) quorumScreen(id string) *quorumScreen {
+	s.t.Helper()
+	q := &quorumScreen{s: s, id: id}
+	client := s.mqttClient(id, nil)
+	s.must(client.Subscribe(s.ctx(), mqtt.Subscription{Filter: topics.SiteQuorum("s1"), QoS: 1, Handler: func(_ context.Context, m mqtt.Message) {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.told = projection.Quorum{}
+		if err := json.Unmarshal(m.Payload, &q.told); err != nil {
+			s.t.Error(err)
+		}
+	}}))
+	s.background(client.Run)
+	return q
+}
+
+// shows waits until the screen says that there is a quorum, or none.
+func (q *quorumScreen) shows(ok bool) (told projection.Quorum) {
+	q.s.t.Helper()
+	q.s.eventually(fmt.Sprintf("%s shows quorum %v", q.id, ok), func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		told = q.told
+		return told.Since != "" && told.OK == ok
+	})
+	return told
 }
 
 func canceled() context.Context {

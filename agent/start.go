@@ -38,6 +38,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 				return a.broker.Close()
 			})
 		}},
+		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"stations", a.startStations},
 		{"fleet", a.startFleet},
@@ -245,7 +246,7 @@ func (a *Agent) newSync() (*cloudsync.Runner, error) {
 func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
-		Quorum:    func() (bool, time.Time) { return a.store.Quorum() },
+		Quorum:    a.quorum,
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
 		State: func(dev broker.Device, name string, payload []byte) {
 			if dev.Class == topics.Conveyor {

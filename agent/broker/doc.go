@@ -14,10 +14,13 @@
 //   - A client is who its client id says, "{class}:{id}", optionally proven by a
 //     token; it speaks only for itself (see device.go for the rights, robot.go
 //     for the VDA 5050 topics of robots and of the fleet master).
+//
 //   - Sessions are always clean. Retained messages live in the state branch
 //     only and are a projection that the gateway can publish again at any time.
+//
 //   - A client that reads too slowly is disconnected, never silently skipped
 //     (law 11): when it comes back it gets the retained state.
+//
 //   - QoS 2 does not exist, QoS 0 commands are refused by disconnecting: both
 //     would be lost or doubled without anybody knowing.
 //

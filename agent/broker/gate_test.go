@@ -48,7 +48,7 @@ func TestGateBoundsAHerd(t *testing.T) {
 			if wait > 0 {
 				waiting++
 			}
-			in[(at + wait).Truncate(time.Second)]++
+			in[(at+wait).Truncate(time.Second)]++
 			let++
 		}
 		if most := int(g.most/g.every) + 1; waiting > most {

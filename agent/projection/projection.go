@@ -229,6 +229,16 @@ func (p *Projector) step(class, id string, of func(warehouse.Reader, string) (*w
 	return p.publish(class, id, "task", step)
 }
 
+// Quorum is the retained state/quorum of the site, as the gateway of this broker
+// sees it. It is published by package agent, around the replicated state.
+type Quorum struct {
+	OK     bool   `json:"ok"`
+	Since  string `json:"since"` // RFC 3339, since when it is so
+	Code   string `json:"code,omitempty"`
+	Text   string `json:"text,omitempty"`   // for a screen
+	Action string `json:"action,omitempty"` // what a person does
+}
+
 // DockTask is what a dock's display shows.
 type DockTask struct {
 	Do     string   `json:"do"`
