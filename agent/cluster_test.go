@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -440,6 +441,36 @@ func (q *quorumScreen) shows(ok bool) (told projection.Quorum) {
 		return told.Since != "" && told.OK == ok
 	})
 	return told
+}
+
+// TestDisplaysFailOver: the display of a station or dock finds the same on every
+// gateway, also on those that have no such place in their configuration, and
+// learns there what changes.
+func TestDisplaysFailOver(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, true)
+	s := c.gw[2] // the places are its
+	tote := s.picked(1, "O1", "A1", 1)
+	for _, other := range c.gw[:2] {
+		for _, place := range []struct{ class, id, do string }{
+			{topics.Dock, "dock1", "scan_label"}, {topics.Station, "pack1", warehouse.StepScanTote}, {topics.Station, "pack2", warehouse.StepScanTote},
+		} {
+			sc := other.screen(place.class, place.id) // waits for a task
+			sc.untilStep(place.do)
+		}
+	}
+	// A change is seen on the other gateways too.
+	far, near := c.gw[1].screen(topics.Station, "pack1"), s.screen(topics.Station, "pack1")
+	farDock := c.gw[0].screen(topics.Dock, "dock1")
+	s.packed(near, "O1", tote, 450_000)
+	far.untilStep(warehouse.StepScanTote)
+	label := s.get("O1").Parcels[0].SSCC
+	s.scan("dock1", "]C100"+label)
+	farDock.until("the parcel on the truck", func(task screenTask, _ station.Hint) bool { return slices.Contains(task.Loaded, label) })
+	// And by a display that comes only then.
+	c.gw[1].screen(topics.Dock, "dock1").until("the parcel on the truck", func(task screenTask, _ station.Hint) bool {
+		return slices.Contains(task.Loaded, label)
+	})
 }
 
 func canceled() context.Context {

@@ -248,6 +248,7 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
 		Quorum:    a.quorum,
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
+		Asked:     func(class, id string) { a.projector.Asked(class, id) },
 		State: func(dev broker.Device, name string, payload []byte) {
 			if dev.Class == topics.Conveyor {
 				a.conveyors.State(dev.ID, name, payload)

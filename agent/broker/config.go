@@ -81,6 +81,11 @@ type Config struct {
 	// it sends is read. It runs on the connection's goroutine and must not
 	// block. nil = nobody wants to know.
 	Connected func(dev Device)
+	// Asked is told of each station or dock whose state somebody subscribes
+	// to, before the subscription stands: what is published because of it
+	// reaches the subscriber. It runs on the connection's goroutine and must
+	// not block. nil = nobody wants to know.
+	Asked func(class, id string)
 	// State is told what a device writes to its own state/conn and state/main,
 	// its last will too, in the order it wrote. It runs on the connection's
 	// goroutine before anybody else gets the message, and must return soon.

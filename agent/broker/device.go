@@ -73,6 +73,16 @@ func below(site, topic string, class, id string) (string, bool) {
 	return strings.CutPrefix(topic, "tote/v1/"+site+"/"+class+"/"+id+"/")
 }
 
+// placeOf is the one station or dock whose state a filter means.
+func placeOf(site, filter string) (class, id string, ok bool) {
+	rest, _ := strings.CutPrefix(filter, "tote/v1/"+site+"/")
+	p := strings.SplitN(rest, "/", 4)
+	if len(p) != 4 || p[0] != ClassStation && p[0] != ClassDock || !validID(p[1]) || p[2] != branchState {
+		return "", "", false
+	}
+	return p[0], p[1], true
+}
+
 // quorumTopic is what every device may read: whether anything can be recorded.
 func quorumTopic(site string) string { return "tote/v1/" + site + "/site/" + site + "/state/quorum" }
 

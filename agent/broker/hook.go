@@ -193,9 +193,12 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		if c.dev.Class == ClassWatch {
 			pk.Filters[i].Qos = 0 // a watcher may read thousands of topics; they must not fill its window
 		}
-		if f := pk.Filters[i].Filter; !mayRead(h.b.cfg.Site, c.dev, f) {
+		f := pk.Filters[i].Filter
+		if !mayRead(h.b.cfg.Site, c.dev, f) {
 			h.b.denied.Add(1)
 			h.b.say("denied "+cl.ID, slog.LevelWarn, "subscription denied", "device", cl.ID, "filter", printable(f))
+		} else if class, id, ok := placeOf(h.b.cfg.Site, f); ok && h.b.cfg.Asked != nil {
+			h.b.cfg.Asked(class, id)
 		}
 	}
 	h.b.snapshot.Lock()
