@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -76,6 +77,9 @@ func (d *Dock) do(ctx context.Context, c warehouse.Command) (warehouse.Result, e
 	for {
 		res, err := record(ctx, d.cfg.Do, d.cfg.Lost, "dock/"+d.cfg.ID, c)
 		if err != nil {
+			if e, ok := errors.AsType[*unrecorded](err); ok && len(texts) > 0 {
+				e.hint.Text += "; handed over before that: " + strings.Join(texts, " + ")
+			}
 			return res, err
 		}
 		_, departs := c.(warehouse.Depart)

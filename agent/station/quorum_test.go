@@ -175,6 +175,32 @@ func TestSentBeforeTheQuorumWentIsSettledLater(t *testing.T) {
 	})
 }
 
+// TestATruckLeavesInPart: the quorum goes between two commands of one scan; the
+// answer says what was done before.
+func TestATruckLeavesInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		var got []Answer
+		d := NewDock(DockConfig{
+			ID: "dock1", Log: slog.New(slog.DiscardHandler), Lost: f.isLost, NewCmdID: func() string { return "" },
+			Answer: func(a Answer) { got = append(got, a) },
+			Do: func(context.Context, string, warehouse.Command) (warehouse.Result, error) {
+				f.quorum(false)
+				return warehouse.Result{OK: true, Code: "OK", Ref: warehouse.RefMore, Text: "3 parcels"}, nil
+			},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- d.Run(ctx) }()
+		d.Scanned(CodeDepart)
+		synctest.Wait()
+		cancel()
+		if err := <-done; err != nil || len(got) != 1 || got[0].Code != HintNoQuorum || !strings.HasSuffix(got[0].Text, "handed over before that: 3 parcels") {
+			t.Errorf("%v, answers %+v", err, got)
+		}
+	})
+}
+
 func TestDockWithoutAQuorum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFloor(t)

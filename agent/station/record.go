@@ -34,7 +34,7 @@ func refusal(err error) (warehouse.Result, bool) {
 // there always is one.
 func record(ctx context.Context, do Do, lost func() Hint, actor string, c warehouse.Command) (warehouse.Result, error) {
 	if h := hintOf(lost); h.Code != "" {
-		h.Text += "; nothing was done, scan again then"
+		h.Text += "; not recorded, scan again then"
 		return warehouse.Result{}, &unrecorded{h}
 	}
 	limit, cancel := context.WithTimeout(ctx, answerTime)
