@@ -34,11 +34,17 @@ type trio struct {
 	gw [3]*site
 }
 
+// oneTrio lets one test at a time have three gateways: six or nine on a small
+// machine would not hear each other in time.
+var oneTrio sync.Mutex
+
 // newTrio starts three gateways. The devices of the floor are plugged into the
 // third.
 func newTrio(t *testing.T, floor bool) *trio {
 	t.Helper()
 	c := &trio{T: t}
+	oneTrio.Lock()
+	t.Cleanup(oneTrio.Unlock)
 	for i, id := range []string{"gw1", "gw2", "gw3"} {
 		c.gw[i] = &site{t: t, dir: t.TempDir(), id: id, port: "127.0.0.1:0", mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	}

@@ -32,7 +32,7 @@ import (
 // with two lots (L1: LA in B-3, LB in B-4), one order per walk.
 
 // deadline bounds every wait; nothing waits that long when all is well.
-const deadline = 15 * time.Second
+const deadline = 40 * time.Second
 
 // gatewayEnv makes the test binary a gateway, for tests that kill one.
 const gatewayEnv = "TOTE_TEST_GATEWAY"
@@ -187,7 +187,7 @@ func (s *site) config() string {
 	var b strings.Builder
 	id, raft := cmp.Or(s.id, "gw1"), 20
 	if s.port != "" {
-		raft = 150 // others must be heard in time, on a busy machine too
+		raft = 500 // others must be heard in time, on a busy machine too
 		fmt.Fprintf(&b, "cluster: {listen: %q}\n", s.port)
 	}
 	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d}\n",
