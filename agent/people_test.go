@@ -292,7 +292,7 @@ func (sc *screen) silent() {
 func (s *site) scan(place, code string) {
 	s.t.Helper()
 	if last := s.scanned[place]; last.code == code {
-		<-time.After(time.Until(last.at.Add(scanner.DefaultRepeatWindow + 20*time.Millisecond)))
+		<-time.After(time.Until(last.at.Add(scanner.DefaultRepeatWindow + 250*time.Millisecond)))
 	}
 	if _, err := s.dev[place+"/scanner"].Scan(s.ctx(), code); err != nil {
 		s.t.Fatal(err)
