@@ -94,16 +94,18 @@ type Agent struct {
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	kickSync  chan struct{}            // there is something for the OMS
-	devices   []device
-	towers    []*tower
-	doors     []door
-	robots    atomic.Pointer[fleet.Master] // nil without robots
-	conveyors *conveyor.Controller         //
-	readings  readings
-	changes   changes
-	ready     atomic.Bool
-	relay     relay      // to the other gateways; nil when alone
-	elsewhere *elsewhere // robots on the other gateways' brokers
+	// kickQuorum: there is a quorum again, or none any more.
+	kickQuorum chan struct{}
+	devices    []device
+	towers     []*tower
+	doors      []door
+	robots     atomic.Pointer[fleet.Master] // nil without robots
+	conveyors  *conveyor.Controller         //
+	readings   readings
+	changes    changes
+	ready      atomic.Bool
+	relay      relay      // to the other gateways; nil when alone
+	elsewhere  *elsewhere // robots on the other gateways' brokers
 	// newToken makes a join token; nil for a gateway that stays alone.
 	newToken func(ctx context.Context, life time.Duration) (string, error)
 }
@@ -120,7 +122,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
 		stations: map[string]chan struct{}{},
-		kickPool: make(chan struct{}, 1), kickSync: make(chan struct{}, 1),
+		kickPool: make(chan struct{}, 1), kickSync: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1),
 	}
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)
@@ -185,17 +187,14 @@ func kick(c chan<- struct{}) {
 	}
 }
 
-// noQuorum is what people do when nothing can be recorded.
-const noQuorum = "nothing can be recorded; start the other gateways or mend the network between them, work goes on by itself"
-
 // isReady is nil when scans can be accepted.
 func (a *Agent) isReady() error {
 	switch {
 	case !a.ready.Load():
 		return errors.New("the gateway is starting")
 	}
-	if ok, since := a.store.Quorum(); !ok {
-		return fmt.Errorf("NO QUORUM since %s: %s", since.Format(time.TimeOnly), noQuorum)
+	if ok, since := a.quorum(); !ok {
+		return errors.New(noQuorumSince(since))
 	}
 	return nil
 }

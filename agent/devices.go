@@ -23,7 +23,7 @@ import (
 // startStation builds a pack station with its devices.
 func (a *Agent) startStation(cfg config.Station) error {
 	pc := station.PackConfig{
-		ID: cfg.ID, Log: a.log, Do: a.do, View: a.view, Changed: a.stations[cfg.ID], NewCmdID: cmdID,
+		ID: cfg.ID, Log: a.log, Do: a.do, View: a.view, Changed: a.stations[cfg.ID], NewCmdID: cmdID, Lost: a.lost,
 		Answer: func(ans station.Answer) { a.publish(topics.Station, cfg.ID, ans) },
 		Hint:   func(h station.Hint) { a.publishState(topics.Station, cfg.ID, topics.Hint, h) },
 	}
@@ -67,7 +67,7 @@ func (a *Agent) startStation(cfg config.Station) error {
 // startDock builds a dock with its scanner.
 func (a *Agent) startDock(cfg config.Dock) error {
 	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
-	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, NewCmdID: cmdID, Answer: answer})
+	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, Lost: a.lost, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
 		return err
 	}
@@ -205,6 +205,15 @@ func (a *Agent) tell(topic string, v any, retain bool) {
 	if a.relay != nil {
 		a.relay.send(callPublish, relayed{topic, b, retain})
 	}
+}
+
+// publishHere publishes on this gateway's broker alone, to be kept.
+func (a *Agent) publishHere(topic string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return a.broker.Publish(topic, b, true, 1)
 }
 
 func cmdID() string {

@@ -51,7 +51,7 @@ func (a *Agent) pages() (http.Handler, error) {
 		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		NewToken: a.newToken,
 		Quorum: func() api.Quorum {
-			ok, since := a.store.Quorum()
+			ok, since := a.quorum()
 			if ok {
 				return api.Quorum{OK: true}
 			}
@@ -90,7 +90,7 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	g := web.GatewayStatus{
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(), Since: a.start,
 	}
-	ok, since := a.store.Quorum()
+	ok, since := a.quorum()
 	g.Quorum = web.Quorum{OK: ok}
 	if !ok {
 		g.Quorum.Since, g.Quorum.Action = since, noQuorum

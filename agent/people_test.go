@@ -34,12 +34,21 @@ type picker struct {
 func (s *site) handheld(id string) *handheld.Client {
 	s.t.Helper()
 	hh, err := handheld.New(handheld.Config{
-		Site: "s1", Device: id, Brokers: []string{"tcp://" + s.mqtt},
+		Site: "s1", Device: id, Brokers: s.brokers(),
 		Outbox: filepath.Join(s.dir, id+".outbox"), Resend: 500 * time.Millisecond,
 	})
 	s.must(err)
 	s.background(hh.Run)
 	return hh
+}
+
+// brokers are those a device of the site knows, its own first.
+func (s *site) brokers() []string {
+	all := []string{"tcp://" + s.mqtt}
+	for _, o := range s.others {
+		all = append(all, "tcp://"+o.mqtt)
+	}
+	return all
 }
 
 // background runs a part until the test ends.
@@ -283,7 +292,7 @@ func (sc *screen) silent() {
 func (s *site) scan(place, code string) {
 	s.t.Helper()
 	if last := s.scanned[place]; last.code == code {
-		<-time.After(time.Until(last.at.Add(scanner.DefaultRepeatWindow + 20*time.Millisecond)))
+		<-time.After(time.Until(last.at.Add(scanner.DefaultRepeatWindow + 250*time.Millisecond)))
 	}
 	if _, err := s.dev[place+"/scanner"].Scan(s.ctx(), code); err != nil {
 		s.t.Fatal(err)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -32,7 +33,7 @@ import (
 // with two lots (L1: LA in B-3, LB in B-4), one order per walk.
 
 // deadline bounds every wait; nothing waits that long when all is well.
-const deadline = 15 * time.Second
+const deadline = 40 * time.Second
 
 // gatewayEnv makes the test binary a gateway, for tests that kill one.
 const gatewayEnv = "TOTE_TEST_GATEWAY"
@@ -70,17 +71,20 @@ func gatewayMain(file string) error {
 
 // site is one site under test.
 type site struct {
-	t    *testing.T
-	dir  string
-	oms  string // address of an OMS, "" = none
-	bare bool   // devices are configured and not there
-	lan  string // "mqtt:" of the configuration, "" = one plain listener
-	more string // further configuration
-	door bool   // pack1 has a light tower, dock1 an RFID portal with a photo-eye
-	mqtt string // addresses of the gateway; chosen at its first start and kept
-	web  string
-	gw   *gateway
-	dev  map[string]*control.Client // emulated devices, "pack1/scale"
+	t      *testing.T
+	dir    string
+	oms    string  // address of an OMS, "" = none
+	bare   bool    // devices are configured and not there
+	lan    string  // "mqtt:" of the configuration, "" = one plain listener
+	more   string  // further configuration
+	door   bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	id     string  // of the gateway; "" = gw1
+	port   string  // where the other gateways reach it; "" = it is alone
+	others []*site // the other gateways
+	mqtt   string  // addresses of the gateway; chosen at its first start and kept
+	web    string
+	gw     *gateway
+	dev    map[string]*control.Client // emulated devices, "pack1/scale"
 
 	totes   int                // given to orders so far
 	scanned map[string]scanned // newest scan by place
@@ -193,12 +197,17 @@ func (s *site) link(device string) string {
 // config is the text of the gateway's configuration.
 func (s *site) config() string {
 	var b strings.Builder
+	id, raft := cmp.Or(s.id, "gw1"), 20
+	if s.port != "" {
+		raft = 500 // others must be heard in time, on a busy machine too
+		fmt.Fprintf(&b, "cluster: {listen: %q}\n", s.port)
+	}
 	lan := s.lan
 	if lan == "" {
 		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n%s",
-		filepath.Join(s.dir, "gw1"), lan, s.web, s.more)
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d}\n%s",
+		id, filepath.Join(s.dir, id), lan, s.web, raft, raft, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -221,11 +230,17 @@ func (s *site) config() string {
 	return b.String()
 }
 
-// start runs the gateway in this process until stop.
-func (s *site) start() {
+func (s *site) parsed() *config.Config {
 	s.t.Helper()
 	cfg, err := config.Parse("agent.yaml", []byte(s.config()))
 	s.must(err)
+	return cfg
+}
+
+// start runs the gateway in this process until stop.
+func (s *site) start() {
+	s.t.Helper()
+	cfg := s.parsed()
 	ready := make(chan Addresses, 1)
 	log := newKeyCheck(s.t)
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
@@ -250,6 +265,11 @@ func (s *site) start() {
 	select {
 	case at := <-ready:
 		s.mqtt, s.web = at.MQTT[len(at.MQTT)-1], at.HTTP
+		for _, p := range a.store.Peers() {
+			if p.ID == s.id {
+				s.port = p.Address[len(p.ID)+1:]
+			}
+		}
 	case <-gw.ended:
 		s.t.Fatalf("the gateway did not start: %v", gw.err)
 	case <-time.After(deadline):

@@ -38,6 +38,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 				return a.broker.Close()
 			})
 		}},
+		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"stations", a.startStations},
 		{"fleet", a.startFleet},
@@ -245,7 +246,9 @@ func (a *Agent) newSync() (*cloudsync.Runner, error) {
 func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
+		Quorum:    a.quorum,
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
+		Asked:     func(class, id string) { a.projector.Asked(class, id) },
 		State: func(dev broker.Device, name string, payload []byte) {
 			if dev.Class == topics.Conveyor {
 				a.conveyors.State(dev.ID, name, payload)

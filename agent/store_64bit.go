@@ -33,7 +33,10 @@ func (a *Agent) openStore() (store, func() error, error) {
 		FreesSpace: ledger.FreesSpace,
 		OnApply:    func(_ uint64, touched []string) { a.projector.Touch(touched) },
 		OnRestore:  func(uint64) { a.projector.Everything() },
-		OnQuorum:   func(bool) { a.changes.kick() },
+		OnQuorum: func(bool) {
+			a.changes.kick()
+			kick(a.kickQuorum)
+		},
 	}
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))

@@ -29,6 +29,7 @@ type Broker struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	pace    pacer
+	gate    gate
 
 	// snapshot is held for writing while a new subscription gets its retained
 	// messages, for reading while a retained message is replaced and sent.
@@ -36,7 +37,7 @@ type Broker struct {
 
 	open                                           atomic.Int64
 	connects, refused, takenOver, denied, commands atomic.Uint64
-	withheld, slow, panics                         atomic.Uint64
+	withheld, slow, panics, paced, turnedAway      atomic.Uint64
 	subscriptions                                  atomic.Int64 // of links, so far
 
 	mu       sync.Mutex
@@ -64,7 +65,10 @@ type Stats struct {
 	Withheld  uint64 `json:"withheld"`  // commands not recorded: no acknowledgement, client disconnected
 	Dropped   uint64 `json:"dropped"`   // clients disconnected because they read too slowly
 	Panics    uint64 `json:"panics"`    // connections that failed inside the broker
-	Unheard   uint64 `json:"unheard"`   // messages the gateway itself was too slow to take
+	Paced     uint64 `json:"paced"`     // connections that had to wait because there was no quorum, or not for long
+	// TurnedAway counts the connections that would have had to wait too long.
+	TurnedAway uint64 `json:"turnedAway"`
+	Unheard    uint64 `json:"unheard"` // messages the gateway itself was too slow to take
 
 	Twice []Twice `json:"twice,omitempty"` // client ids that more than one device uses now
 }
@@ -86,6 +90,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 		return nil, fmt.Errorf("%w: no handler", ErrConfig)
 	}
 	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, pace: pacer{now: cfg.Now}}
+	b.gate = gate{every: cfg.Limits.ConnectEvery, most: cfg.Limits.ConnectWait, burst: cfg.Limits.ConnectBurst}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 
 	caps := mochi.NewDefaultServerCapabilities()
@@ -224,6 +229,7 @@ func (b *Broker) Stats() Stats {
 		Connected: n, Connects: b.connects.Load(), Refused: b.refused.Load(), TakenOver: b.takenOver.Load(),
 		Denied: b.denied.Load(), Commands: b.commands.Load(), Withheld: b.withheld.Load(),
 		Dropped: b.slow.Load(), Panics: b.panics.Load(), Unheard: unheard, Twice: twice,
+		Paced: b.paced.Load(), TurnedAway: b.turnedAway.Load(),
 	}
 }
 

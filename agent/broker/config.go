@@ -60,6 +60,13 @@ type Limits struct {
 	// client waits for a ping, which is not answered meanwhile.
 	CommandTimeout  time.Duration
 	TakeoverTimeout time.Duration // an older connection must have ended by then; default 5 s
+
+	// New connections without a quorum, and for SettleTime (default 5 s)
+	// after it came: ConnectBurst (default 16) at once, then one per
+	// ConnectEvery (default 20 ms). Who would wait longer than ConnectWait is
+	// turned away; its default of 3 s is below the 5 s a client waits.
+	ConnectBurst                          int
+	ConnectEvery, ConnectWait, SettleTime time.Duration
 }
 
 // Config of a Broker.
@@ -74,13 +81,22 @@ type Config struct {
 	// it sends is read. It runs on the connection's goroutine and must not
 	// block. nil = nobody wants to know.
 	Connected func(dev Device)
+	// Asked is told of each station or dock whose state somebody subscribes
+	// to, before the subscription stands: what is published because of it
+	// reaches the subscriber. It runs on the connection's goroutine and must
+	// not block. nil = nobody wants to know.
+	Asked func(class, id string)
 	// State is told what a device writes to its own state/conn and state/main,
 	// its last will too, in the order it wrote. It runs on the connection's
 	// goroutine before anybody else gets the message, and must return soon.
 	// The PUBACK follows whatever State does. nil = nobody wants to know.
 	State func(dev Device, name string, payload []byte)
-	Log   *slog.Logger     // nil = none
-	Now   func() time.Time // nil = time.Now; used for log pacing and Clients
+	// Quorum says whether commands can be recorded, and since when that is
+	// so; without one new connections are paced. nil = always.
+	Quorum func() (ok bool, since time.Time)
+
+	Log *slog.Logger     // nil = none
+	Now func() time.Time // nil = time.Now; used for log pacing and Clients
 }
 
 // withDefaults validates cfg, loads the certificates and fills in the defaults.
@@ -166,6 +182,7 @@ func (l *Limits) fill() error {
 		{"in flight", &l.Inflight, 256, 32_000},
 		{"write buffer", &l.WriteBuffer, 4 << 20, 1 << 30},
 		{"pending", &l.Pending, 8192, 1 << 20},
+		{"connect burst", &l.ConnectBurst, 16, 100_000},
 	} {
 		if *v.p == 0 {
 			*v.p = v.def
@@ -183,6 +200,9 @@ func (l *Limits) fill() error {
 		{"write", &l.WriteTimeout, 10 * time.Second},
 		{"command", &l.CommandTimeout, 4 * time.Second},
 		{"take-over", &l.TakeoverTimeout, 5 * time.Second},
+		{"connect pace", &l.ConnectEvery, 20 * time.Millisecond},
+		{"connect wait", &l.ConnectWait, 3 * time.Second},
+		{"settle", &l.SettleTime, 5 * time.Second},
 	} {
 		if *v.p == 0 {
 			*v.p = v.def

@@ -73,6 +73,19 @@ func below(site, topic string, class, id string) (string, bool) {
 	return strings.CutPrefix(topic, "tote/v1/"+site+"/"+class+"/"+id+"/")
 }
 
+// placeOf is the one station or dock whose state a filter means.
+func placeOf(site, filter string) (class, id string, ok bool) {
+	rest, _ := strings.CutPrefix(filter, "tote/v1/"+site+"/")
+	p := strings.SplitN(rest, "/", 4)
+	if len(p) != 4 || p[0] != ClassStation && p[0] != ClassDock || !validID(p[1]) || p[2] != branchState {
+		return "", "", false
+	}
+	return p[0], p[1], true
+}
+
+// quorumTopic is what every device may read: whether anything can be recorded.
+func quorumTopic(site string) string { return "tote/v1/" + site + "/site/" + site + "/state/quorum" }
+
 // mayPublish is the write side of the rights: own up/{name}, own state/conn and
 // state/main.
 func mayPublish(site string, dev Device, topic string) bool {
@@ -97,7 +110,8 @@ func mayPublish(site string, dev Device, topic string) bool {
 }
 
 // mayRead is the read side: filter is a subscription or the topic of a message
-// to deliver. A device reads its own down and state branches.
+// to deliver. A device reads its own down and state branches, and whether the
+// site has a quorum.
 func mayRead(site string, dev Device, filter string) bool {
 	own := func(class string) bool {
 		rest, ok := below(site, filter, class, dev.ID)
@@ -106,6 +120,9 @@ func mayRead(site string, dev Device, filter string) bool {
 		}
 		branch, _, more := strings.Cut(rest, "/")
 		return more && (branch == branchDown || branch == branchState)
+	}
+	if filter == quorumTopic(site) {
+		return dev.Class != ClassRobot
 	}
 	switch dev.Class {
 	case ClassWatch:

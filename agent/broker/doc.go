@@ -16,12 +16,19 @@
 //     for the VDA 5050 topics of robots). The gateway itself is no client: it
 //     hears and commands its robots by a [Link], whatever tokens, TLS and limits
 //     say.
+//
 //   - Sessions are always clean. Retained messages live in the state branch
 //     only and are a projection that the gateway can publish again at any time.
+//
 //   - A client that reads too slowly is disconnected, never silently skipped
 //     (law 11): when it comes back it gets the retained state.
+//
 //   - QoS 2 does not exist, QoS 0 commands are refused by disconnecting: both
 //     would be lost or doubled without anybody knowing.
+//
+//   - Without a quorum, and for a moment after it came, new connections are
+//     paced (gate.go): the devices of a dead gateway do not all hit the one that
+//     just began to lead.
 //
 // Where the library is guarded, and why:
 //

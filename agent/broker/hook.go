@@ -60,7 +60,14 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	c := connOf(cl)
 	dev, err := h.authenticate(c, cl.ID, pk)
 	if err == nil {
+		// Before claim: an older connection goes on while this one waits.
+		err = h.b.pass(c, cl, dev)
+	}
+	if err == nil {
 		err = h.b.claim(c, cl, dev)
+	}
+	if errors.Is(err, errBusy) {
+		return false
 	}
 	if err != nil {
 		h.b.refused.Add(1)
@@ -183,9 +190,12 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		if c.dev.Class == ClassWatch {
 			pk.Filters[i].Qos = 0 // a watcher may read thousands of topics; they must not fill its window
 		}
-		if f := pk.Filters[i].Filter; !mayRead(h.b.cfg.Site, c.dev, f) {
+		f := pk.Filters[i].Filter
+		if !mayRead(h.b.cfg.Site, c.dev, f) {
 			h.b.denied.Add(1)
 			h.b.say("denied "+cl.ID, slog.LevelWarn, "subscription denied", "device", cl.ID, "filter", printable(f))
+		} else if class, id, ok := placeOf(h.b.cfg.Site, f); ok && h.b.cfg.Asked != nil {
+			h.b.cfg.Asked(class, id)
 		}
 	}
 	h.b.snapshot.Lock()

@@ -58,7 +58,8 @@ func Groups() []Group {
 			{"SEQ_TOO_OLD", "The handheld's sequence lies before the answers the site keeps: it was reset.", "Go on from the retained state/seq; nothing was done."},
 			{"SEQ_REUSED", "The handheld's sequence belongs to another verb: it was reset and counts anew, or two handhelds have one id.", "Go on from the retained state/seq; nothing was done. Give each handheld its own id."},
 		}),
-		group("agent/station", "Hints on the display of a station or dock.", []own{
+		group("agent/station", "Hints on the display of a station or dock, and answers to scans there.", []own{
+			{"NO_QUORUM", "Fewer than half of the gateways hear each other, so nothing can be recorded, booked or printed. Also in state/quorum of the site.", "Start the other gateways or mend the network between them; work goes on by itself. What was scanned and answered with this code is scanned again then."},
 			{"CLEAR_SCALE", "Something lies on the scale that was weighed already.", "Take everything off, then put the carton on."},
 			{"SCALE_OVERLOAD", "The scale reports more than it can weigh.", "Take weight off; pack the order into two cartons if it stays."},
 			{"SCALE_UNDERLOAD", "The scale reports less than nothing.", "Put the pan back and zero the scale."},

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,6 +43,7 @@ type Projector struct {
 
 	mu      sync.Mutex
 	touched map[string]struct{}
+	asked   map[string]struct{} // "dock/dock1": places somebody reads here, that may be of another gateway
 
 	// The rest belongs to Run's goroutine.
 	deviceOf map[string]string // worker → handheld last published for
@@ -54,6 +56,7 @@ func New(cfg Config) *Projector {
 		cfg:      cfg,
 		wake:     make(chan struct{}, 1),
 		touched:  map[string]struct{}{},
+		asked:    map[string]struct{}{},
 		deviceOf: map[string]string{},
 		sent:     map[string]string{},
 	}
@@ -87,6 +90,28 @@ func (p *Projector) Connected(class, id string) {
 	if class == "handheld" {
 		p.Touch([]string{"device/" + id})
 	}
+}
+
+// maxAsked bounds the places remembered; a site has a few dozen.
+const maxAsked = 1024
+
+// Asked publishes the state of a station or dock that somebody begins to read
+// on this broker, and keeps it true. The place may belong to another gateway,
+// and if nothing has happened there yet no record tells of it.
+func (p *Projector) Asked(class, id string) {
+	key := class + "/" + id
+	p.mu.Lock()
+	_, known := p.asked[key]
+	full := !known && len(p.asked) >= maxAsked
+	if !full {
+		p.asked[key] = struct{}{}
+	}
+	p.mu.Unlock()
+	if full {
+		p.cfg.Log.Warn("too many places are read on this gateway, one is not shown", "place", key)
+		return
+	}
+	p.Touch([]string{key})
 }
 
 // Run publishes everything once and then what changes, until ctx ends.
@@ -146,13 +171,19 @@ func (p *Projector) all() error {
 			return err
 		}
 	}
-	for _, s := range slices.Compact(slices.Sorted(slices.Values(append(stations, p.cfg.Stations...)))) {
-		if err := p.one("station/" + s); err != nil {
-			return err
-		}
+	var places []string
+	for _, s := range append(stations, p.cfg.Stations...) {
+		places = append(places, "station/"+s)
 	}
 	for _, d := range p.cfg.Docks {
-		if err := p.one("dock/" + d); err != nil {
+		places = append(places, "dock/"+d)
+	}
+	p.mu.Lock()
+	places = slices.AppendSeq(places, maps.Keys(p.asked))
+	p.mu.Unlock()
+	slices.Sort(places)
+	for _, key := range slices.Compact(places) {
+		if err := p.one(key); err != nil {
 			return err
 		}
 	}
@@ -227,6 +258,16 @@ func (p *Projector) step(class, id string, of func(warehouse.Reader, string) (*w
 		return err
 	}
 	return p.publish(class, id, "task", step)
+}
+
+// Quorum is the retained state/quorum of the site, as the gateway of this broker
+// sees it. It is published by package agent, around the replicated state.
+type Quorum struct {
+	OK     bool   `json:"ok"`
+	Since  string `json:"since"` // RFC 3339, since when it is so
+	Code   string `json:"code,omitempty"`
+	Text   string `json:"text,omitempty"`   // for a screen
+	Action string `json:"action,omitempty"` // what a person does
 }
 
 // DockTask is what a dock's display shows.

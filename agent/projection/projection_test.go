@@ -153,6 +153,41 @@ func TestResetHandheldLearnsItsSequence(t *testing.T) {
 	})
 }
 
+// A display of a place that belongs to another gateway, and of which there is no
+// record yet.
+func TestAPlaceThatIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.run()
+		if s.topics["dock/dock7/task"] != "" {
+			t.Fatal("shown unasked")
+		}
+		for range 2 {
+			s.p.Asked("dock", "dock7")
+			s.p.Asked("station", "pack7")
+		}
+		synctest.Wait()
+		s.shows("dock/dock7/task", "scan_label0")
+		s.shows("station/pack7/task", "scan_tote0")
+		// It stays among what is published when everything is.
+		clear(s.topics)
+		s.p.sent = map[string]string{}
+		s.p.Everything()
+		synctest.Wait()
+		s.shows("dock/dock7/task", "scan_label0")
+		for i := range 2 * maxAsked {
+			s.p.Asked("dock", fmt.Sprint("d", i))
+		}
+		synctest.Wait()
+		if n := len(s.p.asked); n != maxAsked || len(s.topics) > maxAsked+10 {
+			t.Errorf("%d places and %d topics kept", n, len(s.topics))
+		}
+		s.p.Asked("dock", "dock7") // known ones are served as before
+		synctest.Wait()
+		s.shows("dock/dock7/task", "scan_label0")
+	})
+}
+
 func TestFailureEndsRunAndTheNextRunPublishesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)

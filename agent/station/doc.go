@@ -33,6 +33,7 @@ const (
 	HintNoPrinter   = "PRINTER_NOT_READY"
 	HintBusy        = "SCAN_DROPPED"
 	HintNotRecorded = "NOT_READY" // nothing can be recorded now
+	HintNoQuorum    = "NO_QUORUM" // no majority of the gateways is there; also the code of an answer
 )
 
 // Light is what the station's light tower should say; a gateway that cannot
@@ -45,7 +46,8 @@ const (
 	LightAttention Light = "attention" // a person must do something: see the hint
 )
 
-// Do proposes a command and returns its definite answer; see replica.Store.Do.
+// Do proposes a command and returns its definite answer, however long that
+// takes; see replica.Store.Do. It ends early with ctx.
 // The implementation chooses the command id and keeps it over retries.
 type Do func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
 

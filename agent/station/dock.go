@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -14,6 +15,7 @@ type DockConfig struct {
 	ID       string
 	Log      *slog.Logger
 	Do       Do
+	Lost     func() Hint  // what to answer while there is no quorum, else no code; nil = there always is one
 	Answer   func(Answer) // publishes down/result
 	NewCmdID func() string
 }
@@ -53,6 +55,9 @@ func (d *Dock) Run(ctx context.Context) error {
 				c = warehouse.Depart{Dock: d.cfg.ID}
 			}
 			res, err := d.do(ctx, c)
+			if no, ok := refusal(err); ok {
+				res, err = no, nil
+			}
 			if err != nil {
 				if ctx.Err() != nil {
 					return nil
@@ -70,8 +75,11 @@ func (d *Dock) Run(ctx context.Context) error {
 func (d *Dock) do(ctx context.Context, c warehouse.Command) (warehouse.Result, error) {
 	var texts []string
 	for {
-		res, err := d.cfg.Do(ctx, "dock/"+d.cfg.ID, c)
+		res, err := record(ctx, d.cfg.Do, d.cfg.Lost, "dock/"+d.cfg.ID, c)
 		if err != nil {
+			if e, ok := errors.AsType[*unrecorded](err); ok && len(texts) > 0 {
+				e.hint.Text += "; handed over before that: " + strings.Join(texts, " + ")
+			}
 			return res, err
 		}
 		_, departs := c.(warehouse.Depart)

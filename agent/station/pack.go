@@ -39,6 +39,7 @@ type PackConfig struct {
 	Light    func(Light)     // the station's light tower; nil = none
 	NewCmdID func() string   //
 	Print    Printer         // nil = no printer
+	Lost     func() Hint     // what to show while there is no quorum, else no code; nil = there always is one
 	Retry    time.Duration   // how soon a printer that is not ready is asked again; 0 = 1 s
 	ClearMg  int64           // at or below this the scale counts as empty; 0 = 10 g
 }
@@ -61,6 +62,7 @@ type Pack struct {
 	printing    string                  // id of the job whose print run is under way
 	retryAt     time.Time               // when a printer that was not ready is asked again
 	owed        *warehouse.LabelOutcome // what became of a label, not yet recorded
+	settled     bool                    // what an earlier run had sent is accounted for
 }
 
 // printEnd is how a print run ended.
@@ -126,9 +128,7 @@ func (p *Pack) Weighed(w Weight) {
 func (p *Pack) Run(ctx context.Context) error {
 	p.cfg.Hint(p.shown)
 	p.lastWeight = time.Now()
-	if err := p.settleSent(ctx); err != nil {
-		return err
-	}
+	p.settled = false
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	defer func() {
@@ -139,6 +139,9 @@ func (p *Pack) Run(ctx context.Context) error {
 	}()
 	for {
 		if err := p.startPrint(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return err
 		}
 		if err := p.show(); err != nil {
@@ -181,11 +184,17 @@ func (p *Pack) settleSent(ctx context.Context) error {
 			continue
 		}
 		c := warehouse.LabelOutcome{Job: j.ID, Outcome: warehouse.JobUnknown, Detail: "the gateway restarted while the label was on its way"}
-		if _, err := p.cfg.Do(ctx, p.actor(), c); err != nil {
+		if _, err := p.try(ctx, c); err != nil {
 			return err
 		}
 	}
+	p.settled = true
 	return nil
+}
+
+// try proposes a command, in bounded time.
+func (p *Pack) try(ctx context.Context, c warehouse.Command) (warehouse.Result, error) {
+	return record(ctx, p.cfg.Do, p.cfg.Lost, p.actor(), c)
 }
 
 func (p *Pack) onScan(ctx context.Context, code string) error {
@@ -205,7 +214,12 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 	default:
 		c = warehouse.StartPack{Station: p.cfg.ID, Barcode: code}
 	}
-	res, err := p.cfg.Do(ctx, p.actor(), c)
+	res, err := p.try(ctx, c)
+	if no, ok := refusal(err); ok {
+		no.Next = step
+		p.answer(code, no)
+		return nil
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			p.answer(code, warehouse.Result{Code: HintNotRecorded, Text: err.Error(), Next: step})
@@ -254,8 +268,13 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 	if !w.Stable || w.Milligrams <= clearMg {
 		return nil
 	}
+	res, err := p.try(ctx, warehouse.Pack{Station: p.cfg.ID, Order: step.Order, WeightMg: w.Milligrams})
+	if _, ok := refusal(err); ok {
+		// The carton still lies there and is booked with a later reading: by
+		// then the step tells whether this one was.
+		return nil
+	}
 	p.empty = false
-	res, err := p.cfg.Do(ctx, p.actor(), warehouse.Pack{Station: p.cfg.ID, Order: step.Order, WeightMg: w.Milligrams})
 	if err != nil {
 		return err
 	}
@@ -287,11 +306,24 @@ func (p *Pack) onTick() error {
 // way. The run is a goroutine of its own, so that scans and weights are
 // answered while the printer works.
 func (p *Pack) startPrint(ctx context.Context) error {
-	if p.printing != "" || p.cfg.Print == nil || time.Now().Before(p.retryAt) {
+	if p.printing != "" || time.Now().Before(p.retryAt) || hintOf(p.cfg.Lost).Code != "" {
+		return nil
+	}
+	if !p.settled {
+		err := p.settleSent(ctx)
+		if _, ok := refusal(err); ok {
+			p.retryAt = time.Now().Add(p.cfg.Retry)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if p.cfg.Print == nil {
 		return nil
 	}
 	if p.owed != nil {
-		if p.owed = p.record(ctx, *p.owed); p.owed != nil {
+		if p.owed = p.outcome(ctx, p.try, *p.owed); p.owed != nil {
 			p.retryAt = time.Now().Add(p.cfg.Retry)
 			return nil
 		}
@@ -313,7 +345,9 @@ func (p *Pack) startPrint(ctx context.Context) error {
 func (p *Pack) print(ctx context.Context, job warehouse.LabelJob) printEnd {
 	sent := false
 	outcome, detail, err := p.cfg.Print(ctx, job, func(ctx context.Context) error {
-		res, err := p.cfg.Do(ctx, p.actor(), warehouse.LabelSent{Job: job.ID})
+		// Until it is known: a label recorded as sent that was not would be
+		// nobody's any more.
+		res, err := p.do(ctx, warehouse.LabelSent{Job: job.ID})
 		if err == nil && !res.OK {
 			err = fmt.Errorf("label %s: %s %s", job.ID, res.Code, res.Text)
 		}
@@ -331,14 +365,14 @@ func (p *Pack) print(ctx context.Context, job warehouse.LabelJob) printEnd {
 	default:
 		outcome = warehouse.JobUnknown // sent, and no proof of what became of it
 	}
-	owed := p.record(ctx, warehouse.LabelOutcome{Job: job.ID, Outcome: outcome, Detail: detail})
+	owed := p.outcome(ctx, p.do, warehouse.LabelOutcome{Job: job.ID, Outcome: outcome, Detail: detail})
 	return printEnd{sent: true, detail: detail, owed: owed}
 }
 
-// record tells what became of a label. It returns the outcome when that could
+// outcome tells what became of a label. It returns the outcome when that could
 // not be recorded: until it is, the station is asked nothing and prints nothing.
-func (p *Pack) record(ctx context.Context, c warehouse.LabelOutcome) (owed *warehouse.LabelOutcome) {
-	res, err := p.cfg.Do(ctx, p.actor(), c)
+func (p *Pack) outcome(ctx context.Context, do func(context.Context, warehouse.Command) (warehouse.Result, error), c warehouse.LabelOutcome) (owed *warehouse.LabelOutcome) {
+	res, err := do(ctx, c)
 	switch {
 	case err != nil:
 		p.cfg.Log.Warn("label outcome not recorded, trying again", "station", p.cfg.ID, "job", c.Job, "err", err)
@@ -362,10 +396,19 @@ func (p *Pack) onPrinted(end printEnd) {
 	}
 }
 
+// do proposes a command and waits for as long as it takes, which only a print
+// run may: it has a goroutine of its own.
+func (p *Pack) do(ctx context.Context, c warehouse.Command) (warehouse.Result, error) {
+	return p.cfg.Do(ctx, p.actor(), c)
+}
+
 // show publishes what the worker has to know, when it changed, and lights the
-// tower. The printer comes first: nothing gets past it.
+// tower. Without a quorum nothing else matters; nothing gets past the printer.
 func (p *Pack) show() error {
-	h := p.printerHint
+	h := hintOf(p.cfg.Lost)
+	if h.Code == "" {
+		h = p.printerHint
+	}
 	if h.Code == "" {
 		h = p.scaleHint
 	}

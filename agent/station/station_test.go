@@ -23,8 +23,10 @@ type floor struct {
 	tx      *memtx.Tx
 	index   uint64
 	changed chan struct{}
-	cmds    []string // names of the commands proposed
-	fail    error    // what Do answers instead
+	cmds    []string      // names of the commands proposed
+	fail    error         // what Do answers instead
+	lost    Hint          // what Lost answers
+	hang    chan struct{} // Do gives no answer until it is closed; nil = at once
 }
 
 const itemMg = 500_000
@@ -76,8 +78,17 @@ func (f *floor) must(c warehouse.Command) {
 	}
 }
 
-func (f *floor) do(_ context.Context, actor string, c warehouse.Command) (warehouse.Result, error) {
+func (f *floor) do(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error) {
 	f.mu.Lock()
+	if hang := f.hang; hang != nil {
+		f.mu.Unlock()
+		select {
+		case <-hang:
+		case <-ctx.Done():
+			return warehouse.Result{}, ctx.Err()
+		}
+		f.mu.Lock()
+	}
 	defer f.mu.Unlock()
 	f.cmds = append(f.cmds, fmt.Sprintf("%T", c)[len("warehouse."):])
 	if f.fail != nil {
@@ -94,6 +105,34 @@ func (f *floor) do(_ context.Context, actor string, c warehouse.Command) (wareho
 	default:
 	}
 	return res, err
+}
+
+// quorum takes the quorum away, or gives it back.
+func (f *floor) quorum(ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = Hint{}
+	if !ok {
+		f.lost = Hint{HintNoQuorum, "NO QUORUM since 13:57:00: start the other gateways"}
+	}
+}
+
+// stuck lets Do answer nobody, as while the leader is gone and nobody knows yet.
+func (f *floor) stuck(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if on {
+		f.hang = make(chan struct{})
+		return
+	}
+	close(f.hang)
+	f.hang = nil
+}
+
+func (f *floor) isLost() Hint {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lost
 }
 
 func (f *floor) view(fn func(r warehouse.Reader) error) error {
@@ -150,7 +189,7 @@ func newBench(f *floor, print Printer) *bench {
 	b := &bench{floor: f, done: make(chan error, 1)}
 	n := 0
 	b.Pack = NewPack(PackConfig{
-		ID: "pack1", Log: slog.New(slog.DiscardHandler), Do: f.do, View: f.view, Changed: f.changed, Print: print,
+		ID: "pack1", Log: slog.New(slog.DiscardHandler), Do: f.do, View: f.view, Changed: f.changed, Print: print, Lost: f.isLost,
 		NewCmdID: func() string { n++; return fmt.Sprint(n) },
 		Answer:   func(a Answer) { b.mu.Lock(); b.answers = append(b.answers, a); b.mu.Unlock() },
 		Hint:     func(h Hint) { b.mu.Lock(); b.hints = append(b.hints, h.Code); b.mu.Unlock() },

@@ -394,6 +394,7 @@ func TestWords(t *testing.T) {
 	results := append(constants(t, "../../warehouse/codes.go", "Code"), warehouse.FalloutExpired)
 	results = append(results, constants(t, "../replica/*.go", "Code")...)
 	answersOnly := []string{station.HintBusy, station.HintNotRecorded} // codes of an answer
+	answers := append(slices.Clone(answersOnly), station.HintNoQuorum)
 	var hints []string
 	for _, h := range constants(t, "../station/*.go", "Hint") {
 		if !slices.Contains(answersOnly, h) {
@@ -416,7 +417,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: nothing found in the code", name)
 		}
 	}
-	for _, code := range answersOnly {
+	for _, code := range answers {
 		if err := schema(t, "place-result.json").Validate(asJSON(t, station.Answer{Code: code})); err != nil {
 			t.Error(err)
 		}
@@ -427,7 +428,7 @@ func TestWords(t *testing.T) {
 func TestFields(t *testing.T) {
 	for file, v := range map[string]any{
 		"step.json": warehouse.Step{}, "handheld-result.json": handheld.Result{}, "place-result.json": station.Answer{},
-		"seq.json": handheld.Seq{}, "conn.json": handheld.Conn{}, "hint.json": station.Hint{}, "dock-task.json": projection.DockTask{},
+		"seq.json": handheld.Seq{}, "conn.json": handheld.Conn{}, "hint.json": station.Hint{}, "quorum.json": projection.Quorum{}, "dock-task.json": projection.DockTask{},
 	} {
 		var fields, required []string
 		rt := reflect.TypeOf(v)

@@ -20,6 +20,8 @@ const (
 	Station  = "station"
 	Dock     = "dock"
 	Conveyor = "conveyor"
+	// Site is the class of the site itself; its id is the site's.
+	Site = "site"
 )
 
 // Branches below a device.
@@ -37,6 +39,7 @@ const (
 	Seq    = "seq"    // state: the newest sequence the site knows of the device
 	Conn   = "conn"   // state: online or offline, by the device and its last will
 	Hint   = "hint"   // state: what stands between the worker and the next step
+	Quorum = "quorum" // state of the site: whether anything can be recorded
 	Main   = "main"   // state: the state of a conveyor, by itself
 	Scan   = "scan"   // up: a carton passed a scanner (package fleet/conveyor, also below)
 	Divert = "divert" // up: where a carton went
@@ -82,6 +85,7 @@ func Channels() []Channel {
 		{Conveyor, Down, Sync, 1, false, ByGateway},
 		{Conveyor, State, Main, 1, true, ByDevice},
 		{Conveyor, State, Conn, 1, true, ByDevice},
+		{Site, State, Quorum, 1, true, ByGateway},
 	}
 }
 
@@ -108,6 +112,9 @@ func DownResult(site, class, id string) string { return Of(site, class, id, Down
 
 // StateTask is what a device, station or dock shows.
 func StateTask(site, class, id string) string { return Of(site, class, id, State, Task) }
+
+// SiteQuorum says whether anything can be recorded; every device may read it.
+func SiteQuorum(site string) string { return Of(site, Site, site, State, Quorum) }
 
 // StationHint is the local hint of a station.
 func StationHint(site, id string) string { return Of(site, Station, id, State, Hint) }

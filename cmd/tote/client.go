@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tote/agent/health"
 	"tote/agent/intake"
 )
 
@@ -64,6 +65,14 @@ func (g gatewayURL) send(ctx context.Context, method, path, contentType string, 
 	}
 	if resp.StatusCode >= 300 {
 		fmt.Fprintln(os.Stderr, pretty(b))
+		var refusal struct {
+			Code string `json:"code"`
+		}
+		if json.Unmarshal(b, &refusal) == nil {
+			if f, ok := health.Find(refusal.Code); ok {
+				fmt.Fprintln(os.Stderr, "what to do:", f.Action)
+			}
+		}
 		return nil, exitCode(1)
 	}
 	return b, nil
