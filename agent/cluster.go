@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"tote/agent/config"
+	"tote/agent/health"
 	"tote/agent/identity"
 	"tote/agent/identity/members"
 	"tote/agent/replica"
+	"tote/raftstore"
 	"tote/raftstore/peer"
 )
 
@@ -76,7 +79,8 @@ func (c *cluster) letIn(s *replica.Store) {
 			if method != joinMethod {
 				return nil, errors.New("a newcomer may only join")
 			}
-			return c.welcome(ctx, s, body)
+			answer, err := c.welcome(ctx, s, body)
+			return answer, withCode(err)
 		})
 	})
 }
@@ -103,12 +107,39 @@ func (c *cluster) welcome(ctx context.Context, s *replica.Store, body []byte) ([
 		return nil, err
 	}
 	if !res.OK {
-		return nil, &peer.RemoteError{Code: res.Code, Text: res.Code + ": " + res.Text}
+		return nil, &peer.RemoteError{Code: res.Code, Text: res.Text}
 	}
 	if ans.Welcome, err = c.id.Welcome(req.CSR, req.Gateway); err != nil {
 		return nil, err
 	}
 	return cbor.Marshal(ans)
+}
+
+// withCode gives a refusal the code under which the newcomer looks it up.
+func withCode(err error) error {
+	if _, ok := errors.AsType[*peer.RemoteError](err); err == nil || ok {
+		return err
+	}
+	code := identity.Code(err)
+	if code == "" {
+		code = raftstore.FaultCode(err)
+	}
+	return &peer.RemoteError{Code: code, Text: err.Error()}
+}
+
+// refusal is what the site said, as an error of this side.
+func refusal(err error) error {
+	said, ok := errors.AsType[*peer.RemoteError](err)
+	if !ok {
+		return err
+	}
+	if known := identity.ByCode(said.Code); known != nil {
+		if strings.HasPrefix(said.Text, known.Error()) {
+			return known
+		}
+		return fmt.Errorf("%w (%s)", known, said.Text)
+	}
+	return fmt.Errorf("the site refused: %s: %w", said.Code, err)
 }
 
 // askIn asks the members to add this gateway until one did. A gateway that is a
@@ -142,8 +173,14 @@ func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
 
 // Join makes this machine a member of the site that made the token: it asks the
 // gateway at address (host:port) for a certificate and keeps what it gets. The
-// gateway is added to the cluster when it is started.
+// gateway is added to the cluster when it is started. Its errors name a code of
+// the fault table and what to do.
 func Join(ctx context.Context, cfg *config.Config, token, address string) (*identity.Identity, error) {
+	id, err := join(ctx, cfg, token, address)
+	return id, health.Explain(err)
+}
+
+func join(ctx context.Context, cfg *config.Config, token, address string) (*identity.Identity, error) {
 	t, err := identity.ParseToken(token)
 	if err != nil {
 		return nil, err
@@ -165,11 +202,14 @@ func Join(ctx context.Context, cfg *config.Config, token, address string) (*iden
 	}
 	conn, err := peer.DialJoin(ctx, address, identity.JoinTLS(t, peer.ProtoJoin))
 	if err != nil {
+		if identity.Code(err) == "" {
+			err = fmt.Errorf("%w: %w", identity.ErrNobody, err)
+		}
 		return nil, err
 	}
 	answer, err := peer.Ask(ctx, conn, joinMethod, body)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	var ans joinAnswer
 	if err := cbor.Unmarshal(answer, &ans); err != nil {

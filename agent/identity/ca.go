@@ -36,6 +36,8 @@ var (
 	ErrWrongSite = errors.New("IDN-108: the gateway at this address belongs to another site")
 	// ErrTaken: the id of the newcomer is that of a member.
 	ErrTaken = errors.New("IDN-110: a gateway of this id is in the cluster already")
+	// ErrNobody: nobody answers where a newcomer was sent.
+	ErrNobody = errors.New("IDN-111: no gateway answers at this address")
 	// ErrRequest: a certificate request breaks a rule.
 	ErrRequest = errors.New("IDN-109: the certificate request is not acceptable")
 )

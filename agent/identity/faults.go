@@ -1,5 +1,10 @@
 package identity
 
+import (
+	"errors"
+	"strings"
+)
+
 // Fault is one row of the table of codes.
 type Fault struct{ Code, Cause, Action string }
 
@@ -15,6 +20,30 @@ func Faults() []Fault {
 		{"IDN-107", "The site does not know the token.", "Make a new one on this site with `tote token create`."},
 		{"IDN-108", "The gateway at the address belongs to another site than the token.", "Check the address; make the token on the site you want to join."},
 		{"IDN-110", "A gateway of this id is in the cluster already.", "Give the new machine another id, or take the old one out with `tote cluster remove` first."},
+		{"IDN-111", "No gateway answers at the address a newcomer was given.", "Give the host and port of cluster.listen of a gateway that runs, and check the network up to it."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
+}
+
+// ByCode is the error of a code, so that a refusal that came over the wire is
+// the same error here; nil when the code is none of this package.
+func ByCode(code string) error {
+	for _, err := range []error{
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrRequest,
+	} {
+		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
+			return err
+		}
+	}
+	return nil
+}
+
+// Code is the code of an error of this package, "" for any other.
+func Code(err error) string {
+	for _, f := range Faults() {
+		if known := ByCode(f.Code); errors.Is(err, known) {
+			return f.Code
+		}
+	}
+	return ""
 }

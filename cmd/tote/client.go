@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tote/agent/health"
 )
 
 // gatewayURL is where the commands that talk to a running gateway find it.
@@ -61,6 +63,14 @@ func (g gatewayURL) send(ctx context.Context, method, path, contentType string, 
 	}
 	if resp.StatusCode >= 300 {
 		fmt.Fprintln(os.Stderr, pretty(b))
+		var refusal struct {
+			Code string `json:"code"`
+		}
+		if json.Unmarshal(b, &refusal) == nil {
+			if f, ok := health.Find(refusal.Code); ok {
+				fmt.Fprintln(os.Stderr, "what to do:", f.Action)
+			}
+		}
 		return nil, exitCode(1)
 	}
 	return b, nil

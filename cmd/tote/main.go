@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"tote/agent/health"
 )
 
 // version is set by the release build.
@@ -59,5 +61,5 @@ func main() {
 	if errors.As(err, &code) {
 		os.Exit(int(code))
 	}
-	k.FatalIfErrorf(err)
+	k.FatalIfErrorf(health.Explain(err))
 }

@@ -224,8 +224,26 @@ func TestRefusedByTheGateway(t *testing.T) {
 	env, _ := gateway(t, 404, `{"code":"UNKNOWN_ORDER","text":"no order O9"}`)
 	r := tote(t, env, "order", "O9")
 	r.want(t, 1, "", "UNKNOWN_ORDER")
+	env, _ = gateway(t, 409, `{"code":"ALONE","text":"this gateway has no others"}`)
+	tote(t, env, "token", "create").want(t, 1, "", "\nwhat to do: Give it a cluster section")
 	env, _ = gateway(t, 502, "<html>a proxy</html>")
 	tote(t, env, "status").want(t, 1, "", "<html>a proxy</html>")
+}
+
+// TestJoinThatFails: the code and what to do about it.
+func TestJoinThatFails(t *testing.T) {
+	cfg := file(t, "agent.yaml", strings.Replace(goodConfig, "/var/lib/tote", t.TempDir(), 1)+"cluster: {listen: \"127.0.0.1:7070\"}\n")
+	join := func(token string) ran {
+		return tote(t, nil, "cluster", "join", "--config", cfg, "--to", strings.TrimPrefix(nobody(t), "http://"), "--token", token)
+	}
+	r := join("tote1.rubbish")
+	r.want(t, 1, "", "IDN-104: this is not a join token")
+	r.want(t, 1, "", "what to do: Copy the whole line")
+	r = join("tote1.00112233445566778899aabbccddeeff.0123456789ab.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	r.want(t, 1, "", "IDN-111: no gateway answers")
+	r.want(t, 1, "", "what to do: Give the host and port of cluster.listen")
+	tote(t, nil, "site", "init", "--config", cfg).want(t, 0, "site hamburg, first gateway gw1", "")
+	tote(t, nil, "site", "init", "--config", cfg).want(t, 1, "", "what to do: Use it, or move the folder away")
 }
 
 // TestEmulateRefusesNonsense: before anything is started.
