@@ -34,12 +34,21 @@ type picker struct {
 func (s *site) handheld(id string) *handheld.Client {
 	s.t.Helper()
 	hh, err := handheld.New(handheld.Config{
-		Site: "s1", Device: id, Brokers: []string{"tcp://" + s.mqtt},
+		Site: "s1", Device: id, Brokers: s.brokers(),
 		Outbox: filepath.Join(s.dir, id+".outbox"), Resend: 500 * time.Millisecond,
 	})
 	s.must(err)
 	s.background(hh.Run)
 	return hh
+}
+
+// brokers are those a device of the site knows, its own first.
+func (s *site) brokers() []string {
+	all := []string{"tcp://" + s.mqtt}
+	for _, o := range s.others {
+		all = append(all, "tcp://"+o.mqtt)
+	}
+	return all
 }
 
 // background runs a part until the test ends.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -69,14 +70,17 @@ func gatewayMain(file string) error {
 
 // site is one site under test.
 type site struct {
-	t    *testing.T
-	dir  string
-	oms  string // address of an OMS, "" = none
-	bare bool   // devices are configured and not there
-	mqtt string // addresses of the gateway; chosen at its first start and kept
-	web  string
-	gw   *gateway
-	dev  map[string]*control.Client // emulated devices, "pack1/scale"
+	t      *testing.T
+	dir    string
+	oms    string  // address of an OMS, "" = none
+	bare   bool    // devices are configured and not there
+	id     string  // of the gateway; "" = gw1
+	port   string  // where the other gateways reach it; "" = it is alone
+	others []*site // the other gateways
+	mqtt   string  // addresses of the gateway; chosen at its first start and kept
+	web    string
+	gw     *gateway
+	dev    map[string]*control.Client // emulated devices, "pack1/scale"
 
 	totes   int                // given to orders so far
 	scanned map[string]scanned // newest scan by place
@@ -181,8 +185,13 @@ func (s *site) link(device string) string {
 // config is the text of the gateway's configuration.
 func (s *site) config() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: gw1\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: 20, election_ms: 20}\n",
-		filepath.Join(s.dir, "gw1"), s.mqtt, s.web)
+	id, raft := cmp.Or(s.id, "gw1"), 20
+	if s.port != "" {
+		raft = 150 // others must be heard in time, on a busy machine too
+		fmt.Fprintf(&b, "cluster: {listen: %q}\n", s.port)
+	}
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d}\n",
+		id, filepath.Join(s.dir, id), s.mqtt, s.web, raft, raft)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -198,11 +207,17 @@ func (s *site) config() string {
 	return b.String()
 }
 
-// start runs the gateway in this process until stop.
-func (s *site) start() {
+func (s *site) parsed() *config.Config {
 	s.t.Helper()
 	cfg, err := config.Parse("agent.yaml", []byte(s.config()))
 	s.must(err)
+	return cfg
+}
+
+// start runs the gateway in this process until stop.
+func (s *site) start() {
+	s.t.Helper()
+	cfg := s.parsed()
 	ready := make(chan Addresses, 1)
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
@@ -227,6 +242,11 @@ func (s *site) start() {
 	select {
 	case at := <-ready:
 		s.mqtt, s.web = at.MQTT[0], at.HTTP
+		for _, p := range a.store.Peers() {
+			if p.ID == s.id {
+				s.port = p.Address[len(p.ID)+1:]
+			}
+		}
 	case <-gw.ended:
 		s.t.Fatalf("the gateway did not start: %v", gw.err)
 	case <-time.After(deadline):
