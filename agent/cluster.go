@@ -142,11 +142,12 @@ func refusal(err error) error {
 	return fmt.Errorf("the site refused: %s: %w", said.Code, err)
 }
 
-// askIn asks the members to add this gateway until one did. A gateway that is a
-// member has nothing to ask.
+// askIn asks the members to add this gateway until it knows that it is one. That
+// one of them said yes is not enough: the leader may have died before the others
+// knew. The vote comes by itself.
 func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
 	pause := 200 * time.Millisecond
-	for s.Waiting() {
+	for !s.Joined() {
 		addresses, err := identity.Peers(identityDir(&a.cfg))
 		if err != nil {
 			return err
@@ -157,13 +158,15 @@ func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
 				err = s.JoinThrough(ctx, via)
 			}
 			if err == nil || ctx.Err() != nil {
-				return nil
+				break
 			}
-			a.log.Warn("not let into the cluster yet", "asked", text, "err", err)
+			a.log.Warn("not let into the cluster yet", "asked", text, "code", raftstore.FaultCode(err), "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.Done():
+			return nil // the store stopped, and Run says why
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, 5*time.Second)

@@ -190,7 +190,7 @@ func (s *site) config() string {
 		raft = 150 // others must be heard in time, on a busy machine too
 		fmt.Fprintf(&b, "cluster: {listen: %q}\n", s.port)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d}\n",
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: {listen: [{address: %q}]}\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n",
 		id, filepath.Join(s.dir, id), s.mqtt, s.web, raft, raft)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)

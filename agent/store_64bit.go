@@ -28,6 +28,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 		Now:              time.Now,
 		HeartbeatTimeout: time.Duration(a.cfg.Raft.HeartbeatMs) * time.Millisecond,
 		ElectionTimeout:  time.Duration(a.cfg.Raft.ElectionMs) * time.Millisecond,
+		PromoteAfter:     time.Duration(a.cfg.Raft.PromoteMs) * time.Millisecond,
 		// Acknowledged events leave the outbox: that must go on when the
 		// disk is nearly full.
 		FreesSpace: ledger.FreesSpace,
@@ -58,7 +59,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 		t, err := cs.newToken(ctx, c.id.Authority, life)
 		return t.String(), err
 	}
-	if s.Waiting() {
+	if !s.Joined() {
 		if err := a.sup.Go("join", func(ctx context.Context) error { return a.askIn(ctx, s) }); err != nil {
 			return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 		}
