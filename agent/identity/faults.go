@@ -21,6 +21,8 @@ func Faults() []Fault {
 		{"IDN-108", "The gateway at the address belongs to another site than the token.", "Check the address; make the token on the site you want to join."},
 		{"IDN-110", "A gateway of this id is in the cluster already.", "Give the new machine another id, or take the old one out with `tote cluster remove` first."},
 		{"IDN-111", "No gateway answers at the address a newcomer was given.", "Give the host and port of cluster.listen of a gateway that runs, and check the network up to it."},
+		{"IDN-112", "A gateway showed a certificate that has expired, and was refused. It was off for months, could not renew it, or clocks disagree.", "On the gateway that is named: look for IDN-113 in its log and at its clock, then restart it; it makes itself a new certificate. If that fails: `tote cluster replace NAME` on another gateway, and join it again."},
+		{"IDN-113", "The certificate of this gateway could not be renewed. The others refuse this gateway when it expires.", "Make the identity folder writable and look at the disk; it is tried again every hour, and at every start."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }
@@ -29,7 +31,7 @@ func Faults() []Fault {
 // the same error here; nil when the code is none of this package.
 func ByCode(code string) error {
 	for _, err := range []error{
-		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrRequest,
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrRequest,
 	} {
 		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
 			return err
