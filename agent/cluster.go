@@ -25,6 +25,9 @@ import (
 // identityDir is where a gateway keeps who it is.
 func identityDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "identity") }
 
+// storeDir is where it keeps the replicated store.
+func storeDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "store") }
+
 // joinMethod is the one thing a newcomer may ask.
 const joinMethod = "join"
 
@@ -45,8 +48,9 @@ type joinAnswer struct {
 
 // cluster is the gateway's side of the site: its identity and its port.
 type cluster struct {
-	id   *identity.Identity
-	port *peer.Port
+	id       *identity.Identity
+	port     *peer.Port
+	troubles *troubles
 }
 
 // openCluster opens the port to the other gateways; nil when this one is alone.
@@ -61,13 +65,15 @@ func (a *Agent) openCluster() (*cluster, error) {
 	if id.Gateway != a.cfg.Gateway || id.Authority.Site() != a.cfg.Site {
 		return nil, fmt.Errorf("%w: it is for gateway %s of site %s", identity.ErrDamaged, id.Gateway, id.Authority.Site())
 	}
+	t := &troubles{}
 	port, err := peer.Listen(peer.Config{
 		ID: a.cfg.Gateway, Listen: a.cfg.Cluster.Listen, Advertise: a.cfg.Cluster.Advertise, TLS: id.TLS(), Log: a.log,
+		Refused: a.turnedAway(t),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster.listen: %w", err)
 	}
-	return &cluster{id, port}, nil
+	return &cluster{id, port, t}, nil
 }
 
 // letIn answers newcomers: a good token becomes a certificate.

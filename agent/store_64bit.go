@@ -5,7 +5,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"tote/agent/identity"
@@ -22,7 +21,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return nil, nil, err
 	}
 	cfg := raftstore.Config{
-		Dir:              filepath.Join(a.cfg.DataDir, "store"),
+		Dir:              storeDir(&a.cfg),
 		NodeID:           a.cfg.Gateway,
 		Logger:           a.log,
 		Now:              time.Now,
@@ -39,6 +38,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
 		cfg.OnCall = a.onCall
+		cfg.OnClock = c.id.Saw
 	}
 	s, err := replica.Open(cfg)
 	if err != nil {
@@ -58,6 +58,10 @@ func (a *Agent) openStore() (store, func() error, error) {
 	a.newToken = func(ctx context.Context, life time.Duration) (string, error) {
 		t, err := cs.newToken(ctx, c.id.Authority, life)
 		return t.String(), err
+	}
+	a.members = &membership{a, c, s}
+	if err := a.sup.Go("certificate", a.keepCertificate(c)); err != nil {
+		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 	}
 	if !s.Joined() {
 		if err := a.sup.Go("join", func(ctx context.Context) error { return a.askIn(ctx, s) }); err != nil {

@@ -17,8 +17,9 @@ const (
 	// catchUp is how many entries a newcomer may be behind when it becomes a
 	// voter: few enough to be had in a moment.
 	catchUp = 250
-	// maxVoters: more make every write slower and help little.
-	maxVoters = 5
+	// MaxVoters is how many gateways have a vote at most: more make every
+	// write slower and help little.
+	MaxVoters = 5
 	// promoteAfter is how long a newcomer must be well before it gets a vote:
 	// one whose power supply or network comes and goes would only cost the
 	// others their majority.

@@ -292,7 +292,7 @@ func TestSpareTakesTheVote(t *testing.T) {
 	})
 	ripe := time.Now().Add(10 * time.Millisecond)
 	await(t, "it would be ripe", func() bool { lead.promote(&w); return time.Now().After(ripe) })
-	if f.Voter() || b.voters() != maxVoters {
+	if f.Voter() || b.voters() != MaxVoters {
 		t.Errorf("%d voters, the sixth one %v", b.voters(), f.Voter())
 	}
 	if err := c.stop(); err != nil {

@@ -68,7 +68,7 @@ func (s *Store) promote(w *stability) {
 	}
 	s.seenMu.Unlock()
 	id := w.ripe(term, s.cfg.Now(), well, s.cfg.PromoteAfter)
-	if id == "" || s.voters() >= maxVoters {
+	if id == "" || s.voters() >= MaxVoters {
 		return
 	}
 	if err := s.giveVote(at[id]); err != nil {
