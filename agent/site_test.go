@@ -242,10 +242,16 @@ func (s *site) start() {
 	select {
 	case at := <-ready:
 		s.mqtt, s.web = at.MQTT[0], at.HTTP
-		for _, p := range a.store.Peers() {
-			if p.ID == s.id {
-				s.port = p.Address[len(p.ID)+1:]
-			}
+		if s.port != "" {
+			s.eventually("it knows where it is", func() bool { // a newcomer is told a moment later
+				for _, p := range a.store.Peers() {
+					if p.ID == s.id {
+						s.port = p.Address[len(p.ID)+1:]
+						return true
+					}
+				}
+				return false
+			})
 		}
 	case <-gw.ended:
 		s.t.Fatalf("the gateway did not start: %v", gw.err)

@@ -165,7 +165,7 @@ func (s *Store) removeHere(ctx context.Context, id string) error {
 	if id == s.cfg.NodeID {
 		// The next leader does it: one that removes itself leaves the
 		// others to find out.
-		if err := s.transferTo(ctx, ""); err != nil {
+		if err := s.transferTo(ctx, ""); err != nil && s.leader.is() {
 			return err
 		}
 		return ErrNotLeader
@@ -246,9 +246,29 @@ func (s *Store) transferHere(ctx context.Context, id string) error {
 	return s.transferTo(ctx, id)
 }
 
+// transferTries: raft gives up after one election timeout, which a busy machine
+// can need for more.
+const transferTries = 5
+
 // transferTo hands the lead to a gateway, or to the best one when id is empty.
 func (s *Store) transferTo(ctx context.Context, id string) error {
+	var err error
+	for range transferTries {
+		if err = s.transferOnce(ctx, id); err == nil || !s.leader.is() || !errors.Is(err, ErrNotHandedOver) {
+			return err
+		}
+		if perr := s.pause(ctx, nil, retryMost); perr != nil {
+			return errors.Join(err, perr)
+		}
+	}
+	return err
+}
+
+func (s *Store) transferOnce(ctx context.Context, id string) error {
 	srv, _ := s.server(id)
+	if id != "" && !s.answers(ctx, srv) {
+		return fmt.Errorf("%w: %s does not answer", ErrNotHandedOver, id)
+	}
 	done := make(chan error, 1)
 	go func() {
 		if id == "" {

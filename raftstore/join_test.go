@@ -305,3 +305,28 @@ func TestSpareTakesTheVote(t *testing.T) {
 	sameDigest(t, a, b, d, e, f)
 	l.check(f)
 }
+
+// TestOnClock: the host hears the cluster time as it goes on, and at Open.
+func TestOnClock(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, t.TempDir())
+	var now, heard atomic.Int64
+	cfg.Now = func() time.Time { return time.UnixMilli(now.Load()) }
+	cfg.OnClock = func(ms int64) {
+		if ms <= heard.Swap(ms) {
+			t.Errorf("the clock went to %d, not on", ms)
+		}
+	}
+	s := openStore(t, cfg)
+	for i, ms := range []int64{1000, 5000, 2000, 7000} {
+		now.Store(ms)
+		do(t, s, byID(uint64(i+1), "add n 1"))
+	}
+	await(t, "the time of the last one", func() bool { return heard.Load() == 7000 })
+	closeStore(t, s)
+	heard.Store(0)
+	closeStore(t, openStore(t, cfg))
+	if heard.Load() != 7000 {
+		t.Errorf("at the next start it is %d", heard.Load())
+	}
+}

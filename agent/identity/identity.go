@@ -192,6 +192,15 @@ func (id *Identity) Saw(ms int64) {
 	}
 }
 
+// Seen is the newest time the site has seen, as far as this gateway was told;
+// zero when it was told nothing.
+func (id *Identity) Seen() time.Time {
+	if ms := id.floor.Load(); ms > 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
+}
+
 // plausible is how far the wall clock may be ahead of the newest time the site
 // has seen and still be believed when others are judged: a certificate in use has
 // at least that much of its life left, so nobody is cut off.
