@@ -108,6 +108,9 @@ type Agent struct {
 	elsewhere  *elsewhere // robots on the other gateways' brokers
 	// newToken makes a join token; nil for a gateway that stays alone.
 	newToken func(ctx context.Context, life time.Duration) (string, error)
+	// members changes the gateways of the site; nil for one that stays alone.
+	members api.Cluster
+	leaving atomic.Bool // it was asked to leave the site
 }
 
 // New checks the configuration and touches nothing.
@@ -143,7 +146,8 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	return a, nil
 }
 
-// Run works until ctx ends (nil) or the store stops (ErrStoreStopped).
+// Run works until ctx ends or the gateway has left the site (nil), or the store
+// stops (ErrStoreStopped).
 func (a *Agent) Run(ctx context.Context) (err error) {
 	var closeStore func() error
 	if a.store, closeStore, err = a.openStore(); err != nil {
@@ -162,6 +166,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		return nil
 	case <-a.store.Done():
+		if a.leaving.Load() && a.hasLeft() {
+			a.log.Info("this gateway has left the site")
+			return nil
+		}
 		return fmt.Errorf("%w: %w", ErrStoreStopped, a.store.Err())
 	}
 }
@@ -197,6 +205,15 @@ func (a *Agent) isReady() error {
 		return errors.New(noQuorumSince(since))
 	}
 	return nil
+}
+
+// quorumNow is whether the site can record anything.
+func (a *Agent) quorumNow() api.Quorum {
+	ok, since := a.quorum()
+	if ok {
+		return api.Quorum{OK: true}
+	}
+	return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: noQuorum}
 }
 
 // status is this gateway's part of GET /v1/status.

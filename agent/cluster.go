@@ -25,6 +25,9 @@ import (
 // identityDir is where a gateway keeps who it is.
 func identityDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "identity") }
 
+// storeDir is where it keeps the replicated store.
+func storeDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "store") }
+
 // joinMethod is the one thing a newcomer may ask.
 const joinMethod = "join"
 
@@ -45,8 +48,9 @@ type joinAnswer struct {
 
 // cluster is the gateway's side of the site: its identity and its port.
 type cluster struct {
-	id   *identity.Identity
-	port *peer.Port
+	id       *identity.Identity
+	port     *peer.Port
+	troubles *troubles
 }
 
 // openCluster opens the port to the other gateways; nil when this one is alone.
@@ -61,13 +65,15 @@ func (a *Agent) openCluster() (*cluster, error) {
 	if id.Gateway != a.cfg.Gateway || id.Authority.Site() != a.cfg.Site {
 		return nil, fmt.Errorf("%w: it is for gateway %s of site %s", identity.ErrDamaged, id.Gateway, id.Authority.Site())
 	}
+	t := &troubles{}
 	port, err := peer.Listen(peer.Config{
 		ID: a.cfg.Gateway, Listen: a.cfg.Cluster.Listen, Advertise: a.cfg.Cluster.Advertise, TLS: id.TLS(), Log: a.log,
+		Refused: a.turnedAway(t),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster.listen: %w", err)
 	}
-	return &cluster{id, port}, nil
+	return &cluster{id, port, t}, nil
 }
 
 // letIn answers newcomers: a good token becomes a certificate.
@@ -142,11 +148,12 @@ func refusal(err error) error {
 	return fmt.Errorf("the site refused: %s: %w", said.Code, err)
 }
 
-// askIn asks the members to add this gateway until one did. A gateway that is a
-// member has nothing to ask.
+// askIn asks the members to add this gateway until it knows that it is one. That
+// one of them said yes is not enough: the leader may have died before the others
+// knew. The vote comes by itself.
 func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
 	pause := 200 * time.Millisecond
-	for s.Waiting() {
+	for !s.Joined() {
 		addresses, err := identity.Peers(identityDir(&a.cfg))
 		if err != nil {
 			return err
@@ -157,13 +164,15 @@ func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
 				err = s.JoinThrough(ctx, via)
 			}
 			if err == nil || ctx.Err() != nil {
-				return nil
+				break
 			}
-			a.log.Warn("not let into the cluster yet", "asked", text, "err", err)
+			a.log.Warn("not let into the cluster yet", "asked", text, "code", raftstore.FaultCode(err), "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.Done():
+			return nil // the store stopped, and Run says why
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, 5*time.Second)

@@ -49,14 +49,7 @@ func (a *Agent) pages() (http.Handler, error) {
 	}
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
-		NewToken: a.newToken,
-		Quorum: func() api.Quorum {
-			ok, since := a.quorum()
-			if ok {
-				return api.Quorum{OK: true}
-			}
-			return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: noQuorum}
-		},
+		NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 	})
 	mux := http.NewServeMux()
 	for _, path := range []string{"/v1/", "/healthz", "/readyz"} {

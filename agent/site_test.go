@@ -206,7 +206,7 @@ func (s *site) config() string {
 	if lan == "" {
 		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d}\n%s",
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
 		id, filepath.Join(s.dir, id), lan, s.web, raft, raft, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
@@ -265,10 +265,16 @@ func (s *site) start() {
 	select {
 	case at := <-ready:
 		s.mqtt, s.web = at.MQTT[len(at.MQTT)-1], at.HTTP
-		for _, p := range a.store.Peers() {
-			if p.ID == s.id {
-				s.port = p.Address[len(p.ID)+1:]
-			}
+		if s.port != "" {
+			s.eventually("it knows where it is", func() bool { // a newcomer is told a moment later
+				for _, p := range a.store.Peers() {
+					if p.ID == s.id {
+						s.port = p.Address[len(p.ID)+1:]
+						return true
+					}
+				}
+				return false
+			})
 		}
 	case <-gw.ended:
 		s.t.Fatalf("the gateway did not start: %v", gw.err)

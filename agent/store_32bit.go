@@ -5,6 +5,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tote/agent/config"
 	"tote/agent/identity"
@@ -15,7 +16,12 @@ var ErrNoStore = errors.New("STO-32BIT: this is a 32-bit machine and the store n
 
 func (a *Agent) openStore() (store, func() error, error) { return nil, nil, ErrNoStore }
 
+// SetAside is for gateways with a store.
+func SetAside(*config.Config, time.Time) ([]string, error) { return nil, ErrNoStore }
+
 // Join is for gateways with a store.
 func Join(context.Context, *config.Config, string, string) (*identity.Identity, error) {
 	return nil, ErrNoStore
 }
+
+func (a *Agent) hasLeft() bool { return false }

@@ -5,7 +5,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"tote/agent/identity"
@@ -22,12 +21,13 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return nil, nil, err
 	}
 	cfg := raftstore.Config{
-		Dir:              filepath.Join(a.cfg.DataDir, "store"),
+		Dir:              storeDir(&a.cfg),
 		NodeID:           a.cfg.Gateway,
 		Logger:           a.log,
 		Now:              time.Now,
 		HeartbeatTimeout: time.Duration(a.cfg.Raft.HeartbeatMs) * time.Millisecond,
 		ElectionTimeout:  time.Duration(a.cfg.Raft.ElectionMs) * time.Millisecond,
+		PromoteAfter:     time.Duration(a.cfg.Raft.PromoteMs) * time.Millisecond,
 		// Acknowledged events leave the outbox: that must go on when the
 		// disk is nearly full.
 		FreesSpace: ledger.FreesSpace,
@@ -41,6 +41,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
 		cfg.OnCall = a.onCall
+		cfg.OnClock = c.id.Saw
 	}
 	s, err := replica.Open(cfg)
 	if err != nil {
@@ -61,7 +62,11 @@ func (a *Agent) openStore() (store, func() error, error) {
 		t, err := cs.newToken(ctx, c.id.Authority, life)
 		return t.String(), err
 	}
-	if s.Waiting() {
+	a.members = &membership{a, c, s}
+	if err := a.sup.Go("certificate", a.keepCertificate(c)); err != nil {
+		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
+	}
+	if !s.Joined() {
 		if err := a.sup.Go("join", func(ctx context.Context) error { return a.askIn(ctx, s) }); err != nil {
 			return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 		}

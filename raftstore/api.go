@@ -46,6 +46,8 @@ var (
 	ErrKeepsQuorum = errors.New("raftstore: the gateway is needed for the quorum")
 	// ErrNotReachable: the gateway to be added does not answer.
 	ErrNotReachable = errors.New("raftstore: the gateway does not answer")
+	// ErrNotHandedOver: the other gateway did not take the lead. Nothing changed.
+	ErrNotHandedOver = errors.New("raftstore: the lead was not handed over")
 	// ErrAlone: this gateway was opened without a port to others.
 	ErrAlone = errors.New("raftstore: this gateway has no port for others")
 )

@@ -17,9 +17,13 @@ const (
 	// catchUp is how many entries a newcomer may be behind when it becomes a
 	// voter: few enough to be had in a moment.
 	catchUp = 250
-	// maxVoters: more make every write slower and help little.
-	maxVoters = 5
-	joinPoll  = 20 * time.Millisecond
+	// MaxVoters is how many gateways have a vote at most: more make every
+	// write slower and help little.
+	MaxVoters = 5
+	// promoteAfter is how long a newcomer must be well before it gets a vote:
+	// one whose power supply or network comes and goes would only cost the
+	// others their majority.
+	promoteAfter = 10 * time.Second
 )
 
 // newcomer is the gateway that is being added; only one is at a time.
@@ -50,6 +54,9 @@ func (s *Store) lockChanges(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
+// errOtherStart: the welcome was meant for an earlier start of the gateway.
+var errOtherStart = errors.New("raftstore: the welcome is too late, the gateway was started anew meanwhile")
+
 func (s *Store) joinHere(ctx context.Context, to peer.Address) error {
 	if !s.leader.is() {
 		return ErrNotLeader
@@ -63,43 +70,38 @@ func (s *Store) joinHere(ctx context.Context, to peer.Address) error {
 	if err := s.ask(ctx, to, callStatus, struct{}{}, &st); err != nil {
 		return fmt.Errorf("raftstore: the newcomer does not answer: %w", hard(err))
 	}
-	if srv, ok := s.server(to.ID); ok && srv.Suffrage == raft.Voter {
-		if st.Cluster == s.member.name() {
-			return nil // it was added already; the answer was lost
-		}
-		return fmt.Errorf("%w: %s", ErrStillMember, to.ID)
-	}
-	if st.Cluster != "" && st.Cluster != s.member.name() {
-		return fmt.Errorf("%w: %s is of %s", ErrOtherCluster, to.ID, st.Cluster)
-	}
-	s.adding.set(to.ID)
-	defer s.adding.set("")
-	var a answerCode
-	if err := s.ask(ctx, to, callWelcome, memberCall{Cluster: s.member.name()}, &a); err != nil {
-		return fmt.Errorf("raftstore: the newcomer does not answer: %w", hard(err))
-	}
-	if err := a.err(); err != nil {
+	// A leader that was cut off may not know that the newcomer had a vote
+	// before its disk was wiped. Who agrees after it was asked knows.
+	if _, err := s.readIndexHere(ctx); err != nil {
 		return err
 	}
 	id, addr := raft.ServerID(to.ID), raft.ServerAddress(to.String())
+	srv, ok := s.server(to.ID)
+	switch {
+	case ok && srv.Suffrage == raft.Voter && st.Cluster != s.member.name():
+		return fmt.Errorf("%w: %s", ErrStillMember, to.ID)
+	case st.Cluster != "" && st.Cluster != s.member.name():
+		return fmt.Errorf("%w: %s is of %s", ErrOtherCluster, to.ID, st.Cluster)
+	case ok && st.Cluster != "" && (srv.Address == addr || srv.Suffrage == raft.Voter):
+		return nil // it was added already; the answer was lost
+	}
+	s.adding.set(to.ID)
+	defer s.adding.set("")
+	if st.Cluster == "" {
+		var a answerCode
+		if err := s.ask(ctx, to, callWelcome, memberCall{Cluster: s.member.name(), Seal: st.Seal}, &a); err != nil {
+			return fmt.Errorf("raftstore: the newcomer does not answer: %w", hard(err))
+		}
+		if err := a.err(); err != nil {
+			return err
+		}
+	}
 	err = s.configure(ctx, func(prev uint64) raft.Future { return s.raft.AddNonvoter(id, addr, prev, 0) })
 	if err != nil {
 		return err
 	}
-	s.log.Info("a gateway was added and catches up", "added", to.String())
-	if err := s.waitCatchUp(ctx, to); err != nil {
-		return err
-	}
-	if s.voters() >= maxVoters {
-		s.log.Info("the added gateway stays a non-voter, there are five voters", "added", to.ID)
-		return nil
-	}
-	if err := s.configure(ctx, func(prev uint64) raft.Future { return s.raft.AddVoter(id, addr, prev, 0) }); err != nil {
-		return err
-	}
-	if n := s.voters(); n%2 == 0 {
-		s.log.Warn("an even number of gateways survives no more failures than one less", "voters", n)
-	}
+	s.log.Info("a gateway was added; it gets a vote when it has caught up", "added", to.String())
+	s.lookNow.wake()
 	return nil
 }
 
@@ -110,24 +112,6 @@ func hard(err error) error {
 		return &remoteError{ErrNotReachable, err.Error()}
 	}
 	return err
-}
-
-// waitCatchUp waits until the newcomer is at most catchUp entries behind.
-func (s *Store) waitCatchUp(ctx context.Context, to peer.Address) error {
-	for {
-		var st statusAnswer
-		err := s.ask(ctx, to, callStatus, struct{}{}, &st)
-		switch {
-		case err == nil && st.Last > 0 && st.Last+catchUp >= s.raft.CommitIndex():
-			return nil
-		case !s.leader.is():
-			return fmt.Errorf("%w: the lead was lost while %s caught up", ErrUnknownOutcome, to.ID)
-		}
-		if perr := s.pause(ctx, nil, joinPoll); perr != nil {
-			return fmt.Errorf("%w: %s has not caught up and stays a non-voter, join it again: %w",
-				ErrUnknownOutcome, to.ID, errors.Join(perr, err))
-		}
-	}
 }
 
 // configure makes one change. The index of the configuration it is based on
@@ -153,8 +137,11 @@ func (s *Store) welcomed(from string, q memberCall) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBadCommand, err)
 	}
+	if q.Seal != s.member.seal.String() && s.Waiting() {
+		return errOtherStart
+	}
 	s.log.Info("this gateway is being added to a cluster", "by", from, "cluster", q.Cluster)
-	return s.enter(id, false)
+	return s.enter(id, roleWelcomed)
 }
 
 func (s *Store) removeHere(ctx context.Context, id string) error {
@@ -178,7 +165,7 @@ func (s *Store) removeHere(ctx context.Context, id string) error {
 	if id == s.cfg.NodeID {
 		// The next leader does it: one that removes itself leaves the
 		// others to find out.
-		if err := s.transferTo(ctx, ""); err != nil {
+		if err := s.transferTo(ctx, ""); err != nil && s.leader.is() {
 			return err
 		}
 		return ErrNotLeader
@@ -193,7 +180,7 @@ func (s *Store) removeHere(ctx context.Context, id string) error {
 			ctx, cancel := context.WithTimeout(s.ctx, time.Second)
 			defer cancel()
 			var a answerCode
-			_ = s.ask(ctx, to, callLook, memberCall{}, &a)
+			_ = s.ask(ctx, to, callLook, memberCall{Address: string(s.address())}, &a)
 		})
 	}
 	return nil
@@ -259,9 +246,29 @@ func (s *Store) transferHere(ctx context.Context, id string) error {
 	return s.transferTo(ctx, id)
 }
 
+// transferTries: raft gives up after one election timeout, which a busy machine
+// can need for more.
+const transferTries = 5
+
 // transferTo hands the lead to a gateway, or to the best one when id is empty.
 func (s *Store) transferTo(ctx context.Context, id string) error {
+	var err error
+	for range transferTries {
+		if err = s.transferOnce(ctx, id); err == nil || !s.leader.is() || !errors.Is(err, ErrNotHandedOver) {
+			return err
+		}
+		if perr := s.pause(ctx, nil, retryMost); perr != nil {
+			return errors.Join(err, perr)
+		}
+	}
+	return err
+}
+
+func (s *Store) transferOnce(ctx context.Context, id string) error {
 	srv, _ := s.server(id)
+	if id != "" && !s.answers(ctx, srv) {
+		return fmt.Errorf("%w: %s does not answer", ErrNotHandedOver, id)
+	}
 	done := make(chan error, 1)
 	go func() {
 		if id == "" {
@@ -273,7 +280,7 @@ func (s *Store) transferTo(ctx context.Context, id string) error {
 	select {
 	case err := <-done:
 		if err != nil {
-			return fmt.Errorf("raftstore: the lead was not handed over: %w", err)
+			return fmt.Errorf("%w: %w", ErrNotHandedOver, err)
 		}
 		return nil
 	case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,13 +19,26 @@ import (
 	"tote/raftstore/peer"
 )
 
+// Roles in the file CLUSTER. Changing one strands every gateway.
+const (
+	roleFirst    = "first"    // made the cluster
+	roleWelcomed = "welcomed" // was told the id, and is perhaps no member yet
+	roleAdded    = "added"    // a configuration that names it was committed
+)
+
 // membership is what this gateway knows of its cluster, apart from raft. It is
-// the file CLUSTER: the id of the cluster, and whether this gateway made it.
+// the file CLUSTER: the id of the cluster, and what this gateway is in it.
 type membership struct {
 	mu    sync.Mutex
 	id    clusterID
 	known bool
-	first bool // made the cluster
+	role  string
+	// seal is made up at each start and named by whoever welcomes: a welcome
+	// meant for the folder that was here before is not one for this folder.
+	seal clusterID
+	// committed is the newest configuration known to be committed. Raft's own
+	// may still be taken back.
+	committed []raft.Server
 }
 
 func (m *membership) get() (clusterID, bool) {
@@ -56,12 +70,12 @@ func (s *Store) readCluster() error {
 	if err != nil {
 		return fmt.Errorf("file CLUSTER: %w", err)
 	}
-	s.member.id, s.member.known, s.member.first = id, true, role == "first"
+	s.member.id, s.member.known, s.member.role = id, true, role
 	return nil
 }
 
 // enter makes this gateway part of a cluster, durably.
-func (s *Store) enter(id clusterID, first bool) error {
+func (s *Store) enter(id clusterID, role string) error {
 	s.member.mu.Lock()
 	defer s.member.mu.Unlock()
 	if s.member.known {
@@ -70,15 +84,55 @@ func (s *Store) enter(id clusterID, first bool) error {
 		}
 		return nil
 	}
-	role := "added"
-	if first {
-		role = "first"
-	}
 	if err := s.files.write("CLUSTER", fmt.Appendf(nil, "%s %s\n", id, role)); err != nil {
 		return err
 	}
-	s.member.id, s.member.known, s.member.first = id, true, first
+	s.member.id, s.member.known, s.member.role = id, true, role
 	return nil
+}
+
+// committedConfig learns who the members are for certain. It runs on the apply
+// goroutine.
+func (s *Store) committedConfig(servers []raft.Server) {
+	here := slices.ContainsFunc(servers, func(m raft.Server) bool { return string(m.ID) == s.cfg.NodeID })
+	s.member.mu.Lock()
+	s.member.committed = servers
+	added := here && s.member.known && s.member.role == roleWelcomed
+	if added {
+		s.member.role = roleAdded
+	}
+	id := s.member.id
+	s.member.mu.Unlock()
+	if !added {
+		return
+	}
+	s.log.Info("this gateway is a member now", "cluster", id.String())
+	if err := s.files.write("CLUSTER", fmt.Appendf(nil, "%s %s\n", id, roleAdded)); err != nil {
+		// At the next start it asks in once more and hears that it is one.
+		s.log.Warn("that this gateway is a member was not noted", "error", err)
+	}
+}
+
+// committedMember tells whether a gateway is a member for certain.
+func (m *membership) committedMember(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.committed, func(srv raft.Server) bool { return string(srv.ID) == id })
+}
+
+// Joined tells whether this gateway is a member for certain: a configuration
+// that names it was committed. One that only was welcomed may have been
+// forgotten by a leader that died, and must ask again.
+func (s *Store) Joined() bool {
+	s.member.mu.Lock()
+	defer s.member.mu.Unlock()
+	return s.member.known && s.member.role != roleWelcomed
+}
+
+// Voter tells whether this gateway has a vote, as far as it knows.
+func (s *Store) Voter() bool {
+	srv, ok := s.server(s.cfg.NodeID)
+	return ok && srv.Suffrage == raft.Voter
 }
 
 // openCluster makes the transport and decides whether this gateway begins a
@@ -96,9 +150,13 @@ func (s *Store) openCluster() error {
 		return err
 	}
 	fresh := last == 0 && len(list) == 0
+	s.member.seal = newClusterID()
+	if len(list) > 0 { // later ones come by the log
+		s.committedConfig(list[0].Configuration.Servers)
+	}
 	if _, known := s.member.get(); !known && (!fresh || s.cfg.Peer == nil || s.cfg.Bootstrap) {
 		// A log without the file is of the time when there was one gateway.
-		if err := s.enter(newClusterID(), true); err != nil {
+		if err := s.enter(newClusterID(), roleFirst); err != nil {
 			return err
 		}
 	}
@@ -117,7 +175,7 @@ func (s *Store) openCluster() error {
 	if s.cfg.testNetwork != nil {
 		s.net = s.cfg.testNetwork(s.net)
 	}
-	if s.member.first {
+	if s.member.role == roleFirst {
 		return s.bootstrap()
 	}
 	return nil
@@ -229,6 +287,9 @@ func (s *Store) serveMember(ctx context.Context, from, method string, q memberCa
 	case callWelcome:
 		return s.welcomed(from, q)
 	case callLook:
+		if to, err := peer.ParseAddress(q.Address); err == nil {
+			s.lookAtLeader(to)
+		}
 		s.lookNow.wake()
 		return nil
 	}

@@ -66,6 +66,7 @@ func clusterChildMain(id, dir, listen, certs, via string) error {
 	s, err := Open(Config{
 		Dir: dir, NodeID: id, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Peer: port, Bootstrap: via == "-",
 		HeartbeatTimeout: testBeat, SegmentSize: 64 << 10, MinFree: 1,
+		lookEvery: 100 * time.Millisecond, PromoteAfter: time.Millisecond,
 		SnapshotEntries: 100, SnapshotInterval: 100 * time.Millisecond, TrailingLogs: 20,
 		OnLeader: func(leads bool) {
 			if leads {
@@ -77,12 +78,13 @@ func clusterChildMain(id, dir, listen, certs, via string) error {
 		return err
 	}
 	ctx := context.Background()
-	if s.Waiting() {
+	if !s.Joined() {
 		to, err := peer.ParseAddress(via)
 		if err != nil {
 			return err
 		}
-		for s.JoinThrough(ctx, to) != nil {
+		for !s.Joined() || !s.Voter() {
+			_ = s.JoinThrough(ctx, to) // again until it has a vote
 			if err := s.pause(ctx, nil, 20*time.Millisecond); err != nil {
 				return err
 			}

@@ -40,6 +40,12 @@ type Config struct {
 	// OnRestore is told that the whole state was replaced by that of another
 	// gateway: everything may have changed. It runs where OnApply does.
 	OnRestore func(index uint64)
+	// OnClock is told the cluster time in milliseconds since 1970, at Open
+	// and when it moves. It must not block.
+	OnClock func(ms int64)
+	// PromoteAfter is how long a gateway that was added must answer and be
+	// nearly up to date before the leader gives it a vote (10 s).
+	PromoteAfter time.Duration
 	// OnCall answers calls of other gateways that are not the store's; from is
 	// the id in the caller's certificate.
 	OnCall func(ctx context.Context, from, method string, body []byte) ([]byte, error)
@@ -125,6 +131,7 @@ func (c *Config) normalise() error {
 	c.QueueLimit = cmp.Or(c.QueueLimit, 1024)
 	c.BatchWait = cmp.Or(c.BatchWait, 2*time.Millisecond)
 	c.MinFree = cmp.Or(c.MinFree, 128<<20)
+	c.PromoteAfter = cmp.Or(c.PromoteAfter, promoteAfter)
 	c.diskPoll = cmp.Or(c.diskPoll, diskPoll)
 	c.hangStop = cmp.Or(c.hangStop, hangStop)
 	c.stopLimit = cmp.Or(c.stopLimit, stopLimit)

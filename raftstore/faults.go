@@ -30,6 +30,13 @@ const (
 	CodeStillMember  = "STO-502"
 	CodeOtherCluster = "STO-503"
 	CodeKeepsQuorum  = "STO-504"
+	CodeNoMember     = "STO-505"
+	CodeAlive        = "STO-506"
+	CodeEvenVoters   = "STO-507"
+	CodeNoneToSpare  = "STO-508"
+	CodeNotReachable = "STO-509"
+	CodeNotHanded    = "STO-510"
+	CodeEmptyDisk    = "STO-511"
 )
 
 // Faults lists every code of this package.
@@ -51,10 +58,17 @@ var Faults = []Fault{
 	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
 	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},
 	{CodeNoLeader, "No gateway leads, so nothing can be recorded.", "Check that a majority of the gateways runs and that they reach each other."},
-	{CodeRemoved, "This gateway was removed from the cluster. What it has on its disk is out of date.", "To use it again, move its data folder away and join it again with a new token."},
-	{CodeStillMember, "A gateway of this name is still a member, but the one that wants to join has an empty disk. It must not vote, because it no longer knows what it had acknowledged.", "Remove the old one first (tote cluster remove), then join the new one."},
-	{CodeOtherCluster, "A gateway of another cluster calls, or wants to join. Mostly it was set up as the first of a new cluster by mistake.", "Stop it, move its data folder away, and join it with a token of this cluster."},
+	{CodeRemoved, "This gateway was removed from the cluster. What it has on its disk is out of date.", "To use it again: `tote token create` on another gateway, `tote cluster join --set-aside` on this one."},
+	{CodeStillMember, "A gateway of this name is still a member, but the one that wants to join has an empty disk. It must not vote, because it no longer knows what it had acknowledged.", "Take the old one out with `tote cluster replace NAME` on another gateway; then the new one is let in."},
+	{CodeOtherCluster, "A gateway of another cluster calls, or wants to join. Mostly it was set up as the first of a new cluster by mistake.", "Stop it, and join it with a token of this cluster: `tote cluster join --set-aside`."},
 	{CodeKeepsQuorum, "Without this gateway the others would have no majority, so it cannot be removed.", "Bring the missing gateways back, or remove one that is off."},
+	{CodeNoMember, "No gateway of this name is in the cluster, or it has no vote yet.", "Look at `tote cluster status` and write the name as it stands there."},
+	{CodeAlive, "The gateway that was to be taken out runs and answers.", "If it shall go, run `tote cluster leave` on it. If it must be taken out from here, stop it first, or add --force."},
+	{CodeEvenVoters, "An even number of gateways has a vote. It survives no more failures than one gateway less would; two survive the loss of neither.", "Add one more gateway, on any small 64-bit machine: `tote token create` here, `tote cluster join` there."},
+	{CodeNoneToSpare, "Gateways are down, and if one more goes nothing can be recorded.", "Start the ones that are down. One that is dead for good: `tote cluster replace NAME` on a gateway that runs."},
+	{CodeNotReachable, "The gateway that is to be added does not answer at its address.", "Check that it runs and that the others reach its cluster.listen; behind a router set cluster.advertise."},
+	{CodeNotHanded, "The other gateway did not take the lead. Nothing changed.", "Look at `tote cluster status`: it must be up and not far behind. Then ask again."},
+	{CodeEmptyDisk, "A gateway with a vote has come back with an empty disk. It is kept out, because it no longer knows what it had acknowledged.", "Run `tote cluster replace NAME` on another gateway; it is then filled anew."},
 }
 
 // faultError is an error with a code of the table.
@@ -91,6 +105,12 @@ func FaultCode(err error) string {
 		return CodeOtherCluster
 	case errors.Is(err, ErrKeepsQuorum):
 		return CodeKeepsQuorum
+	case errors.Is(err, ErrNoMember):
+		return CodeNoMember
+	case errors.Is(err, ErrNotReachable):
+		return CodeNotReachable
+	case errors.Is(err, ErrNotHandedOver):
+		return CodeNotHanded
 	}
 	return ""
 }

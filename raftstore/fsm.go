@@ -24,6 +24,8 @@ type fsm struct {
 	// state holds everything up to there, though it may not have seen an entry
 	// that late.
 	covered atomic.Uint64
+	// toldClock is the cluster time OnClock heard last.
+	toldClock int64
 }
 
 var (
@@ -34,6 +36,15 @@ var (
 // errNotApplied answers entries that were not applied because the store has
 // stopped, or were applied before raft delivered them.
 var errNotApplied = errors.New("the entry was not applied here")
+
+// tellClock passes on the cluster time when it has moved. It runs on the apply
+// goroutine, and once before that starts.
+func (s *Store) tellClock(ms int64) {
+	if s.cfg.OnClock != nil && ms > s.fsm.toldClock {
+		s.fsm.toldClock = ms
+		s.cfg.OnClock(ms)
+	}
+}
 
 // Apply implements raft.FSM.
 func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
@@ -62,10 +73,12 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		for _, l := range logs {
 			if l.Type == raft.LogConfiguration {
 				f.s.configIndex.Store(l.Index)
+				f.s.committedConfig(raft.DecodeConfiguration(l.Data).Servers)
 			}
 		}
 		f.s.applied.Store(f.a.m.number)
 		f.s.progress.set(position{number: f.a.m.number, index: last.Index, term: last.Term})
+		f.s.tellClock(f.a.m.clock)
 	}
 	return out
 }
@@ -101,6 +114,7 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 		return errors.Join(fmt.Errorf("restore a snapshot: %w", err), next.close(0), os.RemoveAll(next.dir))
 	}
 	f.s.configIndex.Store(label.ConfigurationIndex)
+	f.s.committedConfig(label.Configuration.Servers)
 	if f.a.m.index < was.index {
 		// What was replayed at start is newer. Never go back: raft delivers
 		// what follows the snapshot, and the state leaves out what it has.
@@ -113,6 +127,7 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	f.s.applied.Store(f.a.m.number)
 	f.replayed, f.delivered = 0, f.a.m.index
 	f.s.progress.set(position{number: f.a.m.number, index: label.Index, term: label.Term})
+	f.s.tellClock(f.a.m.clock)
 	f.s.discardView(old)
 	if f.s.cfg.OnRestore != nil {
 		f.s.cfg.OnRestore(f.a.m.number)

@@ -19,7 +19,10 @@ type Member struct {
 	Voter   bool
 	Leader  bool
 	// Up: it answered this gateway lately.
-	Up          bool
+	Up bool
+	// Empty: it answers, but its disk is empty and it waits to be added. If it
+	// has a vote it must be removed first.
+	Empty       bool
 	LastContact time.Time // zero when it never answered this gateway
 	Applied     uint64    // number of the last command it had applied then
 	Lag         uint64    // commands behind the most advanced one known
@@ -40,6 +43,7 @@ func (s *Store) Members() []Member {
 			m.Up, m.LastContact, m.Applied = s.stopped() == nil, s.cfg.Now(), s.Applied()
 		} else if was, ok := s.seen[m.ID]; ok {
 			m.Up, m.LastContact, m.Applied = was.up, was.at, was.status.Number
+			m.Empty = was.up && was.status.Cluster == ""
 		}
 		top = max(top, m.Applied)
 		list = append(list, m)
@@ -52,9 +56,10 @@ func (s *Store) Members() []Member {
 	return list
 }
 
-// Join adds a gateway that waits to be added: it becomes a voter when it has
-// nearly caught up, or stays a non-voter when there are five voters. It may be
-// called on any gateway, and again after an error: it goes on where it was.
+// Join adds a gateway that waits to be added, without a vote. The leader gives
+// it one by itself when it has been well and nearly up to date for
+// Config.PromoteAfter, unless there are five voters. It may be called on any
+// gateway, and again after an error: it goes on where it was.
 func (s *Store) Join(ctx context.Context, newcomer peer.Address) error {
 	return s.change(ctx, func(ctx context.Context) error { return s.joinHere(ctx, newcomer) },
 		callJoin, memberCall{Address: newcomer.String()})

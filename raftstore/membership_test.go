@@ -79,9 +79,16 @@ func TestTransfer(t *testing.T) {
 	t.Logf("%d commands, longest gap %v", l.end(), l.gap)
 	sameDigest(t, a, b, c)
 	l.check(b)
-	if err := b.Transfer(testContext(t), "gw9"); !errors.Is(err, ErrNoMember) {
+	if err := b.Transfer(testContext(t), "gw9"); !errors.Is(err, ErrNoMember) || FaultCode(err) != CodeNoMember {
 		t.Errorf("to nobody: %v", err)
 	}
+	if err := c.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Transfer(testContext(t), "gw3"); !errors.Is(err, ErrNotHandedOver) || FaultCode(err) != CodeNotHanded {
+		t.Errorf("to a dead one: %v", err)
+	}
+	leaderOf(t, a, b)
 }
 
 // remove asks until it is definite.

@@ -103,6 +103,7 @@ func (s *Store) open() (err error) {
 	if err := s.openState(); err != nil {
 		return err
 	}
+	s.tellClock(s.fsm.a.m.clock)
 	return s.startRaft()
 }
 

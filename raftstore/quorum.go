@@ -126,9 +126,11 @@ type seen struct {
 func (s *Store) lookAfter() {
 	tick := time.NewTicker(s.cfg.lookEvery)
 	defer tick.Stop()
+	var wellSince stability
 	for {
 		now := s.lookNow.wait()
 		s.look()
+		s.promote(&wellSince)
 		select {
 		case <-tick.C:
 		case <-now:
@@ -185,16 +187,34 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	case !was.up && (before.up || !known):
 		s.log.Warn("a gateway does not answer", "other", to.ID, "error", err)
 	}
-	if err == nil && a.Removed && a.Cluster == s.member.name() {
+	// One that was only welcomed may be unknown because the leader that was
+	// about to add it died.
+	if err == nil && a.Removed && a.Cluster == s.member.name() && s.Joined() {
 		s.removed()
 	}
+}
+
+// lookAtLeader is told by a leader that it has removed this gateway. What the
+// leader says when it is asked back counts.
+func (s *Store) lookAtLeader(to peer.Address) {
+	s.background(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, max(time.Second, s.cfg.lookEvery))
+		defer cancel()
+		var a statusAnswer
+		if err := s.ask(ctx, to, callStatus, struct{}{}, &a); err == nil && a.Removed && a.Cluster == s.member.name() {
+			s.removed()
+		}
+	})
 }
 
 // serveStatus tells another gateway how this one is.
 func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 	a := statusAnswer{
 		Cluster: s.member.name(), Term: s.raft.CurrentTerm(),
-		Number: s.Applied(), Last: s.raft.LastIndex(),
+		Number: s.Applied(), Last: s.raft.LastIndex(), Joined: s.Joined(),
+	}
+	if a.Cluster == "" {
+		a.Seal = s.member.seal.String()
 	}
 	if s.leader.is() {
 		a.Leader = string(s.address())
@@ -203,7 +223,7 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 		if _, member := s.server(from); !member && from != s.adding.id() {
 			_, err := s.readIndexHere(ctx)
 			_, member = s.server(from)
-			a.Removed = err == nil && !member && from != s.adding.id()
+			a.Removed = err == nil && !member && !s.member.committedMember(from) && from != s.adding.id()
 		}
 	} else if p, ok := s.leaderPlace(); ok {
 		a.Leader = p.at.String()

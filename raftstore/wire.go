@@ -61,6 +61,10 @@ type statusAnswer struct {
 	Leader  string `cbor:"5,keyasint,omitempty"` // address of the leader it knows
 	// Removed: the asked one leads for certain, and the asker is no member.
 	Removed bool `cbor:"6,keyasint,omitempty"`
+	// Seal names this start of a gateway that waits to be added.
+	Seal string `cbor:"7,keyasint,omitempty"`
+	// Joined: it knows that it is a member.
+	Joined bool `cbor:"8,keyasint,omitempty"`
 }
 
 // memberCall is about one gateway.
@@ -68,6 +72,7 @@ type memberCall struct {
 	ID      string `cbor:"1,keyasint,omitempty"`
 	Address string `cbor:"2,keyasint,omitempty"`
 	Cluster string `cbor:"3,keyasint,omitempty"`
+	Seal    string `cbor:"4,keyasint,omitempty"`
 }
 
 // codes are the errors that travel. Those not here travel as ErrUnknownOutcome.
@@ -87,6 +92,8 @@ var codes = []struct {
 	{"keeps_quorum", ErrKeepsQuorum},
 	{"no_quorum", ErrNoQuorum},
 	{"not_reachable", ErrNotReachable},
+	{"not_handed_over", ErrNotHandedOver},
+	{"too_late", errOtherStart},
 	// The other gateway stops: for the asker that is no leader like any other.
 	{"not_leader", ErrLatched},
 	{"not_leader", ErrClosed},

@@ -56,6 +56,8 @@ type Config struct {
 	Quorum func() Quorum
 	// NewToken makes a join token; nil for a gateway that stays alone.
 	NewToken func(ctx context.Context, life time.Duration) (string, error)
+	// Cluster shows and changes the gateways; nil for one that stays alone.
+	Cluster Cluster
 }
 
 // Quorum is whether the site can record anything.
@@ -120,6 +122,7 @@ var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
+	"GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
 // New returns the handler of all routes.
@@ -141,6 +144,11 @@ func New(cfg Config) http.Handler {
 		"GET /v1/site":                s.getSite,
 		"POST /v1/import/{kind}":      s.importFile,
 		"POST /v1/tokens":             s.token,
+		"GET /v1/cluster":             s.cluster,
+		"POST /v1/cluster/transfer":   s.transfer,
+		"POST /v1/cluster/leave":      s.leave,
+		"POST /v1/cluster/remove":     s.removeGateway,
+		"POST /v1/cluster/replace":    s.replaceGateway,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

@@ -109,4 +109,5 @@ type Log struct {
 type Raft struct {
 	HeartbeatMs int `yaml:"heartbeat_ms,omitempty" doc:"A gateway that hears nothing from the leader for this long asks for an election; 20 to 60000. 0 = the default of the store." default:"0"`
 	ElectionMs  int `yaml:"election_ms,omitempty" doc:"An election without a result is repeated after this long; not below heartbeat_ms. 0 = the default of the store." default:"0"`
+	PromoteMs   int `yaml:"promote_ms,omitempty" doc:"A gateway that joined gets its vote when it has been well for this long; 1 to 600000. 0 = the default of the store." default:"0"`
 }

@@ -167,6 +167,7 @@ func TestMalformed(t *testing.T) {
 		{"level", good + "log: {level: warning}\n", []want{{code: "CFG_VALUE", path: "log.level", line: 9, near: "warn"}}},
 		{"format", good + "log: {format: xml}\n", []want{{code: "CFG_VALUE", path: "log.format", text: "json, text"}}},
 		{"heartbeat", good + "raft: {heartbeat_ms: 5}\n", []want{{code: "CFG_VALUE", path: "raft.heartbeat_ms", line: 9}}},
+		{"promotion", good + "raft: {promote_ms: -1}\n", []want{{code: "CFG_VALUE", path: "raft.promote_ms", line: 9}}},
 		{"election before heartbeat", good + "raft: {heartbeat_ms: 500, election_ms: 400}\n", []want{{code: "CFG_VALUE", path: "raft.election_ms", text: "below"}}},
 		{
 			"several at once", with(with(good, "site: s1", "site: s+1"), "/var/lib/tote", "x") + "log: {level: loud}\n",

@@ -295,6 +295,9 @@ func (k *checker) raft(r Raft) {
 	if r.HeartbeatMs != 0 {
 		k.within("raft.heartbeat_ms", r.HeartbeatMs, 20, 60_000)
 	}
+	if r.PromoteMs != 0 {
+		k.within("raft.promote_ms", r.PromoteMs, 1, 600_000)
+	}
 	if r.ElectionMs == 0 {
 		return
 	}

@@ -38,6 +38,10 @@ var (
 	ErrTaken = errors.New("IDN-110: a gateway of this id is in the cluster already")
 	// ErrNobody: nobody answers where a newcomer was sent.
 	ErrNobody = errors.New("IDN-111: no gateway answers at this address")
+	// ErrExpired: a certificate is used after its end.
+	ErrExpired = errors.New("IDN-112: the certificate of a gateway has expired")
+	// ErrRenew: this gateway's certificate could not be renewed.
+	ErrRenew = errors.New("IDN-113: the certificate was not renewed")
 	// ErrRequest: a certificate request breaks a rule.
 	ErrRequest = errors.New("IDN-109: the certificate request is not acceptable")
 )
@@ -110,7 +114,8 @@ func (a *Authority) Site() string {
 func (a *Authority) Pin() [sha256.Size]byte { return sha256.Sum256(a.Cert.Raw) }
 
 // Issue signs the request of a gateway. The request must name exactly the
-// gateway; addresses are not part of an identity.
+// gateway; addresses are not part of an identity. A certificate begins with the
+// authority, so that a clock that is behind refuses nobody; only its end counts.
 func (a *Authority) Issue(csr []byte, gateway string, now time.Time) ([]byte, error) {
 	req, err := x509.ParseCertificateRequest(csr)
 	if err != nil {
@@ -131,7 +136,7 @@ func (a *Authority) Issue(csr []byte, gateway string, now time.Time) ([]byte, er
 		Subject:      pkix.Name{CommonName: gateway, Organization: a.Cert.Subject.Organization},
 		DNSNames:     []string{gateway, "localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		NotBefore:    now.Add(-backdate),
+		NotBefore:    a.Cert.NotBefore,
 		NotAfter:     now.Add(gatewayLife),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
@@ -144,7 +149,7 @@ func Request(gateway string) (key *ecdsa.PrivateKey, csr []byte, err error) {
 	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, nil, err
 	}
-	csr, err = x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: gateway}}, key)
+	csr, err = request(gateway, key)
 	return key, csr, err
 }
 

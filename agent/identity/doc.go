@@ -10,12 +10,19 @@
 // common name and the only DNS name of its certificate.
 //
 // Clocks: gateways have no battery-backed clock. Validity is checked against
-// the latest of the wall clock, the time this program was built and the newest
-// time the site has seen ([Identity.Time]), so a gateway that wakes up in 1970
-// is let in, and an expired certificate stays expired.
+// the later of the wall clock and the newest time the site has seen
+// ([Identity.Time]), so a gateway that wakes up in 1970 is let in and an expired
+// certificate stays expired; a wall clock a month ahead of what the site has
+// seen is not believed. A certificate is valid from the beginning of the site, so only
+// its end is ever in question.
+//
+// A gateway's certificate lasts 90 days. Two thirds into that it signs itself a
+// new one ([Identity.KeepValid]), for the same key, so that one file changes in
+// one step; connections that stand are not touched, new ones show the new
+// certificate. One that was off for longer does the same at its start.
 //
 // Files in the identity folder, all 0600: ca.crt, ca.key (storing gateways
 // hold it so that any of them can let a newcomer in), gw.crt, gw.key.
 //
-// No goroutines; an [Identity] may be used from any.
+// KeepValid runs on a goroutine of the caller; an [Identity] may be used from any.
 package identity

@@ -11,16 +11,18 @@ type Fault struct{ Code, Cause, Action string }
 // Faults lists the codes of this package.
 func Faults() []Fault {
 	return []Fault{
-		{"IDN-101", "There is an identity in the folder already.", "Use it, or move the folder away if this machine shall become another gateway."},
+		{"IDN-101", "There is an identity in the folder already.", "Use it, or add --set-aside to `tote cluster join` if this machine shall join anew."},
 		{"IDN-102", "The gateway has no identity.", "Run `tote site init` on the first gateway, `tote cluster join` with a token on every other."},
-		{"IDN-103", "A file of the identity cannot be read or does not fit the others.", "Move the folder away, remove the gateway from the cluster and join again with a new token."},
+		{"IDN-103", "A file of the identity cannot be read or does not fit the others.", "On another gateway: `tote cluster replace NAME`; then join with --set-aside as it prints."},
 		{"IDN-104", "The text is not a join token.", "Copy the whole line that `tote token create` printed."},
 		{"IDN-105", "The token has expired.", "Make a new one with `tote token create`."},
 		{"IDN-106", "The token let another gateway in already.", "Make a new one with `tote token create`; if nobody you know used it, look at `tote cluster status`."},
 		{"IDN-107", "The site does not know the token.", "Make a new one on this site with `tote token create`."},
 		{"IDN-108", "The gateway at the address belongs to another site than the token.", "Check the address; make the token on the site you want to join."},
-		{"IDN-110", "A gateway of this id is in the cluster already.", "Give the new machine another id, or take the old one out with `tote cluster remove` first."},
+		{"IDN-110", "A gateway of this id is in the cluster already.", "Give the new machine another id, or take the old one out with `tote cluster replace NAME` first."},
 		{"IDN-111", "No gateway answers at the address a newcomer was given.", "Give the host and port of cluster.listen of a gateway that runs, and check the network up to it."},
+		{"IDN-112", "A gateway showed a certificate that has expired, and was refused. It was off for months, could not renew it, or clocks disagree.", "On the gateway that is named: look for IDN-113 in its log and at its clock, then restart it; it makes itself a new certificate. If that fails: `tote cluster replace NAME` on another gateway, and join it again."},
+		{"IDN-113", "The certificate of this gateway could not be renewed. The others refuse this gateway when it expires.", "Make the identity folder writable and look at the disk; it is tried again every hour, and at every start."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }
@@ -29,7 +31,7 @@ func Faults() []Fault {
 // the same error here; nil when the code is none of this package.
 func ByCode(code string) error {
 	for _, err := range []error{
-		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrRequest,
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrRequest,
 	} {
 		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
 			return err

@@ -19,11 +19,13 @@ type Identity struct {
 	Gateway   string
 	Authority *Authority
 
-	cert  *x509.Certificate
+	dir   string
+	cert  atomic.Pointer[x509.Certificate] // replaced when it is renewed
 	key   *ecdsa.PrivateKey
 	pool  *x509.CertPool
 	floor atomic.Int64 // newest time the site has seen, ms since 1970
 	now   func() time.Time
+	due   chan struct{} // holds one: the floor went past the time of renewal
 }
 
 // Init makes the site's authority and the identity of its first gateway.
@@ -128,7 +130,10 @@ func Load(dir string, now func() time.Time) (*Identity, error) {
 	if err := cert.CheckSignatureFrom(a.Cert); err != nil {
 		return nil, fmt.Errorf("%w: %s is not of this site: %w", ErrDamaged, fileCert, err)
 	}
-	id := &Identity{Gateway: cert.Subject.CommonName, Authority: a, cert: cert, key: key, pool: x509.NewCertPool(), now: now}
+	id := &Identity{
+		Gateway: cert.Subject.CommonName, Authority: a, dir: dir, key: key, pool: x509.NewCertPool(), now: now, due: make(chan struct{}, 1),
+	}
+	id.cert.Store(cert)
 	id.pool.AddCert(a.Cert)
 	return id, nil
 }
@@ -172,48 +177,78 @@ func loadKey(dir, name string) (*ecdsa.PrivateKey, error) {
 func (id *Identity) Saw(ms int64) {
 	for {
 		old := id.floor.Load()
-		if ms <= old || id.floor.CompareAndSwap(old, ms) {
+		if ms <= old {
 			return
+		}
+		if id.floor.CompareAndSwap(old, ms) {
+			break
+		}
+	}
+	if !time.UnixMilli(ms).Before(id.RenewAt()) {
+		select {
+		case id.due <- struct{}{}:
+		default:
 		}
 	}
 }
 
-// Time is the time certificates are judged by: never before the site's newest
-// time, never before this gateway's own certificate was made.
-func (id *Identity) Time() time.Time {
-	t := id.now()
-	if floor := time.UnixMilli(id.floor.Load()); floor.After(t) {
-		t = floor
+// Seen is the newest time the site has seen, as far as this gateway was told;
+// zero when it was told nothing.
+func (id *Identity) Seen() time.Time {
+	if ms := id.floor.Load(); ms > 0 {
+		return time.UnixMilli(ms)
 	}
-	if made := id.cert.NotBefore.Add(backdate); made.After(t) {
-		t = made
+	return time.Time{}
+}
+
+// plausible is how far the wall clock may be ahead of the newest time the site
+// has seen and still be believed when others are judged: a certificate in use has
+// at least that much of its life left, so nobody is cut off.
+const plausible = gatewayLife / 3
+
+// Time is the time certificates of others are judged by: the wall clock, never
+// before the site's newest time and never before the site began. A clock that is
+// implausibly far ahead of what the site has seen is not believed: it would cut
+// this gateway off from all others.
+func (id *Identity) Time() time.Time {
+	t, floor := id.latest(), id.floor.Load()
+	if seen := time.UnixMilli(floor); floor > 0 && t.Sub(seen) > plausible {
+		return seen
 	}
 	return t
 }
 
-// Expires is when this gateway's certificate ends; RenewAt when a new one
-// should be had.
-func (id *Identity) Expires() time.Time { return id.cert.NotAfter }
-
-// RenewAt is two thirds into the life of the certificate.
-func (id *Identity) RenewAt() time.Time {
-	life := id.cert.NotAfter.Sub(id.cert.NotBefore)
-	return id.cert.NotBefore.Add(life * 2 / 3)
+// latest is the time certificates are made at. A gateway that was off for long
+// must make one that the others take, so here the wall clock is believed.
+func (id *Identity) latest() time.Time {
+	t := id.now()
+	if floor := time.UnixMilli(id.floor.Load()); floor.After(t) {
+		t = floor
+	}
+	if began := id.Authority.Cert.NotBefore.Add(backdate); began.After(t) {
+		t = began
+	}
+	return t
 }
 
 // TLS is the configuration for talking with the other gateways of the site,
 // both as server and as client: TLS 1.3, certificates of the site on both
-// sides. A client sets ServerName to the id of the gateway it means.
+// sides. A client sets ServerName to the id of the gateway it means. It always
+// shows the newest certificate.
 func (id *Identity) TLS(alpn ...string) *tls.Config {
-	cert := tls.Certificate{Certificate: [][]byte{id.cert.Raw, id.Authority.Cert.Raw}, PrivateKey: id.key, Leaf: id.cert}
+	show := func() (*tls.Certificate, error) {
+		cert := id.cert.Load()
+		return &tls.Certificate{Certificate: [][]byte{cert.Raw, id.Authority.Cert.Raw}, PrivateKey: id.key, Leaf: cert}, nil
+	}
 	return &tls.Config{
-		MinVersion:   tls.VersionTLS13,
-		Certificates: []tls.Certificate{cert},
-		RootCAs:      id.pool,
-		ClientCAs:    id.pool,
-		ClientAuth:   tls.RequireAndVerifyClientCert,
-		NextProtos:   slices.Clone(alpn),
-		Time:         id.Time,
+		MinVersion:           tls.VersionTLS13,
+		GetCertificate:       func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return show() },
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return show() },
+		RootCAs:              id.pool,
+		ClientCAs:            id.pool,
+		ClientAuth:           tls.RequireAndVerifyClientCert,
+		NextProtos:           slices.Clone(alpn),
+		Time:                 id.Time,
 	}
 }
 

@@ -43,7 +43,7 @@ type Welcome struct {
 
 // Welcome signs a newcomer's request.
 func (id *Identity) Welcome(csr []byte, gateway string) (Welcome, error) {
-	cert, err := id.Authority.Issue(csr, gateway, id.Time())
+	cert, err := id.Authority.Issue(csr, gateway, id.latest())
 	if err != nil {
 		return Welcome{}, err
 	}

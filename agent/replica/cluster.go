@@ -54,5 +54,11 @@ func (s *Store) Transfer(ctx context.Context, id string) error { return s.raft.T
 // Waiting tells whether this gateway waits to be added to a cluster.
 func (s *Store) Waiting() bool { return s.raft.Waiting() }
 
+// Joined tells whether this gateway is a member for certain.
+func (s *Store) Joined() bool { return s.raft.Joined() }
+
+// Voter tells whether this gateway has a vote.
+func (s *Store) Voter() bool { return s.raft.Voter() }
+
 // ClusterID names the cluster, "" while the gateway waits to be added.
 func (s *Store) ClusterID() string { return s.raft.ClusterID() }

@@ -47,7 +47,7 @@ func openMember(t *testing.T, ca *x509.Certificate, caKey *ecdsa.PrivateKey, id 
 	t.Cleanup(func() { _ = port.Close() })
 	s, err := Open(raftstore.Config{
 		Dir: t.TempDir(), NodeID: id, Logger: slog.New(slog.DiscardHandler), Peer: port, Bootstrap: first,
-		HeartbeatTimeout: 250 * time.Millisecond,
+		HeartbeatTimeout: 250 * time.Millisecond, PromoteAfter: time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +85,14 @@ func TestThreeGateways(t *testing.T) {
 	for _, p := range []*peer.Port{bPort, cPort} {
 		if err := a.Join(within(t), p.Self()); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for _, s := range []*Store{b, c} {
+		for ctx := within(t); !s.Voter(); {
+			if ctx.Err() != nil {
+				t.Fatal("the newcomers have no vote")
+			}
+			<-time.After(10 * time.Millisecond)
 		}
 	}
 	do(t, a, By{ID: [16]byte{1}, Actor: "test"}, warehouse.PutSite{Site: testSite})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tote/agent"
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/identity"
 )
@@ -67,8 +68,12 @@ func (c tokenCreateCmd) Run(ctx context.Context) error {
 }
 
 type clusterCmd struct {
-	Join   clusterJoinCmd   `cmd:"" help:"Make this machine a gateway of the site that made the token."`
-	Status clusterStatusCmd `cmd:"" help:"Show the gateways of the site as a running gateway sees them."`
+	Status   clusterStatusCmd   `cmd:"" help:"Show the gateways of the site as a running gateway sees them, and what to do about them."`
+	Join     clusterJoinCmd     `cmd:"" help:"Make this machine a gateway of the site that made the token."`
+	Leave    clusterLeaveCmd    `cmd:"" help:"Take the running gateway of this machine out of the site, in good order; it stops."`
+	Transfer clusterTransferCmd `cmd:"" help:"Make another gateway lead, before work on the one that leads."`
+	Remove   clusterRemoveCmd   `cmd:"" help:"Take a dead gateway out for good. Ask a gateway that runs."`
+	Replace  clusterReplaceCmd  `cmd:"" help:"A gateway is dead: take it out and print what to type on the machine that replaces it. Ask a gateway that runs."`
 }
 
 type clusterJoinCmd struct {
@@ -76,6 +81,7 @@ type clusterJoinCmd struct {
 	To        string `help:"host:port of a gateway of the site (its cluster.listen)." required:""`
 	Token     string `help:"Token that tote token create printed." xor:"token" required:""`
 	TokenFile string `help:"File with the token." xor:"token" required:"" type:"existingfile"`
+	SetAside  bool   `help:"First move away what this machine holds of an earlier membership (nothing is deleted)."`
 }
 
 func (c clusterJoinCmd) Run(ctx context.Context) error {
@@ -93,6 +99,18 @@ func (c clusterJoinCmd) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	if _, err := identity.ParseToken(token); err != nil {
+		return err // before anything is moved
+	}
+	if c.SetAside {
+		moved, err := agent.SetAside(cfg, time.Now())
+		for _, dir := range moved {
+			fmt.Println("set aside as", dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	id, err := agent.Join(ctx, cfg, token, c.To)
 	if err != nil {
 		return err
@@ -106,42 +124,129 @@ type clusterStatusCmd struct {
 }
 
 func (c clusterStatusCmd) Run(ctx context.Context) error {
-	var out struct {
-		Gateway struct {
-			ID    string       `json:"id"`
-			Peers []agent.Peer `json:"peers"`
-		} `json:"gateway"`
-		Quorum struct {
-			OK    bool   `json:"ok"`
-			Since string `json:"since"`
-			Text  string `json:"text"`
-		} `json:"quorum"`
-	}
-	if err := c.ask(ctx, http.MethodGet, "/v1/status", "", nil, &out); err != nil {
+	var out api.ClusterStatus
+	if err := c.ask(ctx, http.MethodGet, "/v1/cluster", "", nil, &out); err != nil {
 		return err
 	}
-	if len(out.Gateway.Peers) == 0 {
-		fmt.Printf("gateway %s is alone\n", out.Gateway.ID)
+	if out.Alone {
+		fmt.Printf("gateway %s is alone\n", out.Gateway)
+	} else if len(out.Members) == 0 {
+		fmt.Printf("gateway %s waits to be added to a cluster\n", out.Gateway)
 	}
-	for _, p := range out.Gateway.Peers {
-		role, state := "follower", "up"
+	for _, m := range out.Members {
+		state := m.State
 		switch {
-		case p.Leader:
-			role = "leader"
-		case !p.Voter:
-			role = "joining"
+		case m.State == api.StateEmpty:
+			state = "EMPTY DISK"
+		case m.State == api.StateDown && m.Seen == "":
+			state = "DOWN"
+		case m.State == api.StateDown:
+			state = "DOWN since " + clock(m.Seen)
 		}
-		if !p.Up {
-			state = "DOWN since " + p.LastContact.Local().Format(time.TimeOnly)
-		}
-		fmt.Printf("%-12s %-9s %-22s %s, %d entries behind\n", p.ID, role, state, p.Address, p.Lag)
+		fmt.Printf("%-12s %-8s %-22s %s, %d commands behind\n", m.ID, m.Role, state, m.Address, m.Lag)
 	}
-	if n := len(out.Gateway.Peers); n == 2 {
-		fmt.Println("two gateways survive the loss of neither: add a third, on any small machine")
+	if out.Quorum.OK && out.Voters > 1 {
+		fmt.Printf("%d gateways have a vote; %d may fail and work goes on\n", out.Voters, out.Spare)
+	}
+	for _, a := range out.Advice {
+		fmt.Printf("%s: %s\n  what to do: %s\n", a.Code, a.Text, a.Action)
 	}
 	if !out.Quorum.OK {
-		fmt.Printf("NO QUORUM: %s\n", out.Quorum.Text)
+		fmt.Printf("NO QUORUM since %s: %s\n", clock(out.Quorum.Since), out.Quorum.Text)
 		return exitCode(1)
+	}
+	return nil
+}
+
+// clock shows an RFC 3339 time as people on the site read it: with the date
+// when it was not in the last day.
+func clock(at string) string {
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return at
+	}
+	if time.Since(t) > 24*time.Hour {
+		return t.Local().Format(time.DateTime)
+	}
+	return t.Local().Format(time.TimeOnly)
+}
+
+// change posts a change of the cluster.
+func (g gatewayURL) change(ctx context.Context, what string, req, out any) error {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	return g.ask(ctx, http.MethodPost, "/v1/cluster/"+what, "application/json", strings.NewReader(string(body)), out)
+}
+
+type clusterLeaveCmd struct {
+	gatewayURL `embed:""`
+}
+
+func (c clusterLeaveCmd) Run(ctx context.Context) error {
+	var out struct{ Ref string }
+	if err := c.change(ctx, "leave", struct{}{}, &out); err != nil {
+		return err
+	}
+	fmt.Printf("%s has left the site and stops; to use this machine again: tote cluster join --set-aside, with a new token\n", out.Ref)
+	return nil
+}
+
+type clusterTransferCmd struct {
+	gatewayURL `embed:""`
+	To         string `arg:"" help:"The gateway that shall lead."`
+}
+
+func (c clusterTransferCmd) Run(ctx context.Context) error {
+	if err := c.change(ctx, "transfer", map[string]string{"to": c.To}, &struct{}{}); err != nil {
+		return err
+	}
+	fmt.Println(c.To, "leads")
+	return nil
+}
+
+type clusterRemoveCmd struct {
+	gatewayURL `embed:""`
+	ID         string `arg:"" help:"The dead gateway."`
+	Force      bool   `help:"Also when it is alive; it stops."`
+}
+
+func (c clusterRemoveCmd) Run(ctx context.Context) error {
+	if err := c.change(ctx, "remove", map[string]any{"id": c.ID, "force": c.Force}, &struct{}{}); err != nil {
+		return err
+	}
+	fmt.Printf("%s is out of the site; what it holds is out of date\n", c.ID)
+	return nil
+}
+
+type clusterReplaceCmd struct {
+	gatewayURL `embed:""`
+	ID         string        `arg:"" help:"The dead gateway."`
+	Force      bool          `help:"Also when it is alive; it stops."`
+	TTL        time.Duration `help:"How long the token is good, at most 24h." default:"24h"`
+}
+
+func (c clusterReplaceCmd) Run(ctx context.Context) error {
+	var out api.Replacement
+	err := c.change(ctx, "replace", map[string]any{"id": c.ID, "force": c.Force, "ttlSeconds": int64(c.TTL.Seconds())}, &out)
+	if err != nil {
+		return err
+	}
+	if out.Removed {
+		fmt.Printf("%s is out of the site. ", c.ID)
+	} else {
+		fmt.Printf("%s was no gateway of the site. ", c.ID)
+	}
+	fmt.Printf(`On the machine that replaces it, with "gateway: %s" in /etc/tote/agent.yaml, type
+
+  tote cluster join --set-aside --to %s --token %s
+
+and then start it (tote run). It fills itself and gets its vote by itself.
+The token is good for %v, once.
+`, c.ID, out.To[0], out.Token, c.TTL)
+	if len(out.To) > 1 {
+		fmt.Println("Also good for --to:", strings.Join(out.To[1:], " "))
 	}
 	return nil
 }

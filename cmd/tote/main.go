@@ -28,7 +28,7 @@ type cli struct {
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
 	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
-	Cluster  clusterCmd  `cmd:"" help:"Join a site, and look at its gateways."`
+	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`

@@ -263,7 +263,7 @@ func TestJoinThatFails(t *testing.T) {
 	r.want(t, 1, "", "IDN-111: no gateway answers")
 	r.want(t, 1, "", "what to do: Give the host and port of cluster.listen")
 	tote(t, nil, "site", "init", "--config", cfg).want(t, 0, "site hamburg, first gateway gw1", "")
-	tote(t, nil, "site", "init", "--config", cfg).want(t, 1, "", "what to do: Use it, or move the folder away")
+	tote(t, nil, "site", "init", "--config", cfg).want(t, 1, "", "what to do: Use it, or add --set-aside")
 }
 
 // TestEmulateRefusesNonsense: before anything is started.

@@ -61,6 +61,9 @@ type Config struct {
 	TLS       *tls.Config
 	Log       *slog.Logger
 	Handshake time.Duration // 0 = 5 s
+	// Refused is told of handshakes that failed, on both sides: with is the
+	// address that called here, or the id that was called. Optional.
+	Refused func(with string, err error)
 }
 
 // Port listens for the other gateways and dials them.
@@ -190,6 +193,7 @@ func (p *Port) serve(raw net.Conn) {
 	cancel()
 	if err != nil {
 		p.cfg.Log.Debug("peer refused", "remote", raw.RemoteAddr().String(), "err", err)
+		p.refused(raw.RemoteAddr().String(), err)
 		return
 	}
 	state := conn.ConnectionState()
@@ -233,7 +237,17 @@ func (p *Port) Dial(ctx context.Context, to Address, proto string) (net.Conn, er
 	cfg.MinVersion = tls.VersionTLS13
 	cfg.NextProtos = []string{proto}
 	cfg.ServerName = to.ID
-	return dial(ctx, to.HostPort, cfg, p.cfg.Handshake)
+	conn, err := dial(ctx, to.HostPort, cfg, p.cfg.Handshake)
+	if err != nil {
+		p.refused(to.ID, err)
+	}
+	return conn, err
+}
+
+func (p *Port) refused(with string, err error) {
+	if p.cfg.Refused != nil && p.ctx.Err() == nil {
+		p.cfg.Refused(with, err)
+	}
 }
 
 // DialJoin is the first contact of a newcomer; cfg comes from its token.
