@@ -116,6 +116,7 @@ func (s *Store) setQuorum(leader peer.Address, ok bool) {
 // seen is what a gateway last said of itself.
 type seen struct {
 	at     time.Time
+	mono   time.Duration // of the cluster's clock
 	up     bool
 	status statusAnswer
 }
@@ -129,6 +130,7 @@ func (s *Store) lookAfter() {
 	for {
 		now := s.lookNow.wait()
 		s.look()
+		s.agreeOnTime()
 		select {
 		case <-tick.C:
 		case <-now:
@@ -174,7 +176,7 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	if err != nil {
 		was.up = false
 	} else {
-		was = seen{at: s.cfg.Now(), up: true, status: a}
+		was = seen{at: s.cfg.Now(), mono: s.clock.mono(), up: true, status: a}
 	}
 	before, known := s.seen[to.ID]
 	s.seen[to.ID] = was
@@ -195,7 +197,9 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 	a := statusAnswer{
 		Cluster: s.member.name(), Term: s.raft.CurrentTerm(),
 		Number: s.Applied(), Last: s.raft.LastIndex(),
+		Level: s.ownLevel(), Clock: s.clock.reading(),
 	}
+	a.Mark, a.Chain, a.Sum = s.digests.told()
 	if s.leader.is() {
 		a.Leader = string(s.address())
 		// Whether somebody was removed must not be told by a leader that

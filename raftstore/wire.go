@@ -61,6 +61,15 @@ type statusAnswer struct {
 	Leader  string `cbor:"5,keyasint,omitempty"` // address of the leader it knows
 	// Removed: the asked one leads for certain, and the asker is no member.
 	Removed bool `cbor:"6,keyasint,omitempty"`
+	// Level is the highest feature level it speaks; 0 = a version before there
+	// were any.
+	Level uint16 `cbor:"7,keyasint,omitempty"`
+	Clock int64  `cbor:"8,keyasint,omitempty"` // its wall clock, ms; 0 = not set
+	// Sum is the digest of its state at the log entry Mark, Chain that of all
+	// changes up to there; none while Sum is empty.
+	Mark  uint64 `cbor:"9,keyasint,omitempty"`
+	Chain uint64 `cbor:"10,keyasint,omitempty"`
+	Sum   []byte `cbor:"11,keyasint,omitempty"`
 }
 
 // memberCall is about one gateway.
@@ -87,6 +96,7 @@ var codes = []struct {
 	{"keeps_quorum", ErrKeepsQuorum},
 	{"no_quorum", ErrNoQuorum},
 	{"not_reachable", ErrNotReachable},
+	{"unsupported", ErrUnsupported},
 	// The other gateway stops: for the asker that is no leader like any other.
 	{"not_leader", ErrLatched},
 	{"not_leader", ErrClosed},
