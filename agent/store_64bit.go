@@ -50,6 +50,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 	if c == nil {
 		return cs, s.Close, nil
 	}
+	c.id.Follow(s.Now)
 	c.letIn(s)
 	if err := a.startRelay(c, s); err != nil {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())

@@ -24,6 +24,7 @@ type Identity struct {
 	pool  *x509.CertPool
 	floor atomic.Int64 // newest time the site has seen, ms since 1970
 	now   func() time.Time
+	site  atomic.Pointer[func() time.Time] // the cluster's, once there is one
 }
 
 // Init makes the site's authority and the identity of its first gateway.
@@ -178,10 +179,21 @@ func (id *Identity) Saw(ms int64) {
 	}
 }
 
-// Time is the time certificates are judged by: never before the site's newest
-// time, never before this gateway's own certificate was made.
+// Follow judges certificates by the site's time from now on. The clock of one
+// gateway may jump a year, and every certificate would have expired for it.
+func (id *Identity) Follow(site func() time.Time) { id.site.Store(&site) }
+
+// Time is the time certificates are judged by: that of the site, before it is
+// known this gateway's clock. Never before the site's newest time, never before
+// this gateway's own certificate was made.
 func (id *Identity) Time() time.Time {
 	t := id.now()
+	if site := id.site.Load(); site != nil {
+		// A gateway that has just joined knows no time of the site yet.
+		if its := (*site)(); its.After(id.cert.NotBefore) {
+			t = its
+		}
+	}
 	if floor := time.UnixMilli(id.floor.Load()); floor.After(t) {
 		t = floor
 	}
