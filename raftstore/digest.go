@@ -136,7 +136,7 @@ func (s *Store) markReached(mark, chain uint64, v *view) {
 	read := func() {
 		defer v.use.RUnlock()
 		defer txn.Discard()
-		sum, err := digestTxn(s.ctx, txn)
+		sum, err := digestSafely(s.ctx, txn)
 		switch {
 		case s.ctx.Err() != nil:
 		case err != nil:
@@ -149,6 +149,16 @@ func (s *Store) markReached(mark, chain uint64, v *view) {
 		txn.Discard()
 		v.use.RUnlock()
 	}
+}
+
+// digestSafely: Badger trips over what it reads from a damaged block.
+func digestSafely(ctx context.Context, txn *badger.Txn) (sum [sha256.Size]byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the state cannot be read: %v", p)
+		}
+	}()
+	return digestTxn(ctx, txn)
 }
 
 func (s *Store) sumReady(mark uint64, sum []byte) {
@@ -323,7 +333,7 @@ func (s *Store) verifyState() {
 }
 
 func verifyTables(db *badger.DB) (err error) {
-	defer func() { // Badger trips over what it reads from a damaged block
+	defer func() { // see digestSafely
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a table cannot be read: %v", p)
 		}
