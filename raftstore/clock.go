@@ -117,8 +117,6 @@ func (c *clusterClock) alone() {
 	even := mono - c.since
 	ahead := time.Duration(wall-c.current()) * time.Millisecond
 	switch {
-	case c.current() < clockEpoch: // there is no time yet
-		c.raise(wall)
 	case !c.settled && even >= loneSettle && ahead >= -clockTolerance && ahead <= loneStep:
 		c.settled = true
 		c.raise(wall)
@@ -161,9 +159,20 @@ func (s *Store) ClusterTime() time.Time {
 // stamp is the time of an entry this gateway proposes.
 func (s *Store) stamp() time.Time { return s.ClusterTime() }
 
+// begin takes the own clock when the cluster never had a time: it has to begin
+// with some, and nothing in the state is measured by it yet.
+func (c *clusterClock) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current() < clockEpoch {
+		c.raise(c.reading())
+	}
+}
+
 // followClock applies the rule of a lone gateway; the others' clocks come with
 // their status.
 func (s *Store) followClock() {
+	s.clock.begin()
 	for _, srv := range s.servers() {
 		if string(srv.ID) != s.cfg.NodeID && isVoter(srv) {
 			return

@@ -120,6 +120,7 @@ func TestLoneClock(t *testing.T) {
 					c.alone()
 				}
 				tt.pass(s.pass)
+				c.begin()
 				c.alone()
 				if got := time.Duration(c.now()-testStart) * time.Millisecond; got != s.want {
 					t.Fatalf("step %d: the cluster time is %v, want %v", i, got, s.want)
@@ -206,6 +207,26 @@ func TestClockJumpKeepsRepeats(t *testing.T) {
 	}
 	if r := do(t, s, byID(1, "add n 1")); !r.Duplicate || string(r.Body) != "1@1" {
 		t.Errorf("the repeat was applied again: %+v", r)
+	}
+}
+
+// TestFirstTime: the very first command of a new cluster has a real time, or the
+// next one would be years later and age out its id.
+func TestFirstTime(t *testing.T) {
+	t.Parallel()
+	_, a, b, c := openThree(t, func(cfg *Config) { cfg.lookEvery = time.Hour }) // nobody has told its clock yet
+	first := clockOf(t, a.must(t, byID(1, "clock")))
+	if off := time.Since(first); off.Abs() > 30*time.Second {
+		t.Errorf("the first time is off by %v", off)
+	}
+	for _, n := range []*node{a, b, c} {
+		await(t, n.id+" knows the time", func() bool { return time.Since(n.ClusterTime()).Abs() < 30*time.Second })
+	}
+	for i := range uint64(5) {
+		b.must(t, byID(i+2, "add n 1"))
+	}
+	if r := c.must(t, byID(1, "clock")); !r.Duplicate {
+		t.Error("the first id is forgotten")
 	}
 }
 

@@ -460,6 +460,7 @@ func TestIdleWritesNothing(t *testing.T) {
 	cfg.FS = fs
 	s := openStore(t, cfg)
 	do(t, s, byID(1, "set a 1"))
+	await(t, "the feature level", func() bool { level, _ := s.Level(); return level > 0 })
 	before, last := fs.Count(vfs.OpWrite), s.raft.LastIndex()
 	idle := time.NewTimer(10 * cfg.HeartbeatTimeout)
 	<-idle.C
