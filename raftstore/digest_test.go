@@ -229,7 +229,7 @@ func TestRottenTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	flipInPlace(t, tables[0], info.Size()/3)
-	<-s.Done()
+	await(t, "it is noticed", func() bool { return s.Err() != nil })
 	if FaultCode(s.Err()) != CodeStateRotten {
 		t.Fatalf("stopped by %v", s.Err())
 	}
