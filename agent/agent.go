@@ -41,6 +41,7 @@ type store interface {
 	LastSeq(device string) (uint64, error)
 	Applied() uint64
 	Term() uint64
+	Now() time.Time // of the cluster
 	Quorum() (ok bool, since time.Time)
 	Peers() []Peer
 	Done() <-chan struct{}

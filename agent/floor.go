@@ -178,7 +178,7 @@ func conveyorAction(code string) string {
 
 // laneOf records a scan and gives its lane.
 func (a *Agent) laneOf(ctx context.Context, s conveyor.Scan) (conveyor.Decision, error) {
-	c := warehouse.Induct{Conveyor: s.Device, Barcode: s.Barcode, Expires: time.Now().Add(s.ValidFor + confirmTime).UnixMilli()}
+	c := warehouse.Induct{Conveyor: s.Device, Barcode: s.Barcode, Expires: a.store.Now().Add(s.ValidFor + confirmTime).UnixMilli()}
 	by := replica.By{ID: s.ID(), Actor: "conveyor/" + s.Device}
 	res, err := a.store.Do(ctx, by, c)
 	if err == nil && res.Code == replica.CodeSeqReused {

@@ -191,8 +191,9 @@ func (a *Agent) leadOnce(ctx context.Context) error {
 	return first
 }
 
-// advanceTime proposes what is due, and nothing when nothing is: an idle site
-// writes nothing.
+// advanceTime proposes what is due by the time of the cluster, and nothing when
+// nothing is: an idle site writes nothing. By the clock of this gateway it would
+// propose for ever what the cluster does not find due.
 func (a *Agent) advanceTime(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -205,7 +206,7 @@ func (a *Agent) advanceTime(ctx context.Context) error {
 		due := false
 		err := a.view(func(r warehouse.Reader) error {
 			at, ok, err := warehouse.NextDue(r)
-			due = ok && at <= time.Now().UnixMilli()
+			due = ok && at <= a.store.Now().UnixMilli()
 			return err
 		})
 		if err != nil {

@@ -26,6 +26,9 @@ var (
 	// ErrSeqTooOld: the sequence lies before the window in which answers are
 	// kept, so whether it was applied long ago is not known; now it was not.
 	ErrSeqTooOld = errors.New("raftstore: the sequence is older than the answers kept for the device")
+	// ErrUnsupported: not every gateway speaks this kind and version of command
+	// yet, or none knows it. Not done.
+	ErrUnsupported = errors.New("raftstore: not all gateways speak this kind and version of command")
 	// ErrNoQuorum: no gateway is known to lead. Not done.
 	ErrNoQuorum = errors.New("raftstore: no quorum")
 )
@@ -115,6 +118,8 @@ type Meta struct {
 	Seq           uint64
 	Actor         string
 	Kind, Version uint16
+	// Level is the feature level the cluster runs at; 0 before there were any.
+	Level uint16
 }
 
 // Outcome is what a Machine answers to one command.
@@ -132,6 +137,18 @@ type Outcome struct {
 // store stops. Going over a limit of the transaction refuses the command.
 type Machine interface {
 	Apply(tx Tx, m Meta, body []byte) (Outcome, error)
+}
+
+// Versioned is a Machine that tells which commands it knows. A Machine should
+// then, from feature level 1 on, answer a command it does not know with an
+// error that wraps ErrUnsupported: another gateway has applied it, and this one
+// must not go on without.
+type Versioned interface {
+	// Level is the highest feature level this version speaks.
+	Level() uint16
+	// Speaks tells whether it knows the command, and the feature level from
+	// which on it may be proposed.
+	Speaks(kind, version uint16) (since uint16, ok bool)
 }
 
 // Result answers Propose.

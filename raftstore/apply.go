@@ -61,8 +61,16 @@ type applier struct {
 	log      *slog.Logger
 	onApply  func(index uint64, touched []string) // nil while replaying
 	idWindow uint64
+	speaks   uint16 // highest feature level
+	// The rest may be nil. onStamp hears of each stamp, onMark and onSums hear of
+	// the comparison of states, onDiverged of a chain that is not the majority's.
+	onStamp    func(ts int64)
+	onMark     func(mark, chain uint64, v *view)
+	onSums     func(mark uint64, sum []byte)
+	onDiverged func(mark uint64)
 
 	m       meta
+	f       feature
 	o       *overlay // of the open transaction
 	touched []string
 }
@@ -79,7 +87,17 @@ func (a *applier) load(v *view) error {
 	if err != nil {
 		return err
 	}
-	a.view, a.m = v, m
+	if b, err = badgerGet(txn, featureKey); err != nil {
+		return err
+	}
+	f, err := decodeFeature(b)
+	if err != nil {
+		return err
+	}
+	if f.level > a.speaks {
+		return newerLevel(f.level, a.speaks)
+	}
+	a.view, a.m, a.f = v, m, f
 	return nil
 }
 
@@ -130,6 +148,9 @@ func (a *applier) end() {
 // commit writes the open transaction and tells what it touched.
 func (a *applier) commit() error {
 	a.o.put(string(metaKey), a.m.encode(), false)
+	if a.f.level > 0 {
+		a.o.put(string(featureKey), a.f.encode(), false)
+	}
 	if err := a.o.commit(a.view.db); err != nil {
 		return fault(CodeStateFailed, fmt.Errorf("commit the state at entry %d: %w", a.m.index, err))
 	}
@@ -158,10 +179,21 @@ func (a *applier) entry(l *raft.Log) ([]reply, error) {
 	if err != nil {
 		return nil, fault(CodeUnknownEntry, fmt.Errorf("entry %d: %w", l.Index, err))
 	}
-	if e.kind != entryBatch {
+	switch e.kind {
+	case entryBatch:
+	case entryFeature:
+		return nil, a.raise(l.Index, e.level)
+	case entryMark:
+		return nil, a.mark(l.Index)
+	case entrySums:
+		return nil, a.compare(e.sums)
+	default:
 		return nil, nil
 	}
 	a.m.clock = max(a.m.clock, e.ts)
+	if a.onStamp != nil {
+		a.onStamp(a.m.clock)
+	}
 	done := 0
 	if a.m.partIndex == l.Index {
 		done = int(a.m.partDone)
@@ -179,6 +211,64 @@ func (a *applier) entry(l *raft.Log) ([]reply, error) {
 		}
 	}
 	return replies, nil
+}
+
+// raise takes the feature level up. The chain begins with level 1, at the same
+// entry everywhere.
+func (a *applier) raise(index uint64, level uint16) error {
+	if level > a.speaks {
+		return newerLevel(level, a.speaks)
+	}
+	if level <= a.f.level {
+		return nil
+	}
+	if a.f.level == 0 {
+		a.f.chain, a.f.mark = chainStart, index
+	}
+	a.log.Info("the cluster runs at a new feature level", "level", level)
+	a.f.level = level
+	return nil
+}
+
+// mark notes the chain, and lets the state as of here be read.
+func (a *applier) mark(index uint64) error {
+	if a.f.level == 0 {
+		return nil
+	}
+	a.f.mark, a.f.markChain = index, a.f.chain
+	if a.onMark == nil {
+		return nil
+	}
+	if err := a.flush(); err != nil {
+		return err
+	}
+	a.onMark(index, a.f.chain, a.view)
+	return nil
+}
+
+// compare stops a gateway whose changes were not those of the majority.
+func (a *applier) compare(s sums) error {
+	if a.f.level == 0 || s.mark != a.f.mark {
+		return nil
+	}
+	if s.chain != a.f.markChain {
+		if a.onDiverged != nil {
+			a.onDiverged(s.mark)
+		}
+		return fault(CodeDiverged, fmt.Errorf("at log entry %d the chain of changes is %016x, that of the majority %016x", s.mark, a.f.markChain, s.chain))
+	}
+	if a.onSums != nil {
+		a.onSums(s.mark, s.sum[:])
+	}
+	return nil
+}
+
+// keep makes what a command wrote final, and part of the chain.
+func (a *applier) keep() {
+	if a.f.level > 0 {
+		a.f.chain = a.o.link(a.f.chain)
+	}
+	a.o.keep()
 }
 
 // command applies one command, or finds the answer of its first time.
@@ -210,13 +300,13 @@ func (a *applier) command(c *Command) (reply, error) {
 	if ans.rejected {
 		a.o.rollback()
 	} else {
-		a.o.keep()
+		a.keep()
 		a.touched = append(a.touched, out.Touched...)
 	}
 	if err := a.remember(c, dev, ans); err != nil {
 		return reply{}, a.broken(c, err)
 	}
-	a.o.keep()
+	a.keep()
 	return ans.reply(false), nil
 }
 
@@ -231,13 +321,17 @@ func (a *applier) run(tx Tx, c *Command) (out Outcome, err error) {
 	return a.machine.Apply(tx, Meta{
 		Index: a.m.number, Now: a.m.clock, ID: c.ID, Device: c.Device, Seq: c.Seq,
 		Actor: c.Actor, Kind: c.Kind, Version: c.Version,
+		Level: a.f.level,
 	}, c.Body)
 }
 
 func (a *applier) broken(c *Command, err error) error {
 	code := CodeMachine
-	if errors.Is(err, badger.ErrDBClosed) {
+	switch {
+	case errors.Is(err, badger.ErrDBClosed):
 		code = CodeStateFailed
+	case errors.Is(err, ErrUnsupported):
+		code = CodeUnknownEntry
 	}
 	return fault(code, fmt.Errorf("command %d of kind %#04x: %w", a.m.number, c.Kind, err))
 }

@@ -220,6 +220,7 @@ func (s *Store) startCluster() {
 		defer s.raft.DeregisterObserver(observer)
 		s.watchQuorum(events)
 	})
+	s.background(s.watchState)
 	if s.cfg.Peer == nil {
 		return
 	}
@@ -236,13 +237,15 @@ func (s *Store) startCluster() {
 }
 
 // background runs fn until it ends by itself; Close waits for it. fn must end
-// when s.ctx does.
-func (s *Store) background(fn func()) {
+// when s.ctx does. It is false when the store is closing and fn will not run.
+func (s *Store) background(fn func()) bool {
 	s.bgMu.Lock()
 	defer s.bgMu.Unlock()
-	if s.ctx.Err() == nil {
-		s.wg.Go(fn)
+	if s.ctx.Err() != nil {
+		return false
 	}
+	s.wg.Go(fn)
+	return true
 }
 
 // stopBackground ends what background started; nothing new starts after it.

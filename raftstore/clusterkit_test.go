@@ -201,6 +201,8 @@ type kit struct {
 	board *switchboard
 	base  string
 	tweak func(*Config)
+	// machine of the gateways opened from now on; testMachine when nil.
+	machine Machine
 
 	mu     sync.Mutex
 	nodes  map[string]*node
@@ -257,7 +259,11 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 	if k.tweak != nil {
 		k.tweak(&cfg)
 	}
-	s, err := Open(cfg, testMachine{})
+	var m Machine = testMachine{}
+	if k.machine != nil {
+		m = k.machine
+	}
+	s, err := Open(cfg, m)
 	if err != nil {
 		return nil, errors.Join(err, port.Close())
 	}

@@ -20,8 +20,10 @@ type Config struct {
 	Dir string
 	// NodeID names this gateway in the cluster; it never changes.
 	NodeID string
-	Logger *slog.Logger     // slog.Default when nil
-	Now    func() time.Time // time.Now when nil
+	Logger *slog.Logger // slog.Default when nil
+	// Now is the wall clock, time.Now when nil. It is believed only as far as
+	// the clocks of the other gateways agree.
+	Now func() time.Time
 	// FS is where the log is kept (Dir/log); the real file system when nil.
 	// Snapshots and the applied state are always real files in Dir.
 	FS vfs.FS
@@ -96,6 +98,10 @@ type Config struct {
 	testNetwork                   func(network) network
 	testStream                    func(raft.StreamLayer) raft.StreamLayer
 	staleReads                    bool // ReadIndex asks no majority
+	mono                          func() time.Duration
+	level                         uint16        // spoken by this gateway
+	checkEvery                    uint64        // log entries between two comparisons
+	checkPause, verifyEvery       time.Duration // at least, between two
 }
 
 func (c *Config) normalise() error {
@@ -137,5 +143,8 @@ func (c *Config) normalise() error {
 	c.stopLimit = cmp.Or(c.stopLimit, stopLimit)
 	c.lookEvery = cmp.Or(c.lookEvery, time.Second)
 	c.commitTimeout = cmp.Or(c.commitTimeout, 50*time.Millisecond)
+	c.checkEvery = cmp.Or(c.checkEvery, checkEvery)
+	c.checkPause = cmp.Or(c.checkPause, checkPause)
+	c.verifyEvery = cmp.Or(c.verifyEvery, verifyEvery)
 	return nil
 }

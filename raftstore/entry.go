@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,7 +17,14 @@ import (
 //	command = id 16 B | seq u64 | kind u16 | version u16 |
 //	          deviceLen u8 | device | actorLen u8 | actor | len u32 | body
 //
-// ts is the leader's clock in milliseconds when it proposed the batch.
+// ts is the cluster time in milliseconds when the leader proposed the batch.
+// The bodies of the others are
+//
+//	barrier  nothing
+//	feature  level u16
+//	mark     nothing
+//	sums     log entry of the mark u64 | chain u64 | sha256 32 B
+//
 // Changing any of this breaks compatibility with logs on disk.
 const (
 	entryVersion = 0x01
@@ -24,7 +32,12 @@ const (
 
 	entryBatch   = 0x01 // independent commands
 	entryBarrier = 0x02 // nothing; proposed when leadership is gained
+	// entryFeature raises the feature level. A version that does not know it
+	// must stop: what follows may be beyond it.
+	entryFeature = 0x03
 	entrySkip    = 0x80 // an unknown kind with this bit may be skipped
+	entryMark    = 0x81 // the states are compared as of this entry
+	entrySums    = 0x82 // what the majority has at a mark
 
 	entryHeader   = 4
 	batchHeader   = 8 + 2
@@ -45,6 +58,8 @@ type entry struct {
 	kind     byte
 	ts       int64
 	commands []Command
+	level    uint16 // feature
+	sums     sums
 }
 
 // commandSize is the room the command takes in a batch, in bytes.
@@ -53,6 +68,18 @@ func commandSize(c *Command) int {
 }
 
 func encodeBarrier() []byte { return []byte{entryVersion, entryBarrier, entrySchema, 0} }
+
+func encodeFeature(level uint16) []byte {
+	return binary.LittleEndian.AppendUint16([]byte{entryVersion, entryFeature, entrySchema, 0}, level)
+}
+
+func encodeMark() []byte { return []byte{entryVersion, entryMark, entrySchema, 0} }
+
+func encodeSums(s sums) []byte {
+	b := binary.LittleEndian.AppendUint64([]byte{entryVersion, entrySums, entrySchema, 0}, s.mark)
+	b = binary.LittleEndian.AppendUint64(b, s.chain)
+	return append(b, s.sum[:]...)
+}
 
 func encodeBatch(ts int64, commands []*Command) []byte {
 	size := entryHeader + batchHeader
@@ -85,21 +112,37 @@ func decodeEntry(b []byte) (entry, error) {
 		return entry{}, errBadEntry
 	}
 	kind, schema := b[1], binary.LittleEndian.Uint16(b[2:])
-	known := b[0] == entryVersion && schema == entrySchema && (kind == entryBatch || kind == entryBarrier)
-	switch {
-	case known:
-	case b[0] == entryVersion && kind&entrySkip != 0:
-		return entry{kind: kind}, nil
-	default:
-		return entry{}, fmt.Errorf("%w: version %d, kind %#02x, schema %d", errNewEntry, b[0], kind, schema)
-	}
-	if kind == entryBarrier {
-		if len(b) != entryHeader {
-			return entry{}, errBadEntry
+	body := b[entryHeader:]
+	if b[0] == entryVersion && schema == entrySchema {
+		switch kind {
+		case entryBatch:
+			return decodeBatch(body)
+		case entryBarrier, entryMark:
+			return entry{kind: kind}, sized(body, 0)
+		case entryFeature:
+			if err := sized(body, 2); err != nil {
+				return entry{}, err
+			}
+			return entry{kind: kind, level: binary.LittleEndian.Uint16(body)}, nil
+		case entrySums:
+			if err := sized(body, 16+sha256.Size); err != nil {
+				return entry{}, err
+			}
+			le := binary.LittleEndian
+			return entry{kind: kind, sums: sums{le.Uint64(body), le.Uint64(body[8:]), [sha256.Size]byte(body[16:])}}, nil
 		}
-		return entry{kind: kind}, nil
 	}
-	return decodeBatch(b[entryHeader:])
+	if b[0] == entryVersion && kind&entrySkip != 0 {
+		return entry{kind: entrySkip}, nil
+	}
+	return entry{}, fmt.Errorf("%w: version %d, kind %#02x, schema %d", errNewEntry, b[0], kind, schema)
+}
+
+func sized(body []byte, n int) error {
+	if len(body) != n {
+		return errBadEntry
+	}
+	return nil
 }
 
 func decodeBatch(b []byte) (entry, error) {

@@ -47,7 +47,8 @@ func TestForeignEntries(t *testing.T) {
 		want error
 	}{
 		"barrier":           {encodeBarrier(), nil},
-		"may be skipped":    {edit(1, 0x81), nil},
+		"may be skipped":    {edit(1, 0x90), nil},
+		"a later mark":      {append(encodeMark()[:2], 2, 0, 9), nil},
 		"may not":           {edit(1, 0x07), errNewEntry},
 		"later schema":      {edit(2, 2), errNewEntry},
 		"later version":     {edit(0, 2), errNewEntry},
@@ -56,6 +57,10 @@ func TestForeignEntries(t *testing.T) {
 		"trailing bytes":    {append(sampleBatch(), 0), errBadEntry},
 		"no commands":       {edit(12, 0), errBadEntry},
 		"trailing, barrier": {append(encodeBarrier(), 0), errBadEntry},
+		"trailing, mark":    {append(encodeMark(), 0), errBadEntry},
+		"short feature":     {encodeFeature(1)[:5], errBadEntry},
+		"short sums":        {encodeSums(sums{})[:40], errBadEntry},
+		"later feature":     {append(encodeFeature(1)[:2], 2, 0, 1, 0), errNewEntry},
 	} {
 		if _, err := decodeEntry(c.data); !errors.Is(err, c.want) || (c.want == nil) != (err == nil) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

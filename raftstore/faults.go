@@ -19,6 +19,11 @@ const (
 	CodeMachine      = "STO-201"
 	CodeUnknownEntry = "STO-202"
 	CodeStateFailed  = "STO-203"
+	CodeClock        = "STO-204"
+	CodeUnsupported  = "STO-205"
+	CodeDiverged     = "STO-206"
+	CodeUndecided    = "STO-207"
+	CodeStateRotten  = "STO-208"
 	CodeDiskLow      = "STO-301"
 	CodeDiskFull     = "STO-302"
 	CodeDiskHangs    = "STO-303"
@@ -51,6 +56,11 @@ var Faults = []Fault{
 	{CodeMachine, "A command could not be applied: the state is not sound, or the program has a bug.", "Restart once; the state is then built anew from the log. When it happens again, keep the data folder and tell support."},
 	{CodeUnknownEntry, "The log holds an entry this version does not know.", "Install the newer version of tote that wrote it."},
 	{CodeStateFailed, "Writing the applied state failed.", "Check free space and the disk, then restart; the state is built anew from the log."},
+	{CodeClock, "The clock of this gateway is more than a minute from the time the cluster goes by. Nothing is harmed: one clock alone does not move that time.", "Set the clock of the gateway or its time server. When all clocks are right and the cluster's time is ahead, it waits for them."},
+	{CodeUnsupported, "A command is of a kind or version that not all gateways of the cluster know yet.", "Finish the upgrade: install the same version of tote on all gateways, then do it again."},
+	{CodeDiverged, "The applied state of this gateway differs from that of the majority. It stopped, so that it answers nothing wrong.", "Restart it once; the state is then built anew. When it happens again, remove this gateway and join it again, and tell support."},
+	{CodeUndecided, "The applied states of the gateways differ, and there is no majority that agrees.", "Restart one gateway after the other; each builds its state anew if it was not sound. When it comes again, keep the data folders and tell support."},
+	{CodeStateRotten, "A file of the applied state was damaged on the disk while the gateway ran.", "Restart; the state is built anew from the log. When it happens again, replace the disk or the card."},
 	{CodeDiskLow, "Free disk space is below the watermark. New work is refused until there is room.", "Free space on the disk of the data folder."},
 	{CodeDiskFull, "The disk is nearly full. The gateway stopped before it could be harmed.", "Free space on the disk of the data folder, then restart."},
 	{CodeDiskHangs, "The disk has not finished a write for many seconds. The gateway stopped so that another one can lead.", "Check the disk (dmesg), then restart."},
@@ -95,6 +105,8 @@ func FaultCode(err error) string {
 		return CodeQueueFull
 	case errors.Is(err, ErrDiskFull):
 		return CodeDiskLow
+	case errors.Is(err, ErrUnsupported):
+		return CodeUnsupported
 	case errors.Is(err, ErrNotLeader), errors.Is(err, ErrNoQuorum):
 		return CodeNoLeader
 	case errors.Is(err, ErrRemoved):

@@ -103,6 +103,9 @@ func (s *Store) proposeAnywhere(ctx context.Context, cmd Command) (res Result, e
 
 // proposeHere puts the command into this gateway's own raft.
 func (s *Store) proposeHere(ctx context.Context, cmd *Command) (Result, error) {
+	if err := s.spoken(cmd); err != nil {
+		return Result{}, err
+	}
 	if s.disk.low() && (s.cfg.FreesSpace == nil || !s.cfg.FreesSpace(cmd.Kind)) {
 		return Result{}, ErrDiskFull
 	}

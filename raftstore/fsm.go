@@ -77,6 +77,7 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 			}
 		}
 		f.s.applied.Store(f.a.m.number)
+		f.s.noteFeature(f.a.f)
 		f.s.progress.set(position{number: f.a.m.number, index: last.Index, term: last.Term})
 		f.s.tellClock(f.a.m.clock)
 	}
@@ -109,8 +110,11 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	if err != nil {
 		return fmt.Errorf("restore a snapshot: %w", err)
 	}
-	old, was := f.a.view, f.a.m
+	old, was, feat := f.a.view, f.a.m, f.a.f
 	if err := f.a.load(next); err != nil {
+		if FaultCode(err) != "" {
+			f.s.fail(err) // no other try would end better
+		}
 		return errors.Join(fmt.Errorf("restore a snapshot: %w", err), next.close(0), os.RemoveAll(next.dir))
 	}
 	f.s.configIndex.Store(label.ConfigurationIndex)
@@ -118,13 +122,15 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	if f.a.m.index < was.index {
 		// What was replayed at start is newer. Never go back: raft delivers
 		// what follows the snapshot, and the state leaves out what it has.
-		f.a.view, f.a.m = old, was
+		f.a.view, f.a.m, f.a.f = old, was, feat
 		f.replayed, f.delivered = was.index, label.Index
 		return errors.Join(next.close(0), os.RemoveAll(next.dir))
 	}
 	f.a.m.index = max(f.a.m.index, label.Index)
 	f.s.view.Store(next)
 	f.s.applied.Store(f.a.m.number)
+	f.s.noteFeature(f.a.f)
+	f.s.clock.observe(f.a.m.clock)
 	f.replayed, f.delivered = 0, f.a.m.index
 	f.s.progress.set(position{number: f.a.m.number, index: label.Index, term: label.Term})
 	f.s.tellClock(f.a.m.clock)

@@ -310,19 +310,24 @@ func TestSpareTakesTheVote(t *testing.T) {
 func TestOnClock(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
-	var now, heard atomic.Int64
-	cfg.Now = func() time.Time { return time.UnixMilli(now.Load()) }
+	var heard atomic.Int64
+	tt := newTestTime()
+	cfg.Now, cfg.mono = tt.wall, tt.mono
 	cfg.OnClock = func(ms int64) {
 		if ms <= heard.Swap(ms) {
 			t.Errorf("the clock went to %d, not on", ms)
 		}
 	}
 	s := openStore(t, cfg)
-	for i, ms := range []int64{1000, 5000, 2000, 7000} {
-		now.Store(ms)
+	for i, d := range []time.Duration{time.Second, 4 * time.Second, 0, 2 * time.Second} {
+		tt.pass(d)
+		if i == 2 {
+			tt.jump(-3 * time.Second)
+		}
 		do(t, s, byID(uint64(i+1), "add n 1"))
 	}
-	await(t, "the time of the last one", func() bool { return heard.Load() == 7000 })
+	const last = testStart + 7000
+	await(t, "the time of the last one", func() bool { return heard.Load() == last })
 	if err := s.Snapshot(); err != nil { // so that raft delivers nothing of it again
 		t.Fatal(err)
 	}
@@ -332,7 +337,7 @@ func TestOnClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if heard.Load() != 7000 { // before there is a leader
+	if heard.Load() != last { // before there is a leader
 		t.Errorf("at the next start it is %d", heard.Load())
 	}
 	closeStore(t, s)

@@ -35,12 +35,17 @@ func Open(cfg Config, m Machine) (*Store, error) {
 		changing: make(chan struct{}, 1), leadChanged: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.fsm = &fsm{s: s, a: &applier{machine: m, log: cfg.Logger, idWindow: IDWindow}}
+	s.clock = newClusterClock(cfg.Now, cfg.mono, cfg.Logger)
+	s.versions, _ = m.(Versioned)
+	s.fsm = &fsm{s: s, a: &applier{
+		machine: m, log: cfg.Logger, idWindow: IDWindow, speaks: s.ownLevel(),
+		onStamp: s.clock.observe, onDiverged: s.noteDiverged,
+	}}
 	if err := s.open(); err != nil {
 		s.release()
 		return nil, fmt.Errorf("raftstore: open %s: %w", cfg.Dir, err)
 	}
-	s.fsm.a.onApply = cfg.OnApply
+	s.fsm.a.onApply, s.fsm.a.onMark, s.fsm.a.onSums = cfg.OnApply, s.markReached, s.sumsCame
 	s.wg.Add(2)
 	go s.watchLeader()
 	go s.watchDisk()
@@ -100,9 +105,14 @@ func (s *Store) open() (err error) {
 	if err := s.openCluster(); err != nil {
 		return err
 	}
+	if err := s.checkDiverged(); err != nil {
+		return err
+	}
 	if err := s.openState(); err != nil {
 		return err
 	}
+	s.feature.Store(new(s.fsm.a.f))
+	s.clock.observe(s.fsm.a.m.clock)
 	s.tellClock(s.fsm.a.m.clock)
 	return s.startRaft()
 }
@@ -240,7 +250,7 @@ func (s *Store) startRaft() error {
 		return errors.Join(err, r.Shutdown().Error())
 	}
 	s.seglog.SetCommitIndex(r.CommitIndex)
-	s.batch = newBatcher(s.cfg.QueueLimit, s.cfg.BatchWait, s.cfg.Now,
+	s.batch = newBatcher(s.cfg.QueueLimit, s.cfg.BatchWait, s.stamp,
 		func(e []byte) raft.ApplyFuture { return r.Apply(e, 0) }, s.stopped)
 	return nil
 }

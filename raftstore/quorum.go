@@ -116,6 +116,7 @@ func (s *Store) setQuorum(leader peer.Address, ok bool) {
 // seen is what a gateway last said of itself.
 type seen struct {
 	at     time.Time
+	mono   time.Duration // of the cluster's clock
 	up     bool
 	status statusAnswer
 }
@@ -131,6 +132,7 @@ func (s *Store) lookAfter() {
 		now := s.lookNow.wait()
 		s.look()
 		s.promote(&wellSince)
+		s.agreeOnTime()
 		select {
 		case <-tick.C:
 		case <-now:
@@ -176,7 +178,7 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	if err != nil {
 		was.up = false
 	} else {
-		was = seen{at: s.cfg.Now(), up: true, status: a}
+		was = seen{at: s.cfg.Now(), mono: s.clock.mono(), up: true, status: a}
 	}
 	before, known := s.seen[to.ID]
 	s.seen[to.ID] = was
@@ -212,10 +214,12 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 	a := statusAnswer{
 		Cluster: s.member.name(), Term: s.raft.CurrentTerm(),
 		Number: s.Applied(), Last: s.raft.LastIndex(), Joined: s.Joined(),
+		Level: s.ownLevel(), Clock: s.clock.reading(),
 	}
 	if a.Cluster == "" {
 		a.Seal = s.member.seal.String()
 	}
+	a.Mark, a.Chain, a.Sum = s.digests.told()
 	if s.leader.is() {
 		a.Leader = string(s.address())
 		// Whether somebody was removed must not be told by a leader that

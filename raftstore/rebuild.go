@@ -33,7 +33,9 @@ func (s *Store) openState() error {
 	}
 	gen := s.files.readGeneration()
 	if gen.Clean && died == 0 && gen.Covered >= newest && gen.Dir != "" {
-		if err := s.openInPlace(gen); err != nil {
+		if err := s.openInPlace(gen); FaultCode(err) == CodeUnknownEntry {
+			return err // it is sound, but not ours to touch
+		} else if err != nil {
 			s.log.Warn("the applied state is damaged", "error", err)
 			if err := s.files.setAside(s.files.path(gen.Dir), "state"); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err

@@ -44,6 +44,12 @@ type Store struct {
 	view    atomic.Pointer[view]
 	applied atomic.Uint64
 	leader  leadership
+	clock   *clusterClock
+
+	// Versions and digests.
+	versions Versioned // nil when the machine does not tell
+	feature  atomic.Pointer[feature]
+	digests  digests
 
 	// The cluster.
 	net      network // nil for a gateway that stays alone
@@ -199,27 +205,8 @@ func (s *Store) Digest() (applied uint64, sum [sha256.Size]byte, err error) {
 			return err
 		}
 		applied = m.number
-		h := sha256.New()
-		w, err := newSnapWriter(h)
-		if err != nil {
-			return err
-		}
-		it := txn.NewIterator(badger.IteratorOptions{})
-		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
-			item := it.Item()
-			if item.Key()[0] == spaceMeta {
-				continue // the position in the log is no state
-			}
-			if err := item.Value(func(val []byte) error { return w.put(item.Key(), val) }); err != nil {
-				return err
-			}
-		}
-		if err := w.finish(); err != nil {
-			return err
-		}
-		h.Sum(sum[:0])
-		return nil
+		sum, err = digestTxn(s.ctx, txn)
+		return err
 	})
 	return applied, sum, err
 }

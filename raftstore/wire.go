@@ -65,6 +65,15 @@ type statusAnswer struct {
 	Seal string `cbor:"7,keyasint,omitempty"`
 	// Joined: it knows that it is a member.
 	Joined bool `cbor:"8,keyasint,omitempty"`
+	// Level is the highest feature level it speaks; 0 = a version before there
+	// were any.
+	Level uint16 `cbor:"9,keyasint,omitempty"`
+	Clock int64  `cbor:"10,keyasint,omitempty"` // its wall clock, ms; 0 = not set
+	// Sum is the digest of its state at the log entry Mark, Chain that of all
+	// changes up to there; none while Sum is empty.
+	Mark  uint64 `cbor:"11,keyasint,omitempty"`
+	Chain uint64 `cbor:"12,keyasint,omitempty"`
+	Sum   []byte `cbor:"13,keyasint,omitempty"`
 }
 
 // memberCall is about one gateway.
@@ -94,6 +103,7 @@ var codes = []struct {
 	{"not_reachable", ErrNotReachable},
 	{"not_handed_over", ErrNotHandedOver},
 	{"too_late", errOtherStart},
+	{"unsupported", ErrUnsupported},
 	// The other gateway stops: for the asker that is no leader like any other.
 	{"not_leader", ErrLatched},
 	{"not_leader", ErrClosed},

@@ -182,6 +182,12 @@ func nextFor(r Reader, cmd Command) (*Step, error) {
 	return nil, nil
 }
 
+// Speaks tells whether this version knows the command.
+func Speaks(kind, version uint16) bool {
+	e, ok := lookup(Kind(kind))
+	return ok && e.version == version
+}
+
 // Kinds lists the kinds of this package in the order of the table.
 func Kinds() []Kind {
 	kinds := make([]Kind, len(table))

@@ -301,6 +301,46 @@ func TestAWrongClockKeepsNobodyOut(t *testing.T) {
 	}
 }
 
+// TestTimeOfTheSite: a gateway whose clock is a year off goes on talking.
+// Failure matrix row 7, TLS.
+func TestTimeOfTheSite(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	day := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		wall, site, want time.Time
+	}{
+		"a year forward":      {day.Add(year), day.Add(time.Hour), day.Add(time.Hour)},
+		"a year back":         {day.Add(-year), day.Add(time.Hour), day.Add(time.Hour)},
+		"it expires":          {day.Add(-year), day.Add(2 * gatewayLife), day.Add(2 * gatewayLife)},
+		"no time of the site": {day.Add(time.Hour), time.UnixMilli(0), day.Add(time.Hour)},
+	} {
+		now := day
+		clock := func() time.Time { return now }
+		dir := t.TempDir()
+		gw1, err := Init(filepath.Join(dir, "gw1"), "s1", "gw1", clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gw2, err := Store(filepath.Join(dir, "gw2"), gw1.Authority, "gw2", clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = tc.wall
+		for _, id := range []*Identity{gw1, gw2} {
+			id.Saw(tc.site.UnixMilli())
+			if got := id.Time(); !got.Equal(tc.want) {
+				t.Errorf("%s: %s goes by %v, want %v", name, id.Gateway, got, tc.want)
+			}
+		}
+		client := gw2.TLS("raft/1")
+		client.ServerName = "gw1"
+		_, serr, cerr := shake(t, gw1.TLS("raft/1"), client)
+		if ok := serr == nil && cerr == nil; ok != tc.want.Before(day.Add(gatewayLife)) {
+			t.Errorf("%s: %v, %v", name, serr, cerr)
+		}
+	}
+}
+
 func FuzzParseToken(f *testing.F) {
 	f.Add("tote1.00112233445566778899aabbccddeeff.0123456789ab.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, s string) {

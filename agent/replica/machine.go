@@ -16,16 +16,19 @@ import (
 	"tote/warehouse"
 )
 
-// applier runs one command of the kinds it owns.
-type applier func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
+// applier runs the commands of the kinds it owns.
+type applier struct {
+	apply  func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
+	speaks func(kind, version uint16) bool
+}
 
 // appliers maps the high byte of a kind to its applier. Changing a number
 // breaks every stored log; 0x00 belongs to raftstore itself.
 var appliers = map[uint16]applier{
-	0x01: applyWarehouse,
-	0x02: ledger.Apply,
-	0x03: applyIntent,
-	0x04: members.Apply,
+	0x01: {applyWarehouse, warehouse.Speaks},
+	0x02: {ledger.Apply, ledger.Speaks},
+	0x03: {applyIntent, intent.Speaks},
+	0x04: {members.Apply, members.Speaks},
 }
 
 // applyIntent adapts the robots' intents, whose package knows no warehouse.
@@ -37,25 +40,50 @@ func applyIntent(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body [
 func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {
 	c, err := warehouse.Decode(kind, version, body)
 	if err != nil {
-		// The maker of a command encodes it, so this is a foreign or
-		// newer version, or hostile bytes: refuse it, the state is sound.
+		// The maker of a command encodes it, so these are hostile bytes:
+		// refuse it, the state is sound.
 		return warehouse.Result{Code: warehouse.CodeMalformed, Text: err.Error()}, nil
 	}
 	return warehouse.Apply(tx, m, c)
 }
 
+// level is the feature level of this version. Raise it with every new kind or
+// version of a command, and let Speaks say from which level on it may be used.
+const level = 1
+
+// levelStrict: a version from this level on never lets a command into the log
+// that one of the gateways does not know. Older ones did, and all of them
+// refused it alike; their logs must still come out the same.
+const levelStrict = 1
+
 // Machine implements raftstore.Machine.
 type Machine struct{}
 
-// Apply implements raftstore.Machine.
-func (Machine) Apply(tx raftstore.Tx, m raftstore.Meta, body []byte) (raftstore.Outcome, error) {
-	apply, ok := appliers[m.Kind>>8]
+var _ raftstore.Versioned = Machine{}
+
+// Level implements raftstore.Versioned.
+func (Machine) Level() uint16 { return level }
+
+// Speaks implements raftstore.Versioned. All commands of this version may be
+// used from the beginning.
+func (Machine) Speaks(kind, version uint16) (since uint16, ok bool) {
+	a, ok := appliers[kind>>8]
+	return 0, ok && a.speaks(kind, version)
+}
+
+// Apply implements raftstore.Machine. A command that this version does not know
+// was applied by another gateway: going on without it would part their states.
+func (mach Machine) Apply(tx raftstore.Tx, m raftstore.Meta, body []byte) (raftstore.Outcome, error) {
+	if _, ok := mach.Speaks(m.Kind, m.Version); !ok && m.Level >= levelStrict {
+		return raftstore.Outcome{}, fmt.Errorf("replica: %w: kind %#04x version %d at %d", raftstore.ErrUnsupported, m.Kind, m.Version, m.Index)
+	}
+	a, ok := appliers[m.Kind>>8]
 	if !ok {
 		res := warehouse.Result{Code: warehouse.CodeUnknownKind, Text: fmt.Sprintf("kind %#04x", m.Kind)}
 		return outcome(m.Kind, m.Version, body, res), nil
 	}
 	wm := warehouse.Meta{Index: m.Index, Now: m.Now, Actor: m.Actor, Cause: cause(m.Device, m.Seq, m.ID)}
-	res, err := apply(tx, wm, m.Kind, m.Version, body)
+	res, err := a.apply(tx, wm, m.Kind, m.Version, body)
 	if err != nil {
 		return raftstore.Outcome{}, fmt.Errorf("replica: apply kind %#04x at %d: %w", m.Kind, m.Index, err)
 	}

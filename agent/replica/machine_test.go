@@ -80,7 +80,7 @@ func TestRejectDropsWrites(t *testing.T) {
 // and stops nobody.
 func TestForeignBytes(t *testing.T) {
 	good, body := encoded(t, warehouse.PutSite{Site: testSite})
-	for name, tc := range map[string]struct {
+	foreign := map[string]struct {
 		kind, version uint16
 		body          []byte
 		code          string
@@ -97,7 +97,8 @@ func TestForeignBytes(t *testing.T) {
 		"another command's bytes":  {uint16(warehouse.KindPack), 1, body, warehouse.CodeMalformed},
 		"raftstore's own kinds":    {0x0001, 1, nil, warehouse.CodeUnknownKind},
 		"all bits of the kind set": {0xffff, 0xffff, nil, warehouse.CodeUnknownKind},
-	} {
+	}
+	for name, tc := range foreign {
 		t.Run(name, func(t *testing.T) {
 			tx := memtx.New()
 			before := tx.Digest()
@@ -108,7 +109,44 @@ func TestForeignBytes(t *testing.T) {
 			if tx.Digest() != before {
 				t.Error("the state changed")
 			}
+			// Since there are levels, only bytes may be foreign: a kind or
+			// version this one does not know was applied by another gateway.
+			_, spoken := Machine{}.Speaks(tc.kind, tc.version)
+			again, err := Machine{}.Apply(tx, raftstore.Meta{Index: 7, Now: 1, Kind: tc.kind, Version: tc.version, Level: 1}, tc.body)
+			switch {
+			case spoken && (err != nil || !again.Reject):
+				t.Errorf("at level 1: %+v, %v", again, err)
+			case !spoken && !errors.Is(err, raftstore.ErrUnsupported):
+				t.Errorf("at level 1 a command it does not know gave %+v, %v", again, err)
+			}
 		})
+	}
+}
+
+// TestSpeaks: every kind is known in its version and in no other.
+func TestSpeaks(t *testing.T) {
+	var kinds []uint16
+	for _, k := range warehouse.Kinds() {
+		kinds = append(kinds, uint16(k))
+	}
+	for kind := range uint16(0xffff) {
+		if _, ok := (Machine{}).Speaks(kind, 1); ok && kind>>8 != 0x01 {
+			kinds = append(kinds, kind)
+		}
+	}
+	if n := len(kinds) - len(warehouse.Kinds()); n != 4+7+2 {
+		t.Errorf("%d kinds that are not the warehouse's", n)
+	}
+	for _, kind := range kinds {
+		since, ok := Machine{}.Speaks(kind, 1)
+		if !ok || since > level {
+			t.Errorf("kind %#04x: since level %d, %v", kind, since, ok)
+		}
+		for _, version := range []uint16{0, 2, 0xffff} {
+			if _, ok := (Machine{}).Speaks(kind, version); ok {
+				t.Errorf("kind %#04x version %d is known", kind, version)
+			}
+		}
 	}
 }
 

@@ -101,8 +101,9 @@ func decode(cmd raftstore.Command, res raftstore.Result) (warehouse.Result, erro
 
 // refusalText says it in words for the person at the device.
 var refusalText = map[string]string{
-	CodeSeqTooOld:           "this device was reset: it goes on from state/seq, nothing was done",
-	warehouse.CodeMalformed: "the command is too big or a field of it is out of range, nothing was done",
+	CodeSeqTooOld:             "this device was reset: it goes on from state/seq, nothing was done",
+	warehouse.CodeMalformed:   "the command is too big or a field of it is out of range, nothing was done",
+	warehouse.CodeUnknownKind: "not all gateways know this command yet: finish the upgrade, nothing was done",
 }
 
 // refusal is the code of an error that is the maker's fault and would come
@@ -113,6 +114,8 @@ func refusal(err error) string {
 		return CodeSeqTooOld
 	case errors.Is(err, raftstore.ErrTooBig), errors.Is(err, raftstore.ErrBadCommand):
 		return warehouse.CodeMalformed
+	case errors.Is(err, raftstore.ErrUnsupported):
+		return warehouse.CodeUnknownKind
 	}
 	return ""
 }
@@ -121,6 +124,14 @@ func refusal(err error) string {
 func (s *Store) View(fn func(r warehouse.Reader) error) error {
 	return s.raft.View(func(r raftstore.Reader, _ uint64) error { return fn(r) })
 }
+
+// Now is the time of the cluster: what everything in the state is measured by.
+// The clock of a gateway may be wrong, this one goes on at every gateway alike.
+func (s *Store) Now() time.Time { return s.raft.ClusterTime() }
+
+// Level is the feature level the cluster runs at, and the one this version
+// speaks.
+func (s *Store) Level() (cluster, own uint16) { return s.raft.Level() }
 
 // IsLeader says whether this gateway may decide, send upstream and dispatch.
 func (s *Store) IsLeader() bool { return s.raft.IsLeader() }

@@ -31,8 +31,14 @@ func within(t *testing.T) context.Context {
 // openStore opens a store in dir that leads.
 func openStore(t *testing.T, dir string) *Store {
 	t.Helper()
+	return openAt(t, dir, time.Now())
+}
+
+// openAt is openStore at a time of day.
+func openAt(t *testing.T, dir string, now time.Time) *Store {
+	t.Helper()
 	s, err := Open(raftstore.Config{
-		Dir: dir, NodeID: "gw1", Logger: slog.New(slog.DiscardHandler),
+		Dir: dir, NodeID: "gw1", Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
 		HeartbeatTimeout: 20 * time.Millisecond, ElectionTimeout: 20 * time.Millisecond,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -55,6 +56,12 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 	}
 	return c.Kind(), Version, body, nil
 }
+
+// Speaks tells whether this version knows the command.
+func Speaks(kind, version uint16) bool { return version == Version && slices.Contains(kinds, kind) }
+
+// kinds are those that Decode takes.
+var kinds = []uint16{KindInboxStore, KindAckOutbox, KindHoldSubject, KindReleaseSubject}
 
 // Decode reads a command back. It is strict: unknown kinds, versions and
 // fields, fields out of bounds, and any other encoding than the one Encode

@@ -13,6 +13,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -102,6 +103,12 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 	}
 	return c.kind(), Version, body, err
 }
+
+// Speaks tells whether this version knows the command.
+func Speaks(kind, version uint16) bool { return version == Version && slices.Contains(kinds, kind) }
+
+// kinds are those that Decode takes.
+var kinds = []uint16{KindMakeToken, KindUseToken}
 
 // Decode reads a command back, strictly.
 func Decode(kind, version uint16, body []byte) (Command, error) {
