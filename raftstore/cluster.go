@@ -162,6 +162,7 @@ func (s *Store) startCluster() {
 		defer s.raft.DeregisterObserver(observer)
 		s.watchQuorum(events)
 	})
+	s.background(s.watchSpeed)
 	if s.cfg.Peer == nil {
 		return
 	}

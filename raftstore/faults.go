@@ -22,6 +22,9 @@ const (
 	CodeDiskLow      = "STO-301"
 	CodeDiskFull     = "STO-302"
 	CodeDiskHangs    = "STO-303"
+	CodeDiskReadOnly = "STO-304"
+	CodeDiskShort    = "STO-305"
+	CodeDiskSlow     = "STO-306"
 	CodeRebuilt      = "STO-401"
 	CodeSeqTooOld    = "STO-402"
 	CodeQueueFull    = "STO-403"
@@ -44,9 +47,12 @@ var Faults = []Fault{
 	{CodeMachine, "A command could not be applied: the state is not sound, or the program has a bug.", "Restart once; the state is then built anew from the log. When it happens again, keep the data folder and tell support."},
 	{CodeUnknownEntry, "The log holds an entry this version does not know.", "Install the newer version of tote that wrote it."},
 	{CodeStateFailed, "Writing the applied state failed.", "Check free space and the disk, then restart; the state is built anew from the log."},
-	{CodeDiskLow, "Free disk space is below the watermark. New work is refused until there is room.", "Free space on the disk of the data folder."},
-	{CodeDiskFull, "The disk is nearly full. The gateway stopped before it could be harmed.", "Free space on the disk of the data folder, then restart."},
-	{CodeDiskHangs, "The disk has not finished a write for many seconds. The gateway stopped so that another one can lead.", "Check the disk (dmesg), then restart."},
+	{CodeDiskLow, "Free disk space is below the watermark. Another gateway leads if one has space; without one, new work is refused until there is room.", "Free space on the disk of the data folder. Work goes on by itself."},
+	{CodeDiskFull, "The disk is full or nearly so. The gateway stopped before it could be harmed; nothing acknowledged is lost.", "Free space on the disk of the data folder. The gateway starts by itself, or restart it."},
+	{CodeDiskHangs, "The disk has not finished a call for many seconds. The gateway does not lead meanwhile; when it lasts, it stops.", "Check the disk (dmesg, SMART), then restart. Replace the card when it happens again."},
+	{CodeDiskReadOnly, "The data folder cannot be written: its file system is read-only. Linux does that when it meets an error on the disk.", "Look at dmesg for the error of the disk. Check the file system, mount it for writing, then restart; replace the card when it happens again."},
+	{CodeDiskShort, "Free disk space runs short. Work goes on; a snapshot was taken early and damaged things set aside were removed.", "Free space on the disk of the data folder before work is refused."},
+	{CodeDiskSlow, "The disk needs very long to sync a write, or much longer than those of the other gateways. Another gateway leads if one is faster.", "Look for what else writes to the disk. Replace a card that is worn out."},
 	{CodeRebuilt, "The last stop was not clean. The applied state was built anew from snapshot and log.", "None. When it happens often, look at the power supply."},
 	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
 	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},

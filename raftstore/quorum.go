@@ -174,7 +174,7 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	if err != nil {
 		was.up = false
 	} else {
-		was = seen{at: s.cfg.Now(), up: true, status: a}
+		was = seen{at: s.cfg.Now(), up: a.Fault == "", status: a}
 	}
 	before, known := s.seen[to.ID]
 	s.seen[to.ID] = was
@@ -182,7 +182,9 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	switch {
 	case was.up && !before.up:
 		s.log.Info("a gateway answers", "gateway", s.cfg.NodeID, "other", to.ID)
-	case !was.up && (before.up || !known):
+	case !was.up && err == nil && before.status.Fault != a.Fault:
+		s.log.Error("a gateway stopped", "gateway", s.cfg.NodeID, "other", to.ID, "code", a.Fault)
+	case !was.up && err != nil && (before.up || !known):
 		s.log.Warn("a gateway does not answer", "gateway", s.cfg.NodeID, "other", to.ID, "error", err)
 	}
 	if err == nil && a.Removed && a.Cluster == s.member.name() {
@@ -195,6 +197,7 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 	a := statusAnswer{
 		Cluster: s.member.name(), Term: s.raft.CurrentTerm(),
 		Number: s.Applied(), Last: s.raft.LastIndex(),
+		SyncUs: s.logs.syncs.p99(time.Now()).Microseconds(), Low: s.disk.low(), Fault: FaultCode(s.Err()),
 	}
 	if s.leader.is() {
 		a.Leader = string(s.address())

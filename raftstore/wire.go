@@ -61,6 +61,11 @@ type statusAnswer struct {
 	Leader  string `cbor:"5,keyasint,omitempty"` // address of the leader it knows
 	// Removed: the asked one leads for certain, and the asker is no member.
 	Removed bool `cbor:"6,keyasint,omitempty"`
+	// SyncUs is Disk.SyncP99 in microseconds, Low a level of red or black.
+	SyncUs int64 `cbor:"20,keyasint,omitempty"`
+	Low    bool  `cbor:"21,keyasint,omitempty"`
+	// Fault is the code of a gateway that stopped by itself.
+	Fault string `cbor:"22,keyasint,omitempty"`
 }
 
 // memberCall is about one gateway.
