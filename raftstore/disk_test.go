@@ -129,6 +129,7 @@ func TestRow4FailedWriteInCluster(t *testing.T) {
 			if err := a.stop(); err != nil {
 				t.Fatal(err)
 			}
+			a.closeAbandoned(t)
 			a = k.open("gw1", false)
 			l.more(100)
 			t.Logf("%d commands, longest gap %v", l.end(), l.gap)

@@ -477,20 +477,23 @@ func (s *Store) roomForState(size uint64) error {
 // folder.
 func (s *Store) closeView(v *view, wait time.Duration) (whole bool, err error) {
 	err = s.disk.room(memTableSize, true)
-	switch FaultCode(s.Err()) {
-	case CodeLogFailed, CodeStateFailed, CodeDiskFull, CodeDiskHangs, CodeDiskReadOnly:
-		err = s.Err()
+	if ro, _ := readOnly(s.cfg.Dir); err == nil && (ro || errors.Is(s.Err(), syscall.EROFS)) {
+		err = syscall.EROFS
 	}
 	if err == nil {
+		most := wait + closeLimit
+		if s.Err() != nil { // it was not clean anyway
+			most = wait + s.cfg.stopLimit
+		}
 		done := make(chan error, 1)
 		go func() { done <- v.close(wait) }()
-		limit := time.NewTimer(wait + closeLimit)
+		limit := time.NewTimer(most)
 		defer limit.Stop()
 		select {
 		case err := <-done:
 			return err == nil, err
 		case <-limit.C:
-			return false, fmt.Errorf("the state in %s is not closed after %v, the disk takes nothing", v.dir, closeLimit)
+			return false, fmt.Errorf("the state in %s is not closed after %v, the disk takes nothing", v.dir, most)
 		}
 	}
 	s.log.Warn("the state is left as it is, it is built anew at the next start", "dir", v.dir, "error", err)

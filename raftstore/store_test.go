@@ -334,6 +334,7 @@ func TestLowDisk(t *testing.T) {
 		t.Fatalf("opened on a full disk: %v", err)
 	}
 	mem.SetFree(1 << 30)
+	s.closeAbandoned(t)
 	s = openStore(t, cfg)
 	if m := dump(t, s); m["a"] != "2" {
 		t.Fatalf("%v", m)
