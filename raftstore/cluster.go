@@ -221,6 +221,7 @@ func (s *Store) startCluster() {
 		s.watchQuorum(events)
 	})
 	s.background(s.watchState)
+	s.background(s.watchSpeed)
 	if s.cfg.Peer == nil {
 		return
 	}

@@ -84,8 +84,8 @@ type Config struct {
 	// BatchWait is how long commands gather while others are on their way to
 	// the disk (2 ms). Nothing waits when nothing is on its way.
 	BatchWait time.Duration
-	// MinFree is the free space in bytes below which new work is refused
-	// (128 MiB); at a quarter of it the store stops.
+	// MinFree is the free space in bytes below which new work is refused and
+	// a leader hands over (128 MiB); at a quarter of it the store stops.
 	MinFree uint64
 
 	// noSync leaves out the synced write of the log, for the tests that prove
@@ -93,15 +93,18 @@ type Config struct {
 	noSync bool
 
 	// For tests; the defaults are constants of this package.
-	diskPoll, hangStop, stopLimit time.Duration
-	lookEvery, commitTimeout      time.Duration
-	testNetwork                   func(network) network
-	testStream                    func(raft.StreamLayer) raft.StreamLayer
-	staleReads                    bool // ReadIndex asks no majority
-	mono                          func() time.Duration
-	level                         uint16        // spoken by this gateway
-	checkEvery                    uint64        // log entries between two comparisons
-	checkPause, verifyEvery       time.Duration // at least, between two
+	diskPoll, stopLimit      time.Duration
+	hangMute, hangStop       time.Duration
+	slowSync, handOverPause  time.Duration
+	ballast                  int64 // bytes; negative = none
+	lookEvery, commitTimeout time.Duration
+	testNetwork              func(network) network
+	testStream               func(raft.StreamLayer) raft.StreamLayer
+	staleReads               bool // ReadIndex asks no majority
+	mono                     func() time.Duration
+	level                    uint16        // spoken by this gateway
+	checkEvery               uint64        // log entries between two comparisons
+	checkPause, verifyEvery  time.Duration // at least, between two
 }
 
 func (c *Config) normalise() error {
@@ -140,6 +143,10 @@ func (c *Config) normalise() error {
 	c.PromoteAfter = cmp.Or(c.PromoteAfter, promoteAfter)
 	c.diskPoll = cmp.Or(c.diskPoll, diskPoll)
 	c.hangStop = cmp.Or(c.hangStop, hangStop)
+	c.hangMute = cmp.Or(c.hangMute, hangMute)
+	c.slowSync = cmp.Or(c.slowSync, slowSync)
+	c.handOverPause = cmp.Or(c.handOverPause, handOverPause)
+	c.ballast = cmp.Or(c.ballast, ballastSize)
 	c.stopLimit = cmp.Or(c.stopLimit, stopLimit)
 	c.lookEvery = cmp.Or(c.lookEvery, time.Second)
 	c.commitTimeout = cmp.Or(c.commitTimeout, 50*time.Millisecond)

@@ -11,10 +11,11 @@
 //
 // The apply goroutine (raft's) owns the applied state; Machine.Apply and
 // Config.OnApply run on it. The batcher goroutine owns the queue of Propose.
-// One goroutine each watches leadership, the quorum, the disk and the state
-// (feature level, comparison, checksums), and with a Peer one looks at the other
-// gateways and one moves raft's messages. Calls of other gateways run on the
-// port's goroutines. Close ends them all but those.
+// One goroutine each watches leadership, the quorum, hung calls of the disk, its
+// space, its speed, the size of the log and the state (feature level, comparison,
+// checksums), and with a Peer one looks at the other gateways and one moves raft's
+// messages. Calls of other gateways run on the port's goroutines. Close ends them
+// all but those.
 // All methods of a Store may be called from any goroutine.
 //
 // # Numbers

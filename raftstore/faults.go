@@ -27,6 +27,9 @@ const (
 	CodeDiskLow      = "STO-301"
 	CodeDiskFull     = "STO-302"
 	CodeDiskHangs    = "STO-303"
+	CodeDiskReadOnly = "STO-304"
+	CodeDiskShort    = "STO-305"
+	CodeDiskSlow     = "STO-306"
 	CodeRebuilt      = "STO-401"
 	CodeSeqTooOld    = "STO-402"
 	CodeQueueFull    = "STO-403"
@@ -61,9 +64,12 @@ var Faults = []Fault{
 	{CodeDiverged, "The applied state of this gateway differs from that of the majority. It stopped, so that it answers nothing wrong.", "Restart it once; the state is then built anew. When it happens again, remove this gateway and join it again, and tell support."},
 	{CodeUndecided, "The applied states of the gateways differ, and there is no majority that agrees.", "Restart one gateway after the other; each builds its state anew if it was not sound. When it comes again, keep the data folders and tell support."},
 	{CodeStateRotten, "A file of the applied state was damaged on the disk while the gateway ran.", "Restart; the state is built anew from the log. When it happens again, replace the disk or the card."},
-	{CodeDiskLow, "Free disk space is below the watermark. New work is refused until there is room.", "Free space on the disk of the data folder."},
-	{CodeDiskFull, "The disk is nearly full. The gateway stopped before it could be harmed.", "Free space on the disk of the data folder, then restart."},
-	{CodeDiskHangs, "The disk has not finished a write for many seconds. The gateway stopped so that another one can lead.", "Check the disk (dmesg), then restart."},
+	{CodeDiskLow, "Free disk space is below the watermark. Another gateway leads if one has space; without one, new work is refused until there is room.", "Free space on the disk of the data folder. Work goes on by itself."},
+	{CodeDiskFull, "The disk is full or nearly so. The gateway stopped before it could be harmed; nothing acknowledged is lost.", "Free space on the disk of the data folder. The gateway starts by itself, or restart it."},
+	{CodeDiskHangs, "The disk has not finished a call for many seconds. The gateway does not lead meanwhile; when it lasts, it stops.", "Check the disk (dmesg, SMART), then restart. Replace the card when it happens again."},
+	{CodeDiskReadOnly, "The data folder cannot be written: its file system is read-only. Linux does that when it meets an error on the disk.", "Look at dmesg for the error of the disk. Check the file system, mount it for writing, then restart; replace the card when it happens again."},
+	{CodeDiskShort, "Free disk space runs short. Work goes on; a snapshot was taken early and damaged things set aside were removed.", "Free space on the disk of the data folder before work is refused."},
+	{CodeDiskSlow, "The disk needs very long to sync a write, or much longer than those of the other gateways. Another gateway leads if one is faster.", "Look for what else writes to the disk. Replace a card that is worn out."},
 	{CodeRebuilt, "The last stop was not clean. The applied state was built anew from snapshot and log.", "None. When it happens often, look at the power supply."},
 	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
 	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},

@@ -22,6 +22,7 @@ import (
 //	NODE        name of the gateway
 //	GENERATION  which state folder counts and whether it was closed cleanly
 //	OPENING     there while Badger is being opened; counts the tries that died
+//	BALLAST     only takes up space, to be given back when the disk is full
 //	FLOOR       the log or a snapshot reached at least this entry
 //	log/        the segment log
 //	snapshots/  raft's snapshots

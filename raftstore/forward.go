@@ -22,6 +22,9 @@ const (
 // errLeaderChanged ends the wait for a leader that leads no more.
 var errLeaderChanged = errors.New("another gateway leads now")
 
+// errLowDisk: the lead goes to a gateway that has space.
+var errLowDisk = errors.New("its disk is nearly full")
+
 // errUnreachable: a gateway could not be asked at all.
 var errUnreachable = errors.New("raftstore: the gateway cannot be reached")
 
@@ -107,6 +110,9 @@ func (s *Store) proposeHere(ctx context.Context, cmd *Command) (Result, error) {
 		return Result{}, err
 	}
 	if s.disk.low() && (s.cfg.FreesSpace == nil || !s.cfg.FreesSpace(cmd.Kind)) {
+		if s.yields() {
+			return Result{}, fmt.Errorf("%w for long: %w", ErrNotLeader, errLowDisk)
+		}
 		return Result{}, ErrDiskFull
 	}
 	r := s.batch.propose(ctx, cmd, s.batchDone)

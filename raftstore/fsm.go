@@ -55,7 +55,11 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	err := f.s.Err()
 	var replies [][]reply
 	if err == nil {
-		if replies, err = f.a.apply(logs); err != nil {
+		if err = f.s.disk.room(0, true); err == nil {
+			replies, err = f.a.apply(logs)
+		}
+		if err != nil {
+			err = diskFault("", err)
 			f.s.fail(err)
 		}
 	}
@@ -106,7 +110,11 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 		return fmt.Errorf("restore a snapshot: it is not listed: %w", err)
 	}
 	label := list[0] // raft has just stored it, and no own one can be newer
-	next, err := f.s.buildView(rc)
+	err = f.s.disk.room(uint64(label.Size)+stateRoom, true)
+	var next *view
+	if err == nil {
+		next, err = f.s.buildView(rc)
+	}
 	if err != nil {
 		return fmt.Errorf("restore a snapshot: %w", err)
 	}

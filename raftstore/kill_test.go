@@ -35,7 +35,7 @@ func runChild() bool {
 	}
 	cfg := Config{
 		Dir: dir, NodeID: "gw1", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		HeartbeatTimeout: 10 * time.Millisecond, SegmentSize: 64 << 10, MinFree: 1,
+		HeartbeatTimeout: 10 * time.Millisecond, SegmentSize: 64 << 10, MinFree: 1, ballast: -1,
 		SnapshotEntries: 40, SnapshotInterval: 20 * time.Millisecond, TrailingLogs: 10,
 	}
 	s, err := Open(cfg, testMachine{})
@@ -88,7 +88,7 @@ func TestKill(t *testing.T) {
 		acked := killRound(t, exe, dir, next, 50+100*round)
 		s := openStore(t, Config{
 			Dir: dir, NodeID: "gw1", Logger: testLogger(t), HeartbeatTimeout: 10 * time.Millisecond,
-			SegmentSize: 64 << 10, MinFree: 1,
+			SegmentSize: 64 << 10, MinFree: 1, ballast: -1,
 		})
 		highest := next
 		for lane := range childLanes {

@@ -54,12 +54,27 @@ func (l *leadership) set(leading bool, term uint64) (changed bool) {
 	return true
 }
 
+// watchStop ends raft when the store stops by itself. It waits for nothing
+// else, because what it ends is what others wait for.
+func (s *Store) watchStop() {
+	defer s.wg.Done()
+	select {
+	case <-s.closing:
+	case <-s.done:
+		// First the transport: the heartbeats of a leader go on while its main
+		// loop hangs in a call of the disk.
+		_ = s.trans.Close()
+		s.shutdown() // no vote and no lead any more; Close waits for it
+	}
+}
+
 // watchLeader follows raft's leadership until Close. Leading counts only when
 // a barrier of this term is applied: everything acknowledged under an earlier
 // leader is in the state then. The barrier is an entry of our own, because
 // raft's own kinds never reach the state machine.
 func (s *Store) watchLeader() {
 	defer s.wg.Done()
+	var passed chan uint64 // the term whose barrier is applied
 	for {
 		select {
 		case <-s.closing:
@@ -67,27 +82,44 @@ func (s *Store) watchLeader() {
 			return
 		case <-s.done:
 			s.setLeader(false, 0)
-			// First the transport: the heartbeats of a leader go on while its
-			// main loop hangs in a call of the disk.
-			_ = s.trans.Close()
-			s.shutdown() // no vote and no lead any more; Close waits for it
 			return
 		case leads := <-s.raft.LeaderCh():
 			// Raft leaves out a loss that is followed by a gain at once, so
 			// every gain is of a new term and needs its own barrier.
 			s.setLeader(false, 0)
-			if !leads {
-				continue
+			passed = nil
+			if leads && !s.isHung.Load() {
+				passed = s.barrier()
 			}
-			term := s.raft.CurrentTerm()
-			err := s.raft.Apply(encodeBarrier(), 0).Error()
-			if err == nil && s.raft.State() == raft.Leader && s.raft.CurrentTerm() == term {
+		case <-s.hung:
+			s.setLeader(false, 0)
+			passed = nil
+			if !s.isHung.Load() && s.raft.State() == raft.Leader {
+				passed = s.barrier()
+			}
+		case term := <-passed:
+			passed = nil
+			if term != 0 && s.raft.State() == raft.Leader && s.raft.CurrentTerm() == term {
 				s.setLeader(true, term)
-			} else if err != nil {
-				s.log.Warn("leadership was lost at once", "error", err)
 			}
 		}
 	}
+}
+
+// barrier puts one into the log and tells when it is applied; 0 = it was not.
+// The disk may hold it up, so nobody waits here.
+func (s *Store) barrier() chan uint64 {
+	passed := make(chan uint64, 1)
+	term := s.raft.CurrentTerm()
+	s.wg.Go(func() {
+		err := s.raft.Apply(encodeBarrier(), 0).Error()
+		if err != nil {
+			s.log.Warn("leadership was lost at once", "error", err)
+			term = 0
+		}
+		passed <- term
+	})
+	return passed
 }
 
 func (s *Store) setLeader(leads bool, term uint64) {

@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if runChild() || runClusterChild() { // the test binary started again, to be killed
+	if runChild() || runClusterChild() || runReadOnlyChild() { // the test binary started again, to be killed
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -96,7 +96,7 @@ func testConfig(t testing.TB, dir string) Config {
 		Dir: dir, NodeID: "gw1", Logger: testLogger(t),
 		HeartbeatTimeout: 10 * time.Millisecond,
 		SegmentSize:      256 << 10,
-		MinFree:          1 << 20,
+		MinFree:          1 << 20, ballast: -1,
 	}
 }
 

@@ -33,6 +33,7 @@ func Open(cfg Config, m Machine) (*Store, error) {
 		cfg: cfg, log: cfg.Logger,
 		closing: make(chan struct{}), done: make(chan struct{}), batchDone: make(chan struct{}),
 		changing: make(chan struct{}, 1), leadChanged: make(chan struct{}, 1),
+		hung: make(chan struct{}, 1), snapNow: make(chan struct{}, 1), spaceNow: make(chan struct{}, 1), speedNow: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.clock = newClusterClock(cfg.Now, cfg.mono, cfg.Logger)
@@ -43,12 +44,15 @@ func Open(cfg Config, m Machine) (*Store, error) {
 	}}
 	if err := s.open(); err != nil {
 		s.release()
-		return nil, fmt.Errorf("raftstore: open %s: %w", cfg.Dir, err)
+		return nil, fmt.Errorf("raftstore: open %s: %w", cfg.Dir, diskFault("", err))
 	}
 	s.fsm.a.onApply, s.fsm.a.onMark, s.fsm.a.onSums = cfg.OnApply, s.markReached, s.sumsCame
-	s.wg.Add(2)
+	s.wg.Add(5)
 	go s.watchLeader()
-	go s.watchDisk()
+	go s.watchStop()
+	go s.watchHang()
+	go s.watchSpace()
+	go s.watchSize()
 	go func() {
 		defer close(s.batchDone)
 		s.batch.run(s.closing, closeGrace)
@@ -64,7 +68,7 @@ func (s *Store) release() {
 		_ = s.trans.Close()
 	}
 	if v := s.view.Load(); v != nil {
-		_ = v.close(0)
+		_, _ = s.closeView(v, 0)
 	}
 	if s.seglog != nil {
 		_ = s.seglog.Close()
@@ -90,13 +94,17 @@ func (s *Store) open() (err error) {
 	}
 	s.seglog, err = seglog.Open(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "log")), seglog.Options{
 		SegmentSize: cfg.SegmentSize, NoSync: cfg.noSync,
-		OnLatch: func(err error) { s.fail(fault(CodeLogFailed, err)) },
+		OnLatch: func(err error) { s.fail(diskFault(CodeLogFailed, err)) },
+		Room:    func(n int64) error { return s.disk.room(uint64(n), true) },
 	})
 	if errors.Is(err, seglog.ErrCorrupt) {
 		return fault(CodeLogCorrupt, err)
 	}
 	if err != nil {
 		return err
+	}
+	if list, err := s.snaps.List(); err == nil && len(list) > 0 {
+		s.snapSize.Store(uint64(list[0].Size))
 	}
 	s.logs = &boundedLog{Log: s.seglog, snaps: s.snaps}
 	if err := s.checkFloor(); err != nil {
@@ -115,28 +123,6 @@ func (s *Store) open() (err error) {
 	s.clock.observe(s.fsm.a.m.clock)
 	s.tellClock(s.fsm.a.m.clock)
 	return s.startRaft()
-}
-
-// openSpace looks at free space before Badger is opened. The state is
-// disposable, so it is what goes first.
-func (s *Store) openSpace() error {
-	s.disk = disk{fs: s.cfg.FS, dir: s.cfg.Dir, minFree: s.cfg.MinFree}
-	for _, prefix := range []string{"", "state.bad-", "snapshot.bad-", "state-"} {
-		if prefix != "" {
-			s.log.Warn("the disk is nearly full, making room", "code", CodeDiskFull, "removing", prefix+"*")
-			if err := s.files.removeMatching(prefix, ""); err != nil {
-				return err
-			}
-		}
-		_, stop, _, err := s.disk.check()
-		if err != nil {
-			return err
-		}
-		if !stop {
-			return nil
-		}
-	}
-	return fault(CodeDiskFull, fmt.Errorf("%w to open the state", ErrDiskFull))
 }
 
 // checkFloor refuses a log that is shorter than it is known to have been.
@@ -237,7 +223,7 @@ func (s *Store) startRaft() error {
 	if len(list) > 0 { // later ones come by the log
 		s.configIndex.Store(list[0].ConfigurationIndex)
 	}
-	r, err := raft.NewRaft(s.raftConfig(), s.fsm, s.logs, guardedStable{s.seglog, s.fail}, s.snaps, s.trans)
+	r, err := raft.NewRaft(s.raftConfig(), s.fsm, s.logs, guardedStable{s.seglog, &s.logs.calls, s.fail}, roomySnaps{s.snaps, s}, s.trans)
 	if err != nil {
 		return err
 	}

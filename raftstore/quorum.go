@@ -178,7 +178,7 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	if err != nil {
 		was.up = false
 	} else {
-		was = seen{at: s.cfg.Now(), mono: s.clock.mono(), up: true, status: a}
+		was = seen{at: s.cfg.Now(), mono: s.clock.mono(), up: a.Fault == "", status: a}
 	}
 	before, known := s.seen[to.ID]
 	s.seen[to.ID] = was
@@ -186,7 +186,9 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	switch {
 	case was.up && !before.up:
 		s.log.Info("a gateway answers", "other", to.ID)
-	case !was.up && (before.up || !known):
+	case !was.up && err == nil && before.status.Fault != a.Fault:
+		s.log.Error("a gateway stopped", "other", to.ID, "code", a.Fault)
+	case !was.up && err != nil && (before.up || !known):
 		s.log.Warn("a gateway does not answer", "other", to.ID, "error", err)
 	}
 	// One that was only welcomed may be unknown because the leader that was
@@ -215,6 +217,7 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 		Cluster: s.member.name(), Term: s.raft.CurrentTerm(),
 		Number: s.Applied(), Last: s.raft.LastIndex(), Joined: s.Joined(),
 		Level: s.ownLevel(), Clock: s.clock.reading(),
+		SyncUs: s.logs.syncs.p99(time.Now()).Microseconds(), Low: s.disk.low(), Fault: FaultCode(s.Err()),
 	}
 	if a.Cluster == "" {
 		a.Seal = s.member.seal.String()

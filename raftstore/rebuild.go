@@ -105,6 +105,9 @@ func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
 	base := uint64(0)
 	var v *view
 	for _, meta := range list {
+		if err := s.roomForState(uint64(meta.Size)); err != nil {
+			return err
+		}
 		_, rc, err := s.snaps.Open(meta.ID)
 		if err == nil {
 			v, err = s.buildView(rc)
@@ -113,6 +116,9 @@ func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
 		if err == nil {
 			base = meta.Index
 			break
+		}
+		if code := FaultCode(diskFault("", err)); code != "" {
+			return err // the disk is to blame, not the snapshot
 		}
 		s.log.Error("a snapshot is damaged", "code", CodeNoSnapshot, "snapshot", meta.ID, "error", err)
 		if err := s.checkReach(s.nextBase(list, meta.Index)); err != nil {
@@ -129,6 +135,9 @@ func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
 		return err
 	}
 	if v == nil {
+		if err := s.roomForState(0); err != nil {
+			return err
+		}
 		var err error
 		if v, err = s.buildView(nil); err != nil {
 			return err
@@ -204,7 +213,7 @@ func (s *Store) buildView(r io.Reader) (*view, error) {
 	if r == nil {
 		return v, nil
 	}
-	if err := loadSnapshot(v.db, r); err != nil {
+	if err := loadSnapshot(v.db, &roomyReader{Reader: r, d: &s.disk}); err != nil {
 		return nil, errors.Join(err, v.close(0), os.RemoveAll(dir))
 	}
 	return v, nil
@@ -245,6 +254,9 @@ func (s *Store) replay(newest uint64) error {
 			batch = append(batch, l)
 		}
 		if len(batch) == step || i == upTo && len(batch) > 0 {
+			if err := s.disk.room(0, true); err != nil {
+				return err
+			}
 			if _, err := a.apply(batch); err != nil {
 				return err
 			}

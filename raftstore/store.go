@@ -41,6 +41,16 @@ type Store struct {
 	batch    *batcher
 	disk     disk
 
+	isHung   atomic.Bool   // a call of the log takes too long
+	hung     chan struct{} // holds one: isHung changed
+	snapNow  chan struct{} // holds one: take a snapshot
+	spaceNow chan struct{} // holds one: look at the space
+	speedNow chan struct{} // holds one: look who should lead
+	snapSize atomic.Uint64 // of the newest snapshot, bytes
+	slow     atomic.Bool
+	stuck    atomic.Bool // the last try to hand over failed
+	passedOn time.Time   // when the last one was; of watchSpeed
+
 	view    atomic.Pointer[view]
 	applied atomic.Uint64
 	leader  leadership
@@ -251,8 +261,8 @@ func (s *Store) Err() error {
 func (s *Store) fail(err error) {
 	s.failOnce.Do(func() {
 		s.failed.Store(&err)
+		close(s.done) // the program's log may lie on a disk that hangs
 		s.log.Error("the store stopped", "code", FaultCode(err), "error", err)
-		close(s.done)
 	})
 }
 
@@ -295,8 +305,9 @@ func (s *Store) close() error {
 	failed := s.Err()
 	errs = append(errs, s.seglog.Close())
 	v := s.view.Load()
-	errs = append(errs, v.close(readerGrace))
-	if errors.Join(errs...) == nil && failed == nil {
+	whole, err := s.closeView(v, readerGrace)
+	errs = append(errs, err)
+	if errors.Join(errs...) == nil && failed == nil && whole {
 		errs = append(errs, s.markClean(v))
 	}
 	errs = append(errs, s.files.unlock())

@@ -290,7 +290,7 @@ func TestLowDisk(t *testing.T) {
 	s := openStore(t, cfg)
 	do(t, s, byID(1, "set a 1"))
 	mem.SetFree(99 << 20)
-	s.watchSpace()
+	s.lookAtSpace()
 	if _, err := s.Propose(testContext(t), byID(2, "set a 2")); !errors.Is(err, ErrDiskFull) || FaultCode(err) != CodeDiskLow {
 		t.Fatalf("below the watermark: %v", err)
 	}
@@ -298,10 +298,15 @@ func TestLowDisk(t *testing.T) {
 	frees.Kind++
 	do(t, s, frees)
 	mem.SetFree(101 << 20)
-	s.watchSpace()
+	s.lookAtSpace()
+	if _, err := s.Propose(testContext(t), byID(2, "set a 2")); !errors.Is(err, ErrDiskFull) {
+		t.Fatalf("just above the watermark: %v", err)
+	}
+	mem.SetFree(120 << 20)
+	s.lookAtSpace()
 	do(t, s, byID(2, "set a 2"))
 	mem.SetFree(24 << 20)
-	s.watchSpace()
+	s.lookAtSpace()
 	<-s.Done()
 	if FaultCode(s.Err()) != CodeDiskFull {
 		t.Fatal(s.Err())
@@ -311,6 +316,7 @@ func TestLowDisk(t *testing.T) {
 		t.Fatalf("opened on a full disk: %v", err)
 	}
 	mem.SetFree(1 << 30)
+	s.closeAbandoned(t)
 	s = openStore(t, cfg)
 	if m := dump(t, s); m["a"] != "2" {
 		t.Fatalf("%v", m)
@@ -492,7 +498,7 @@ func TestHungDisk(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	fs := vfs.NewFault(vfs.OS{})
 	cfg.FS = fs
-	cfg.diskPoll, cfg.hangStop, cfg.stopLimit = time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
+	cfg.hangMute, cfg.hangStop, cfg.stopLimit = 10*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
 	s := openStore(t, cfg)
 	release := make(chan struct{})
 	fs.Hook(func(op vfs.Op, name string, _ int) error {
@@ -523,6 +529,7 @@ func TestHungDisk(t *testing.T) {
 		t.Fatal("raft does not stop")
 	}
 	s.release()
+	cfg.hangMute, cfg.hangStop = 0, 0
 	s = openStore(t, cfg)
 	do(t, s, byID(1, "set a 1"))
 }

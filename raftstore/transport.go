@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -160,6 +161,8 @@ type wire struct {
 	rpcs chan raft.RPC
 	stop chan struct{}
 	once sync.Once
+	// muted: this gateway says nothing as a leader, though raft would.
+	muted atomic.Bool
 }
 
 var (
@@ -198,6 +201,40 @@ func (w *wire) relay() {
 
 // Consumer implements raft.Transport.
 func (w *wire) Consumer() <-chan raft.RPC { return w.rpcs }
+
+// errMuted: the disk hangs, so the others shall elect another leader.
+var errMuted = errors.New("raftstore: the disk hangs")
+
+// AppendEntries implements raft.Transport.
+func (w *wire) AppendEntries(id raft.ServerID, to raft.ServerAddress, q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) error {
+	if w.muted.Load() {
+		return errMuted
+	}
+	return w.NetworkTransport.AppendEntries(id, to, q, a)
+}
+
+// AppendEntriesPipeline implements raft.Transport.
+func (w *wire) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
+	p, err := w.NetworkTransport.AppendEntriesPipeline(id, to)
+	if err != nil {
+		return nil, err
+	}
+	return mutable{p, w}, nil
+}
+
+// mutable is a pipeline that falls silent with the transport.
+type mutable struct {
+	raft.AppendPipeline
+	w *wire
+}
+
+// AppendEntries implements raft.AppendPipeline.
+func (m mutable) AppendEntries(q *raft.AppendEntriesRequest, a *raft.AppendEntriesResponse) (raft.AppendFuture, error) {
+	if m.w.muted.Load() {
+		return nil, errMuted
+	}
+	return m.AppendPipeline.AppendEntries(q, a)
+}
 
 // Close implements raft.WithClose.
 func (w *wire) Close() error {

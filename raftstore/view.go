@@ -69,6 +69,15 @@ func (v *view) acquire() bool {
 
 // close waits for readers up to wait and closes the folder.
 func (v *view) close(wait time.Duration) error {
+	if err := v.abandon(wait); err != nil {
+		return err
+	}
+	return v.db.Close()
+}
+
+// abandon waits for readers up to wait and leaves the folder as a crash would:
+// closing it writes what Badger has in memory.
+func (v *view) abandon(wait time.Duration) error {
 	deadline := time.Now().Add(wait)
 	for !v.use.TryLock() {
 		if time.Now().After(deadline) {
@@ -78,7 +87,7 @@ func (v *view) close(wait time.Duration) error {
 	}
 	v.closed = true
 	v.use.Unlock()
-	return v.db.Close()
+	return nil
 }
 
 // syncTree makes every file in dir durable.

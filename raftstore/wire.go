@@ -74,6 +74,11 @@ type statusAnswer struct {
 	Mark  uint64 `cbor:"11,keyasint,omitempty"`
 	Chain uint64 `cbor:"12,keyasint,omitempty"`
 	Sum   []byte `cbor:"13,keyasint,omitempty"`
+	// SyncUs is Disk.SyncP99 in microseconds, Low a level of red or black.
+	SyncUs int64 `cbor:"20,keyasint,omitempty"`
+	Low    bool  `cbor:"21,keyasint,omitempty"`
+	// Fault is the code of a gateway that stopped by itself.
+	Fault string `cbor:"22,keyasint,omitempty"`
 }
 
 // memberCall is about one gateway.

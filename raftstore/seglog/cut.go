@@ -98,6 +98,9 @@ func (l *Log) reset() error {
 	l.pool = nil
 	// A new file, never a reused one: with any index allowed, old batches
 	// could not be told from new ones.
+	if err := l.room(); err != nil {
+		return l.latch(err)
+	}
 	seg, err := createSegment(l.fs, l.dir, l.nextSeq, l.opt.SegmentSize)
 	if err != nil {
 		return l.latch(err)

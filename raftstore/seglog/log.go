@@ -36,6 +36,10 @@ type Options struct {
 	// OnLatch is told the cause once, from the goroutine that failed. It must
 	// not call the Log.
 	OnLatch func(error)
+	// Room is asked before a new segment of n bytes is made; nil = there always
+	// is. While it refuses, the log goes on in the segments it has. When none
+	// is left the log latches with its error.
+	Room func(n int64) error
 	// Foreground prepares segments inside the call that needs them, so that a
 	// test with one seed runs the same way each time.
 	Foreground bool
@@ -63,6 +67,7 @@ type Log struct {
 	spare   *segment   // ready to be written
 	pool    []*segment // cut off at the head, to be written again
 	prep    chan prepared
+	noRoom  error // why there is no spare
 	nextSeq uint64
 
 	// mu guards the index: readers hold it while they read a segment, so a

@@ -294,3 +294,58 @@ func TestClosed(t *testing.T) {
 		t.Fatalf("call %d on a closed log: %v", i, errs[i])
 	}
 }
+
+// TestNoRoom: without room for a new segment the log goes on in those it has,
+// then latches with the reason; with room again in time nothing is noticed.
+func TestNoRoom(t *testing.T) {
+	full := errors.New("no room")
+	for _, tc := range []struct {
+		name  string
+		until int // no room up to this entry
+		fails bool
+	}{
+		{"for ever", 1000, true},
+		{"for a while", 4, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			at := 0
+			l, err := Open(vfs.NewMem(), "log", Options{
+				SegmentSize: 2 * blockSize, Foreground: true,
+				Room: func(n int64) error {
+					if n != 2*blockSize {
+						t.Errorf("asked for %d bytes", n)
+					}
+					if at > 0 && at <= tc.until {
+						return full
+					}
+					return nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			stored := 0
+			for at = 1; at <= 12; at++ {
+				if err = l.StoreLog(&raft.Log{Index: uint64(at), Term: 1}); err != nil {
+					break
+				}
+				stored++
+			}
+			if !tc.fails {
+				if err != nil || stored != 12 {
+					t.Fatalf("%d stored: %v", stored, err)
+				}
+				return
+			}
+			// The segment written to and the spare one.
+			if !errors.Is(err, full) || !errors.Is(err, ErrLatched) || stored != 4 {
+				t.Fatalf("%d stored: %v", stored, err)
+			}
+			at = 1001
+			if err := l.StoreLog(&raft.Log{Index: 5, Term: 1}); !errors.Is(err, ErrLatched) {
+				t.Fatalf("after it: %v", err)
+			}
+		})
+	}
+}

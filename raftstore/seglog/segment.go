@@ -33,8 +33,9 @@ type segment struct {
 
 // prepared is what the preparing goroutine hands over.
 type prepared struct {
-	seg *segment
-	err error
+	seg    *segment
+	err    error
+	noRoom bool // err is a refusal, nothing was tried
 }
 
 func segName(dir string, seq uint64) string { return fmt.Sprintf("%s/%016d%s", dir, seq, segSuffix) }
@@ -128,6 +129,8 @@ func (l *Log) prepareNext() {
 		var p prepared
 		if old != nil {
 			p.seg, p.err = reuseSegment(l.fs, l.dir, old, seq)
+		} else if p.err = l.room(); p.err != nil {
+			p.noRoom = true
 		} else {
 			p.seg, p.err = createSegment(l.fs, l.dir, seq, l.opt.SegmentSize)
 		}
@@ -142,6 +145,13 @@ func (l *Log) prepareNext() {
 	go func() { ch <- build() }()
 }
 
+func (l *Log) room() error {
+	if l.opt.Room == nil {
+		return nil
+	}
+	return l.opt.Room(l.opt.SegmentSize)
+}
+
 // takePrepared waits for the segment under way, if any.
 func (l *Log) takePrepared() {
 	if l.prep == nil {
@@ -149,11 +159,15 @@ func (l *Log) takePrepared() {
 	}
 	p := <-l.prep
 	l.prep = nil
-	if p.err != nil {
+	switch l.noRoom = nil; {
+	case p.noRoom:
+		l.noRoom = p.err
+		l.nextSeq-- // the files have no gap
+	case p.err != nil:
 		_ = l.latch(p.err)
-		return
+	default:
+		l.spare = p.seg
 	}
-	l.spare = p.seg
 }
 
 // rotate moves on to the next segment, which has room for size bytes.
@@ -165,6 +179,9 @@ func (l *Log) rotate(size int64) (*segment, error) {
 	}
 	if err := l.Err(); err != nil {
 		return nil, err
+	}
+	if l.spare == nil {
+		return nil, l.noRoom
 	}
 	seg := l.spare
 	l.spare = nil
