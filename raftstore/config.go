@@ -22,8 +22,9 @@ type Config struct {
 	NodeID string
 	Logger *slog.Logger     // slog.Default when nil
 	Now    func() time.Time // time.Now when nil
-	// FS is where the log is kept (Dir/log); the real file system when nil.
-	// Snapshots and the applied state are always real files in Dir.
+	// FS is where log, snapshots and the small files in Dir are kept; the real
+	// file system when nil. The applied state and the lock are always real
+	// files in Dir.
 	FS vfs.FS
 
 	// Peer is the port to the other gateways; nil for a gateway that stays
