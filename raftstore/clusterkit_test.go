@@ -201,6 +201,8 @@ type kit struct {
 	board *switchboard
 	base  string
 	tweak func(*Config)
+	// machine runs on each gateway; testMachine when nil.
+	machine Machine
 
 	mu     sync.Mutex
 	nodes  map[string]*node
@@ -257,7 +259,10 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 	if k.tweak != nil {
 		k.tweak(&cfg)
 	}
-	s, err := Open(cfg, testMachine{})
+	if k.machine == nil {
+		k.machine = testMachine{}
+	}
+	s, err := Open(cfg, k.machine)
 	if err != nil {
 		return nil, errors.Join(err, port.Close())
 	}

@@ -183,14 +183,22 @@ func killRound(t *testing.T, exe, dir string, start uint64, n int) (acked [child
 	return acked
 }
 
-// TestHalfBootstrap: the power goes between the two writes of raft's bootstrap.
+// TestHalfBootstrap: the power goes between the two writes of raft's bootstrap,
+// and at every other write and sync of the log of a first start.
 func TestHalfBootstrap(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	for n := 1; ; n++ {
 		mem := vfs.NewMem()
 		cfg.Dir = t.TempDir()
 		cfg.FS = mem
-		mem.CutAfter(n)
+		left := n
+		mem.CutWhen(func(op vfs.Op, name string) bool {
+			if strings.Contains(name, "/log/") && (op == vfs.OpWrite || op == vfs.OpSync) {
+				left--
+			}
+			return left == 0
+		})
 		s, err := Open(cfg, testMachine{})
 		if err == nil {
 			err = s.WaitLeader(testContext(t))
@@ -205,6 +213,7 @@ func TestHalfBootstrap(t *testing.T) {
 			if n < 8 || err != nil {
 				t.Fatalf("%d calls only: %v", n, err)
 			}
+			t.Logf("%d calls", n)
 			return
 		}
 	}

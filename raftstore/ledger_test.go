@@ -75,7 +75,7 @@ func laneState(s *Store, lane string) (t tally, seq uint64, err error) {
 // first answer and change nothing, then new ones until told or there is no
 // answer. told hears each acknowledgement.
 func walk(ctx context.Context, s *Store, lane string, told func(n uint64) (more bool)) error {
-	t, n, err := laneState(s, lane)
+	_, n, err := laneState(s, lane)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func walk(ctx context.Context, s *Store, lane string, told func(n uint64) (more 
 		if err != nil {
 			return err
 		}
-		if !res.Duplicate || string(res.Body) != fmt.Sprint(t.sum) {
+		if !res.Duplicate || string(res.Body) != fmt.Sprint(n*(n+1)/2) {
 			return fmt.Errorf("%w: %s: the repeat of %d was answered %q, duplicate %v", errLedger, lane, n, res.Body, res.Duplicate)
 		}
 		if !told(n) { // it may have been on its way when the power went

@@ -105,6 +105,41 @@ func TestSnapshotsKeepTheNewest(t *testing.T) {
 	}
 }
 
+// TestSnapshotIsDurable (row 1): once Close has said so it is there, whole,
+// whatever the power cut takes; a cut before leaves all of it or nothing.
+func TestSnapshotIsDurable(t *testing.T) {
+	for seed := range uint64(100) {
+		mem := vfs.NewMem()
+		s := testSnaps(t, mem, "d/snapshots")
+		id := putSnap(t, s, 10, "first")
+		if seed%2 == 0 {
+			mem.CutAfter(1 + int(seed/2%12))
+			k, err := s.Create(raft.SnapshotVersionMax, 11, 3, snapConf, 2, nil)
+			if err == nil {
+				_, err = io.WriteString(k, "second")
+				err = errors.Join(err, k.Close())
+			}
+			if (err != nil) != mem.Off() {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+		}
+		mem.Crash(seed)
+		s = testSnaps(t, mem, "d/snapshots")
+		list, err := s.List()
+		if err != nil || len(list) == 0 || list[len(list)-1].ID != id {
+			t.Fatalf("seed %d: %+v, %v", seed, list, err)
+		}
+		for i, m := range list {
+			if _, body := getSnap(t, s, m.ID); body != []string{"first", "second"}[len(list)-1-i] {
+				t.Fatalf("seed %d: %s holds %q", seed, m.ID, body)
+			}
+		}
+		if names, _ := mem.ReadDir(s.dir); len(names) != len(list) {
+			t.Fatalf("seed %d: left: %v", seed, names)
+		}
+	}
+}
+
 func TestSnapshotIsCancelled(t *testing.T) {
 	fsys := vfs.NewFault(vfs.NewMem())
 	s := testSnaps(t, fsys, "d/snapshots")
