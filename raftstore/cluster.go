@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -58,7 +57,7 @@ func (m *membership) name() string {
 
 // readCluster reads the file; without it the gateway belongs to no cluster.
 func (s *Store) readCluster() error {
-	b, err := os.ReadFile(s.files.path("CLUSTER"))
+	b, err := s.files.read("CLUSTER")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -141,8 +140,11 @@ func (s *Store) openCluster() error {
 	if err := s.readCluster(); err != nil {
 		return err
 	}
-	if _, err := os.Stat(s.files.path("REMOVED")); err == nil {
+	switch _, err := s.files.read("REMOVED"); {
+	case err == nil:
 		return fault(CodeRemoved, ErrRemoved)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	last, _ := s.seglog.LastIndex()
 	list, err := s.snaps.List()

@@ -24,8 +24,9 @@ type Config struct {
 	// Now is the wall clock, time.Now when nil. It is believed only as far as
 	// the clocks of the other gateways agree.
 	Now func() time.Time
-	// FS is where the log is kept (Dir/log); the real file system when nil.
-	// Snapshots and the applied state are always real files in Dir.
+	// FS is where log, snapshots and the small files in Dir are kept; the real
+	// file system when nil. The applied state and the lock are always real
+	// files in Dir.
 	FS vfs.FS
 
 	// Peer is the port to the other gateways; nil for a gateway that stays

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"tote/raftstore/vfs"
 )
 
 // files knows the folder of a store, apart from the log:
@@ -28,7 +30,11 @@ import (
 //	snapshots/  raft's snapshots
 //	state-<n>/  the applied state
 //	*.bad-*     damaged things kept for a look, one of each
+//
+// All of it goes through vfs but the lock and the applied state: Badger writes
+// real files, and nothing relies on them after an unclean stop.
 type files struct {
+	fs  vfs.FS
 	dir string
 	log *slog.Logger
 
@@ -80,8 +86,11 @@ func fingerprints(dir string) ([]fingerprint, error) {
 }
 
 // lockDir makes the folder and takes it for this process.
-func lockDir(dir, nodeID string, log *slog.Logger) (*files, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func lockDir(fsys vfs.FS, dir, nodeID string, log *slog.Logger) (*files, error) {
+	if err := vfs.MakeDir(fsys, dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil { // for lock and state, where fsys is not the real one
 		return nil, err
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
@@ -92,8 +101,8 @@ func lockDir(dir, nodeID string, log *slog.Logger) (*files, error) {
 		_ = lock.Close()
 		return nil, fault(CodeDirInUse, fmt.Errorf("%s is in use: %w", dir, err))
 	}
-	f := &files{dir: dir, log: log, lock: lock}
-	switch name, err := os.ReadFile(f.path("NODE")); {
+	f := &files{fs: fsys, dir: dir, log: log, lock: lock}
+	switch name, err := f.read("NODE"); {
 	case errors.Is(err, fs.ErrNotExist):
 		err = f.write("NODE", []byte(nodeID+"\n"))
 		if err != nil {
@@ -115,37 +124,38 @@ func (f *files) unlock() error { return f.lock.Close() }
 
 func (f *files) path(name string) string { return filepath.Join(f.dir, name) }
 
+// of returns the file system the thing of this name is on.
+func (f *files) of(name string) vfs.FS {
+	if strings.HasPrefix(name, "state") {
+		return vfs.OS{}
+	}
+	return f.fs
+}
+
+// read returns a small file.
+func (f *files) read(name string) ([]byte, error) { return vfs.ReadFile(f.fs, f.path(name)) }
+
 // write replaces a small file so that a power cut leaves the old or the new.
 func (f *files) write(name string, data []byte) error {
-	tmp := f.path(name + ".tmp")
-	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return err
-	}
-	if err := syncPath(tmp); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, f.path(name)); err != nil {
-		return err
-	}
-	return syncPath(f.dir)
+	return vfs.WriteFile(f.fs, f.path(name), data)
 }
 
 // remove deletes a small file durably; it need not be there.
 func (f *files) remove(name string) error {
-	if err := os.Remove(f.path(name)); err != nil {
+	if err := f.fs.Remove(f.path(name)); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		return err
 	}
-	return syncPath(f.dir)
+	return f.fs.SyncDir(f.dir)
 }
 
 // readGeneration returns the zero value when there is none that can be read:
 // the state is then built anew.
 func (f *files) readGeneration() generation {
 	var g generation
-	b, err := os.ReadFile(f.path("GENERATION"))
+	b, err := f.read("GENERATION")
 	if err == nil {
 		err = json.Unmarshal(b, &g)
 	}
@@ -165,7 +175,7 @@ func (f *files) writeGeneration(g generation) error {
 
 // readFloor returns 0 when there is none.
 func (f *files) readFloor() (uint64, error) {
-	b, err := os.ReadFile(f.path("FLOOR"))
+	b, err := f.read("FLOOR")
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -188,7 +198,7 @@ func (f *files) writeFloor(index uint64) error {
 
 // opening counts a try to open Badger and returns how many before it died.
 func (f *files) opening() (died int, err error) {
-	b, err := os.ReadFile(f.path("OPENING"))
+	b, err := f.read("OPENING")
 	if err == nil {
 		died, _ = strconv.Atoi(strings.TrimSpace(string(b)))
 		died = max(died, 1)
@@ -219,13 +229,14 @@ func (f *files) newStateDir() (string, error) {
 // removeMatching removes everything in the folder whose name has the prefix,
 // but not keep.
 func (f *files) removeMatching(prefix, keep string) error {
-	names, err := os.ReadDir(f.dir)
+	fsys := f.of(prefix)
+	names, err := fsys.ReadDir(f.dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range names {
-		if strings.HasPrefix(e.Name(), prefix) && e.Name() != keep {
-			if err := os.RemoveAll(f.path(e.Name())); err != nil {
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) && name != keep {
+			if err := vfs.RemoveAll(fsys, f.path(name)); err != nil {
 				return err
 			}
 		}
@@ -238,25 +249,11 @@ func (f *files) setAside(path, kind string) error {
 	if err := f.removeMatching(kind+".bad-", ""); err != nil {
 		return err
 	}
-	if err := os.Rename(path, f.path(kind+".bad-"+filepath.Base(path))); err != nil {
+	fsys := f.of(kind)
+	if err := fsys.Rename(path, f.path(kind+".bad-"+filepath.Base(path))); err != nil {
 		return err
 	}
-	return errors.Join(syncPath(filepath.Dir(path)), syncPath(f.dir))
-}
-
-// removeTornSnapshots removes what raft leaves behind when the power goes
-// while it writes a snapshot; raft never does it itself.
-func (f *files) removeTornSnapshots() error {
-	names, err := filepath.Glob(f.path("snapshots/*.tmp"))
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := os.RemoveAll(n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(fsys.SyncDir(f.dir), fsys.SyncDir(filepath.Dir(path)))
 }
 
 // bootID names the machine's boot; "" where the kernel does not tell.

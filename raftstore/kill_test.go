@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -184,97 +183,22 @@ func killRound(t *testing.T, exe, dir string, start uint64, n int) (acked [child
 	return acked
 }
 
-// storePowerCut runs a store on a disk whose power is cut at a random moment,
-// three times, and returns what was lost.
-func storePowerCut(t *testing.T, seed uint64, noSync bool) error {
-	rng := rand.New(rand.NewPCG(seed, 2))
-	mem := vfs.NewMem()
-	cfg := testConfig(t, t.TempDir())
-	cfg.FS, cfg.noSync = mem, noSync
-	cfg.SegmentSize = 32 << 10
-	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	want := map[string]string{}
-	for cut := range 3 {
-		s, err := Open(cfg, testMachine{})
-		if err != nil {
-			return err
-		}
-		if err := s.WaitLeader(testContext(t)); err != nil {
-			return err
-		}
-		err = holds(dump(t, s), want)
-		mem.CutAfter(1 + rng.IntN(60))
-		for n := uint64(0); err == nil; n++ {
-			key, val := fmt.Sprint("k", rng.IntN(20)), fmt.Sprint(cut, ".", n)
-			_, err = s.Propose(context.Background(), byID(uint64(cut)<<32|n, "set "+key+" "+val))
-			if err == nil {
-				want[key] = val
-			} else {
-				want[key] = "?" // it may have happened
-			}
-		}
-		_ = s.Close() // a power cut would not; but it writes nothing any more
-		if !mem.Off() {
-			return err
-		}
-		mem.Crash(rng.Uint64())
-	}
-	s, err := Open(cfg, testMachine{})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	if err := s.WaitLeader(testContext(t)); err != nil {
-		return err
-	}
-	if err := holds(dump(t, s), want); err != nil {
-		return err
-	}
-	_, err = s.Propose(testContext(t), byID(1<<60, "set after 1"))
-	return err
-}
-
-func holds(got, want map[string]string) error {
-	for k, v := range want {
-		if v != "?" && got[k] != v {
-			return fmt.Errorf("%s is %q, %q was acknowledged", k, got[k], v)
-		}
-	}
-	return nil
-}
-
-func TestStorePowerCut(t *testing.T) {
-	for seed := range uint64(12) {
-		if err := storePowerCut(t, seed, false); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-	}
-}
-
-// TestStorePowerCutWithoutSync: with the synced write off the test above must
-// go red.
-func TestStorePowerCutWithoutSync(t *testing.T) {
-	const seeds = 6
-	lost := 0
-	for seed := range uint64(seeds) {
-		if err := storePowerCut(t, seed, true); err != nil {
-			lost++
-		}
-	}
-	t.Logf("%d of %d seeds lost something", lost, seeds)
-	if lost < seeds/2 {
-		t.Fatalf("without sync only %d of %d seeds lost something: the check is blind", lost, seeds)
-	}
-}
-
-// TestHalfBootstrap: the power goes between the two writes of raft's bootstrap.
+// TestHalfBootstrap: the power goes between the two writes of raft's bootstrap,
+// and at every other write and sync of the log of a first start.
 func TestHalfBootstrap(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	for n := 1; ; n++ {
 		mem := vfs.NewMem()
 		cfg.Dir = t.TempDir()
 		cfg.FS = mem
-		mem.CutAfter(n)
+		left := n
+		mem.CutWhen(func(op vfs.Op, name string) bool {
+			if strings.Contains(name, "/log/") && (op == vfs.OpWrite || op == vfs.OpSync) {
+				left--
+			}
+			return left == 0
+		})
 		s, err := Open(cfg, testMachine{})
 		if err == nil {
 			err = s.WaitLeader(testContext(t))
@@ -289,6 +213,7 @@ func TestHalfBootstrap(t *testing.T) {
 			if n < 8 || err != nil {
 				t.Fatalf("%d calls only: %v", n, err)
 			}
+			t.Logf("%d calls", n)
 			return
 		}
 	}

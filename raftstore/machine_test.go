@@ -15,7 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if runChild() || runClusterChild() || runReadOnlyChild() { // the test binary started again, to be killed
+	if runChild() || runClusterChild() || runReadOnlyChild() || runPowerChild() { // the test binary started again, to be killed
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -80,16 +80,13 @@ func (s *Store) release() {
 
 func (s *Store) open() (err error) {
 	cfg := s.cfg
-	if s.files, err = lockDir(cfg.Dir, cfg.NodeID, s.log); err != nil {
+	if s.files, err = lockDir(cfg.FS, cfg.Dir, cfg.NodeID, s.log); err != nil {
 		return err
 	}
 	if err := s.openSpace(); err != nil {
 		return err
 	}
-	if err := s.files.removeTornSnapshots(); err != nil {
-		return err
-	}
-	if s.snaps, err = raft.NewFileSnapshotStoreWithLogger(cfg.Dir, retainSnapshots, newRaftLog(s.log)); err != nil {
+	if s.snaps, err = openSnapshots(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "snapshots")), retainSnapshots, cfg.Now, s.log); err != nil {
 		return err
 	}
 	s.seglog, err = seglog.Open(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "log")), seglog.Options{

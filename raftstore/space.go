@@ -391,7 +391,7 @@ func kick(ch chan struct{}) {
 // roomySnaps is the store of snapshots as raft sees it: one that would fill the
 // disk is not begun, and given up when the space goes meanwhile.
 type roomySnaps struct {
-	*raft.FileSnapshotStore
+	*snapStore
 	s *Store
 }
 
@@ -402,7 +402,7 @@ func (r roomySnaps) Create(version raft.SnapshotVersion, index, term uint64, c r
 	if err := r.s.disk.room(r.s.snapSize.Load()+roomStep, false); err != nil {
 		return nil, fmt.Errorf("begin a snapshot: %w", err)
 	}
-	sink, err := r.FileSnapshotStore.Create(version, index, term, c, cIndex, t)
+	sink, err := r.snapStore.Create(version, index, term, c, cIndex, t)
 	if err != nil {
 		return nil, err
 	}

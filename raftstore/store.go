@@ -31,7 +31,7 @@ type Store struct {
 
 	seglog *seglog.Log
 	logs   *boundedLog
-	snaps  *raft.FileSnapshotStore
+	snaps  *snapStore
 	trans  transport
 	raft   *raft.Raft
 	// shutdown stops raft. Only raft's first answer to Shutdown can be waited

@@ -47,6 +47,13 @@ need() {
 need git git "the repository tests look at every file instead of the tracked ones"
 need node nodejs "the tests of the scripts in web/assets are skipped"
 need chromium chromium "the browser tests of web are skipped"
+# Power cuts on a real file system. Only root may mount, so nobody else needs it.
+if [ "$(id -u)" -eq 0 ]; then
+	need mkfs.ext4 e2fsprogs "power cuts are only simulated"
+	need mount mount "power cuts are only simulated"
+else
+	say "not root: power cuts are only simulated, the ones on a real file system are skipped"
+fi
 
 # Browser tests and other Node tools bring a lock file; installed only when it
 # changed since the last time.

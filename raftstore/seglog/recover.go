@@ -19,7 +19,9 @@ func Open(fs vfs.FS, dir string, opt Options) (*Log, error) {
 	if opt.SegmentSize < blockSize || opt.SegmentSize%blockSize != 0 {
 		return nil, fmt.Errorf("seglog: segment size %d is no multiple of %d", opt.SegmentSize, blockSize)
 	}
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+	// Not only made: without a sync of the folder above, a power cut takes the
+	// whole log away, however well its files were synced.
+	if err := vfs.MakeDir(fs, dir, 0o700); err != nil {
 		return nil, fmt.Errorf("seglog: %w", err)
 	}
 	l := &Log{fs: fs, dir: dir, opt: opt}

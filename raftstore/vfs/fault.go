@@ -5,18 +5,21 @@ import (
 	"sync"
 )
 
-// Op names a kind of call that Fault can make fail.
+// Op names a kind of call that Fault can make fail and at which Mem can cut the
+// power.
 type Op string
 
 // The kinds of calls.
 const (
-	OpOpen    Op = "open"
-	OpRead    Op = "read"
-	OpWrite   Op = "write"
-	OpSync    Op = "sync"
-	OpRemove  Op = "remove"
-	OpRename  Op = "rename"
-	OpSyncDir Op = "syncdir"
+	OpOpen     Op = "open"
+	OpRead     Op = "read"
+	OpWrite    Op = "write"
+	OpSync     Op = "sync"
+	OpTruncate Op = "truncate"
+	OpRemove   Op = "remove"
+	OpRename   Op = "rename"
+	OpMkdir    Op = "mkdir"
+	OpSyncDir  Op = "syncdir"
 )
 
 // Fault wraps a file system and makes chosen calls fail.
@@ -99,6 +102,14 @@ func (f *Fault) Rename(oldName, newName string) error {
 	return f.FS.Rename(oldName, newName)
 }
 
+// MkdirAll implements FS.
+func (f *Fault) MkdirAll(name string, perm os.FileMode) error {
+	if err := f.ask(OpMkdir, name); err != nil {
+		return err
+	}
+	return f.FS.MkdirAll(name, perm)
+}
+
 // SyncDir implements FS.
 func (f *Fault) SyncDir(name string) error {
 	if err := f.ask(OpSyncDir, name); err != nil {
@@ -126,6 +137,13 @@ func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	return f.File.WriteAt(p, off)
+}
+
+func (f *faultFile) Truncate(size int64) error {
+	if err := f.fs.ask(OpTruncate, f.name); err != nil {
+		return err
+	}
+	return f.File.Truncate(size)
 }
 
 func (f *faultFile) Sync() error {

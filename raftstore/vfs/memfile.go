@@ -47,7 +47,7 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	if err := f.check(); err != nil {
 		return 0, err
 	}
-	_, err := f.fs.step()
+	_, err := f.fs.step(OpWrite, f.name)
 	end := off + int64(len(p))
 	if end > int64(len(f.node.now)) {
 		f.node.now = append(f.node.now, make([]byte, end-int64(len(f.node.now)))...)
@@ -70,7 +70,7 @@ func (f *memFile) Sync() error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if _, err := f.fs.step(); err != nil {
+	if _, err := f.fs.step(OpSync, f.name); err != nil {
 		return err
 	}
 	n := f.node
@@ -97,7 +97,7 @@ func (f *memFile) Truncate(size int64) error {
 }
 
 func (f *memFile) truncate(size int64) error {
-	if _, err := f.fs.step(); err != nil {
+	if _, err := f.fs.step(OpTruncate, f.name); err != nil {
 		return err
 	}
 	n := f.node

@@ -1,5 +1,6 @@
-// Package vfs is the small file system the replicated log is written
-// through. It exists so that a power cut, a torn write and a failing disk can
+// Package vfs is the small file system that everything the replicated store
+// relies on is written through: log, snapshots and the small files beside them.
+// It exists so that a power cut, a torn write and a failing disk can
 // be played in a test, sector by sector, against the code that runs on the
 // gateway.
 //
@@ -23,16 +24,20 @@ const SectorSize = 512
 // ErrPowerCut is returned by every call on a Mem whose power is off.
 var ErrPowerCut = errors.New("vfs: the power is cut")
 
-// FS is what the log needs of a file system. Names are slash paths.
+// FS is what the store needs of a file system. Names are slash paths.
 type FS interface {
 	// OpenFile opens name with os.O_RDONLY or os.O_RDWR and optionally
 	// os.O_CREATE, os.O_EXCL and os.O_TRUNC. Other flags are not supported.
 	OpenFile(name string, flag int, perm os.FileMode) (File, error)
+	// Remove removes a file or an empty folder.
 	Remove(name string) error
-	// Rename replaces newName when it exists.
+	// Rename moves a file, replacing newName when that is a file, or a folder
+	// to a name that is free.
 	Rename(oldName, newName string) error
 	// ReadDir returns the base names in the folder, sorted.
 	ReadDir(name string) ([]string, error)
+	// MkdirAll makes a folder and those above it. Like a file a new folder is
+	// durable only when the folder it is in was synced; MakeDir sees to that.
 	MkdirAll(name string, perm os.FileMode) error
 	// SyncDir makes creations, removals and renames in the folder durable.
 	SyncDir(name string) error

@@ -82,6 +82,7 @@ func TestBoth(t *testing.T) {
 			if err := fsys.Remove(dir + "/y"); !errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("removed twice: %v", err)
 			}
+			testFolders(t, fsys, dir)
 			if n, err := fsys.Free(dir); n == 0 || err != nil {
 				t.Fatalf("free: %d %v", n, err)
 			}
@@ -89,10 +90,143 @@ func TestBoth(t *testing.T) {
 	}
 }
 
+// testFolders: folders are removed and moved like files, whole and only when
+// nothing is in the way.
+func testFolders(t *testing.T, fsys FS, dir string) {
+	t.Helper()
+	must(t, MakeDir(fsys, dir+"/p/q", 0o700), WriteFile(fsys, dir+"/p/q/f", []byte("old")),
+		WriteFile(fsys, dir+"/p/q/f", []byte("new")), fsys.MkdirAll(dir+"/e", 0o700))
+	if names, err := fsys.ReadDir(dir + "/p/q"); err != nil || !slices.Equal(names, []string{"f"}) {
+		t.Fatalf("%v %v", names, err)
+	}
+	for name, err := range map[string]error{
+		"removed, not empty": fsys.Remove(dir + "/p"),
+		"moved over another": fsys.Rename(dir+"/p", dir+"/e"),
+		"made below a file":  fsys.MkdirAll(dir+"/p/q/f/g", 0o700),
+		"moved from nowhere": fsys.Rename(dir+"/none", dir+"/n"),
+	} {
+		if err == nil {
+			t.Error(name)
+		}
+	}
+	must(t, fsys.Rename(dir+"/p/q", dir+"/r"), fsys.SyncDir(dir), fsys.SyncDir(dir+"/p"))
+	b, err := ReadFile(fsys, dir+"/r/f")
+	if err != nil || string(b) != "new" {
+		t.Fatalf("%q %v", b, err)
+	}
+	if _, err := ReadFile(fsys, dir+"/p/q/f"); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("it is still there: %v", err)
+	}
+	must(t, RemoveAll(fsys, dir+"/r"), RemoveAll(fsys, dir+"/r"), fsys.Remove(dir+"/p"), fsys.Remove(dir+"/e"))
+	if names, err := fsys.ReadDir(dir); err != nil || len(names) > 0 {
+		t.Fatalf("%v %v", names, err)
+	}
+}
+
+// TestFolderIsLost: a new folder, and whatever was synced in it, is gone with
+// the power unless the folder it is in was synced (row 1). MakeDir does that,
+// also for what somebody made before it.
+func TestFolderIsLost(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		make  func(m *Mem) error
+		loses bool
+	}{
+		{"only made", func(m *Mem) error { return m.MkdirAll("a/b", 0o700) }, true},
+		{"parent not synced", func(m *Mem) error { return errors.Join(m.MkdirAll("a/b", 0o700), m.SyncDir("a")) }, true},
+		{"both synced", func(m *Mem) error { return errors.Join(m.MkdirAll("a/b", 0o700), m.SyncDir("a"), m.SyncDir(".")) }, false},
+		{"MakeDir", func(m *Mem) error { return MakeDir(m, "a/b", 0o700) }, false},
+		{"MakeDir again", func(m *Mem) error {
+			// Who made it by MakeDir died before the last sync.
+			return errors.Join(MakeDir(m, "a", 0o700), m.MkdirAll("a/b", 0o700), MakeDir(m, "a/b", 0o700))
+		}, false},
+	} {
+		lost := 0
+		for seed := range uint64(50) {
+			m := NewMem()
+			must(t, c.make(m), WriteFile(m, "a/b/f", []byte("x")))
+			m.Crash(seed)
+			if b, err := ReadFile(m, "a/b/f"); errors.Is(err, fs.ErrNotExist) {
+				lost++
+			} else if err != nil || string(b) != "x" {
+				t.Fatalf("%s: %q %v", c.name, b, err)
+			}
+		}
+		if c.loses != (lost > 0) {
+			t.Errorf("%s: lost %d of 50 times", c.name, lost)
+		}
+	}
+}
+
+// TestReplacedFile: wherever the power goes, WriteFile leaves the old bytes or
+// the new ones.
+func TestReplacedFile(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(300) {
+		m := NewMem()
+		must(t, MakeDir(m, "d", 0o700), WriteFile(m, "d/f", []byte("old")))
+		m.CutAfter(1 + int(seed%5))
+		err := WriteFile(m, "d/f", []byte("new"))
+		m.Crash(seed)
+		got := content(t, m, "d/f")
+		seen[got]++
+		if err == nil || got != "old" && got != "new" {
+			t.Fatalf("seed %d: %q, %v", seed, got, err)
+		}
+	}
+	if seen["old"] == 0 || seen["new"] == 0 {
+		t.Errorf("%v", seen)
+	}
+}
+
+// TestMoveIsWhole: a folder moved to another one is in one of the two after a
+// cut, whichever of them was synced.
+func TestMoveIsWhole(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(100) {
+		m := NewMem()
+		must(t, MakeDir(m, "a/x", 0o700), MakeDir(m, "b", 0o700), WriteFile(m, "a/x/f", []byte("1")))
+		must(t, m.Rename("a/x", "b/x"))
+		if seed%2 == 1 {
+			must(t, m.SyncDir([]string{"a", "b"}[seed/2%2]))
+		}
+		m.Crash(seed)
+		_, errA := ReadFile(m, "a/x/f")
+		_, errB := ReadFile(m, "b/x/f")
+		switch {
+		case (errA == nil) == (errB == nil):
+			t.Fatalf("seed %d: in both or in none: %v, %v", seed, errA, errB)
+		case seed%2 == 1 && errB != nil:
+			t.Fatalf("seed %d: a synced move went back", seed)
+		case errA == nil:
+			seen["old"]++
+		default:
+			seen["new"]++
+		}
+	}
+	if seen["old"] == 0 || seen["new"] == 0 {
+		t.Errorf("%v", seen)
+	}
+}
+
+func TestCutWhen(t *testing.T) {
+	m := NewMem()
+	must(t, MakeDir(m, "d", 0o700))
+	m.CutWhen(func(op Op, name string) bool { return op == OpRename && name == "d/f.tmp" })
+	if err := WriteFile(m, "d/f", []byte("x")); !errors.Is(err, ErrPowerCut) || !m.Off() {
+		t.Fatal(err)
+	}
+	if op, name := m.LastCut(); op != OpRename || name != "d/f.tmp" {
+		t.Fatal(op, name)
+	}
+	m.Crash(1)
+	must(t, WriteFile(m, "d/f", []byte("x")))
+}
+
 func TestCrashKeepsWhatWasSynced(t *testing.T) {
 	for seed := range uint64(200) {
 		m := NewMem()
-		must(t, m.MkdirAll("d", 0o700))
+		must(t, MakeDir(m, "d", 0o700))
 		f, err := Create(m, "d/f")
 		must(t, err)
 		synced := bytes.Repeat([]byte("s"), 3*SectorSize)
@@ -115,7 +249,7 @@ func TestCrashLoses(t *testing.T) {
 	fates := map[string]int{}
 	for seed := range uint64(300) {
 		m := NewMem()
-		must(t, m.MkdirAll("d", 0o700))
+		must(t, MakeDir(m, "d", 0o700))
 		f, err := Create(m, "d/f")
 		must(t, err)
 		write(t, f, 0, string(make([]byte, SectorSize)))
@@ -160,7 +294,7 @@ func TestSameSeedSameCrash(t *testing.T) {
 	var first string
 	for i := range 3 {
 		m := NewMem()
-		must(t, m.MkdirAll("d", 0o700))
+		must(t, MakeDir(m, "d", 0o700))
 		for _, n := range []string{"d/a", "d/b", "d/c"} {
 			f, err := Create(m, n)
 			must(t, err, m.SyncDir("d"))
@@ -207,17 +341,19 @@ func TestCutAfter(t *testing.T) {
 func TestFault(t *testing.T) {
 	boom := errors.New("boom")
 	for op, call := range map[Op]func(FS, File) error{
-		OpOpen:    func(m FS, _ File) error { _, err := Open(m, "d/f"); return err },
-		OpRead:    func(_ FS, f File) error { _, err := f.ReadAt(make([]byte, 1), 0); return err },
-		OpWrite:   func(_ FS, f File) error { _, err := f.WriteAt([]byte("xy"), 0); return err },
-		OpSync:    func(_ FS, f File) error { return f.Sync() },
-		OpRemove:  func(m FS, _ File) error { return m.Remove("d/gone") },
-		OpRename:  func(m FS, _ File) error { return m.Rename("d/f", "d/f") },
-		OpSyncDir: func(m FS, _ File) error { return m.SyncDir("d") },
+		OpOpen:     func(m FS, _ File) error { _, err := Open(m, "d/f"); return err },
+		OpRead:     func(_ FS, f File) error { _, err := f.ReadAt(make([]byte, 1), 0); return err },
+		OpWrite:    func(_ FS, f File) error { _, err := f.WriteAt([]byte("xy"), 0); return err },
+		OpSync:     func(_ FS, f File) error { return f.Sync() },
+		OpRemove:   func(m FS, _ File) error { return m.Remove("d/gone") },
+		OpRename:   func(m FS, _ File) error { return m.Rename("d/f", "d/f") },
+		OpSyncDir:  func(m FS, _ File) error { return m.SyncDir("d") },
+		OpMkdir:    func(m FS, _ File) error { return m.MkdirAll("d/e", 0o700) },
+		OpTruncate: func(_ FS, f File) error { return f.Truncate(1) },
 	} {
 		mem := NewMem()
 		m := NewFault(mem)
-		must(t, m.MkdirAll("d", 0o700))
+		must(t, mem.MkdirAll("d", 0o700))
 		f, err := Create(m, "d/f")
 		must(t, err)
 		write(t, f, 0, "ab")
