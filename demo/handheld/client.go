@@ -97,6 +97,13 @@ type Client struct {
 	site uint64        // newest sequence the site has of this device
 	told chan struct{} // closed when the site has told its newest sequence
 	last Result        // newest answer
+	none NoQuorum      // zero while work can be recorded
+}
+
+// NoQuorum is what the screen says while nothing can be recorded.
+type NoQuorum struct {
+	Text   string `json:"text"`   // "NO QUORUM since …"
+	Action string `json:"action"` // what a person does about it
 }
 
 // New opens the outbox; it does not connect.
@@ -139,6 +146,7 @@ func New(cfg Config) (*Client, error) {
 		{Filter: c.topic + "/down/result", QoS: 1, Handler: c.onResult},
 		{Filter: c.topic + "/state/task", QoS: 1, Handler: c.onTask},
 		{Filter: c.topic + "/state/seq", QoS: 1, Handler: c.onSeq},
+		{Filter: "tote/v1/" + cfg.Site + "/site/" + cfg.Site + "/state/quorum", QoS: 1, Handler: c.onQuorum},
 	}
 	for _, s := range subs {
 		if err := c.mq.Subscribe(context.Background(), s); err != nil {
@@ -324,6 +332,35 @@ func (c *Client) onTask(_ context.Context, m mqtt.Message) {
 	close(c.news)
 	c.news = make(chan struct{})
 	c.mu.Unlock()
+}
+
+// NoQuorum is what to show instead of the task while the site cannot record
+// anything; zero when it can. The verb at hand stays in the outbox meanwhile.
+func (c *Client) NoQuorum() NoQuorum {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.none
+}
+
+func (c *Client) onQuorum(_ context.Context, m mqtt.Message) {
+	var q struct {
+		OK bool `json:"ok"`
+		NoQuorum
+	}
+	if err := json.Unmarshal(m.Payload, &q); err != nil {
+		c.cfg.Log.Warn("quorum not understood", "err", err)
+		return
+	}
+	if q.OK {
+		q.NoQuorum = NoQuorum{}
+	}
+	c.mu.Lock()
+	was := c.none
+	c.none = q.NoQuorum
+	c.mu.Unlock()
+	if was != q.NoQuorum {
+		c.cfg.Log.Info("the screen shows", "text", q.Text, "action", q.Action)
+	}
 }
 
 func (c *Client) onSeq(_ context.Context, m mqtt.Message) {

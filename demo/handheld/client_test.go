@@ -363,3 +363,27 @@ func TestTask(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestNoQuorumIsShown: the screen says that nothing can be recorded and what to
+// do, until it can again.
+func TestNoQuorumIsShown(t *testing.T) {
+	d := newDesk(t, newBook())
+	c, _ := client(t, "", d)
+	say := func(text string) {
+		if err := d.b.Publish("tote/v1/s1/site/s1/state/quorum", []byte(text), true, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(`{"ok":false,"since":"2026-03-01T08:00:00Z","code":"NO_QUORUM","text":"NO QUORUM since 08:00:00","action":"Go on."}`)
+	shows := func(want NoQuorum) {
+		t.Helper()
+		for ctx := within(t, deadline); c.NoQuorum() != want; <-time.After(time.Millisecond) {
+			if ctx.Err() != nil {
+				t.Fatalf("it shows %+v, want %+v", c.NoQuorum(), want)
+			}
+		}
+	}
+	shows(NoQuorum{"NO QUORUM since 08:00:00", "Go on."})
+	say(`{"ok":true,"since":"2026-03-01T08:01:00Z"}`)
+	shows(NoQuorum{})
+}
