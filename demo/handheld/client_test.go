@@ -139,7 +139,12 @@ func (d *desk) answer(seq uint64) Result {
 // client runs a handheld until the test or stop ends it.
 func client(t *testing.T, outbox string, desks ...*desk) (c *Client, stop func()) {
 	t.Helper()
-	cfg := Config{Site: "s1", Device: "h1", Outbox: outbox, Resend: 100 * time.Millisecond}
+	return clientOf(t, Config{Outbox: outbox}, desks...)
+}
+
+func clientOf(t *testing.T, cfg Config, desks ...*desk) (c *Client, stop func()) {
+	t.Helper()
+	cfg.Site, cfg.Device, cfg.Resend = "s1", "h1", 100*time.Millisecond
 	for _, d := range desks {
 		cfg.Brokers = append(cfg.Brokers, "tcp://"+d.b.Addr())
 	}
@@ -386,4 +391,28 @@ func TestNoQuorumIsShown(t *testing.T) {
 	shows(NoQuorum{"NO QUORUM since 08:00:00", "Go on."})
 	say(`{"ok":true,"since":"2026-03-01T08:01:00Z"}`)
 	shows(NoQuorum{})
+}
+
+// TestSentTwice: every so many verbs go out twice on purpose; a second answer
+// that differs from the first is noticed.
+func TestSentTwice(t *testing.T) {
+	d := newDesk(t, newBook())
+	c, _ := clientOf(t, Config{Twice: 2}, d)
+	for range 4 {
+		do(t, c, "A1")
+	}
+	if sent, torn := c.Doubled(); sent != 2 || torn != 0 || d.copies(1) != 1 || d.copies(2) != 2 {
+		t.Errorf("%d doubled, %d torn, %d and %d copies", sent, torn, d.copies(1), d.copies(2))
+	}
+	other := d.answer(4)
+	other.OK, other.Code = false, "OVER_PICK"
+	d.publish("h1", "down/result", other, false)
+	for ctx := within(t, deadline); ; <-time.After(time.Millisecond) {
+		if _, torn := c.Doubled(); torn == 1 {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatal("two answers to one verb, and nobody noticed")
+		}
+	}
 }
