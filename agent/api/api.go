@@ -33,6 +33,7 @@ const (
 	CodeBadRequest = "BAD_REQUEST"
 	CodeNotFound   = "NOT_FOUND"
 	CodeNotReady   = "NOT_READY"
+	CodeNoQuorum   = "NO_QUORUM" // as at stations and on state/quorum
 	CodeUnknown    = "OUTCOME_UNKNOWN"
 	CodeInternal   = "INTERNAL"
 	CodeAlone      = "ALONE"
@@ -234,6 +235,9 @@ func (s *server) faults(w http.ResponseWriter, _ *http.Request) error {
 
 // do proposes a command for a person at this gateway.
 func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, error) {
+	if q := s.cfg.Quorum(); !q.OK { // waiting would not help, and nobody would know what for
+		return warehouse.Result{}, refuse(http.StatusServiceUnavailable, CodeNoQuorum, "NO QUORUM since "+q.Since+": "+q.Text)
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 15*time.Second)
 	defer cancel()
 	res, err := s.cfg.Do(ctx, "site/api", c)

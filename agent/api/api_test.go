@@ -41,7 +41,7 @@ const now = int64(1_767_225_600_000)
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	g := &fake{t: t, contract: readContract(t), tx: memtx.New()}
+	g := &fake{t: t, contract: readContract(t), tx: memtx.New(), quorum: Quorum{OK: true}}
 	g.handler = New(Config{
 		Log:    slog.New(slog.NewTextHandler(&g.log, nil)),
 		Do:     g.do,
