@@ -81,7 +81,7 @@ func TestRenewal(t *testing.T) {
 				t.Fatalf("day %d: %v", d, err)
 			}
 			serials[a.cert.Load().SerialNumber.String()] = true
-			if left := a.Expires().Sub(time.Now()); left < gatewayLife/3-renewEvery || left > gatewayLife {
+			if left := time.Until(a.Expires()); left < gatewayLife/3-renewEvery || left > gatewayLife {
 				t.Fatalf("day %d: %v are left", d, left)
 			}
 			time.Sleep(24 * time.Hour) // of the bubble's clock
@@ -246,7 +246,7 @@ func TestClocks(t *testing.T) {
 				_, stopC := keep(t, b)
 				defer stopC()
 				synctest.Wait()
-				if err := meet(t, a, b); err != nil || b.Expires().Sub(time.Now()) > gatewayLife+backdate {
+				if err := meet(t, a, b); err != nil || time.Until(b.Expires()) > gatewayLife+backdate {
 					t.Errorf("set right: good until %v, %v", b.Expires(), err)
 				}
 			})

@@ -16,11 +16,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const (
-	ssccA = "]C100340123450000000017"
-	ssccB = "]C100340123450000000024"
-)
-
 var t0 = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
 // bench is a belt without a network. said lists what it would send.
