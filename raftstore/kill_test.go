@@ -78,6 +78,7 @@ func laneCommand(lane int, seq uint64) Command {
 // acknowledged command must be there once, and the state must be the one a
 // model gets from the same commands.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +245,7 @@ func holds(got, want map[string]string) error {
 }
 
 func TestStorePowerCut(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(12) {
 		if err := storePowerCut(t, seed, false); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -254,6 +256,7 @@ func TestStorePowerCut(t *testing.T) {
 // TestStorePowerCutWithoutSync: with the synced write off the test above must
 // go red.
 func TestStorePowerCutWithoutSync(t *testing.T) {
+	t.Parallel()
 	const seeds = 6
 	lost := 0
 	for seed := range uint64(seeds) {
@@ -269,6 +272,7 @@ func TestStorePowerCutWithoutSync(t *testing.T) {
 
 // TestHalfBootstrap: the power goes between the two writes of raft's bootstrap.
 func TestHalfBootstrap(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	for n := 1; ; n++ {
 		mem := vfs.NewMem()

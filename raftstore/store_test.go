@@ -216,6 +216,7 @@ func TestCommandIsChecked(t *testing.T) {
 }
 
 func TestMachineFailureStops(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{"fail", "panic", "writeinrange"} {
 		t.Run(body, func(t *testing.T) {
 			dir := t.TempDir()
@@ -247,6 +248,7 @@ func TestMachineFailureStops(t *testing.T) {
 }
 
 func TestDiskFailureLatches(t *testing.T) {
+	t.Parallel()
 	boom := errors.New("boom")
 	for _, op := range []vfs.Op{vfs.OpWrite, vfs.OpSync} {
 		t.Run(string(op), func(t *testing.T) {
@@ -370,6 +372,7 @@ func TestClosedStore(t *testing.T) {
 }
 
 func TestCloseUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := openStore(t, testConfig(t, dir))
 	var wg sync.WaitGroup
@@ -512,6 +515,7 @@ func (m *slowMachine) Apply(tx Tx, meta Meta, body []byte) (Outcome, error) {
 // TestCloseBeforeApplied: raft never answers entries that were committed but
 // not applied when it ended. Close must not wait for those of the store itself.
 func TestCloseBeforeApplied(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	cfg.stopLimit = 2 * time.Second
 	m := &slowMachine{}
@@ -544,6 +548,7 @@ func TestCloseBeforeApplied(t *testing.T) {
 
 // TestHungDisk: a sync that never ends must not keep the lead, nor Close.
 func TestHungDisk(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	fs := vfs.NewFault(vfs.OS{})
 	cfg.FS = fs

@@ -96,6 +96,7 @@ func TestForeignProposals(t *testing.T) {
 	if err := a.WaitLeader(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
+	await(t, "level 1", func() bool { level, _ := a.Level(); return level == 1 }) // an entry, too
 	last := a.raft.LastIndex()
 	good := byID(1, "add n 1")
 	two := encodeBatch(0, []*Command{&good, &good})
