@@ -192,11 +192,12 @@ func TestVerifierSharing(t *testing.T) {
 		var v verifier
 		var mu sync.Mutex
 		asked := 0
-		ask := func() raft.Future {
+		ask := func() error {
 			mu.Lock()
 			defer mu.Unlock()
 			asked++
-			return slowFuture{time.Second}
+			<-time.After(time.Second)
+			return nil
 		}
 		start := time.Now()
 		var wg sync.WaitGroup
@@ -229,10 +230,6 @@ func TestVerifierSharing(t *testing.T) {
 		<-time.After(2 * time.Second)
 	})
 }
-
-type slowFuture struct{ d time.Duration }
-
-func (s slowFuture) Error() error { <-time.After(s.d); return nil }
 
 // TestStreamOfOneCluster: who says another id is let in nowhere.
 func TestStreamOfOneCluster(t *testing.T) {
