@@ -271,6 +271,10 @@ func (s *Store) serve(ctx context.Context, from, method string, body []byte) ([]
 		number, err := s.readIndexHere(ctx)
 		return answered(readAnswer{answerCode: toCode(err), Number: number, Hint: s.hintNow()})
 	case callStatus:
+		var q statusCall
+		if err := cbor.Unmarshal(body, &q); err == nil && q.Short {
+			return answered(statusAnswer{Cluster: s.member.name(), Term: s.raft.CurrentTerm(), Fault: FaultCode(s.Err())})
+		}
 		return answered(s.serveStatus(ctx, from))
 	case callWelcome, callLook, callJoin, callRemove, callTransfer, callMoved:
 		var q memberCall

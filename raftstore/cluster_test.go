@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/raft"
 
 	"tote/raftstore/peer"
 )
@@ -241,6 +243,137 @@ func TestStaleReadIsNoticed(t *testing.T) {
 	if !stale {
 		t.Fatal("the broken read was right; the test of it proves nothing")
 	}
+}
+
+// sleepy is what a process sees that is stopped and goes on later: what arrived
+// waits, and nothing is sent.
+type sleepy struct {
+	mu            sync.Mutex
+	dialed, other chan struct{} // reads of connections; closed = awake
+	writes        chan struct{}
+	caught        chan struct{} // an answer arrived while it slept
+}
+
+func newSleepy() *sleepy {
+	awake := make(chan struct{})
+	close(awake)
+	return &sleepy{dialed: awake, other: awake, writes: awake, caught: make(chan struct{}, 1)}
+}
+
+func (s *sleepy) get(gate *chan struct{}) chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *gate
+}
+
+// shut closes gates and returns what opens them.
+func (s *sleepy) shut(gates ...*chan struct{}) (open func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shut := make(chan struct{})
+	for _, g := range gates {
+		*g = shut
+	}
+	return sync.OnceFunc(func() { close(shut) })
+}
+
+type sleepyStream struct {
+	raft.StreamLayer
+	s *sleepy
+}
+
+type sleepyConn struct {
+	net.Conn
+	s     *sleepy
+	reads *chan struct{}
+}
+
+func (l sleepyStream) Dial(to raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	c, err := l.StreamLayer.Dial(to, timeout)
+	if err != nil {
+		return nil, err
+	}
+	return sleepyConn{c, l.s, &l.s.dialed}, nil
+}
+
+func (l sleepyStream) Accept() (net.Conn, error) {
+	c, err := l.StreamLayer.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return sleepyConn{c, l.s, &l.s.other}, nil
+}
+
+func (c sleepyConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	gate := c.s.get(c.reads)
+	select {
+	case <-gate:
+	default:
+		if n > 0 && c.reads == &c.s.dialed {
+			select {
+			case c.s.caught <- struct{}{}:
+			default:
+			}
+		}
+		<-gate
+	}
+	return n, err
+}
+
+func (c sleepyConn) Write(b []byte) (int, error) {
+	<-c.s.get(&c.s.writes)
+	return c.Conn.Write(b)
+}
+
+// TestOldAnswersConfirmNothing: a leader that was held up finds the answers to
+// its last heartbeats when it goes on. They are from before the others elected
+// another one, so a read must not count them.
+func TestOldAnswersConfirmNothing(t *testing.T) {
+	t.Parallel()
+	sleep := newSleepy()
+	k := newKit(t, nil)
+	k.tweak = func(c *Config) {
+		if c.NodeID != "gw1" {
+			return
+		}
+		// It believes to lead for as long as the test takes.
+		c.LeaderLeaseTimeout, c.HeartbeatTimeout, c.ElectionTimeout = 3*time.Second, 3*time.Second, 3*time.Second
+		stream := c.testStream
+		c.testStream = func(s raft.StreamLayer) raft.StreamLayer { return sleepyStream{stream(s), sleep} }
+	}
+	a := k.open("gw1", true)
+	if err := a.WaitLeader(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	b, c := k.open("gw2", false), k.open("gw3", false)
+	join(t, a, b, c)
+	openReads := sleep.shut(&sleep.dialed)
+	defer openReads()
+	<-sleep.caught
+	openRest := sleep.shut(&sleep.other, &sleep.writes)
+	defer openRest()
+	lead := leaderOf(t, b, c)
+	res := lead.must(t, byDevice("hh", 1, "add n 1"))
+	if !a.IsLeader() {
+		t.Fatal("it knows; the test proves nothing")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 4*testBeat)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = a.ViewLinearizable(ctx, func(_ Reader, applied uint64) error {
+			if applied < res.Index {
+				t.Errorf("it reads %d after %d was acknowledged", applied, res.Index)
+			}
+			return nil
+		})
+	}()
+	polls := 0
+	await(t, "the reader has asked", func() bool { polls++; return polls > 20 })
+	openReads()
+	<-done
 }
 
 // TestFlapping: the leader is cut off and comes back, again and again, under

@@ -66,7 +66,7 @@ func clusterChildMain(id, dir, listen, certs, via string) error {
 	s, err := Open(Config{
 		Dir: dir, NodeID: id, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Peer: port, Bootstrap: via == "-",
 		HeartbeatTimeout: testBeat, SegmentSize: 64 << 10, MinFree: 1, ballast: -1,
-		lookEvery: 100 * time.Millisecond, PromoteAfter: time.Millisecond,
+		lookEvery: 25 * time.Millisecond, PromoteAfter: time.Millisecond,
 		SnapshotEntries: 100, SnapshotInterval: 100 * time.Millisecond, TrailingLogs: 20,
 		OnLeader: func(leads bool) {
 			if leads {

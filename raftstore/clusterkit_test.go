@@ -252,7 +252,7 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 	cfg := Config{
 		Dir: dir, NodeID: id, Logger: testLogger(k.t).With("at", id), Peer: port, Bootstrap: first,
 		HeartbeatTimeout: testBeat, SegmentSize: 256 << 10, MinFree: 1 << 20, ballast: -1,
-		lookEvery: 100 * time.Millisecond, PromoteAfter: time.Millisecond,
+		lookEvery: 25 * time.Millisecond, PromoteAfter: time.Millisecond,
 		testNetwork: func(n network) network { return switchedCalls{n, k.board, id} },
 		testStream:  func(s raft.StreamLayer) raft.StreamLayer { return switchedStream{s, k.board, id} },
 	}

@@ -225,7 +225,7 @@ func (s *Store) compareStates() {
 		s.callSums(own)
 	}
 	if due {
-		if err := s.raft.Apply(encodeMark(), 0).Error(); err != nil {
+		if err := s.put(encodeMark()); err != nil {
 			s.log.Info("the states were not compared", "error", err)
 		}
 	}
@@ -262,7 +262,7 @@ func (s *Store) callSums(own sums) {
 		if n <= voters/2 {
 			continue
 		}
-		if err := s.raft.Apply(encodeSums(of), 0).Error(); err != nil {
+		if err := s.put(encodeSums(of)); err != nil {
 			s.log.Info("the states were not compared", "error", err)
 			return
 		}

@@ -122,7 +122,7 @@ func (s *Store) raiseLevel() {
 	if level <= s.feature.Load().level || s.disk.low() {
 		return
 	}
-	if err := s.raft.Apply(encodeFeature(level), 0).Error(); err != nil {
+	if err := s.put(encodeFeature(level)); err != nil {
 		s.log.Info("the feature level was not raised", "level", level, "error", err)
 	}
 }

@@ -86,12 +86,18 @@ func TestLevelRises(t *testing.T) {
 	if err := a.WaitLeader(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
+	k.tweak = func(c *Config) { c.PromoteAfter = time.Hour } // of those opened from here on
 	b, c := k.open("gw2", false), k.open("gw3", false)
-	join(t, a, b, c)
-	atLevel(t, 1, a, b, c)
-	if err := a.configure(testContext(t), func(prev uint64) raft.Future { return a.raft.DemoteVoter("gw3", prev, 0) }); err != nil {
+	join(t, a, b)
+	if err := a.stop(); err != nil {
 		t.Fatal(err)
 	}
+	a = k.open("gw1", false)
+	await(t, "gw3 is a member", func() bool {
+		_ = leaderOf(t, a, b).Join(testContext(t), c.address()) // the lead may move
+		return c.Joined()
+	})
+	atLevel(t, 1, a, b, c)
 	k.machine = versioned{level: 2}
 	upgrade := func(n *node) *node {
 		t.Helper()
@@ -126,6 +132,9 @@ func TestLevelRises(t *testing.T) {
 		}
 	}
 	atLevel(t, 1, a, b, c)
+	if c.Voter() {
+		t.Fatal("gw3 has a vote; the test wants one without")
+	}
 	c = upgrade(c)
 	atLevel(t, 2, a, b, c)
 	if r := b.must(t, ofVersion(1, 2, "add n 1")); r.Duplicate || string(r.Body) != fmt.Sprintf("1@%d", r.Index) {

@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"tote/raftstore/peer"
 )
 
 // welcome is what a leader says to a newcomer just before it adds it.
@@ -25,10 +28,15 @@ func welcomeWith(t *testing.T, leader, newcomer *node, seal string) error {
 	t.Helper()
 	var a answerCode
 	q := memberCall{Cluster: leader.ClusterID(), Seal: seal}
-	if err := leader.ask(testContext(t), newcomer.address(), callWelcome, q, &a); err != nil {
-		t.Fatal(err)
+	for { // again when the connection was to an earlier start of it
+		err := leader.ask(testContext(t), newcomer.address(), callWelcome, q, &a)
+		if err == nil {
+			return a.err()
+		}
+		if !errors.Is(err, ErrUnknownOutcome) {
+			t.Fatal(err)
+		}
 	}
-	return a.err()
 }
 
 // askIn is what the host of a gateway does: it asks until it is a member.
@@ -273,6 +281,55 @@ func TestRemoveOfANewcomer(t *testing.T) {
 		t.Fatal(err, ans)
 	}
 	awaitRemoved(t, c)
+}
+
+// TestLateRemovalIsNotHeeded: a wiped gateway that was removed is added again
+// before it hears of the removal.
+func TestLateRemovalIsNotHeeded(t *testing.T) {
+	t.Parallel()
+	var held atomic.Bool
+	asked, goOn := make(chan struct{}, 1), make(chan struct{})
+	k := newKit(t, nil)
+	k.tweak = func(c *Config) {
+		kit := c.testNetwork
+		c.testNetwork = func(n network) network { return heldStatus{kit(n), c.NodeID == "gw2", &held, asked, goOn} }
+	}
+	a := k.open("gw1", true)
+	if err := a.WaitLeader(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	b := k.open("gw2", false)
+	held.Store(true)
+	b.lookAtLeader(a.address())
+	<-asked // and answered: it is no member
+	join(t, a, b)
+	close(goOn)
+	b.must(t, byDevice("hh", 1, "add n 1"))
+	sameDigest(t, a, b)
+	if err := b.stop(); err != nil { // waits for the one that asked
+		t.Fatal(err)
+	}
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heldStatus keeps back the first status that gw2 is answered while held is set.
+type heldStatus struct {
+	network
+	here  bool
+	held  *atomic.Bool
+	asked chan struct{}
+	goOn  chan struct{}
+}
+
+func (h heldStatus) Call(ctx context.Context, to peer.Address, method string, body []byte) ([]byte, error) {
+	b, err := h.network.Call(ctx, to, method, body)
+	if h.here && method == callStatus && h.held.CompareAndSwap(true, false) {
+		h.asked <- struct{}{}
+		<-h.goOn
+	}
+	return b, err
 }
 
 // TestSpareTakesTheVote: the sixth gateway has no vote until a voter goes.

@@ -77,6 +77,7 @@ func laneCommand(lane int, seq uint64) Command {
 // acknowledged command must be there once, and the state must be the one a
 // model gets from the same commands.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

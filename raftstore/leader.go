@@ -112,7 +112,7 @@ func (s *Store) barrier() chan uint64 {
 	passed := make(chan uint64, 1)
 	term := s.raft.CurrentTerm()
 	s.wg.Go(func() {
-		err := s.raft.Apply(encodeBarrier(), 0).Error()
+		err := s.put(encodeBarrier())
 		if err != nil {
 			s.log.Warn("leadership was lost at once", "error", err)
 			term = 0
@@ -120,6 +120,22 @@ func (s *Store) barrier() chan uint64 {
 		passed <- term
 	})
 	return passed
+}
+
+// put brings an entry of the store's own into the log and waits until it is
+// applied, or the store stops: raft never answers entries that were committed
+// but not applied when it was shut down, and Close would wait for them.
+func (s *Store) put(entry []byte) error {
+	done := make(chan error, 1)
+	go func() { done <- s.raft.Apply(entry, 0).Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-s.done:
+		return s.Err()
+	case <-s.ctx.Done():
+		return ErrClosed
+	}
 }
 
 func (s *Store) setLeader(leads bool, term uint64) {

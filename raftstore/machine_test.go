@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +21,14 @@ func TestMain(m *testing.M) {
 	if runChild() || runClusterChild() || runReadOnlyChild() || runPowerChild() { // the test binary started again, to be killed
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// Most of these tests wait for clocks and disks: more of them at a time than
+	// there are cores, unless the caller says how many.
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	}
+	// What raft never answers is waited for until the process ends: put.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("tote/raftstore.(*Store).put.func1"))
 }
 
 // testMachine is a key-value machine. A command's body is words:

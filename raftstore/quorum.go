@@ -166,6 +166,7 @@ func (s *Store) look() {
 
 func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	var a statusAnswer
+	member := s.Joined()
 	err := s.ask(ctx, to, callStatus, struct{}{}, &a)
 	if s.ctx.Err() != nil {
 		return
@@ -191,9 +192,10 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 	case !was.up && err != nil && (before.up || !known):
 		s.log.Warn("a gateway does not answer", "other", to.ID, "error", err)
 	}
-	// One that was only welcomed may be unknown because the leader that was
-	// about to add it died.
-	if err == nil && a.Removed && a.Cluster == s.member.name() && s.Joined() {
+	// What it was when it asked counts: the leader may have looked before it
+	// was added. And one that was only welcomed may be unknown because the
+	// leader that was about to add it died.
+	if err == nil && member && a.Removed && a.Cluster == s.member.name() {
 		s.removed()
 	}
 }
@@ -205,7 +207,10 @@ func (s *Store) lookAtLeader(to peer.Address) {
 		ctx, cancel := context.WithTimeout(s.ctx, max(time.Second, s.cfg.lookEvery))
 		defer cancel()
 		var a statusAnswer
-		if err := s.ask(ctx, to, callStatus, struct{}{}, &a); err == nil && a.Removed && a.Cluster == s.member.name() {
+		// One that waits to be added again hears of its removal, too, and may
+		// be added before the answer comes.
+		was := s.member.name()
+		if err := s.ask(ctx, to, callStatus, struct{}{}, &a); err == nil && was != "" && a.Removed && a.Cluster == was {
 			s.removed()
 		}
 	})

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/raft"
-
 	"tote/raftstore/peer"
 )
 
@@ -103,7 +101,7 @@ func (s *Store) readIndexHere(ctx context.Context) (uint64, error) {
 	}
 	commit := s.raft.CommitIndex()
 	if !s.cfg.staleReads {
-		if err := s.verifier.verify(ctx, s.raft.VerifyLeader); err != nil {
+		if err := s.verifier.verify(ctx, s.confirmLead); err != nil {
 			return 0, err
 		}
 		if s.raft.CurrentTerm() != term || s.leader.termNow() != term {
@@ -121,6 +119,71 @@ func (s *Store) readIndexHere(ctx context.Context) (uint64, error) {
 	return at.number, nil
 }
 
+// confirmLead asks the other voters for their terms. When a majority knows none
+// that is newer, nobody else was elected before the question, whatever the
+// clocks did. Raft's own VerifyLeader also counts answers to heartbeats it had
+// sent before it was asked: a leader that slept finds those when it wakes up.
+func (s *Store) confirmLead() error {
+	term := s.leader.termNow()
+	if term == 0 {
+		return ErrNotLeader
+	}
+	voters, agree := 0, 0
+	var others []peer.Address
+	for _, srv := range s.servers() {
+		if !isVoter(srv) {
+			continue
+		}
+		voters++
+		if string(srv.ID) == s.cfg.NodeID {
+			agree++
+		} else if to, err := peer.ParseAddress(string(srv.Address)); err == nil {
+			others = append(others, to)
+		}
+	}
+	need := voters/2 + 1
+	answers := make(chan error, len(others))
+	for _, to := range others {
+		if !s.background(func() { answers <- s.askTerm(to, term) }) {
+			return ErrClosed
+		}
+	}
+	var errs []error
+	for range others {
+		if agree >= need {
+			break
+		}
+		if err := <-answers; err != nil {
+			errs = append(errs, err)
+		} else {
+			agree++
+		}
+	}
+	if agree < need {
+		return fmt.Errorf("%w: no majority confirms it: %w", ErrNotLeader, errors.Join(errs...))
+	}
+	return nil
+}
+
+// askTerm is an error when that voter does not confirm the term.
+func (s *Store) askTerm(to peer.Address, term uint64) error {
+	ctx, cancel := context.WithTimeout(s.ctx, readLimit)
+	defer cancel()
+	var a statusAnswer
+	if err := s.ask(ctx, to, callStatus, statusCall{Short: true}, &a); err != nil {
+		return hard(err)
+	}
+	switch {
+	case a.Cluster != s.member.name():
+		return fmt.Errorf("%w: %s has an empty disk", ErrNotReachable, to.ID)
+	case a.Fault != "":
+		return fmt.Errorf("%w: %s stopped with %s", ErrNotReachable, to.ID, a.Fault)
+	case a.Term != term:
+		return fmt.Errorf("%w: %s knows term %d", ErrNotLeader, to.ID, a.Term)
+	}
+	return nil
+}
+
 // verifier lets concurrent readers share one question to the majority. A reader
 // may only share one that starts after the reader came.
 type verifier struct {
@@ -134,7 +197,7 @@ type verifyRound struct {
 	err  error
 }
 
-func (v *verifier) verify(ctx context.Context, ask func() raft.Future) error {
+func (v *verifier) verify(ctx context.Context, ask func() error) error {
 	v.mu.Lock()
 	if v.next == nil {
 		v.next = &verifyRound{done: make(chan struct{})}
@@ -153,9 +216,8 @@ func (v *verifier) verify(ctx context.Context, ask func() raft.Future) error {
 	}
 }
 
-// run ends when nobody waits any more. Raft answers every question, at the
-// latest when it loses the lead or shuts down.
-func (v *verifier) run(ask func() raft.Future) {
+// run ends when nobody waits any more.
+func (v *verifier) run(ask func() error) {
 	for {
 		v.mu.Lock()
 		round := v.next
@@ -166,9 +228,7 @@ func (v *verifier) run(ask func() raft.Future) {
 			return
 		}
 		v.mu.Unlock()
-		if err := ask().Error(); err != nil {
-			round.err = fmt.Errorf("%w: %w", ErrNotLeader, err)
-		}
+		round.err = ask()
 		close(round.done)
 	}
 }

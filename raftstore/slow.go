@@ -156,17 +156,22 @@ func (s *Store) passOn() {
 // there is none. With p99 = 0 any with space will do, the one with the fullest
 // log first; else it must be a fast one, and this one slow beside the others.
 func (s *Store) heir(p99 time.Duration) string {
+	servers := s.servers()
+	s.seenMu.Lock()
+	defer s.seenMu.Unlock()
+	return chooseHeir(servers, s.seen, s.cfg.NodeID, p99)
+}
+
+func chooseHeir(servers []raft.Server, known map[string]seen, self string, p99 time.Duration) string {
 	type candidate struct {
 		id   string
 		sync time.Duration
 		last uint64
 	}
 	var list []candidate
-	servers := s.servers()
-	s.seenMu.Lock()
 	for _, srv := range servers {
-		was, ok := s.seen[string(srv.ID)]
-		if srv.Suffrage != raft.Voter || string(srv.ID) == s.cfg.NodeID || !ok || !was.up {
+		was, ok := known[string(srv.ID)]
+		if !isVoter(srv) || string(srv.ID) == self || !ok || !was.up {
 			continue
 		}
 		sync := time.Duration(was.status.SyncUs) * time.Microsecond
@@ -175,7 +180,6 @@ func (s *Store) heir(p99 time.Duration) string {
 		}
 		list = append(list, candidate{string(srv.ID), sync, was.status.Last})
 	}
-	s.seenMu.Unlock()
 	if len(list) == 0 {
 		return ""
 	}

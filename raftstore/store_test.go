@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/raft"
 
 	"tote/raftstore/vfs"
 )
@@ -215,6 +216,7 @@ func TestCommandIsChecked(t *testing.T) {
 }
 
 func TestMachineFailureStops(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{"fail", "panic", "writeinrange"} {
 		t.Run(body, func(t *testing.T) {
 			dir := t.TempDir()
@@ -246,6 +248,7 @@ func TestMachineFailureStops(t *testing.T) {
 }
 
 func TestDiskFailureLatches(t *testing.T) {
+	t.Parallel()
 	boom := errors.New("boom")
 	for _, op := range []vfs.Op{vfs.OpWrite, vfs.OpSync} {
 		t.Run(string(op), func(t *testing.T) {
@@ -254,6 +257,9 @@ func TestDiskFailureLatches(t *testing.T) {
 			cfg.FS = fs
 			s := openStore(t, cfg)
 			do(t, s, byID(1, "set a 1"))
+			// Or the entry of the level fails first, and the command is
+			// refused: nothing was done.
+			await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
 			fs.Hook(func(o vfs.Op, name string, _ int) error {
 				if o == op && strings.HasSuffix(name, ".seg") {
 					return boom
@@ -366,6 +372,7 @@ func TestClosedStore(t *testing.T) {
 }
 
 func TestCloseUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := openStore(t, testConfig(t, dir))
 	var wg sync.WaitGroup
@@ -493,12 +500,59 @@ func TestFaultTable(t *testing.T) {
 	}
 }
 
+// slowMachine stands still in Apply for as long as it is held.
+type slowMachine struct {
+	testMachine
+	hold sync.RWMutex
+}
+
+func (m *slowMachine) Apply(tx Tx, meta Meta, body []byte) (Outcome, error) {
+	m.hold.RLock()
+	defer m.hold.RUnlock()
+	return m.testMachine.Apply(tx, meta, body)
+}
+
+// TestCloseBeforeApplied: raft never answers entries that were committed but
+// not applied when it ended. Close must not wait for those of the store itself.
+func TestCloseBeforeApplied(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, t.TempDir())
+	cfg.stopLimit = 2 * time.Second
+	m := &slowMachine{}
+	s, err := Open(cfg, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.WaitLeader(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+	m.hold.Lock()
+	go func() { _, _ = s.Propose(t.Context(), byID(1, "set a 1")) }()
+	base := s.raft.CommitIndex()
+	await(t, "a command is committed", func() bool { return s.raft.CommitIndex() > base })
+	const many = 32 // raft may still apply some after it was told to end
+	base = s.raft.CommitIndex()
+	for range many {
+		s.background(func() { _ = s.put(encodeMark()) })
+	}
+	await(t, "entries are committed", func() bool { return s.raft.CommitIndex() >= base+many })
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	await(t, "raft is told to stop", func() bool { return s.raft.State() == raft.Shutdown })
+	m.hold.Unlock()
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestHungDisk: a sync that never ends must not keep the lead, nor Close.
 func TestHungDisk(t *testing.T) {
+	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	fs := vfs.NewFault(vfs.OS{})
 	cfg.FS = fs
-	cfg.hangMute, cfg.hangStop, cfg.stopLimit = 10*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
+	cfg.hangMute, cfg.hangStop, cfg.stopLimit = 50*time.Millisecond, 200*time.Millisecond, 50*time.Millisecond
 	s := openStore(t, cfg)
 	release := make(chan struct{})
 	fs.Hook(func(op vfs.Op, name string, _ int) error {
@@ -525,11 +579,12 @@ func TestHungDisk(t *testing.T) {
 		t.Fatal("closed while a sync runs")
 	}
 	close(release) // the process would exit here; the test tidies up
+	s.cfg.stopLimit = stopLimit
 	if !s.stopRaft() {
 		t.Fatal("raft does not stop")
 	}
 	s.release()
-	cfg.hangMute, cfg.hangStop = 0, 0
+	cfg.hangMute, cfg.hangStop, cfg.stopLimit = 0, 0, 0
 	s = openStore(t, cfg)
 	do(t, s, byID(1, "set a 1"))
 }

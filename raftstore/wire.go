@@ -52,6 +52,11 @@ type readAnswer struct {
 	Hint   hint   `cbor:"4,keyasint"`
 }
 
+// statusCall asks a gateway how it is. Older ones look at nothing in it.
+type statusCall struct {
+	Short bool `cbor:"1,keyasint,omitempty"` // only Cluster, Term and Fault
+}
+
 // statusAnswer is how a gateway sees itself.
 type statusAnswer struct {
 	Cluster string `cbor:"1,keyasint,omitempty"` // hex; "" = waits to be added

@@ -96,6 +96,7 @@ func TestForeignProposals(t *testing.T) {
 	if err := a.WaitLeader(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
+	await(t, "level 1", func() bool { level, _ := a.Level(); return level == 1 }) // an entry, too
 	last := a.raft.LastIndex()
 	good := byID(1, "add n 1")
 	two := encodeBatch(0, []*Command{&good, &good})
@@ -191,11 +192,12 @@ func TestVerifierSharing(t *testing.T) {
 		var v verifier
 		var mu sync.Mutex
 		asked := 0
-		ask := func() raft.Future {
+		ask := func() error {
 			mu.Lock()
 			defer mu.Unlock()
 			asked++
-			return slowFuture{time.Second}
+			<-time.After(time.Second)
+			return nil
 		}
 		start := time.Now()
 		var wg sync.WaitGroup
@@ -228,10 +230,6 @@ func TestVerifierSharing(t *testing.T) {
 		<-time.After(2 * time.Second)
 	})
 }
-
-type slowFuture struct{ d time.Duration }
-
-func (s slowFuture) Error() error { <-time.After(s.d); return nil }
 
 // TestStreamOfOneCluster: who says another id is let in nowhere.
 func TestStreamOfOneCluster(t *testing.T) {
