@@ -81,6 +81,9 @@ func fingerprints(dir string) ([]fingerprint, error) {
 
 // lockDir makes the folder and takes it for this process.
 func lockDir(dir, nodeID string, log *slog.Logger) (*files, error) {
+	if err := finishSwap(dir); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
