@@ -139,9 +139,12 @@ func TestBadBackup(t *testing.T) {
 		})
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for i := range 400 {
+	for i := range 500 { // all of the head and of the end, some of the rest
 		at := i
-		if i >= 200 {
+		switch {
+		case i >= 400:
+			at = len(b) - 1 - (i - 400)
+		case i >= 200:
 			at = rnd.IntN(len(b))
 		}
 		bad := with(func(b []byte) []byte { b[at] ^= 1 << rnd.IntN(8); return b })

@@ -95,7 +95,7 @@ func (s *Store) Formations() (list []Formation, err error) {
 // runs once, on the one gateway the cluster is formed of; the others get what it
 // wrote with the state.
 type Reformed interface {
-	Reform(tx Tx, epoch uint32) error
+	Reform(tx Tx, was, epoch uint32) error
 }
 
 // reform makes the state in v the first of a new epoch, and returns where in
@@ -105,9 +105,13 @@ func (a *applier) reform(f Formation) (meta, error) {
 		return meta{}, err
 	}
 	defer a.end()
+	list, err := formationsIn(a.o.base)
+	if err != nil {
+		return meta{}, err
+	}
 	if r, ok := a.machine.(Reformed); ok {
 		tx := &commandTx{o: a.o}
-		err := r.Reform(tx, f.Epoch)
+		err := r.Reform(tx, epochOf(list), f.Epoch)
 		tx.done = true
 		if err == nil {
 			err = tx.broken
@@ -119,10 +123,6 @@ func (a *applier) reform(f Formation) (meta, error) {
 			return meta{}, fault(CodeMachine, fmt.Errorf("begin epoch %d: %w", f.Epoch, err))
 		}
 		a.keep()
-	}
-	list, err := formationsIn(a.o.base)
-	if err != nil {
-		return meta{}, err
 	}
 	row, err := encodeFormations(append(list, f))
 	if err != nil {

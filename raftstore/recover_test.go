@@ -274,7 +274,7 @@ func TestReformInParts(t *testing.T) {
 	}
 	txn := v.db.NewTransaction(false)
 	defer txn.Discard()
-	if b, err := (reader{txn}).Get([]byte("epoch")); string(b) != "5" || err != nil {
+	if b, err := (reader{txn}).Get([]byte("epoch")); string(b) != "15" || err != nil {
 		t.Errorf("the machine noted %q, %v", b, err)
 	}
 	if list, err := formationsIn(txn); epochOf(list) != 5 || err != nil {
@@ -285,8 +285,8 @@ func TestReformInParts(t *testing.T) {
 // epochMachine notes the epoch in its state.
 type epochMachine struct{ testMachine }
 
-func (epochMachine) Reform(tx Tx, epoch uint32) error {
-	return tx.Set([]byte("epoch"), []byte{byte('0' + epoch)})
+func (epochMachine) Reform(tx Tx, was, epoch uint32) error {
+	return tx.Set([]byte("epoch"), []byte{byte('0' + was), byte('0' + epoch)})
 }
 
 func TestFormationRow(t *testing.T) {
