@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -41,6 +42,9 @@ type store interface {
 	LastSeq(device string) (uint64, error)
 	Applied() uint64
 	Term() uint64
+	Epoch() (uint32, error)
+	Formed() ([]api.Formed, error)
+	Backup(w io.Writer, site string) error
 	Now() time.Time // of the cluster
 	Quorum() (ok bool, since time.Time)
 	Peers() []Peer

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -50,6 +51,8 @@ func (a *Agent) pages() (http.Handler, error) {
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
+		Formed: a.store.Formed,
+		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
 	})
 	mux := http.NewServeMux()
 	for _, path := range []string{"/v1/", "/healthz", "/readyz"} {

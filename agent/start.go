@@ -235,8 +235,12 @@ func (a *Agent) newSync() (*cloudsync.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	epoch, err := a.store.Epoch()
+	if err != nil {
+		return nil, err
+	}
 	return cloudsync.New(cloudsync.Config{
-		Site: a.cfg.Site, Epoch: 1, Adapter: adapter, View: a.view, Kick: a.kickSync, Log: a.log,
+		Site: a.cfg.Site, Epoch: epoch, Adapter: adapter, View: a.view, Kick: a.kickSync, Log: a.log,
 		Source: "oms/" + a.cfg.OMS.Name, Fence: a.store.Term,
 		Propose: func(ctx context.Context, kind, version uint16, body []byte) (warehouse.Result, error) {
 			return a.store.DoRaw(ctx, replica.By{ID: newID(), Actor: "oms/" + a.cfg.OMS.Name}, kind, version, body)

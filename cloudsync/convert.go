@@ -14,16 +14,16 @@ import (
 
 // event renders a row of the outbox. The same row always gives the same bytes,
 // whichever gateway sends it.
-func (c *Config) event(stream string, row ledger.Row) (wire.Event, error) {
+func (c *Config) event(epochs ledger.Epochs, stream string, row ledger.Row) (wire.Event, error) {
 	ev := row.Event
-	id := wire.EventID{Site: c.Site, Epoch: c.Epoch, Stream: stream, Seq: ev.Seq}
+	id := c.wireID(epochs, ledger.Ref{Epoch: c.Epoch, Stream: stream, Seq: ev.Seq})
 	e := wire.Event{
 		SpecVersion: wire.SpecVersion, ID: id.String(), Source: wire.Source(c.Site), Type: wire.Type(ev.Type), Subject: ev.Order,
-		Time: wire.Time(ev.At), Sequence: fmt.Sprint(ev.Seq), Epoch: c.Epoch, Stream: stream, PartitionKey: ledger.Subject(ev),
+		Time: wire.Time(ev.At), Sequence: fmt.Sprint(id.Seq), Epoch: id.Epoch, Stream: stream, PartitionKey: ledger.Subject(ev),
 		CausationID: ev.Cause,
 	}
 	if s := row.Supersedes; s != nil {
-		e.Supersedes = wire.EventID{Site: c.Site, Epoch: s.Epoch, Stream: s.Stream, Seq: s.Seq}.String()
+		e.Supersedes = c.wireID(epochs, *s).String()
 	}
 	if row.Held {
 		e.Type = wire.TypeHeld
@@ -35,6 +35,13 @@ func (c *Config) event(stream string, row ledger.Row) (wire.Event, error) {
 	}
 	e.Data, e.DataContentType = data, "application/json"
 	return e, nil
+}
+
+// wireID is what the OMS calls a row. The row itself tells in which epoch it was
+// made; the reference only does where there was no other.
+func (c *Config) wireID(epochs ledger.Epochs, ref ledger.Ref) wire.EventID {
+	at := epochs.Of(ref.Stream, ref.Seq, ref.Epoch)
+	return wire.EventID{Site: c.Site, Epoch: at.Epoch, Stream: ref.Stream, Seq: ref.Seq - at.Base}
 }
 
 // item reads a message of the OMS. It never fails: what cannot be read becomes

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"tote/cloudsync/ledger"
@@ -65,19 +66,20 @@ func (u *uplink) run(ctx context.Context) error {
 // round sends at most one batch. more = look again at once.
 func (u *uplink) round(ctx context.Context) (more bool, err error) {
 	for _, stream := range streams {
-		rows, acked, err := u.load(stream)
+		rows, acked, epochs, err := u.load(stream)
 		if err != nil {
 			return false, err
 		}
 		if len(rows) > 0 {
-			return true, u.send(ctx, stream, rows, acked)
+			return true, u.send(ctx, stream, rows, acked, epochs)
 		}
 	}
 	return false, nil
 }
 
-// load reads the next page of a stream; memory is bounded by one batch.
-func (u *uplink) load(stream string) (rows []ledger.Row, acked uint64, err error) {
+// load reads the next page of a stream; memory is bounded by one batch. All rows
+// are of one epoch.
+func (u *uplink) load(stream string) (rows []ledger.Row, acked uint64, epochs ledger.Epochs, err error) {
 	err = u.r.cfg.View(func(r warehouse.Reader) error {
 		if acked, err = ledger.Acked(r, stream); err != nil {
 			return err
@@ -92,22 +94,29 @@ func (u *uplink) load(stream string) (rows []ledger.Row, acked uint64, err error
 		if len(rows) > 0 && rows[0].Event.Seq != after+1 {
 			return &fault{CodeLost, Busy, fmt.Errorf("stream %s: event %d is asked for, the oldest kept is %d", stream, after+1, rows[0].Event.Seq)}
 		}
+		if epochs, err = ledger.LoadEpochs(r); err != nil || len(rows) == 0 {
+			return err
+		}
+		first := rows[0].Event.Seq
+		if end := epochs.Of(stream, first, u.r.cfg.Epoch).End; rows[len(rows)-1].Event.Seq > end {
+			rows = rows[:end-first+1]
+		}
 		return nil
 	})
 	var f *fault
 	if err != nil && !errors.As(err, &f) {
 		err = &fault{CodeNoCommit, local, fmt.Errorf("read the outbox: %w", err)}
 	}
-	return rows, acked, err
+	return rows, acked, epochs, err
 }
 
 // send delivers one batch and acts on the answer.
-func (u *uplink) send(ctx context.Context, stream string, rows []ledger.Row, acked uint64) error {
+func (u *uplink) send(ctx context.Context, stream string, rows []ledger.Row, acked uint64, epochs ledger.Epochs) error {
 	cfg := &u.r.cfg
 	b := Batch{Epoch: cfg.Epoch, Fence: cfg.Fence()}
 	size := 2
 	for _, row := range rows {
-		e, err := cfg.event(stream, row)
+		e, err := cfg.event(epochs, stream, row)
 		if err != nil {
 			return &fault{CodeNoCommit, local, err}
 		}
@@ -122,24 +131,42 @@ func (u *uplink) send(ctx context.Context, stream string, rows []ledger.Row, ack
 	}
 	rows = rows[:len(b.Events)]
 	first, last := rows[0].Event.Seq, rows[len(rows)-1].Event.Seq
-	b.Key = wire.BatchKey{Site: cfg.Site, Epoch: cfg.Epoch, Stream: stream, First: first, Last: last}
+	// Rows of an epoch before are known to the OMS by that one and count from
+	// its beginning; who sends them is of this one.
+	span := epochs.Of(stream, first, cfg.Epoch)
+	b.Key = wire.BatchKey{Site: cfg.Site, Epoch: span.Epoch, Stream: stream, First: first - span.Base, Last: last - span.Base}
 	reply, err := cfg.Adapter.Send(ctx, b)
 	var e *Error
 	switch {
 	case err == nil:
-		return u.accepted(ctx, stream, rows, acked, reply)
+		return u.accepted(ctx, stream, rows, acked, here(reply, span))
 	case errors.As(err, &e) && (e.Kind == Invalid || e.Kind == TooLarge):
 		if len(rows) > 1 {
 			u.limit, u.bisecting = len(rows)/2, true
 			return nil
 		}
 		return u.poison(ctx, stream, rows[0], e)
-	case errors.As(err, &e) && e.Kind == Gap && e.ExpectSeq > 0 && e.ExpectSeq < first:
+	case errors.As(err, &e) && e.Kind == Gap && e.ExpectSeq > 0 && e.ExpectSeq < b.Key.First:
 		u.r.log.Warn("cloudsync: the OMS missed events; sending again", slog.String("stream", stream), slog.Uint64("from", e.ExpectSeq))
-		u.rewind[stream] = e.ExpectSeq - 1
+		u.rewind[stream] = span.Base + e.ExpectSeq - 1
 		return nil
 	}
 	return err
+}
+
+// here turns an answer into the numbers the rows have here. Of an epoch that is
+// over the OMS may have more than the site remembers: the site was formed anew
+// without that.
+func here(r wire.Reply, span ledger.Span) wire.Reply {
+	r.AckSeq, r.ExpectSeq = r.AckSeq+span.Base, r.ExpectSeq+span.Base
+	if r.AckSeq > span.End {
+		r.AckSeq, r.ExpectSeq = span.End, span.End+1
+	}
+	r.Results = slices.Clone(r.Results)
+	for i := range r.Results {
+		r.Results[i].Seq += span.Base
+	}
+	return r
 }
 
 // acknowledge takes the rows behind from, up to upto, off the outbox. They are

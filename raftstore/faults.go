@@ -9,42 +9,48 @@ type Fault struct {
 
 // Fault codes. They are in logs and manuals; never reuse one.
 const (
-	CodeLogFailed    = "STO-101"
-	CodeLogCorrupt   = "STO-102"
-	CodeLogShort     = "STO-103"
-	CodeLogGap       = "STO-104"
-	CodeNoSnapshot   = "STO-105"
-	CodeDirInUse     = "STO-106"
-	CodeWrongNode    = "STO-107"
-	CodeMachine      = "STO-201"
-	CodeUnknownEntry = "STO-202"
-	CodeStateFailed  = "STO-203"
-	CodeClock        = "STO-204"
-	CodeUnsupported  = "STO-205"
-	CodeDiverged     = "STO-206"
-	CodeUndecided    = "STO-207"
-	CodeStateRotten  = "STO-208"
-	CodeDiskLow      = "STO-301"
-	CodeDiskFull     = "STO-302"
-	CodeDiskHangs    = "STO-303"
-	CodeDiskReadOnly = "STO-304"
-	CodeDiskShort    = "STO-305"
-	CodeDiskSlow     = "STO-306"
-	CodeRebuilt      = "STO-401"
-	CodeSeqTooOld    = "STO-402"
-	CodeQueueFull    = "STO-403"
-	CodeNoLeader     = "STO-404"
-	CodeRemoved      = "STO-501"
-	CodeStillMember  = "STO-502"
-	CodeOtherCluster = "STO-503"
-	CodeKeepsQuorum  = "STO-504"
-	CodeNoMember     = "STO-505"
-	CodeAlive        = "STO-506"
-	CodeEvenVoters   = "STO-507"
-	CodeNoneToSpare  = "STO-508"
-	CodeNotReachable = "STO-509"
-	CodeNotHanded    = "STO-510"
-	CodeEmptyDisk    = "STO-511"
+	CodeLogFailed     = "STO-101"
+	CodeLogCorrupt    = "STO-102"
+	CodeLogShort      = "STO-103"
+	CodeLogGap        = "STO-104"
+	CodeNoSnapshot    = "STO-105"
+	CodeDirInUse      = "STO-106"
+	CodeWrongNode     = "STO-107"
+	CodeMachine       = "STO-201"
+	CodeUnknownEntry  = "STO-202"
+	CodeStateFailed   = "STO-203"
+	CodeClock         = "STO-204"
+	CodeUnsupported   = "STO-205"
+	CodeDiverged      = "STO-206"
+	CodeUndecided     = "STO-207"
+	CodeStateRotten   = "STO-208"
+	CodeDiskLow       = "STO-301"
+	CodeDiskFull      = "STO-302"
+	CodeDiskHangs     = "STO-303"
+	CodeDiskReadOnly  = "STO-304"
+	CodeDiskShort     = "STO-305"
+	CodeDiskSlow      = "STO-306"
+	CodeRebuilt       = "STO-401"
+	CodeSeqTooOld     = "STO-402"
+	CodeQueueFull     = "STO-403"
+	CodeNoLeader      = "STO-404"
+	CodeRemoved       = "STO-501"
+	CodeStillMember   = "STO-502"
+	CodeOtherCluster  = "STO-503"
+	CodeKeepsQuorum   = "STO-504"
+	CodeNoMember      = "STO-505"
+	CodeAlive         = "STO-506"
+	CodeEvenVoters    = "STO-507"
+	CodeNoneToSpare   = "STO-508"
+	CodeNotReachable  = "STO-509"
+	CodeNotHanded     = "STO-510"
+	CodeEmptyDisk     = "STO-511"
+	CodeBackupBad     = "STO-601"
+	CodeBackupForeign = "STO-602"
+	CodeNotEmpty      = "STO-603"
+	CodePeersAnswer   = "STO-604"
+	CodeWrongSite     = "STO-605"
+	CodeNothingLost   = "STO-606"
 )
 
 // Faults lists every code of this package.
@@ -73,7 +79,7 @@ var Faults = []Fault{
 	{CodeRebuilt, "The last stop was not clean. The applied state was built anew from snapshot and log.", "None. When it happens often, look at the power supply."},
 	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
 	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},
-	{CodeNoLeader, "No gateway leads, so nothing can be recorded.", "Check that a majority of the gateways runs and that they reach each other."},
+	{CodeNoLeader, "No gateway leads, so nothing can be recorded.", "Check that a majority of the gateways runs and that they reach each other. When a majority is gone for good: stop the one that is left and run `tote cluster recover` on it."},
 	{CodeRemoved, "This gateway was removed from the cluster. What it has on its disk is out of date.", "To use it again: `tote token create` on another gateway, `tote cluster join --set-aside` on this one."},
 	{CodeStillMember, "A gateway of this name is still a member, but the one that wants to join has an empty disk. It must not vote, because it no longer knows what it had acknowledged.", "Take the old one out with `tote cluster replace NAME` on another gateway; then the new one is let in."},
 	{CodeOtherCluster, "A gateway of another cluster calls, or wants to join. Mostly it was set up as the first of a new cluster by mistake.", "Stop it, and join it with a token of this cluster: `tote cluster join --set-aside`."},
@@ -85,6 +91,12 @@ var Faults = []Fault{
 	{CodeNotReachable, "The gateway that is to be added does not answer at its address.", "Check that it runs and that the others reach its cluster.listen; behind a router set cluster.advertise."},
 	{CodeNotHanded, "The other gateway did not take the lead. Nothing changed.", "Look at `tote cluster status`: it must be up and not far behind. Then ask again."},
 	{CodeEmptyDisk, "A gateway with a vote has come back with an empty disk. It is kept out, because it no longer knows what it had acknowledged.", "Run `tote cluster replace NAME` on another gateway; it is then filled anew."},
+	{CodeBackupBad, "The file is no backup, or it is damaged or cut off.", "Take another copy of it, or an older backup. `tote backup verify FILE` tells which are whole."},
+	{CodeBackupForeign, "The backup is of another site. Nothing was changed.", "Take a backup of this site, or put right `site` in the configuration."},
+	{CodeNotEmpty, "The data folder of the gateway holds data already. A backup is restored into an empty one only.", "When the data there is not needed any more, move the folder `store` in data_dir away, then restore again."},
+	{CodePeersAnswer, "Other gateways of the site answer, so its majority is perhaps not lost. Recovering here would make two sites of one.", "Start this gateway and look at `tote cluster status`. When the ones that answer are too few for ever, stop them, and recover on the one that knows most: `tote cluster recover --look` tells."},
+	{CodeWrongSite, "The name that was typed is not that of the site. Nothing was changed.", "Type the name as `site` in the configuration has it; in a script say --site-name."},
+	{CodeNothingLost, "There is nothing to recover: this gateway needs no other one to lead, or it holds no data.", "Start it. An empty gateway joins the others (`tote cluster join`), or gets a backup (`tote backup restore`)."},
 }
 
 // faultError is an error with a code of the table.

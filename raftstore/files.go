@@ -87,6 +87,9 @@ func fingerprints(dir string) ([]fingerprint, error) {
 
 // lockDir makes the folder and takes it for this process.
 func lockDir(fsys vfs.FS, dir, nodeID string, log *slog.Logger) (*files, error) {
+	if err := finishSwap(dir); err != nil {
+		return nil, err
+	}
 	if err := vfs.MakeDir(fsys, dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -59,6 +59,10 @@ type Config struct {
 	NewToken func(ctx context.Context, life time.Duration) (string, error)
 	// Cluster shows and changes the gateways; nil for one that stays alone.
 	Cluster Cluster
+	// Formed lists when the site was formed anew.
+	Formed func() ([]Formed, error)
+	// Backup writes a copy of the state.
+	Backup func(w io.Writer) error
 }
 
 // Quorum is whether the site can record anything.
@@ -123,7 +127,7 @@ var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
-	"GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
+	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
 // New returns the handler of all routes.
@@ -145,6 +149,7 @@ func New(cfg Config) http.Handler {
 		"GET /v1/site":                s.getSite,
 		"POST /v1/import/{kind}":      s.importFile,
 		"POST /v1/tokens":             s.token,
+		"GET /v1/backup":              s.backup,
 		"GET /v1/cluster":             s.cluster,
 		"POST /v1/cluster/transfer":   s.transfer,
 		"POST /v1/cluster/leave":      s.leave,

@@ -63,7 +63,17 @@ func newFake(t *testing.T) *fake {
 			return Gateway{ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}}}
 		},
 		Faults: health.Faults,
-		Now:    func() time.Time { return time.UnixMilli(now + 5000) },
+		Formed: func() ([]Formed, error) {
+			return []Formed{{Epoch: 2, How: "recovered", At: "2026-01-02T03:04:05Z", By: "mira", Gateway: "gw1", Number: 7}}, g.viewErr
+		},
+		Backup: func(w io.Writer) error {
+			if g.viewErr != nil {
+				return g.viewErr
+			}
+			_, err := io.WriteString(w, "a backup")
+			return errors.Join(err, g.doErr)
+		},
+		Now: func() time.Time { return time.UnixMilli(now + 5000) },
 	})
 	return g
 }

@@ -34,7 +34,19 @@ type ClusterStatus struct {
 	Spare       int             `json:"spare"`
 	Certificate *Certificate    `json:"certificate,omitempty"`
 	Members     []ClusterMember `json:"members"`
-	Advice      []Advice        `json:"advice"`
+	// Formed is when the site was formed anew, the newest last.
+	Formed []Formed `json:"formed,omitempty"`
+	Advice []Advice `json:"advice"`
+}
+
+// Formed is one time the site was formed anew: work may have been lost then.
+type Formed struct {
+	Epoch   uint32 `json:"epoch"`
+	How     string `json:"how"` // recovered or restored
+	At      string `json:"at"`  // RFC 3339
+	By      string `json:"by"`
+	Gateway string `json:"gateway"`
+	Number  uint64 `json:"number"` // last command kept
 }
 
 // Certificate is that of the gateway that was asked.
@@ -134,6 +146,12 @@ func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 	c := ClusterStatus{Gateway: s.cfg.Status().ID, Alone: true, Quorum: s.cfg.Quorum(), Members: []ClusterMember{}}
 	if s.cfg.Cluster != nil {
 		c = s.cfg.Cluster.Look()
+	}
+	if s.cfg.Formed != nil {
+		var err error
+		if c.Formed, err = s.cfg.Formed(); err != nil {
+			return err
+		}
 	}
 	faults := s.cfg.Faults()
 	c.judge(func(code string) string {

@@ -59,7 +59,10 @@ const levelStrict = 1
 // Machine implements raftstore.Machine.
 type Machine struct{}
 
-var _ raftstore.Versioned = Machine{}
+var (
+	_ raftstore.Versioned = Machine{}
+	_ raftstore.Reformed  = Machine{}
+)
 
 // Level implements raftstore.Versioned.
 func (Machine) Level() uint16 { return level }
@@ -69,6 +72,11 @@ func (Machine) Level() uint16 { return level }
 func (Machine) Speaks(kind, version uint16) (since uint16, ok bool) {
 	a, ok := appliers[kind>>8]
 	return 0, ok && a.speaks(kind, version)
+}
+
+// Reform implements raftstore.Reformed.
+func (Machine) Reform(tx raftstore.Tx, was, epoch uint32) error {
+	return ledger.BeginEpoch(tx, was, epoch)
 }
 
 // Apply implements raftstore.Machine. A command that this version does not know

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -147,6 +148,19 @@ func (s *Store) Applied() uint64 { return s.raft.Applied() }
 
 // Term is the Raft term; a later leader has a higher one.
 func (s *Store) Term() uint64 { return s.raft.Term() }
+
+// Epoch is 1, and one more each time the site was formed anew from one disk or
+// from a backup.
+func (s *Store) Epoch() (uint32, error) { return s.raft.Epoch() }
+
+// Formations lists when that was.
+func (s *Store) Formations() ([]raftstore.Formation, error) { return s.raft.Formations() }
+
+// Backup writes a copy of the state, while work goes on.
+func (s *Store) Backup(w io.Writer, site string) error {
+	_, err := s.raft.Backup(w, site)
+	return err
+}
 
 // Done is closed when the store stopped by itself; Err says why.
 func (s *Store) Done() <-chan struct{} { return s.raft.Done() }

@@ -22,6 +22,7 @@ import (
 //	sync heldat stream seq         1                      (this row is in held)
 //	sync resend seq                resendRow              (outbox of released rows)
 //	sync refuse number             Refusal
+//	sync epochs                    epochRecord            (where epochs began)
 const root = "sync"
 
 // StreamResend carries the events of released subjects. It has a sequence of

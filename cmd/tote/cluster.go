@@ -74,6 +74,7 @@ type clusterCmd struct {
 	Transfer clusterTransferCmd `cmd:"" help:"Make another gateway lead, before work on the one that leads."`
 	Remove   clusterRemoveCmd   `cmd:"" help:"Take a dead gateway out for good. Ask a gateway that runs."`
 	Replace  clusterReplaceCmd  `cmd:"" help:"A gateway is dead: take it out and print what to type on the machine that replaces it. Ask a gateway that runs."`
+	Recover  clusterRecoverCmd  `cmd:"" help:"The majority of the gateways is gone for good: go on with this one alone. Stop it first. Work can be lost."`
 }
 
 type clusterJoinCmd struct {
@@ -144,6 +145,9 @@ func (c clusterStatusCmd) Run(ctx context.Context) error {
 			state = "DOWN since " + clock(m.Seen)
 		}
 		fmt.Printf("%-12s %-8s %-22s %s, %d commands behind\n", m.ID, m.Role, state, m.Address, m.Lag)
+	}
+	for _, f := range out.Formed {
+		fmt.Printf("epoch %d: %s by %s on %s, at %s; kept up to command %d\n", f.Epoch, f.How, f.By, f.Gateway, clock(f.At), f.Number)
 	}
 	if out.Quorum.OK && out.Voters > 1 {
 		fmt.Printf("%d gateways have a vote; %d may fail and work goes on\n", out.Voters, out.Spare)

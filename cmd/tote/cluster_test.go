@@ -16,7 +16,9 @@ func TestClusterStatus(t *testing.T) {
 		status int
 		out    []string
 	}{
-		"alone": {`{"gateway":"gw1","alone":true,"quorum":{"ok":true},"members":[],"advice":[]}`, 0, []string{"gateway gw1 is alone\n"}},
+		"alone": {`{"gateway":"gw1","alone":true,"quorum":{"ok":true},"members":[],"advice":[],
+			"formed":[{"epoch":2,"how":"restored","at":"2026-01-02T03:04:05Z","by":"mira","gateway":"gw1","number":7}]}`, 0,
+			[]string{"gateway gw1 is alone\n", "epoch 2: restored by mira on gw1, at 2026-01-0", "kept up to command 7\n"}},
 		"waits": {`{"gateway":"gw1","quorum":{"ok":false,"since":"2026-01-02T03:04:05Z","text":"start the others"},"members":[],"advice":[]}`, 1,
 			[]string{"gateway gw1 waits to be added to a cluster\n", "NO QUORUM since 2026-01-0", "start the others"}},
 		"two": {`{"gateway":"gw1","quorum":{"ok":true},"voters":2,"spare":0,

@@ -29,6 +29,7 @@ type cli struct {
 	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
+	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`
@@ -52,7 +53,7 @@ func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("tote"),
 		kong.Description("A warehouse edge agent: receives, finds, picks, packs, weighs, labels and ships, with or without the cloud."),
-		kong.UsageOnError())
+		kong.UsageOnError(), kong.Vars{"user": user()})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	k.BindTo(ctx, (*context.Context)(nil))
 	err := k.Run()
