@@ -25,6 +25,11 @@ func TestLinearizable(t *testing.T) {
 	r := Run(t, Options{Subject: registerSubject, D: d, Faults: Mixed})
 	r.Must(t)
 	r.Enough(t, d)
+	for _, kind := range []string{"get", "put", "cas", "cas refused"} {
+		if r.Kinds[kind] == 0 {
+			t.Errorf("there was no %s: %v", kind, r.Kinds)
+		}
+	}
 	if d >= time.Minute && r.Lost == 0 {
 		t.Error("no operation had an unknown outcome: the faults did not hit")
 	}

@@ -62,6 +62,7 @@ func (g registers) Do(ctx context.Context, by By, op Op) (a Answer, err error) {
 			}
 			return err
 		})
+		a.OK = err == nil
 		return a, err
 	}
 	c := raftstore.Command{ID: by.ID, Device: by.Device, Seq: by.Seq, Actor: "test", Kind: kindPut, Version: 1}

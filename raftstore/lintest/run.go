@@ -40,6 +40,7 @@ type Report struct {
 	Gap       time.Duration // longest time between two acknowledged writes
 	Took      time.Duration // of the check
 	Faults    []string
+	Kinds     map[string]int // answered operations by kind, refused ones as "kind refused"
 }
 
 // Faults is the hand that plays the faults.
@@ -129,7 +130,15 @@ func (f *Faults) report(opt Options) Report {
 	res, info, m := check(opt.Subject.Model, l.history)
 	r := Report{
 		OK: res == porcupine.Ok, Ops: len(l.history), Lost: l.lost, Repeats: l.repeats,
-		Kills: f.kills, Gap: l.gap, Took: time.Since(began), Faults: f.done,
+		Kills: f.kills, Gap: l.gap, Took: time.Since(began), Faults: f.done, Kinds: map[string]int{},
+	}
+	for _, e := range l.history {
+		switch {
+		case e.Seen.OK:
+			r.Kinds[e.Op.Kind]++
+		case e.Seen.Known:
+			r.Kinds[e.Op.Kind+" refused"]++
+		}
 	}
 	if !r.OK {
 		dir := cmp.Or(os.Getenv("TOTE_LINEARIZE_DIR"), filepath.Join(os.TempDir(), "tote-linearize"))
@@ -144,7 +153,7 @@ func (f *Faults) report(opt Options) Report {
 		opt.Subject.Name, r.Ops, res, r.Took.Round(time.Millisecond), r.Lost, l.refused, r.Repeats,
 		l.last.Round(time.Millisecond), len(r.Faults), r.Kills, r.Gap.Round(time.Millisecond), opt.Seed)
 	if testing.Verbose() {
-		f.t.Log(fmt.Sprint(r.Faults))
+		f.t.Log(fmt.Sprint(r.Kinds, r.Faults))
 	}
 	return r
 }
