@@ -10,17 +10,18 @@ FUZZTIME ?= 10s
 TIMEOUT  ?= 600s
 N        ?= 500
 SEEDS    ?= 10000
+D        ?= 60s
 TOOLS    := bin/tools
 
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race bench powercut demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
+.PHONY: help build test unit race linearize bench powercut demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 	@echo '  variables: ARGS="--exit --speed max" (demo, bench)  FUZZTIME=10s (fuzz)  TIMEOUT=600s (test)'
-	@echo '             N=500 SEEDS=10000 (powercut)'
+	@echo '             N=500 SEEDS=10000 (powercut)  D=60s (linearize)'
 
 build: ## build bin/tote for this machine
 	$(GO) build -trimpath -o bin/tote ./cmd/tote
@@ -42,6 +43,10 @@ race: ## the tests under the race detector (needs a C compiler)
 cross: ## build for amd64, arm64 and armv7 (without raftstore)
 	@$(GO) build -o bin/testsum ./scripts/testsum
 	@$(GO) test -json ./repotest -run '^TestCross$$' -count=1 -timeout 1200s | bin/testsum
+
+linearize: ## what clients saw under kills, pauses, partitions …: each run lasts D
+	@TOTE_LINEARIZE=$(D) TOTE_LINEARIZE_DIR=$(CURDIR)/bin/linearize $(GO) test ./raftstore/lintest ./agent/replica \
+		-run '^(TestLinearizable|TestRow|TestStaleReadsAreNoticed)' -count=1 -p 1 -v -timeout 120m
 
 bench: ## the figures we promise, one JSON object a line
 	@$(GO) run ./demo/bench $(ARGS)
