@@ -45,6 +45,7 @@ const (
 	CodeNotReachable = "STO-509"
 	CodeNotHanded    = "STO-510"
 	CodeEmptyDisk    = "STO-511"
+	CodeTooOld       = "STO-512"
 )
 
 // Faults lists every code of this package.
@@ -85,6 +86,7 @@ var Faults = []Fault{
 	{CodeNotReachable, "The gateway that is to be added does not answer at its address.", "Check that it runs and that the others reach its cluster.listen; behind a router set cluster.advertise."},
 	{CodeNotHanded, "The other gateway did not take the lead. Nothing changed.", "Look at `tote cluster status`: it must be up and not far behind. Then ask again."},
 	{CodeEmptyDisk, "A gateway with a vote has come back with an empty disk. It is kept out, because it no longer knows what it had acknowledged.", "Run `tote cluster replace NAME` on another gateway; it is then filled anew."},
+	{CodeTooOld, "The gateway that is to be added runs a version of tote that is older than the cluster needs. It was not added.", "Install the version of the other gateways on it. It asks again by itself, or ask again with `tote cluster join`."},
 }
 
 // faultError is an error with a code of the table.
@@ -129,6 +131,8 @@ func FaultCode(err error) string {
 		return CodeNotReachable
 	case errors.Is(err, ErrNotHandedOver):
 		return CodeNotHanded
+	case errors.Is(err, ErrTooOld):
+		return CodeTooOld
 	}
 	return ""
 }
