@@ -253,7 +253,7 @@ func (s clusterStore) newToken(ctx context.Context, a *identity.Authority, life 
 	if err != nil {
 		return t, err
 	}
-	kind, version, body, err := members.Encode(members.MakeToken{ID: t.ID, Hash: t.Hash(), Expires: time.Now().Add(life).UnixMilli()})
+	kind, version, body, err := members.Encode(members.MakeToken{ID: t.ID, Hash: t.Hash(), Expires: s.Now().Add(life).UnixMilli()})
 	if err != nil {
 		return t, err
 	}
