@@ -13,6 +13,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/health"
 	"tote/agent/identity"
@@ -243,6 +244,18 @@ func (s clusterStore) Peers() []Peer {
 			ID: m.ID, Address: m.Address, Voter: m.Voter, Leader: m.Leader, Up: m.Up,
 			LastContact: m.LastContact, Applied: m.Applied, Lag: m.Lag,
 		})
+	}
+	return out
+}
+
+// Disk is how the disk of the store is.
+func (s clusterStore) Disk() *api.Disk {
+	d, err := s.Store.Disk()
+	out := &api.Disk{
+		Level: d.Level, Free: d.Free, Needed: d.Needed, SyncMs: d.SyncP99.Milliseconds(), Slow: d.Slow, Code: d.Code(),
+	}
+	if err != nil {
+		out.Text = err.Error()
 	}
 	return out
 }
