@@ -48,6 +48,7 @@ type store interface {
 	Now() time.Time // of the cluster
 	Quorum() (ok bool, since time.Time)
 	Peers() []Peer
+	Disk() *api.Disk
 	Done() <-chan struct{}
 	Err() error
 	Close() error
@@ -227,7 +228,7 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
-	g.Peers = a.store.Peers()
+	g.Peers, g.Disk = a.store.Peers(), a.store.Disk()
 	if sync := a.sync.Load(); sync != nil {
 		g.Sync = sync.Status()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/health"
 	"tote/agent/identity"
@@ -247,13 +248,25 @@ func (s clusterStore) Peers() []Peer {
 	return out
 }
 
+// Disk is how the disk of the store is.
+func (s clusterStore) Disk() *api.Disk {
+	d, err := s.Store.Disk()
+	out := &api.Disk{
+		Level: d.Level, Free: d.Free, Needed: d.Needed, SyncMs: d.SyncP99.Milliseconds(), Slow: d.Slow, Code: d.Code(),
+	}
+	if err != nil {
+		out.Text = err.Error()
+	}
+	return out
+}
+
 // newToken records a join token and returns it.
 func (s clusterStore) newToken(ctx context.Context, a *identity.Authority, life time.Duration) (identity.Token, error) {
 	t, err := identity.NewToken(a)
 	if err != nil {
 		return t, err
 	}
-	kind, version, body, err := members.Encode(members.MakeToken{ID: t.ID, Hash: t.Hash(), Expires: time.Now().Add(life).UnixMilli()})
+	kind, version, body, err := members.Encode(members.MakeToken{ID: t.ID, Hash: t.Hash(), Expires: s.Now().Add(life).UnixMilli()})
 	if err != nil {
 		return t, err
 	}

@@ -142,6 +142,9 @@ func TestPortalHoldsATruck(t *testing.T) {
 	var st api.Status
 	_, b := s.call("GET", "/v1/status", "", "")
 	s.must(json.Unmarshal(b, &st))
+	if d := st.Gateway.Disk; d == nil || d.Level == "" || d.Free == 0 || d.Needed == 0 || d.Text != "" {
+		t.Errorf("disk %+v", d)
+	}
 	if len(st.Gateway.Portals) != 1 || st.Gateway.Portals[0] != (api.Portal{Dock: "dock1"}) {
 		t.Errorf("portals %+v", st.Gateway.Portals)
 	}

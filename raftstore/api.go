@@ -45,6 +45,9 @@ var (
 	ErrNoMember = errors.New("raftstore: no such member")
 	// ErrOtherCluster: the gateway belongs to another cluster.
 	ErrOtherCluster = errors.New("raftstore: the gateway belongs to another cluster")
+	// ErrTooOld: the gateway to be added does not speak the level the cluster
+	// runs at. Nothing changed.
+	ErrTooOld = errors.New("raftstore: the gateway is of an older version than the cluster needs")
 	// ErrKeepsQuorum: without that gateway the others would have no majority.
 	ErrKeepsQuorum = errors.New("raftstore: the gateway is needed for the quorum")
 	// ErrNotReachable: the gateway to be added does not answer.

@@ -85,6 +85,9 @@ func (s *Store) joinHere(ctx context.Context, to peer.Address) error {
 	case ok && st.Cluster != "" && (srv.Address == addr || srv.Suffrage == raft.Voter):
 		return nil // it was added already; the answer was lost
 	}
+	if level := s.feature.Load().level; st.Level < level {
+		return fmt.Errorf("%w: %s speaks up to level %d, the cluster is at %d", ErrTooOld, to.ID, st.Level, level)
+	}
 	s.adding.set(to.ID)
 	defer s.adding.set("")
 	if st.Cluster == "" {
@@ -218,7 +221,8 @@ func (s *Store) checkRest(ctx context.Context, without string) error {
 	return nil
 }
 
-// answers tells whether a member is there, and is not one with an empty disk.
+// answers tells whether a member is there, works, and is not one with an empty
+// disk.
 func (s *Store) answers(ctx context.Context, srv raft.Server) bool {
 	if string(srv.ID) == s.cfg.NodeID {
 		return true
@@ -229,7 +233,7 @@ func (s *Store) answers(ctx context.Context, srv raft.Server) bool {
 	}
 	var st statusAnswer
 	err = s.ask(ctx, to, callStatus, struct{}{}, &st)
-	return err == nil && st.Cluster == s.member.name()
+	return err == nil && st.Cluster == s.member.name() && st.Fault == ""
 }
 
 func (s *Store) transferHere(ctx context.Context, id string) error {

@@ -45,6 +45,7 @@ const (
 	CodeNotReachable  = "STO-509"
 	CodeNotHanded     = "STO-510"
 	CodeEmptyDisk     = "STO-511"
+	CodeTooOld        = "STO-512"
 	CodeBackupBad     = "STO-601"
 	CodeBackupForeign = "STO-602"
 	CodeNotEmpty      = "STO-603"
@@ -91,6 +92,7 @@ var Faults = []Fault{
 	{CodeNotReachable, "The gateway that is to be added does not answer at its address.", "Check that it runs and that the others reach its cluster.listen; behind a router set cluster.advertise."},
 	{CodeNotHanded, "The other gateway did not take the lead. Nothing changed.", "Look at `tote cluster status`: it must be up and not far behind. Then ask again."},
 	{CodeEmptyDisk, "A gateway with a vote has come back with an empty disk. It is kept out, because it no longer knows what it had acknowledged.", "Run `tote cluster replace NAME` on another gateway; it is then filled anew."},
+	{CodeTooOld, "The gateway that is to be added runs a version of tote that is older than the cluster needs. It was not added.", "Install the version of the other gateways on it. It asks again by itself, or ask again with `tote cluster join`."},
 	{CodeBackupBad, "The file is no backup, or it is damaged or cut off.", "Take another copy of it, or an older backup. `tote backup verify FILE` tells which are whole."},
 	{CodeBackupForeign, "The backup is of another site. Nothing was changed.", "Take a backup of this site, or put right `site` in the configuration."},
 	{CodeNotEmpty, "The data folder of the gateway holds data already. A backup is restored into an empty one only.", "When the data there is not needed any more, move the folder `store` in data_dir away, then restore again."},
@@ -141,6 +143,8 @@ func FaultCode(err error) string {
 		return CodeNotReachable
 	case errors.Is(err, ErrNotHandedOver):
 		return CodeNotHanded
+	case errors.Is(err, ErrTooOld):
+		return CodeTooOld
 	}
 	return ""
 }

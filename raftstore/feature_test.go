@@ -56,7 +56,7 @@ func TestEntriesOfLevels(t *testing.T) {
 }
 
 // TestOlderCannotJoin: a gateway that does not speak the level of the cluster
-// stops when it comes to where it began.
+// is refused, and goes on waiting.
 func TestOlderCannotJoin(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
@@ -68,11 +68,23 @@ func TestOlderCannotJoin(t *testing.T) {
 	atLevel(t, 2, a)
 	k.machine = versioned{level: 1} // not upgraded
 	b := k.open("gw2", false)
-	err := a.Join(testContext(t), b.address())
-	await(t, "the older one stops", func() bool { return b.Err() != nil })
-	if FaultCode(b.Err()) != CodeUnknownEntry {
-		t.Fatalf("stopped by %v; join: %v", b.Err(), err)
+	for name, err := range map[string]error{
+		"by the leader": a.Join(testContext(t), b.address()),
+		"by itself":     b.JoinThrough(testContext(t), a.address()),
+	} {
+		if !errors.Is(err, ErrTooOld) || FaultCode(err) != CodeTooOld {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
+	if !b.Waiting() || b.Err() != nil || len(a.Members()) != 1 {
+		t.Errorf("waits %v, stopped by %v, %d members", b.Waiting(), b.Err(), len(a.Members()))
+	}
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	k.machine = versioned{level: 2}
+	b = k.open("gw2", false)
+	join(t, a, b)
 }
 
 // TestLevelRises: a cluster runs at the lowest level its gateways speak, also

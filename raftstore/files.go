@@ -25,6 +25,9 @@ import (
 //	GENERATION  which state folder counts and whether it was closed cleanly
 //	OPENING     there while Badger is being opened; counts the tries that died
 //	BALLAST     only takes up space, to be given back when the disk is full
+//	CLUSTER     id of the cluster, and what this gateway is in it
+//	REMOVED     there when this gateway was removed from its cluster
+//	DIVERGED    counts how often the state differed from the majority's
 //	FLOOR       the log or a snapshot reached at least this entry
 //	log/        the segment log
 //	snapshots/  raft's snapshots

@@ -374,6 +374,21 @@ func TestNewAddress(t *testing.T) {
 	}
 }
 
+// TestStoppedOneIsMissing: one that stopped by itself still answers, but
+// it neither leads nor votes.
+func TestStoppedOneIsMissing(t *testing.T) {
+	t.Parallel()
+	_, a, b, c := openThree(t, func(c *Config) { c.HeartbeatTimeout = time.Second }) // the lead stays
+	b.fail(fault(CodeMachine, errors.New("boom")))
+	if err := a.Remove(testContext(t), c.id); !errors.Is(err, ErrKeepsQuorum) {
+		t.Errorf("the last one that works was removed: %v", err)
+	}
+	if err := a.Transfer(testContext(t), b.id); !errors.Is(err, ErrNotHandedOver) {
+		t.Errorf("handed over to one that stopped: %v", err)
+	}
+	remove(t, a, b.id)
+}
+
 // TestReadersShareOneQuestion: the majority is asked once for many readers, but
 // never with an answer older than the reader.
 func TestReadersShareOneQuestion(t *testing.T) {

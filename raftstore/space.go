@@ -529,6 +529,21 @@ type Disk struct {
 	Slow    bool // SyncP99 is or was lately too long
 }
 
+// Code is the fault of the disk, the worst one; "" when it is well.
+func (d Disk) Code() string {
+	switch {
+	case d.Level == black.String():
+		return CodeDiskFull
+	case d.Level == red.String():
+		return CodeDiskLow
+	case d.Slow:
+		return CodeDiskSlow
+	case d.Level == amber.String():
+		return CodeDiskShort
+	}
+	return ""
+}
+
 // Disk tells how the disk of the data folder is.
 func (s *Store) Disk() (Disk, error) {
 	free, err := s.disk.fs.Free(s.disk.dir)

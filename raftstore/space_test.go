@@ -594,3 +594,21 @@ func brokenExt4(t *testing.T) (dir string, fail func()) {
 		}
 	}
 }
+
+// TestDiskCode: what a person is told of the disk.
+func TestDiskCode(t *testing.T) {
+	for _, tc := range []struct {
+		disk Disk
+		want string
+	}{
+		{Disk{Level: "green"}, ""},
+		{Disk{Level: "amber"}, CodeDiskShort},
+		{Disk{Level: "amber", Slow: true}, CodeDiskSlow},
+		{Disk{Level: "red", Slow: true}, CodeDiskLow},
+		{Disk{Level: "black"}, CodeDiskFull},
+	} {
+		if got := tc.disk.Code(); got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.disk, got, tc.want)
+		}
+	}
+}

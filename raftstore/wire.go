@@ -114,6 +114,7 @@ var codes = []struct {
 	{"not_handed_over", ErrNotHandedOver},
 	{"too_late", errOtherStart},
 	{"unsupported", ErrUnsupported},
+	{"too_old", ErrTooOld},
 	// The other gateway stops: for the asker that is no leader like any other.
 	{"not_leader", ErrLatched},
 	{"not_leader", ErrClosed},

@@ -82,8 +82,20 @@ type Gateway struct {
 	MQTT    any      `json:"mqtt,omitempty"`
 	Sync    any      `json:"sync,omitempty"`
 	Peers   any      `json:"peers,omitempty"` // the gateways of the cluster
+	Disk    *Disk    `json:"disk,omitempty"`
 	Devices []Device `json:"devices"`
 	Portals []Portal `json:"portals,omitempty"`
+}
+
+// Disk is how the disk of the store is.
+type Disk struct {
+	Level  string `json:"level"`       // green, amber, red or black
+	Free   uint64 `json:"freeBytes"`   // 0 with Text: it cannot be told
+	Needed uint64 `json:"neededBytes"` // below it new work is refused
+	SyncMs int64  `json:"syncMs"`      // most writes of the last minute took no longer; 0 = too few
+	Slow   bool   `json:"slow"`
+	Code   string `json:"code,omitempty"` // of the table of faults
+	Text   string `json:"text,omitempty"`
 }
 
 // Portal is how the RFID portal of a dock copes; Lost and Dropped count since the

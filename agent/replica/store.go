@@ -130,6 +130,9 @@ func (s *Store) View(fn func(r warehouse.Reader) error) error {
 // The clock of a gateway may be wrong, this one goes on at every gateway alike.
 func (s *Store) Now() time.Time { return s.raft.ClusterTime() }
 
+// Disk is how the disk of the store is.
+func (s *Store) Disk() (raftstore.Disk, error) { return s.raft.Disk() }
+
 // Level is the feature level the cluster runs at, and the one this version
 // speaks.
 func (s *Store) Level() (cluster, own uint16) { return s.raft.Level() }

@@ -92,7 +92,23 @@ type statusCmd struct {
 }
 
 func (c statusCmd) Run(ctx context.Context) error {
-	return c.call(ctx, http.MethodGet, "/v1/status", "", nil)
+	b, err := c.send(ctx, http.MethodGet, "/v1/status", "", nil)
+	if err != nil {
+		return err
+	}
+	fmt.Println(strings.TrimSpace(pretty(b)))
+	var status struct {
+		Gateway struct {
+			Disk struct{ Code string }
+		}
+	}
+	if err := json.Unmarshal(b, &status); err != nil {
+		return err
+	}
+	if f, ok := health.Find(status.Gateway.Disk.Code); ok {
+		fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+	}
+	return nil
 }
 
 type orderCmd struct {

@@ -240,6 +240,22 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestStatusOfABadDisk: a person reads what to do about it.
+func TestStatusOfABadDisk(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"gateway":{"disk":{"level":"red","code":"STO-301"}}}`: "what to do: Free space on the disk",
+		`{"gateway":{"disk":{"level":"green"}}}`:                "",
+		`{"gateway":{}}`:                                        "",
+	} {
+		env, _ := gateway(t, 200, body)
+		r := tote(t, env, "status")
+		r.want(t, 0, `"gateway": {`, want)
+		if want == "" && r.errors != "" {
+			t.Errorf("%s: %s", body, r.errors)
+		}
+	}
+}
+
 func TestRefusedByTheGateway(t *testing.T) {
 	env, _ := gateway(t, 404, `{"code":"UNKNOWN_ORDER","text":"no order O9"}`)
 	r := tote(t, env, "order", "O9")
