@@ -28,6 +28,8 @@ type Options struct {
 	StaleReads bool
 	// LongLease makes the first gateway believe for that long that it leads.
 	LongLease time.Duration
+	// NoNamespaces makes partitions by proxies, as where root is missing.
+	NoNamespaces bool
 }
 
 // Report tells what a run was.
