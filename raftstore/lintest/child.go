@@ -28,11 +28,11 @@ const childEnv = "TOTE_LINTEST_GATEWAY"
 
 // childArgs is what a gateway's process is told.
 type childArgs struct {
-	Subject, ID, Dir, Listen, Certs, Socket string
-	Peers                                   []string // id@host:port of the others
-	First                                   bool     // makes the cluster
-	Beat                                    time.Duration
-	StaleReads                              bool
+	Subject, ID, Dir, Listen, Reach, Certs, Socket string
+	Peers                                          []string // id@host:port of the others
+	First                                          bool     // makes the cluster
+	Beat                                           time.Duration
+	StaleReads                                     bool
 }
 
 // request of a client, or of the test where Control is set.
@@ -83,7 +83,7 @@ func runChild(a childArgs, s Subject) error {
 	if err != nil {
 		return err
 	}
-	port, err := peer.Listen(peer.Config{ID: a.ID, Listen: a.Listen, TLS: conf})
+	port, err := peer.Listen(peer.Config{ID: a.ID, Listen: a.Listen, Advertise: a.Reach, TLS: conf})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,8 +34,7 @@ type Cluster struct {
 	opt     Options
 	base    string
 	sockets string // Unix sockets have short names
-	space   *space // nil: no partitions
-	addr    map[string]string
+	net     network
 
 	mu    sync.Mutex
 	procs map[string]*proc
@@ -44,10 +42,7 @@ type Cluster struct {
 	done  []string // the faults there were, for the report
 }
 
-type proc struct {
-	cmd     *exec.Cmd
-	stopped bool
-}
+type proc struct{ cmd *exec.Cmd }
 
 // startCluster starts the gateways and waits until each has a vote.
 func startCluster(t testing.TB, opt Options) *Cluster {
@@ -56,26 +51,13 @@ func startCluster(t testing.TB, opt Options) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{t: t, opt: opt, base: t.TempDir(), sockets: sockets, addr: map[string]string{}, procs: map[string]*proc{}}
+	c := &Cluster{t: t, opt: opt, base: t.TempDir(), sockets: sockets, procs: map[string]*proc{}}
 	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
 	c.certificates()
-	if c.space, err = newSpace(ids); err != nil {
-		t.Logf("NO PARTITIONS in this run: %v", err)
-	} else {
-		t.Cleanup(c.space.close)
+	if c.net, err = newNetwork(t, opt); err != nil {
+		t.Fatal(err)
 	}
-	for _, id := range ids {
-		if c.space != nil {
-			c.addr[id] = c.space.ip(id) + ":7100"
-			continue
-		}
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.addr[id] = ln.Addr().String()
-		_ = ln.Close()
-	}
+	t.Cleanup(c.net.close)
 	t.Cleanup(func() {
 		for _, id := range ids {
 			c.end(id)
@@ -86,6 +68,18 @@ func startCluster(t testing.TB, opt Options) *Cluster {
 		c.awaitVoter(id)
 	}
 	return c
+}
+
+// newNetwork makes namespaces where it may, else gates.
+func newNetwork(t testing.TB, opt Options) (network, error) {
+	if !opt.NoNamespaces {
+		s, err := newSpace(ids)
+		if err == nil {
+			return s, nil
+		}
+		t.Logf("partitions by proxy instead of network namespaces: %v", err)
+	}
+	return newGates(ids)
 }
 
 // Kill ends a gateway with SIGKILL.
@@ -113,7 +107,7 @@ func (c *Cluster) Start(id string) { c.start(id, false) }
 
 func (c *Cluster) start(id string, first bool) {
 	a := childArgs{
-		Subject: c.opt.Subject.Name, ID: id, Dir: filepath.Join(c.base, id), Listen: c.addr[id], Certs: c.base, Socket: c.socket(id),
+		Subject: c.opt.Subject.Name, ID: id, Dir: filepath.Join(c.base, id), Listen: c.net.listen(id), Reach: c.net.reach(id), Certs: c.base, Socket: c.socket(id),
 		First: first, Beat: 250 * time.Millisecond, StaleReads: c.opt.StaleReads,
 	}
 	if id == ids[0] && c.opt.LongLease > 0 {
@@ -121,7 +115,7 @@ func (c *Cluster) start(id string, first bool) {
 	}
 	for _, o := range ids {
 		if o != id {
-			a.Peers = append(a.Peers, o+"@"+c.addr[o])
+			a.Peers = append(a.Peers, o+"@"+c.net.reach(o))
 		}
 	}
 	env, err := json.Marshal(a)
@@ -135,10 +129,7 @@ func (c *Cluster) start(id string, first bool) {
 		return
 	}
 	_ = os.Remove(a.Socket)
-	cmd := exec.Command(exe)
-	if c.space != nil {
-		cmd = c.space.command(id, exe)
-	}
+	cmd := c.net.command(id, exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+string(env))
 	cmd.Stderr = os.Stderr
 	// A test that ends by panic or by its time limit leaves nothing running.
@@ -147,6 +138,7 @@ func (c *Cluster) start(id string, first bool) {
 		c.t.Errorf("start %s: %v", id, err)
 		return
 	}
+	c.net.started(id, cmd.Process.Pid)
 	c.mu.Lock()
 	c.procs[id] = &proc{cmd: cmd}
 	c.mu.Unlock()
@@ -173,13 +165,10 @@ func (c *Cluster) signal(id string, s syscall.Signal) {
 
 // Cut drops what each of from sends to each of to.
 func (c *Cluster) Cut(from, to []string) {
-	if c.space == nil {
-		return
-	}
 	for _, a := range from {
 		for _, b := range to {
 			if a != b {
-				if err := c.space.cut(a, b); err != nil {
+				if err := c.net.cut(a, b); err != nil {
 					c.t.Error(err)
 				}
 			}
@@ -196,10 +185,8 @@ func (c *Cluster) Isolate(id string) {
 
 // Heal ends all cuts.
 func (c *Cluster) Heal() {
-	if c.space != nil {
-		if err := c.space.heal(); err != nil {
-			c.t.Error(err)
-		}
+	if err := c.net.heal(); err != nil {
+		c.t.Error(err)
 	}
 }
 

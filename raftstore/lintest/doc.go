@@ -11,7 +11,7 @@
 // same id is the same operation.
 //
 // The gateways are in network namespaces of their own where root may make them;
-// else there are no partitions, and the run says so. Clients speak to a gateway
+// else they reach each other through proxies, and the run says so. Clients speak to a gateway
 // over a Unix socket, which no partition reaches. The parent's goroutines own
 // the history until they have ended; the check begins after that.
 package lintest

@@ -12,6 +12,23 @@ import (
 	"syscall"
 )
 
+// network is what lies between the gateways.
+type network interface {
+	listen(id string) string // where the gateway listens
+	reach(id string) string  // where the others reach it
+	command(id, exe string) *exec.Cmd
+	started(id string, pid int)
+	// cut drops what from sends to to; the other direction goes on.
+	cut(from, to string) error
+	heal() error // ends all cuts
+	close()
+}
+
+var (
+	_ network = (*space)(nil)
+	_ network = (*gates)(nil)
+)
+
 // space is a set of network namespaces, one for each gateway and one for the
 // bridge between them. Nothing of it touches the network of the machine.
 type space struct {
@@ -77,17 +94,21 @@ func (s *space) close() {
 
 func (s *space) ip(id string) string { return "10.77.0." + strings.TrimPrefix(id, "gw") }
 
+func (s *space) listen(id string) string { return s.ip(id) + ":7100" }
+
+func (s *space) reach(id string) string { return s.listen(id) }
+
+func (s *space) started(string, int) {}
+
 // command runs a program in the namespace of a gateway, as its own process.
 func (s *space) command(id, exe string) *exec.Cmd {
 	return exec.Command("ip", "netns", "exec", s.prefix+id, exe)
 }
 
-// cut drops what from sends to to. The other direction goes on.
 func (s *space) cut(from, to string) error {
 	return ip(fmt.Sprintf("-n %s%s route replace blackhole %s/32", s.prefix, from, s.ip(to)))
 }
 
-// heal ends all cuts.
 func (s *space) heal() error {
 	for _, id := range s.ids {
 		if err := ip(fmt.Sprintf("-n %s%s route flush type blackhole", s.prefix, id)); err != nil {

@@ -28,6 +28,8 @@ type Options struct {
 	StaleReads bool
 	// LongLease makes the first gateway believe for that long that it leads.
 	LongLease time.Duration
+	// NoNamespaces makes partitions by proxies, as where root is missing.
+	NoNamespaces bool
 }
 
 // Report tells what a run was.
@@ -64,7 +66,14 @@ func (f *Faults) Wait(d time.Duration) bool {
 }
 
 // Over tells whether the time of the run is over.
-func (f *Faults) Over() bool { return !f.Wait(0) }
+func (f *Faults) Over() bool {
+	select {
+	case <-f.over:
+		return true
+	default:
+		return false
+	}
+}
 
 // Acknowledged waits until n more operations were answered, so that a fault
 // is met by a working cluster on a slow machine as well.
