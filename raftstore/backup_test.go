@@ -195,3 +195,44 @@ func FuzzBackup(f *testing.F) {
 		}
 	})
 }
+
+// TestGoldenBackup: a backup of version 1, of a site in its second epoch, can be
+// restored for ever.
+func TestGoldenBackup(t *testing.T) {
+	const golden = "testdata/backup-v1"
+	b, err := os.ReadFile(golden)
+	if *update && errors.Is(err, os.ErrNotExist) {
+		s := openStore(t, testConfig(t, t.TempDir()))
+		do(t, s, byDevice("hh", 1, "set a 1"))
+		do(t, s, byID(1, "set b 2"))
+		await(t, "level 1", func() bool { l, _ := s.Level(); return l == 1 })
+		var first, second bytes.Buffer
+		_, err := s.Backup(&first, "hamburg")
+		must(t, err)
+		cfg := testConfig(t, filepath.Join(t.TempDir(), "store"))
+		_, _, err = Restore(cfg, testMachine{}, &first, "hamburg", "gw1", "mira", 0)
+		must(t, err)
+		_, err = openStore(t, cfg).Backup(&second, "hamburg")
+		must(t, err)
+		must(t, os.WriteFile(golden, second.Bytes(), 0o644))
+		b = second.Bytes()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(t, filepath.Join(t.TempDir(), "store"))
+	f, info, err := Restore(cfg, testMachine{}, bytes.NewReader(b), "hamburg", "gw1", "mira", 0)
+	must(t, err)
+	if f.Epoch != 3 || info.Epoch != 2 || info.Number != 2 || info.Level != 1 {
+		t.Errorf("restored %+v from %+v", f, info)
+	}
+	s := openStore(t, cfg)
+	if d := cmp.Diff(map[string]string{"a": "1", "b": "2"}, dump(t, s)); d != "" {
+		t.Error(d)
+	}
+	if list, err := s.Formations(); err != nil || len(list) != 2 || list[0].How != HowRestored || list[0].By != "mira" || list[0].Epoch != 2 {
+		t.Errorf("formations %+v, %v", list, err)
+	}
+	if r := do(t, s, byDevice("hh", 1, "set a 1")); !r.Duplicate {
+		t.Errorf("%+v", r)
+	}
+}

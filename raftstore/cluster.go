@@ -67,7 +67,7 @@ func (s *Store) readCluster() error {
 	name, role, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	id, err := parseClusterID(name)
 	if err != nil {
-		return fmt.Errorf("file CLUSTER: %w", err)
+		return fault(CodeFileDamaged, fmt.Errorf("%s: %w", s.files.path("CLUSTER"), err))
 	}
 	s.member.id, s.member.known, s.member.role = id, true, role
 	return nil

@@ -16,6 +16,7 @@ const (
 	CodeNoSnapshot    = "STO-105"
 	CodeDirInUse      = "STO-106"
 	CodeWrongNode     = "STO-107"
+	CodeFileDamaged   = "STO-108"
 	CodeMachine       = "STO-201"
 	CodeUnknownEntry  = "STO-202"
 	CodeStateFailed   = "STO-203"
@@ -57,12 +58,13 @@ const (
 // Faults lists every code of this package.
 var Faults = []Fault{
 	{CodeLogFailed, "Writing or syncing the log failed. The gateway stopped answering, because nobody knows what is on the disk.", "Check the disk (dmesg, SMART). Restart the gateway; replace the card when it happens again."},
-	{CodeLogCorrupt, "The log holds damaged entries that had been acknowledged.", "Do not delete anything. With other gateways running: remove this one and join it again. A lone gateway: restore the newest backup and tell support which file is named."},
-	{CodeLogShort, "The log ends before an entry this gateway is known to have had. Acknowledged work is missing.", "Do not delete anything. With other gateways running: remove this one and join it again. A lone gateway: restore the newest backup."},
-	{CodeLogGap, "Entries between the newest snapshot and the log are missing.", "Remove this gateway and join it again; a lone gateway: restore the newest backup."},
-	{CodeNoSnapshot, "No snapshot can be read and the log does not reach back far enough to do without.", "Remove this gateway and join it again; a lone gateway: restore the newest backup."},
+	{CodeLogCorrupt, "The log holds damaged entries that had been acknowledged.", "Do not delete anything. With other gateways running: `tote cluster replace NAME` on one of them tells what to type here. A lone gateway: restore the newest backup and tell support which file is named."},
+	{CodeLogShort, "The log ends before an entry this gateway is known to have had. Acknowledged work is missing.", "Do not delete anything. With other gateways running: `tote cluster replace NAME` on one of them tells what to type here. A lone gateway: restore the newest backup."},
+	{CodeLogGap, "Entries between the newest snapshot and the log are missing.", "`tote cluster replace NAME` on another gateway tells what to type here; a lone gateway: restore the newest backup."},
+	{CodeNoSnapshot, "No snapshot can be read and the log does not reach back far enough to do without.", "`tote cluster replace NAME` on another gateway tells what to type here; a lone gateway: restore the newest backup."},
 	{CodeDirInUse, "Another process has the data folder open.", "Stop the other tote process, or give this one its own folder."},
 	{CodeWrongNode, "The data folder belongs to a gateway with another name.", "Use the name in the file NODE of the data folder, or another folder."},
+	{CodeFileDamaged, "A small file of the data folder, which is named, is damaged.", "Do not delete anything. With other gateways running: `tote cluster replace NAME` on one of them tells what to type here. A lone gateway: restore the newest backup."},
 	{CodeMachine, "A command could not be applied: the state is not sound, or the program has a bug.", "Restart once; the state is then built anew from the log. When it happens again, keep the data folder and tell support."},
 	{CodeUnknownEntry, "The log holds an entry this version does not know.", "Install the newer version of tote that wrote it."},
 	{CodeStateFailed, "Writing the applied state failed.", "Check free space and the disk, then restart; the state is built anew from the log."},

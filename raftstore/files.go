@@ -188,7 +188,11 @@ func (f *files) readFloor() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		err = fault(CodeFileDamaged, fmt.Errorf("%s: %w", f.path("FLOOR"), err))
+	}
+	return n, err
 }
 
 // writeFloor raises the floor; it never falls.

@@ -120,9 +120,10 @@ func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
 		if code := FaultCode(diskFault("", err)); code != "" {
 			return err // the disk is to blame, not the snapshot
 		}
-		s.log.Error("a snapshot is damaged", "code", CodeNoSnapshot, "snapshot", meta.ID, "error", err)
+		where := s.files.path(filepath.Join("snapshots", meta.ID))
+		s.log.Error("a snapshot is damaged", "code", CodeNoSnapshot, "snapshot", where, "error", err)
 		if err := s.checkReach(s.nextBase(list, meta.Index)); err != nil {
-			return err
+			return fmt.Errorf("%s is damaged: %w", where, err)
 		}
 		if err := s.files.setAside(s.files.path(filepath.Join("snapshots", meta.ID)), "snapshot"); err != nil {
 			return err

@@ -306,7 +306,7 @@ func TestAllSnapshotsDamaged(t *testing.T) {
 		flipByte(t, name, 100)
 	}
 	for range 2 { // it must stay refused
-		if _, err := Open(cfg, testMachine{}); FaultCode(err) != CodeLogGap {
+		if _, err := Open(cfg, testMachine{}); FaultCode(err) != CodeLogGap || !strings.Contains(err.Error(), "/snapshots/") {
 			t.Fatalf("opened with %v", err)
 		}
 	}
