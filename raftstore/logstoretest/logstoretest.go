@@ -53,6 +53,7 @@ var parts = []struct {
 	{"delete nothing", testDeleteNothing},
 	{"delete middle refused", testDeleteMiddle},
 	{"delete more than there is", testDeleteMore},
+	{"delete to the largest number", testDeleteMost},
 	{"moves on", testMovesOn},
 	{"readers beside the writer", testReaders},
 	{"stable values", testStable},

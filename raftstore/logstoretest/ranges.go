@@ -125,12 +125,12 @@ func testDeleteMore(_ *testing.T, h *harness) {
 	h.bounds(110, 160)
 	h.del(1, 119)
 	h.bounds(120, 160)
-	h.del(150, math.MaxUint64)
+	h.del(150, 1<<62)
 	h.bounds(120, 149)
 	h.reopen()
 	h.bounds(120, 149)
 	h.has(120, 149, 1)
-	h.del(1, math.MaxUint64)
+	h.del(1, 1<<62)
 	h.bounds(0, 0)
 	h.reopen()
 	h.bounds(0, 0)
@@ -138,6 +138,19 @@ func testDeleteMore(_ *testing.T, h *harness) {
 	h.reopen()
 	h.bounds(50, 51)
 	h.has(50, 51, 4)
+}
+
+// testDeleteMost: the largest number there is has no successor.
+func testDeleteMost(_ *testing.T, h *harness) {
+	h.store(1, 20, 1)
+	h.del(11, math.MaxUint64)
+	h.bounds(1, 10)
+	h.del(0, math.MaxUint64)
+	h.bounds(0, 0)
+	h.reopen()
+	h.bounds(0, 0)
+	h.store(7, 9, 2)
+	h.bounds(7, 9)
 }
 
 // testMovesOn is the life of a log on a gateway: appended at the end, cut at
