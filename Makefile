@@ -16,10 +16,10 @@ TOOLS    := bin/tools
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize bench powercut demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
+.PHONY: help build test unit race linearize bench bench-rival powercut demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 	@echo '  variables: ARGS="--exit --speed max" (demo, bench)  FUZZTIME=10s (fuzz)  TIMEOUT=600s (test)'
 	@echo '             N=500 SEEDS=10000 (powercut)  D=60s (linearize)'
 
@@ -50,6 +50,12 @@ linearize: ## what clients saw under kills, pauses, partitions …: each run las
 
 bench: ## the figures we promise, one JSON object a line
 	@$(GO) run ./demo/bench $(ARGS)
+	$(if $(ARGS),,@$(MAKE) bench-rival)
+
+# A module of its own, which nothing else builds or tests.
+bench-rival: ## our Raft log beside raft-wal: the same suite, then the figures
+	@cd raftstore/rival && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./... >&2
+	@cd raftstore/rival && $(GO) run . $(ARGS)
 
 # Of the simulated ones the log alone gets three cuts a seed, and the whole
 # store three for every tenth. Fails where no real cut can be made.
@@ -96,9 +102,10 @@ cover: ## test coverage, cover.html
 generate: ## rewrite what is generated (demo data)
 	$(GO) generate ./...
 
-tidy: ## go mod tidy, here and in tools
+tidy: ## go mod tidy, here and in the nested modules
 	$(GO) mod tidy
 	cd tools && $(GO) mod tidy
+	cd raftstore/rival && $(GO) mod tidy
 
 deps: ## look for what the tests need, install what may be installed
 	@scripts/deps.sh

@@ -83,3 +83,29 @@ func TestToolsAreApart(t *testing.T) {
 		}
 	}
 }
+
+// TestRivalIsApart: the log we compare ours with needs a replace and brings an
+// old etcd, so it stays out of the product. What it is compared in is the
+// product's: the same raft, and the release that was studied, since @latest
+// means an older one.
+func TestRivalIsApart(t *testing.T) {
+	data, err := fs.ReadFile(os.DirFS(root), "raftstore/rival/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const wal, raft = "github.com/hashicorp/raft-wal", "github.com/hashicorp/raft"
+	product, rival := parseModule(tree.Texts["go.mod"]).require, parseModule(data).require
+	if rival[wal] != "v0.4.2" {
+		t.Errorf("raftstore/rival/go.mod pins %s %q, want v0.4.2", wal, rival[wal])
+	}
+	if rival[raft] != product[raft] {
+		t.Errorf("raftstore/rival/go.mod pins raft %s, the product %s", rival[raft], product[raft])
+	}
+	if product[wal] != "" {
+		t.Errorf("go.mod requires %s, which belongs into raftstore/rival/go.mod", wal)
+	}
+}
