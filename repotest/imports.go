@@ -64,6 +64,7 @@ var owners = []owner{
 
 // testOnly modules never reach the binary.
 var testOnly = []string{
+	"github.com/anishathalye/porcupine",
 	"github.com/google/go-cmp",
 	"github.com/rogpeppe/go-internal",
 	"go.uber.org/goleak",
