@@ -160,6 +160,13 @@ func TestDivergedChange(t *testing.T) {
 	t.Parallel()
 	_, a, b, c := openCompared(t)
 	compared(t, a, a, b, c)
+	await(t, "a comparison was just begun: none comes before both commands are in", func() bool {
+		if a.progress.get().index+4 < a.feature.Load().mark+a.cfg.checkEvery {
+			return true
+		}
+		more(t, a, 0)
+		return false
+	})
 	if err := c.WaitApplied(testContext(t), a.Applied()); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 	"tote/raftstore/vfs"
 )
 
-// badDisk is a disk per gateway that can be made slow, hang or fail.
+// badDisk is a disk per gateway that can be made slow, hang or fail. It is in
+// memory: that of the machine of the test may itself be slow, or hang.
 type badDisk struct {
 	*vfs.Fault
 	delay atomic.Int64 // of a sync of the log, ns
@@ -26,7 +27,7 @@ type badDisk struct {
 }
 
 func newBadDisk() *badDisk {
-	d := &badDisk{Fault: vfs.NewFault(vfs.OS{})}
+	d := &badDisk{Fault: vfs.NewFault(vfs.NewMem())}
 	d.Hook(d.before)
 	return d
 }

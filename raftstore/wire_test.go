@@ -170,8 +170,15 @@ func TestHintOnlyMovesWhatMatches(t *testing.T) {
 // a minute, a lone command and a lone read at a follower still come to an end.
 func TestHintsTellFollowers(t *testing.T) {
 	t.Parallel()
-	_, a, b, c := openThree(t, func(c *Config) { c.commitTimeout = 30 * time.Second })
-	for i, n := range []*node{b, c, b, c} {
+	k, a, b, c := openThree(t, nil)
+	for _, n := range []*node{a, b, c} {
+		if err := n.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.tweak = func(c *Config) { c.commitTimeout = 30 * time.Second }
+	a, b, c = k.open("gw1", false), k.open("gw2", false), k.open("gw3", false)
+	for i, n := range []*node{b, c, a, b, c, a} {
 		n.must(t, byDevice("hh", uint64(i+1), "add n 1"))
 	}
 	res := a.must(t, byDevice("hh", 9, "add n 1"))
