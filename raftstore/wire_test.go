@@ -96,6 +96,8 @@ func TestForeignProposals(t *testing.T) {
 	if err := a.WaitLeader(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
+	// A new leader raises the level, which is an entry too.
+	await(t, "the level is raised", func() bool { return a.feature.Load().level > 0 })
 	last := a.raft.LastIndex()
 	good := byID(1, "add n 1")
 	two := encodeBatch(0, []*Command{&good, &good})
