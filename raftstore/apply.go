@@ -68,11 +68,13 @@ type applier struct {
 	onMark     func(mark, chain uint64, v *view)
 	onSums     func(mark uint64, sum []byte)
 	onDiverged func(mark uint64)
+	history    *history // what Watch tells; may be nil
 
 	m       meta
 	f       feature
 	o       *overlay // of the open transaction
 	touched []string
+	noted   []written // of the open transaction
 }
 
 // load takes over a view.
@@ -154,6 +156,7 @@ func (a *applier) commit() error {
 	if err := a.o.commit(a.view.db); err != nil {
 		return fault(CodeStateFailed, fmt.Errorf("commit the state at entry %d: %w", a.m.index, err))
 	}
+	a.tell()
 	if a.onApply != nil && len(a.touched) > 0 {
 		a.onApply(a.m.number, a.touched)
 	}
@@ -300,6 +303,7 @@ func (a *applier) command(c *Command) (reply, error) {
 	if ans.rejected {
 		a.o.rollback()
 	} else {
+		a.note()
 		a.keep()
 		a.touched = append(a.touched, out.Touched...)
 	}

@@ -100,7 +100,13 @@ func rawSync(b *testing.B, dir string) time.Duration {
 // BenchmarkApply is the cost of one lone command behind the log: everything
 // that is added to the sync.
 func BenchmarkApply(b *testing.B) {
+	b.Run("unseen", func(b *testing.B) { benchmarkApply(b, nil) })
+	b.Run("watched", func(b *testing.B) { benchmarkApply(b, &history{limit: 4 << 20}) })
+}
+
+func benchmarkApply(b *testing.B, h *history) {
 	a := newTestApplier(b)
+	a.history = h
 	body := fmt.Sprintf("set key-%0240d v", 0)
 	for i := 0; b.Loop(); i++ {
 		a.one(b, 1, byDevice("hh", uint64(i+1), body))

@@ -57,6 +57,9 @@ type Config struct {
 	// apply goroutine: it must not block and must not call Propose. It is not
 	// called for what Open replays.
 	OnApply func(index uint64, touched []string)
+	// WatchHistory is how many bytes of changes are kept in memory for Watch
+	// (4 MiB). Who is further behind gets a Reset.
+	WatchHistory int
 	// OnLeader is told each change of leadership; true comes when everything
 	// acknowledged before is applied here. It must not block for long.
 	OnLeader func(leader bool)
@@ -141,6 +144,7 @@ func (c *Config) normalise() error {
 	c.QueueLimit = cmp.Or(c.QueueLimit, 1024)
 	c.BatchWait = cmp.Or(c.BatchWait, 2*time.Millisecond)
 	c.MinFree = cmp.Or(c.MinFree, 128<<20)
+	c.WatchHistory = cmp.Or(c.WatchHistory, 4<<20)
 	c.PromoteAfter = cmp.Or(c.PromoteAfter, promoteAfter)
 	c.diskPoll = cmp.Or(c.diskPoll, diskPoll)
 	c.hangStop = cmp.Or(c.hangStop, hangStop)

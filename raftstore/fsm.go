@@ -136,6 +136,7 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	}
 	f.a.m.index = max(f.a.m.index, label.Index)
 	f.s.view.Store(next)
+	f.s.history.begin(f.a.m.number) // after the view: see watchCursor.reset
 	f.s.applied.Store(f.a.m.number)
 	f.s.noteFeature(f.a.f)
 	f.s.clock.observe(f.a.m.clock)

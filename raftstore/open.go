@@ -38,9 +38,10 @@ func Open(cfg Config, m Machine) (*Store, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.clock = newClusterClock(cfg.Now, cfg.mono, cfg.Logger)
 	s.versions, _ = m.(Versioned)
+	s.history = &history{limit: cfg.WatchHistory}
 	s.fsm = &fsm{s: s, a: &applier{
 		machine: m, log: cfg.Logger, idWindow: IDWindow, speaks: s.ownLevel(),
-		onStamp: s.clock.observe, onDiverged: s.noteDiverged,
+		onStamp: s.clock.observe, onDiverged: s.noteDiverged, history: s.history,
 	}}
 	if err := s.open(); err != nil {
 		s.release()

@@ -50,6 +50,7 @@ func (s *Store) openState() error {
 	if err := s.dropOldLog(newest); err != nil {
 		return err
 	}
+	s.history.begin(s.fsm.a.m.number)
 	if err := s.replay(newest); err != nil {
 		return err
 	}

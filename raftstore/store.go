@@ -53,6 +53,7 @@ type Store struct {
 
 	view    atomic.Pointer[view]
 	applied atomic.Uint64
+	history *history // of Watch
 	leader  leadership
 	clock   *clusterClock
 
@@ -297,7 +298,9 @@ func (s *Store) close() error {
 	close(s.closing)
 	<-s.batchDone
 	errs := []error{s.trans.Close()}
-	if !s.stopRaft() {
+	stopped := s.stopRaft()
+	s.history.close()
+	if !stopped {
 		// Raft still uses everything. The process must exit; what it leaves
 		// is an unclean stop.
 		return errors.New("raftstore: close: raft does not stop, a call of the disk is not finished")
