@@ -28,35 +28,43 @@ func TestRobotRow(t *testing.T) {
 		want   web.Robot
 	}{
 		"at work": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateMoving, Since: at, Job: "TR000004-2", Target: "pack1", Loads: []string{"T1"}, Battery: 80, Charging: true}, "",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateMoving, Since: at, Job: "TR000004-2", Target: "pack1", Loads: []string{"T1"}, Battery: 80, Charging: true},
+			"",
 			web.Robot{ID: "R1", State: "moving", Since: at, Job: "transport TR000004", Target: "pack1", Loads: []string{"T1"}, Battery: 80, Charging: true, Broker: "this gateway"},
 		},
 		"at fault": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateFault, Since: at, Code: fleet.CodePlace, Text: "off the map", Job: "PK-b1f-SO-1/2/1", Broker: 1}, "",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateFault, Since: at, Code: fleet.CodePlace, Text: "off the map", Job: "PK-b1f-SO-1/2/1", Broker: 1},
+			"",
 			web.Robot{ID: "R1", State: "fault", Since: at, Bad: true, Code: fleet.CodePlace, Text: "off the map", Job: "pick SO-1/2/1", Broker: "another gateway"},
 		},
 		"never heard of": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateAbsent, Since: at, Code: fleet.CodeAbsent, Text: "never heard of", Battery: -1, Broker: -1}, "gw2",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateAbsent, Since: at, Code: fleet.CodeAbsent, Text: "never heard of", Battery: -1, Broker: -1},
+			"gw2",
 			web.Robot{ID: "R1", State: "absent", Since: at, Bad: true, Code: fleet.CodeAbsent, Text: "never heard of", Battery: -1},
 		},
 		"waits for another": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateWaiting, Since: at, Code: fleet.CodeWaits, Text: "for node A", Job: "FIN-b1"}, "",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateWaiting, Since: at, Code: fleet.CodeWaits, Text: "for node A", Job: "FIN-b1"},
+			"",
 			web.Robot{ID: "R1", State: "waiting", Since: at, Code: fleet.CodeWaits, Text: "for node A", Job: "bring its totes to the pack drop", Broker: "this gateway"},
 		},
 		"idle with a fault": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateIdle, Since: at, Code: fleet.CodeLoaded, Job: "other"}, "",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateIdle, Since: at, Code: fleet.CodeLoaded, Job: "other"},
+			"",
 			web.Robot{ID: "R1", State: "idle", Since: at, Bad: true, Code: fleet.CodeLoaded, Job: "other", Broker: "this gateway"},
 		},
 		"commanded elsewhere": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateHolding, Since: at, Text: "this gateway does not lead"}, "gw2",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateHolding, Since: at, Text: "this gateway does not lead"},
+			"gw2",
 			web.Robot{ID: "R1", State: "idle", Text: "gw2 commands it", Broker: "this gateway"},
 		},
 		"commanded elsewhere, at work": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateHolding, Since: at, Job: "TR000004-2"}, "gw2",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateHolding, Since: at, Job: "TR000004-2"},
+			"gw2",
 			web.Robot{ID: "R1", State: "at work", Text: "gw2 commands it", Job: "transport TR000004", Broker: "this gateway"},
 		},
 		"no quorum": {
-			fleet.RobotStatus{ID: "R1", State: fleet.StateHolding, Since: at, Text: "nothing is sent"}, "",
+			fleet.RobotStatus{ID: "R1", State: fleet.StateHolding, Since: at, Text: "nothing is sent"},
+			"",
 			web.Robot{ID: "R1", State: "holding", Since: at, Text: "nothing is sent", Broker: "this gateway"},
 		},
 	} {

@@ -139,8 +139,10 @@ func TestRobotsElsewhere(t *testing.T) {
 		}
 	}
 	for _, m := range []mqtt.Message{
-		{Topic: "uagv/v2/KIT/R1/state", Payload: []byte("1")}, {Topic: "uagv/v2/KIT/R2/connection", Payload: []byte("2")},
-		{Topic: "uagv/v2/KIT/R1/factsheet"}, {Topic: "vda/v2/KIT/R1/state"},
+		{Topic: "uagv/v2/KIT/R1/state", Payload: []byte("1")},
+		{Topic: "uagv/v2/KIT/R2/connection", Payload: []byte("2")},
+		{Topic: "uagv/v2/KIT/R1/factsheet"},
+		{Topic: "vda/v2/KIT/R1/state"},
 	} {
 		c.heard(m)
 	}

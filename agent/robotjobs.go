@@ -169,8 +169,12 @@ func (j *robotJobs) nextPick(ctx context.Context, robot string) (fleet.Job, bool
 		}
 		return fleet.Job{ID: pickID(step), Kind: "pick", Legs: []fleet.Leg{{
 			ID: step.Task, Node: nodeOfBin(bin), Action: "pick", Params: []fleet.Param{
-				{Key: "task", Value: step.Task}, {Key: "bin", Value: step.Bin}, {Key: "sku", Value: step.SKU},
-				{Key: "lot", Value: step.Lot}, {Key: "qty", Value: step.Qty}, {Key: "tote", Value: step.Tote},
+				{Key: "task", Value: step.Task},
+				{Key: "bin", Value: step.Bin},
+				{Key: "sku", Value: step.SKU},
+				{Key: "lot", Value: step.Lot},
+				{Key: "qty", Value: step.Qty},
+				{Key: "tote", Value: step.Tote},
 			},
 		}}}, true, nil
 	default:

@@ -38,8 +38,16 @@ func newRobotSite(t *testing.T) *site {
 	tokens := s.write("tokens", "robot:R1 secret-of-r1\nrobot:R2 secret-of-r2\n")
 	s.lan = fmt.Sprintf("{listen: [{address: %q, tls: {cert: %q, key: %q}}, {address: %q}], tokens_file: %q}", "127.0.0.1:0", cert, key, "127.0.0.1:0", tokens)
 	m := fleet.Map{ID: "floor", Nodes: []fleet.Node{
-		{ID: "f0"}, {ID: "f1", X: 4500}, {ID: "a0c0", Y: 1500}, {ID: "a0c1", Y: 2700}, {ID: "a0c2", Y: 3900}, {ID: "a1c0", X: 4500, Y: 1500},
-		{ID: "packdrop", X: 2000}, {ID: "pack1", X: 4500, Y: -3000}, {ID: "park1", X: 6000}, {ID: "park2", X: -2000},
+		{ID: "f0"},
+		{ID: "f1", X: 4500},
+		{ID: "a0c0", Y: 1500},
+		{ID: "a0c1", Y: 2700},
+		{ID: "a0c2", Y: 3900},
+		{ID: "a1c0", X: 4500, Y: 1500},
+		{ID: "packdrop", X: 2000},
+		{ID: "pack1", X: 4500, Y: -3000},
+		{ID: "park1", X: 6000},
+		{ID: "park2", X: -2000},
 	}}
 	for _, e := range []string{"f0 a0c0", "a0c0 a0c1", "a0c1 a0c2", "f0 packdrop", "packdrop f1", "f1 a1c0", "f1 pack1", "f1 park1", "f0 park2"} {
 		from, to, _ := strings.Cut(e, " ")

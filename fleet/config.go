@@ -136,8 +136,13 @@ func (cfg Config) withDefaults() (Config, error) {
 		name    string
 		missing bool
 	}{
-		{"Log", cfg.Log == nil}, {"Clients", len(cfg.Clients) == 0}, {"View", cfg.View == nil}, {"Propose", cfg.Propose == nil},
-		{"Leading", cfg.Leading == nil}, {"Jobs", cfg.Jobs == nil}, {"NewID", cfg.NewID == nil},
+		{"Log", cfg.Log == nil},
+		{"Clients", len(cfg.Clients) == 0},
+		{"View", cfg.View == nil},
+		{"Propose", cfg.Propose == nil},
+		{"Leading", cfg.Leading == nil},
+		{"Jobs", cfg.Jobs == nil},
+		{"NewID", cfg.NewID == nil},
 	} {
 		if m.missing {
 			return cfg, fmt.Errorf("%w: %s is missing", ErrConfig, m.name)
@@ -178,8 +183,13 @@ func (t Timing) withDefaults() Timing {
 		p   *time.Duration
 		def time.Duration
 	}{
-		{&t.Echo, time.Second}, {&t.Silence, 5 * time.Second}, {&t.Lost, 30 * time.Second}, {&t.FailAfter, time.Minute},
-		{&t.Blocked, 20 * time.Second}, {&t.Ask, time.Second}, {&t.Retry, 5 * time.Minute},
+		{&t.Echo, time.Second},
+		{&t.Silence, 5 * time.Second},
+		{&t.Lost, 30 * time.Second},
+		{&t.FailAfter, time.Minute},
+		{&t.Blocked, 20 * time.Second},
+		{&t.Ask, time.Second},
+		{&t.Retry, 5 * time.Minute},
 	} {
 		if *d.p <= 0 {
 			*d.p = d.def

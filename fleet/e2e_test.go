@@ -100,7 +100,8 @@ func (f *floor) until(what string, cond func() bool) {
 }
 
 func plan() fleet.Map {
-	return fleet.Map{ID: "floor",
+	return fleet.Map{
+		ID:    "floor",
 		Nodes: []fleet.Node{{"A", 0, 0}, {"B", 3000, 0}, {"C", 6000, 0}, {"P1", 0, 3000}, {"P2", 3000, 3000}},
 		Edges: []fleet.Edge{{From: "A", To: "B"}, {From: "B", To: "C"}, {From: "P1", To: "A"}, {From: "P2", To: "B"}},
 	}

@@ -13,8 +13,10 @@ import (
 
 // lane is A - B - C - D with the park nodes P1 in the middle of a detour.
 func lane() Map {
-	return Map{ID: "floor", Nodes: []Node{{"A", 0, 0}, {"B", 1000, 0}, {"C", 2000, 0}, {"D", 3000, 0}, {"P1", 1000, 1000}, {"P2", 3000, 1000}},
-		Edges: []Edge{{From: "A", To: "B"}, {From: "B", To: "C", Length: 9000}, {From: "C", To: "D"}, {From: "A", To: "P1"}, {From: "P1", To: "C"}, {From: "P2", To: "D"}}}
+	return Map{
+		ID: "floor", Nodes: []Node{{"A", 0, 0}, {"B", 1000, 0}, {"C", 2000, 0}, {"D", 3000, 0}, {"P1", 1000, 1000}, {"P2", 3000, 1000}},
+		Edges: []Edge{{From: "A", To: "B"}, {From: "B", To: "C", Length: 9000}, {From: "C", To: "D"}, {From: "A", To: "P1"}, {From: "P1", To: "C"}, {From: "P2", To: "D"}},
+	}
 }
 
 func two() []RobotConfig {

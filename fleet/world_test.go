@@ -97,8 +97,15 @@ func newWorld(t *testing.T, seed uint64, robots int) *world {
 
 func smallMap() Map {
 	m := Map{ID: "floor", Nodes: []Node{
-		{"A", 0, 0}, {"B", 2000, 0}, {"C", 4000, 0}, {"D", 6000, 0}, {"E", 2000, -2000}, {"F", 4000, -2000},
-		{"P1", 0, 2000}, {"P2", 2000, 2000}, {"P3", 4000, 2000},
+		{"A", 0, 0},
+		{"B", 2000, 0},
+		{"C", 4000, 0},
+		{"D", 6000, 0},
+		{"E", 2000, -2000},
+		{"F", 4000, -2000},
+		{"P1", 0, 2000},
+		{"P2", 2000, 2000},
+		{"P3", 4000, 2000},
 	}}
 	for _, e := range strings.Fields("AB BC CD BE CF EF P1A P2B P3C") {
 		m.Edges = append(m.Edges, Edge{From: e[:len(e)-1], To: e[len(e)-1:]})

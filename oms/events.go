@@ -223,8 +223,10 @@ func fence(ctx context.Context, tx *sql.Tx, site string, from sender) error {
 		return nil
 	}
 	if from.epoch < high.epoch || from.epoch == high.epoch && from.term < high.term {
-		return &httpError{http.StatusPreconditionFailed, wire.ProblemFenced,
-			fmt.Sprintf("a sender with epoch %d, term %d was here; this one has epoch %d, term %d", high.epoch, high.term, from.epoch, from.term)}
+		return &httpError{
+			http.StatusPreconditionFailed, wire.ProblemFenced,
+			fmt.Sprintf("a sender with epoch %d, term %d was here; this one has epoch %d, term %d", high.epoch, high.term, from.epoch, from.term),
+		}
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO fences (site, epoch, term) VALUES (?,?,?)
 		ON CONFLICT (site) DO UPDATE SET epoch = excluded.epoch, term = excluded.term`, site, from.epoch, from.term)

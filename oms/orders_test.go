@@ -284,9 +284,17 @@ func TestTokens(t *testing.T) {
 		path, token string
 		want        int
 	}{
-		{"/v1/orders", "", 401}, {"/v1/orders", "site1", 401}, {"/v1/orders", "users", 200}, {"/v1/summary", "user", 401},
-		{"/v1/sites/dc1/inbox", "", 401}, {"/v1/sites/dc1/inbox", "site2", 401}, {"/v1/sites/dc1/inbox", "users", 401},
-		{"/v1/sites/dc1/inbox", "site1", 200}, {"/v1/sites/mars/inbox", "site1", 404}, {"/healthz", "", 200}, {"/track/x", "", 404},
+		{"/v1/orders", "", 401},
+		{"/v1/orders", "site1", 401},
+		{"/v1/orders", "users", 200},
+		{"/v1/summary", "user", 401},
+		{"/v1/sites/dc1/inbox", "", 401},
+		{"/v1/sites/dc1/inbox", "site2", 401},
+		{"/v1/sites/dc1/inbox", "users", 401},
+		{"/v1/sites/dc1/inbox", "site1", 200},
+		{"/v1/sites/mars/inbox", "site1", 404},
+		{"/healthz", "", 200},
+		{"/track/x", "", 404},
 	} {
 		if rec := call(t, s, "GET", tc.path, "", "", nil, "Authorization", "Bearer "+tc.token); rec.Code != tc.want {
 			t.Errorf("%s with %q: %d, want %d", tc.path, tc.token, rec.Code, tc.want)

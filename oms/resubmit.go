@@ -57,8 +57,10 @@ func (s *Server) postResubmit(w http.ResponseWriter, r *http.Request) error {
 		if err := s.feedRelease(ctx, tx, o.site, id, string(raw), now); err != nil {
 			return err
 		}
-		return addTimeline(ctx, tx, timelineRow{order: id, at: now, source: sourceOMS, typ: "order.resubmitted",
-			text: fmt.Sprintf("to site %s as revision %d, after %s", o.site, spec.Revision, code)})
+		return addTimeline(ctx, tx, timelineRow{
+			order: id, at: now, source: sourceOMS, typ: "order.resubmitted",
+			text: fmt.Sprintf("to site %s as revision %d, after %s", o.site, spec.Revision, code),
+		})
 	})
 	if err != nil {
 		return err

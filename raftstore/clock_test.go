@@ -66,11 +66,14 @@ func TestLoneClock(t *testing.T) {
 		}},
 		"a year forward, back after an hour": {steps: []step{
 			{pass: time.Minute, want: time.Minute},
-			{jump: year, want: time.Minute}, {pass: time.Hour, want: 61 * time.Minute},
-			{jump: -year, want: 61 * time.Minute}, {pass: time.Hour, want: 121 * time.Minute},
+			{jump: year, want: time.Minute},
+			{pass: time.Hour, want: 61 * time.Minute},
+			{jump: -year, want: 61 * time.Minute},
+			{pass: time.Hour, want: 121 * time.Minute},
 		}},
 		"a year forward, and it stays": {steps: []step{
-			{pass: time.Minute, want: time.Minute}, {jump: year, want: time.Minute},
+			{pass: time.Minute, want: time.Minute},
+			{jump: year, want: time.Minute},
 			{pass: 24*time.Hour - time.Second, want: 24*time.Hour + 59*time.Second},
 			{pass: time.Second, want: year + 24*time.Hour + time.Minute},
 		}},
@@ -89,12 +92,16 @@ func TestLoneClock(t *testing.T) {
 			{pass: time.Minute, want: time.Minute}, {jump: -time.Hour, pass: time.Hour, want: 61 * time.Minute},
 		}},
 		"off for a night": {stamped: -14 * time.Hour, steps: []step{
-			{want: -14 * time.Hour}, {pass: 9 * time.Second, want: -14*time.Hour + 9*time.Second}, {pass: time.Second, want: 10 * time.Second},
+			{want: -14 * time.Hour},
+			{pass: 9 * time.Second, want: -14*time.Hour + 9*time.Second},
+			{pass: time.Second, want: 10 * time.Second},
 			{jump: time.Hour, want: 10 * time.Second}, // only once
 		}},
 		"no clock of its own: set back by the night, then the time server": {stamped: 0, steps: []step{
-			{jump: -time.Hour, want: 0}, {pass: time.Minute, want: time.Minute},
-			{jump: 15 * time.Hour, want: time.Minute}, {pass: 10 * time.Second, want: 14*time.Hour + 70*time.Second},
+			{jump: -time.Hour, want: 0},
+			{pass: time.Minute, want: time.Minute},
+			{jump: 15 * time.Hour, want: time.Minute},
+			{pass: 10 * time.Second, want: 14*time.Hour + 70*time.Second},
 		}},
 		"a year forward at the start": {stamped: -year, steps: []step{
 			{want: -year}, {pass: time.Hour, want: -year + time.Hour}, {pass: 23 * time.Hour, want: 24 * time.Hour},
@@ -104,7 +111,8 @@ func TestLoneClock(t *testing.T) {
 		}},
 		"a new gateway": {fresh: true, steps: []step{{want: 0}, {pass: time.Hour, want: time.Hour}}},
 		"a new gateway whose clock was never set": {fresh: true, steps: []step{
-			{jump: -50 * year, want: -testStart * time.Millisecond}, {pass: time.Hour, want: time.Hour - testStart*time.Millisecond},
+			{jump: -50 * year, want: -testStart * time.Millisecond},
+			{pass: time.Hour, want: time.Hour - testStart*time.Millisecond},
 			{jump: 50 * year, want: time.Hour},
 		}},
 	} {

@@ -21,14 +21,24 @@ import (
 func TestCodesTravel(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ is, want error }{
-		{ErrNotLeader, ErrNotLeader}, {ErrFull, ErrFull}, {ErrDiskFull, ErrDiskFull}, {ErrTooBig, ErrTooBig},
-		{ErrBadCommand, ErrBadCommand}, {ErrSeqTooOld, ErrSeqTooOld}, {ErrStillMember, ErrStillMember},
-		{ErrNoMember, ErrNoMember}, {ErrOtherCluster, ErrOtherCluster}, {ErrKeepsQuorum, ErrKeepsQuorum},
-		{ErrNoQuorum, ErrNoQuorum}, {ErrNotReachable, ErrNotReachable},
+		{ErrNotLeader, ErrNotLeader},
+		{ErrFull, ErrFull},
+		{ErrDiskFull, ErrDiskFull},
+		{ErrTooBig, ErrTooBig},
+		{ErrBadCommand, ErrBadCommand},
+		{ErrSeqTooOld, ErrSeqTooOld},
+		{ErrStillMember, ErrStillMember},
+		{ErrNoMember, ErrNoMember},
+		{ErrOtherCluster, ErrOtherCluster},
+		{ErrKeepsQuorum, ErrKeepsQuorum},
+		{ErrNoQuorum, ErrNoQuorum},
+		{ErrNotReachable, ErrNotReachable},
 		// The other one stops: look for the next leader.
-		{ErrClosed, ErrNotLeader}, {ErrLatched, ErrNotLeader},
+		{ErrClosed, ErrNotLeader},
+		{ErrLatched, ErrNotLeader},
 		// Whatever may have been done stays unknown, also when it says more.
-		{ErrUnknownOutcome, ErrUnknownOutcome}, {errors.New("what?"), ErrUnknownOutcome},
+		{ErrUnknownOutcome, ErrUnknownOutcome},
+		{errors.New("what?"), ErrUnknownOutcome},
 		{fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrNotLeader), ErrUnknownOutcome},
 	} {
 		b, err := answered(proposeAnswer{answerCode: toCode(fmt.Errorf("here: %w", tc.is)), Index: 7, Body: []byte("x")})

@@ -123,8 +123,14 @@ func TestInductOfTheRest(t *testing.T) {
 	w.no(Induct{Conveyor: "c2", Expires: soon}, CodeNoRead)
 	w.no(Induct{Conveyor: "c2", Expires: soon}, CodeNoRead)
 	want := []InductCount{
-		{"c1", CodeAlreadyLoaded, 1}, {"c1", CodeNoRead, 1}, {"c1", CodeExpired, 2}, {"c1", CodeInFallout, 1},
-		{"c1", CodeNotLabelled, 1}, {"c1", CodeUnknownBarcode, 2}, {"c1", CodeUnknownSSCC, 1}, {"c2", CodeNoRead, 2},
+		{"c1", CodeAlreadyLoaded, 1},
+		{"c1", CodeNoRead, 1},
+		{"c1", CodeExpired, 2},
+		{"c1", CodeInFallout, 1},
+		{"c1", CodeNotLabelled, 1},
+		{"c1", CodeUnknownBarcode, 2},
+		{"c1", CodeUnknownSSCC, 1},
+		{"c2", CodeNoRead, 2},
 	}
 	if d := cmp.Diff(want, seen(InductCounts(w.tx))); d != "" {
 		t.Error(d)

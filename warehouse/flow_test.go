@@ -23,8 +23,10 @@ func TestOrderInToShipped(t *testing.T) {
 	w.wantQty("bin/B-02", "MILK", "L2", 4, 1)
 
 	s := w.assign("K1", "w1", "O1", "O2")
-	want := &Step{Do: StepScanBin, Batch: "K1", Task: "O1/1/1", Order: "O1", Bin: "A-01", SKU: "CUP", Name: "Cup",
-		GTIN: gtin(1), Qty: 10, Slot: 1, Left: 5, Worker: "w1"}
+	want := &Step{
+		Do: StepScanBin, Batch: "K1", Task: "O1/1/1", Order: "O1", Bin: "A-01", SKU: "CUP", Name: "Cup",
+		GTIN: gtin(1), Qty: 10, Slot: 1, Left: 5, Worker: "w1",
+	}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Fatal(d)
 	}

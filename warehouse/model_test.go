@@ -517,16 +517,20 @@ func (m *model) job() {
 	switch state {
 	case JobSent:
 		sensible = []Command{
-			LabelOutcome{Job: job, Outcome: JobPrinted}, LabelOutcome{Job: job, Outcome: JobPrinted},
-			LabelOutcome{Job: job, Outcome: JobFailed}, LabelOutcome{Job: job, Outcome: JobUnknown},
+			LabelOutcome{Job: job, Outcome: JobPrinted},
+			LabelOutcome{Job: job, Outcome: JobPrinted},
+			LabelOutcome{Job: job, Outcome: JobFailed},
+			LabelOutcome{Job: job, Outcome: JobUnknown},
 		}
 	case JobFailed, JobUnknown:
 		sensible = []Command{LabelOutcome{Job: job, Outcome: JobPrinted}, Reprint{Job: job}}
 	}
 	if m.odds(5, "no sense") {
 		sensible = []Command{
-			LabelSent{Job: job}, Reprint{Job: job},
-			LabelOutcome{Job: job, Outcome: JobPrinted}, LabelOutcome{Job: job, Outcome: "?"},
+			LabelSent{Job: job},
+			Reprint{Job: job},
+			LabelOutcome{Job: job, Outcome: JobPrinted},
+			LabelOutcome{Job: job, Outcome: "?"},
 		}
 	}
 	m.run(pickOne(m, sensible, "how"))

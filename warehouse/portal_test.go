@@ -61,12 +61,24 @@ func TestPortalPassOfOneParcel(t *testing.T) {
 		{"another item", func(w *world, all []string) []string {
 			return append(all[:2], w.tag(gtin(2), "900000", 1))
 		}, FalloutRFIDMissing, []string{"RFID_MISSING P1/0", "RFID_EXTRA P1/0"}, "CUP 1"},
-		{"a foreign tag", func(_ *world, all []string) []string { return append(all, "e200aa") },
-			FalloutRFIDExtra, []string{"RFID_EXTRA /0"}, "E200AA"},
-		{"an unknown item", func(w *world, all []string) []string { return append(all, w.tag(gtin(77), "900000", 1)) },
-			FalloutRFIDExtra, []string{"RFID_EXTRA /0"}, "urn:epc:id:sgtin:9521230.000077.1900000001"},
-		{"noise", func(_ *world, all []string) []string { return append(all, "no tag\x07", "urn:epc:id:nope:1") },
-			FalloutRFIDExtra, []string{"RFID_EXTRA /0"}, "NO TAG , URN:EPC:ID:NOPE:1"},
+		{
+			"a foreign tag", func(_ *world, all []string) []string { return append(all, "e200aa") },
+			FalloutRFIDExtra,
+			[]string{"RFID_EXTRA /0"},
+			"E200AA",
+		},
+		{
+			"an unknown item", func(w *world, all []string) []string { return append(all, w.tag(gtin(77), "900000", 1)) },
+			FalloutRFIDExtra,
+			[]string{"RFID_EXTRA /0"},
+			"urn:epc:id:sgtin:9521230.000077.1900000001",
+		},
+		{
+			"noise", func(_ *world, all []string) []string { return append(all, "no tag\x07", "urn:epc:id:nope:1") },
+			FalloutRFIDExtra,
+			[]string{"RFID_EXTRA /0"},
+			"NO TAG , URN:EPC:ID:NOPE:1",
+		},
 		{"no parcel", func(_ *world, all []string) []string { return all[1:] }, FalloutRFIDExtra, []string{"RFID_EXTRA /0"}, "CUP 2"},
 		{"nothing", func(*world, []string) []string { return nil }, CodeOK, nil, ""},
 	} {

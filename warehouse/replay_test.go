@@ -254,12 +254,23 @@ func TestCorruptState(t *testing.T) {
 	w.m.Now += 60_000
 	cmds := []Command{
 		OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "BAG", Qty: 9}}},
-		release("O9", "CUP"), release("O1", "PEN"), CancelOrder{Order: "O2"}, RetryOrder{Order: "O2"},
-		SignIn{Device: "hw1", Badge: "B1"}, Scan{Device: "hw1", Barcode: "CUP"}, ShortPick{Device: "hw1", Reason: FalloutOther},
-		Pack{Station: "pack1", Order: "O4", WeightMg: 1_100_000}, Pack{Station: "pack1", Order: "O4", WeightMg: 1},
-		StartPack{Station: "pack3", Barcode: "T-K2-1"}, LabelOutcome{Job: sscc, Outcome: JobUnknown},
-		Load{Dock: "d1", Barcode: sscc}, Depart{Dock: "d1"}, AdvanceTime{}, AskWork{Device: "hw1"},
-		PutSite{Site: testSite()}, PutItems{Items: testItems()}, FinishBatch{Device: "hw1", Barcode: "DROP"},
+		release("O9", "CUP"), release("O1", "PEN"),
+		CancelOrder{Order: "O2"},
+		RetryOrder{Order: "O2"},
+		SignIn{Device: "hw1", Badge: "B1"},
+		Scan{Device: "hw1", Barcode: "CUP"},
+		ShortPick{Device: "hw1", Reason: FalloutOther},
+		Pack{Station: "pack1", Order: "O4", WeightMg: 1_100_000},
+		Pack{Station: "pack1", Order: "O4", WeightMg: 1},
+		StartPack{Station: "pack3", Barcode: "T-K2-1"},
+		LabelOutcome{Job: sscc, Outcome: JobUnknown},
+		Load{Dock: "d1", Barcode: sscc},
+		Depart{Dock: "d1"},
+		AdvanceTime{},
+		AskWork{Device: "hw1"},
+		PutSite{Site: testSite()},
+		PutItems{Items: testItems()},
+		FinishBatch{Device: "hw1", Barcode: "DROP"},
 	}
 	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
 		t.Fatal(err)
@@ -288,11 +299,21 @@ func TestCorruptFloor(t *testing.T) {
 	fail := pick
 	fail.Outcome, fail.Qty = PickFailed, 0
 	cmds := []Command{
-		pick, fail, AssignTransport{Transport: "TR000002", Robot: "C1"}, TransportState{Transport: trip, Robot: "C1", State: TransportFailed},
-		RetryTransport{Transport: trip}, RetryOrder{Order: "O1"}, RetryOrder{Order: "P1"}, StartPack{Station: "pack2", Barcode: "T-K1-1"},
-		PortalPass{Dock: "d1", EPCs: all}, PortalPass{Dock: "d1", EPCs: append(all[:2:2], "E3")}, ClearFallout{Fallout: stray},
-		Induct{Conveyor: "c1", Barcode: sscc, Expires: w.m.Now + 2000}, Divert{Conveyor: "c1", Barcode: sscc, Lane: "L2"},
-		Divert{Conveyor: "c1", Barcode: sscc, Lane: "L1"}, Load{Dock: "d1", Barcode: sscc}, Depart{Dock: "d1"},
+		pick, fail,
+		AssignTransport{Transport: "TR000002", Robot: "C1"},
+		TransportState{Transport: trip, Robot: "C1", State: TransportFailed},
+		RetryTransport{Transport: trip},
+		RetryOrder{Order: "O1"},
+		RetryOrder{Order: "P1"},
+		StartPack{Station: "pack2", Barcode: "T-K1-1"},
+		PortalPass{Dock: "d1", EPCs: all},
+		PortalPass{Dock: "d1", EPCs: append(all[:2:2], "E3")},
+		ClearFallout{Fallout: stray},
+		Induct{Conveyor: "c1", Barcode: sscc, Expires: w.m.Now + 2000},
+		Divert{Conveyor: "c1", Barcode: sscc, Lane: "L2"},
+		Divert{Conveyor: "c1", Barcode: sscc, Lane: "L1"},
+		Load{Dock: "d1", Barcode: sscc},
+		Depart{Dock: "d1"},
 	}
 	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
 		t.Fatal(err)

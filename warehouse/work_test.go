@@ -19,8 +19,11 @@ func TestSignInMatrix(t *testing.T) {
 		}
 	}
 	for _, c := range []Command{
-		SignOut{Device: "h1"}, AskWork{Device: "h1"}, Scan{Device: "h1", Barcode: "x"},
-		ShortPick{Device: "h1", Reason: FalloutOther}, FinishBatch{Device: "h1", Barcode: "DROP"},
+		SignOut{Device: "h1"},
+		AskWork{Device: "h1"},
+		Scan{Device: "h1", Barcode: "x"},
+		ShortPick{Device: "h1", Reason: FalloutOther},
+		FinishBatch{Device: "h1", Barcode: "DROP"},
 	} {
 		w.no(c, CodeNotSignedIn)
 	}

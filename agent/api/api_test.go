@@ -60,8 +60,10 @@ func newFake(t *testing.T) *fake {
 		},
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
-			return Gateway{ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
-				Disk: &Disk{Level: "amber", Free: 1 << 20, Needed: 1 << 19, SyncMs: 3, Code: "STO-305"}}
+			return Gateway{
+				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
+				Disk: &Disk{Level: "amber", Free: 1 << 20, Needed: 1 << 19, SyncMs: 3, Code: "STO-305"},
+			}
 		},
 		Faults: health.Faults,
 		Formed: func() ([]Formed, error) {

@@ -13,13 +13,18 @@ func TestGate(t *testing.T) {
 		wait  time.Duration
 		ok    bool
 	}{
-		{0, 0, true}, {0, 0, true}, // the burst
-		{0, 20 * time.Millisecond, true}, {0, 40 * time.Millisecond, true},
-		{0, 0, false}, {0, 0, false}, // would wait 60 ms
+		{0, 0, true},
+		{0, 0, true}, // the burst
+		{0, 20 * time.Millisecond, true},
+		{0, 40 * time.Millisecond, true},
+		{0, 0, false},
+		{0, 0, false}, // would wait 60 ms
 		{10 * time.Millisecond, 50 * time.Millisecond, true},
 		{0, 0, false},
-		{time.Hour, 0, true}, {0, 0, true}, {0, 20 * time.Millisecond, true}, // never more than the burst was saved up
-		{-time.Minute, 0, true}, // a clock set back keeps nobody out for a minute
+		{time.Hour, 0, true},
+		{0, 0, true},
+		{0, 20 * time.Millisecond, true}, // never more than the burst was saved up
+		{-time.Minute, 0, true},          // a clock set back keeps nobody out for a minute
 	} {
 		now = now.Add(s.after)
 		if wait, ok := g.reserve(now); ok != s.ok || wait != s.wait {

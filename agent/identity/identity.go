@@ -96,8 +96,10 @@ func write(dir string, a *Authority, cert []byte, key *ecdsa.PrivateKey) error {
 		name, kind string
 		der        []byte
 	}{
-		{fileCA, "CERTIFICATE", a.Cert.Raw}, {fileCAKey, "PRIVATE KEY", caKey},
-		{fileKey, "PRIVATE KEY", own}, {fileCert, "CERTIFICATE", cert},
+		{fileCA, "CERTIFICATE", a.Cert.Raw},
+		{fileCAKey, "PRIVATE KEY", caKey},
+		{fileKey, "PRIVATE KEY", own},
+		{fileCert, "CERTIFICATE", cert},
 	} {
 		if err := save(dir, f.name, f.kind, f.der); err != nil {
 			return err

@@ -16,17 +16,25 @@ func TestClusterStatus(t *testing.T) {
 		status int
 		out    []string
 	}{
-		"alone": {`{"gateway":"gw1","alone":true,"quorum":{"ok":true},"members":[],"advice":[],
+		"alone": {
+			`{"gateway":"gw1","alone":true,"quorum":{"ok":true},"members":[],"advice":[],
 			"formed":[{"epoch":2,"how":"restored","at":"2026-01-02T03:04:05Z","by":"mira","gateway":"gw1","number":7}]}`, 0,
-			[]string{"gateway gw1 is alone\n", "epoch 2: restored by mira on gw1, at 2026-01-0", "kept up to command 7\n"}},
-		"waits": {`{"gateway":"gw1","quorum":{"ok":false,"since":"2026-01-02T03:04:05Z","text":"start the others"},"members":[],"advice":[]}`, 1,
-			[]string{"gateway gw1 waits to be added to a cluster\n", "NO QUORUM since 2026-01-0", "start the others"}},
-		"two": {`{"gateway":"gw1","quorum":{"ok":true},"voters":2,"spare":0,
+			[]string{"gateway gw1 is alone\n", "epoch 2: restored by mira on gw1, at 2026-01-0", "kept up to command 7\n"},
+		},
+		"waits": {
+			`{"gateway":"gw1","quorum":{"ok":false,"since":"2026-01-02T03:04:05Z","text":"start the others"},"members":[],"advice":[]}`, 1,
+			[]string{"gateway gw1 waits to be added to a cluster\n", "NO QUORUM since 2026-01-0", "start the others"},
+		},
+		"two": {
+			`{"gateway":"gw1","quorum":{"ok":true},"voters":2,"spare":0,
 			"members":[{"id":"gw1","address":"gw1@10.0.0.1:7","role":"leader","state":"up"},{"id":"gw2","address":"gw2@10.0.0.2:7","role":"voter","state":"up","lag":3},
 			{"id":"gw3","address":"gw3@10.0.0.3:7","role":"voter","state":"empty"},{"id":"gw4","address":"gw4@10.0.0.4:7","role":"joining","state":"down"}],
 			"advice":[{"code":"STO-507","text":"two gateways have a vote","action":"Add one more."}]}`, 0,
-			[]string{"gw1          leader   up ", "gw2          voter    up ", "3 commands behind", "gw3          voter    EMPTY DISK", "gw4          joining  DOWN  ",
-				"2 gateways have a vote; 0 may fail", "STO-507: two gateways have a vote\n  what to do: Add one more.\n"}},
+			[]string{
+				"gw1          leader   up ", "gw2          voter    up ", "3 commands behind", "gw3          voter    EMPTY DISK", "gw4          joining  DOWN  ",
+				"2 gateways have a vote; 0 may fail", "STO-507: two gateways have a vote\n  what to do: Add one more.\n",
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env, asked := gateway(t, 200, tc.body)
@@ -51,11 +59,17 @@ func TestClusterChanges(t *testing.T) {
 		"transfer": {[]string{"transfer", "gw2"}, `{"ok":true}`, `transfer application/json {"to":"gw2"}`, "gw2 leads\n"},
 		"remove":   {[]string{"remove", "gw2"}, `{"ok":true}`, `remove application/json {"force":false,"id":"gw2"}`, "gw2 is out of the site"},
 		"forced":   {[]string{"remove", "gw2", "--force"}, `{"ok":true}`, `remove application/json {"force":true,"id":"gw2"}`, "gw2 is out of the site"},
-		"replace": {[]string{"replace", "gw2"}, `{"removed":true,"token":"tote1.x","to":["10.0.0.1:7070","10.0.0.3:7070"]}`,
+		"replace": {
+			[]string{"replace", "gw2"},
+			`{"removed":true,"token":"tote1.x","to":["10.0.0.1:7070","10.0.0.3:7070"]}`,
 			`replace application/json {"force":false,"id":"gw2","ttlSeconds":86400}`,
-			"gw2 is out of the site. On the machine that replaces it, with \"gateway: gw2\" in /etc/tote/agent.yaml, type\n\n  tote cluster join --set-aside --to 10.0.0.1:7070 --token tote1.x\n"},
-		"replaced again": {[]string{"replace", "gw2", "--ttl", "1h"}, `{"token":"tote1.x","to":["10.0.0.1:7070"]}`,
-			`replace application/json {"force":false,"id":"gw2","ttlSeconds":3600}`, "gw2 was no gateway of the site. On the machine"},
+			"gw2 is out of the site. On the machine that replaces it, with \"gateway: gw2\" in /etc/tote/agent.yaml, type\n\n  tote cluster join --set-aside --to 10.0.0.1:7070 --token tote1.x\n",
+		},
+		"replaced again": {
+			[]string{"replace", "gw2", "--ttl", "1h"},
+			`{"token":"tote1.x","to":["10.0.0.1:7070"]}`,
+			`replace application/json {"force":false,"id":"gw2","ttlSeconds":3600}`, "gw2 was no gateway of the site. On the machine",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env, asked := gateway(t, 200, tc.body)

@@ -32,8 +32,10 @@ type bare struct {
 }
 
 func (b bare) State() State {
-	return State{Kind: "toy", Name: "t1", Faults: b.faults.Active(), Known: b.faults.Names(),
-		LastSeq: b.book.LastSeq(), Device: json.RawMessage(`{"x":1}`)}
+	return State{
+		Kind: "toy", Name: "t1", Faults: b.faults.Active(), Known: b.faults.Names(),
+		LastSeq: b.book.LastSeq(), Device: json.RawMessage(`{"x":1}`),
+	}
 }
 func (b bare) SetFault(name string, on bool) error { return b.faults.Set(name, on) }
 func (b bare) Book() *record.Book                  { return b.book }

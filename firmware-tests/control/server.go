@@ -174,13 +174,15 @@ func Handler(t Target) http.Handler {
 	post(mux, "/fault", func(b struct {
 		Name string `json:"name"`
 		On   bool   `json:"on"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		return nil, t.SetFault(b.Name, b.On)
 	})
 	if s, ok := t.(Weighable); ok {
 		post(mux, "/put", func(b struct {
 			Mg int64 `json:"mg"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return nil, s.Put(b.Mg)
 		})
 		post(mux, "/remove", func(struct{}) (any, error) { return nil, s.Remove() })
@@ -188,7 +190,8 @@ func Handler(t Target) http.Handler {
 	if s, ok := t.(Scannable); ok {
 		post(mux, "/scan", func(b struct {
 			Code string `json:"code"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return s.Scan(b.Code)
 		})
 	}
@@ -198,13 +201,15 @@ func Handler(t Target) http.Handler {
 	if s, ok := t.(Readable); ok {
 		post(mux, "/field", func(b struct {
 			Tags []record.Tag `json:"tags"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return nil, s.Field(b.Tags)
 		})
 		post(mux, "/pass", func(b struct {
 			Tags []record.Tag `json:"tags"`
 			Ms   int64        `json:"ms"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return s.Pass(b.Tags, b.Ms)
 		})
 	}
@@ -212,12 +217,14 @@ func Handler(t Target) http.Handler {
 		post(mux, "/induct", func(b struct {
 			Barcode string `json:"barcode"`
 			Quality string `json:"quality"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return nil, s.Induct(b.Barcode, b.Quality)
 		})
 		post(mux, "/take", func(b struct {
 			Lane string `json:"lane"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return s.TakeLane(b.Lane)
 		})
 	}
@@ -225,7 +232,8 @@ func Handler(t Target) http.Handler {
 		post(mux, "/level", func(b struct {
 			Line  string `json:"line"`
 			Level bool   `json:"level"`
-		}) (any, error) {
+		},
+		) (any, error) {
 			return nil, s.SetLevel(b.Line, b.Level)
 		})
 	}

@@ -41,38 +41,77 @@ func TestArgs(t *testing.T) {
 		args []string
 		want Options
 	}{
-		{[]string{"scale", "--link", "/tmp/x/scale0", "--control", "127.0.0.1:0", "--record", "file"},
-			Options{Devices: []Device{{Kind: Scale, Link: "/tmp/x/scale0", Control: "127.0.0.1:0", Record: "file",
-				Scale: defaults(t, scale.Params{})}}}},
-		{[]string{"scale", "--decimals", "2", "--settle-ms", "20", "--json", "--name", "s9"},
-			Options{JSON: true, Devices: []Device{{Kind: Scale, Name: "s9", Control: "127.0.0.1:0",
-				Scale: defaults(t, scale.Params{Decimals: &two, SettleMs: 20})}}}},
-		{[]string{"printer", "--listen", "127.0.0.1:9100", "--label-ms", "50", "--peel"},
-			Options{Devices: []Device{{Kind: Printer, Listen: "127.0.0.1:9100", Control: "127.0.0.1:0",
-				Printer: printer.Params{LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true}}}}},
-		{[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
-			Options{Devices: []Device{{Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
-				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3}}}}},
-		{[]string{"rfid", "--link", "/tmp/x/r0", "--ports", "8", "--seed", "7", "--steady"},
-			Options{Devices: []Device{{Kind: RFID, Link: "/tmp/x/r0", Control: "127.0.0.1:0",
+		{
+			[]string{"scale", "--link", "/tmp/x/scale0", "--control", "127.0.0.1:0", "--record", "file"},
+			Options{Devices: []Device{{
+				Kind: Scale, Link: "/tmp/x/scale0", Control: "127.0.0.1:0", Record: "file",
+				Scale: defaults(t, scale.Params{}),
+			}}},
+		},
+		{
+			[]string{"scale", "--decimals", "2", "--settle-ms", "20", "--json", "--name", "s9"},
+			Options{JSON: true, Devices: []Device{{
+				Kind: Scale, Name: "s9", Control: "127.0.0.1:0",
+				Scale: defaults(t, scale.Params{Decimals: &two, SettleMs: 20}),
+			}}},
+		},
+		{
+			[]string{"printer", "--listen", "127.0.0.1:9100", "--label-ms", "50", "--peel"},
+			Options{Devices: []Device{{
+				Kind: Printer, Listen: "127.0.0.1:9100", Control: "127.0.0.1:0",
+				Printer: printer.Params{LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
+			}}},
+		},
+		{
+			[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
+			Options{Devices: []Device{{
+				Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3},
+			}}},
+		},
+		{
+			[]string{"rfid", "--link", "/tmp/x/r0", "--ports", "8", "--seed", "7", "--steady"},
+			Options{Devices: []Device{{
+				Kind: RFID, Link: "/tmp/x/r0", Control: "127.0.0.1:0",
 				RFID: rfid.Params{
 					Ports: 8, Address: 1, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
-				}}}}},
-		{[]string{"robot", "--brokers", "tcp://127.0.0.1:1883,tcp://127.0.0.1:1884", "--serial", "R7", "--node", "park1", "--x=-200", "--factor", "20", "--external-actions"},
-			Options{Devices: []Device{{Kind: Robot, Control: "127.0.0.1:0",
-				Robot: robot.Params{Brokers: []string{"tcp://127.0.0.1:1883", "tcp://127.0.0.1:1884"}, Manufacturer: "TOTE", Serial: "R7", Interface: "uagv", Major: "v2",
-					Version: "2.0.0", Map: "floor", Node: "park1", X: -200, SpeedMmS: 1500, Factor: 20, StateMs: 1000, ActionMs: 3000, Battery: 90, Capacity: 1, ExternalActions: true}}}}},
-		{[]string{"conveyor", "--brokers", "tcp://127.0.0.1:1883", "--site", "s1", "--lanes", "L1,L2,L3", "--factor", "20", "--lane-capacity", "8"},
-			Options{Devices: []Device{{Kind: Conveyor, Control: "127.0.0.1:0",
-				Conveyor: conveyor.Params{Brokers: []string{"tcp://127.0.0.1:1883"}, Site: "s1", ID: "cv1", Lanes: []string{"L1", "L2", "L3"}, DefaultLane: "L9", Point: "S1",
-					ScanMs: 500, DivertMs: 1500, ReactMs: 50, GapMs: 300, ConfirmLateMs: 5000, LaneCapacity: 8, Factor: 20}}}}},
-		{[]string{"gpio", "--socket", "/tmp/x/io.sock", "--inputs", "EYE", "--high", "BUTTON", "--chatter-ms", "9", "--record", "f", "--json"},
-			Options{JSON: true, Devices: []Device{{Kind: GPIO, Control: "127.0.0.1:0", Record: "f",
-				GPIO: gpio.Params{Socket: "/tmp/x/io.sock", Inputs: []string{"EYE"}, High: []string{"BUTTON"}, ChatterMs: 9}}}}},
-		{[]string{"group", file, "--json"},
+				},
+			}}},
+		},
+		{
+			[]string{"robot", "--brokers", "tcp://127.0.0.1:1883,tcp://127.0.0.1:1884", "--serial", "R7", "--node", "park1", "--x=-200", "--factor", "20", "--external-actions"},
+			Options{Devices: []Device{{
+				Kind: Robot, Control: "127.0.0.1:0",
+				Robot: robot.Params{
+					Brokers: []string{"tcp://127.0.0.1:1883", "tcp://127.0.0.1:1884"}, Manufacturer: "TOTE", Serial: "R7", Interface: "uagv", Major: "v2",
+					Version: "2.0.0", Map: "floor", Node: "park1", X: -200, SpeedMmS: 1500, Factor: 20, StateMs: 1000, ActionMs: 3000, Battery: 90, Capacity: 1, ExternalActions: true,
+				},
+			}}},
+		},
+		{
+			[]string{"conveyor", "--brokers", "tcp://127.0.0.1:1883", "--site", "s1", "--lanes", "L1,L2,L3", "--factor", "20", "--lane-capacity", "8"},
+			Options{Devices: []Device{{
+				Kind: Conveyor, Control: "127.0.0.1:0",
+				Conveyor: conveyor.Params{
+					Brokers: []string{"tcp://127.0.0.1:1883"}, Site: "s1", ID: "cv1", Lanes: []string{"L1", "L2", "L3"}, DefaultLane: "L9", Point: "S1",
+					ScanMs: 500, DivertMs: 1500, ReactMs: 50, GapMs: 300, ConfirmLateMs: 5000, LaneCapacity: 8, Factor: 20,
+				},
+			}}},
+		},
+		{
+			[]string{"gpio", "--socket", "/tmp/x/io.sock", "--inputs", "EYE", "--high", "BUTTON", "--chatter-ms", "9", "--record", "f", "--json"},
+			Options{JSON: true, Devices: []Device{{
+				Kind: GPIO, Control: "127.0.0.1:0", Record: "f",
+				GPIO: gpio.Params{Socket: "/tmp/x/io.sock", Inputs: []string{"EYE"}, High: []string{"BUTTON"}, ChatterMs: 9},
+			}}},
+		},
+		{
+			[]string{"group", file, "--json"},
 			Options{JSON: true, Devices: []Device{
 				{Kind: Scale, Name: "s1", Link: "/x/s1", Scale: scale.Params{SettleMs: 5}},
-				{Kind: Printer, Listen: "127.0.0.1:0"}}}},
+				{Kind: Printer, Listen: "127.0.0.1:0"},
+			}},
+		},
 	}
 	for _, c := range cases {
 		var got cli

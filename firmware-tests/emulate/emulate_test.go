@@ -130,8 +130,10 @@ func TestStation(t *testing.T) {
 	dir := t.TempDir()
 	two := 2
 	ready := startAll(t,
-		Device{Kind: Scale, Name: "s1", Link: filepath.Join(dir, "dev", "scale"), Record: filepath.Join(dir, "s1.jsonl"),
-			Scale: scale.Params{Decimals: &two, SettleMs: 10}},
+		Device{
+			Kind: Scale, Name: "s1", Link: filepath.Join(dir, "dev", "scale"), Record: filepath.Join(dir, "s1.jsonl"),
+			Scale: scale.Params{Decimals: &two, SettleMs: 10},
+		},
 		Device{Kind: Scanner, Name: "b1", Link: filepath.Join(dir, "dev", "scanner"), Control: "unix:" + filepath.Join(dir, "b1.sock")},
 		Device{Kind: Printer, Name: "p1", Link: filepath.Join(dir, "dev", "printer"), Listen: "127.0.0.1:0"},
 	)
@@ -306,7 +308,8 @@ func TestFloorControl(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "io.sock")
 	ready := startAll(t,
 		Device{Kind: Conveyor, Name: "cv", Conveyor: conveyor.Params{
-			Brokers: []string{"tcp://127.0.0.1:1"}, Site: "s1", ScanMs: 1, DivertMs: 3, ReactMs: 1, GapMs: 1}},
+			Brokers: []string{"tcp://127.0.0.1:1"}, Site: "s1", ScanMs: 1, DivertMs: 3, ReactMs: 1, GapMs: 1,
+		}},
 		Device{Kind: GPIO, Name: "io", GPIO: gpio.Params{Socket: socket, Inputs: []string{"EYE"}}})
 	cv, io := dial(t, ready["cv"].Control), dial(t, ready["io"].Control)
 	if ready["io"].Path != socket || ready["cv"].Path != "" {

@@ -249,8 +249,12 @@ func TestChatter(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for _, p := range []Params{
-		{}, {Socket: "x", Inputs: []string{"A", "A"}}, {Socket: "x", Inputs: []string{"A"}, High: []string{"A"}},
-		{Socket: "x", Inputs: []string{""}}, {Socket: "x", ChatterMs: -1}, {Socket: "x", ChatterMs: 1001},
+		{},
+		{Socket: "x", Inputs: []string{"A", "A"}},
+		{Socket: "x", Inputs: []string{"A"}, High: []string{"A"}},
+		{Socket: "x", Inputs: []string{""}},
+		{Socket: "x", ChatterMs: -1},
+		{Socket: "x", ChatterMs: 1001},
 	} {
 		if _, err := New(p, nil); !errors.Is(err, ErrParams) {
 			t.Errorf("%+v: %v", p, err)

@@ -505,8 +505,17 @@ func TestRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []Params{
-		{Ports: 2}, {Address: 255}, {Address: -1}, {Firmware: "new"}, {Firmware: "1"}, {PowerDbm: 34}, {PowerDbm: -1},
-		{RoundMs: 5}, {RoundMs: 5000}, {PerSecond: -1}, {RestartMs: -1},
+		{Ports: 2},
+		{Address: 255},
+		{Address: -1},
+		{Firmware: "new"},
+		{Firmware: "1"},
+		{PowerDbm: 34},
+		{PowerDbm: -1},
+		{RoundMs: 5},
+		{RoundMs: 5000},
+		{PerSecond: -1},
+		{RestartMs: -1},
 	} {
 		if _, err := New(p, book); !errors.Is(err, ErrParams) {
 			t.Errorf("%+v: %v", p, err)

@@ -40,11 +40,15 @@ func order(id string, update int, from int, route string) []byte {
 		name, action, _ := strings.Cut(f, ":")
 		acts := []m{}
 		if action != "" {
-			acts = append(acts, m{"actionType": action, "actionId": id + "-" + name, "blockingType": "HARD",
-				"actionParameters": []m{{"key": "loadId", "value": "T1"}}})
+			acts = append(acts, m{
+				"actionType": action, "actionId": id + "-" + name, "blockingType": "HARD",
+				"actionParameters": []m{{"key": "loadId", "value": "T1"}},
+			})
 		}
-		nodes = append(nodes, m{"nodeId": name, "sequenceId": from + 2*i, "released": released, "actions": acts,
-			"nodePosition": m{"x": float64(name[0] - 'A'), "y": 0, "mapId": "floor"}})
+		nodes = append(nodes, m{
+			"nodeId": name, "sequenceId": from + 2*i, "released": released, "actions": acts,
+			"nodePosition": m{"x": float64(name[0] - 'A'), "y": 0, "mapId": "floor"},
+		})
 		if i > 0 {
 			edges = append(edges, m{"edgeId": prev + name, "sequenceId": from + 2*i - 1, "released": released, "startNodeId": prev, "endNodeId": name, "actions": []m{}})
 		}
@@ -53,14 +57,18 @@ func order(id string, update int, from int, route string) []byte {
 			released = false
 		}
 	}
-	raw, _ := json.Marshal(m{"headerId": 1, "timestamp": "2026-03-01T08:00:00.00Z", "version": "2.0.0", "manufacturer": "KIT", "serialNumber": "R1",
-		"orderId": id, "orderUpdateId": update, "nodes": nodes, "edges": edges})
+	raw, _ := json.Marshal(m{
+		"headerId": 1, "timestamp": "2026-03-01T08:00:00.00Z", "version": "2.0.0", "manufacturer": "KIT", "serialNumber": "R1",
+		"orderId": id, "orderUpdateId": update, "nodes": nodes, "edges": edges,
+	})
 	return raw
 }
 
 func instant(id, kind string) []byte {
-	raw, _ := json.Marshal(map[string]any{"headerId": 1, "version": "2.0.0", "manufacturer": "KIT", "serialNumber": "R1",
-		"actions": []map[string]any{{"actionType": kind, "actionId": id, "blockingType": "NONE"}}})
+	raw, _ := json.Marshal(map[string]any{
+		"headerId": 1, "version": "2.0.0", "manufacturer": "KIT", "serialNumber": "R1",
+		"actions": []map[string]any{{"actionType": kind, "actionId": id, "blockingType": "NONE"}},
+	})
 	return raw
 }
 

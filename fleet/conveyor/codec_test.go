@@ -38,8 +38,11 @@ func samples() []Message {
 		&AssignMessage{head(6), "17", id2, "L1", []string{"L2"}, t0.Add(1500 * time.Millisecond), 1500 * time.Millisecond, "OK"},
 		&SyncMessage{head(1<<32 - 1)},
 		&MainMessage{
-			head(7), ModeAuto, []Section{{"infeed", SectionSlow}},
-			[]Lane{{"L1", true, 50, 6}, {"L2", false, 0, 0}}, []Alarm{{"7", "E-104 belt", "infeed"}, {"8", "x", ""}}, 9,
+			head(7), ModeAuto,
+			[]Section{{"infeed", SectionSlow}},
+			[]Lane{{"L1", true, 50, 6}, {"L2", false, 0, 0}},
+			[]Alarm{{"7", "E-104 belt", "infeed"}, {"8", "x", ""}},
+			9,
 		},
 	}
 }

@@ -41,7 +41,8 @@ func (x tx) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error {
 func do(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, x *tx, now int64, c intent.Command) intent.Result {
+}, x *tx, now int64, c intent.Command,
+) intent.Result {
 	t.Helper()
 	kind, version, body, err := intent.Encode(c)
 	if err != nil {

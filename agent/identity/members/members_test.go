@@ -75,8 +75,12 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 	for _, c := range []Command{
-		MakeToken{"", hash("a"), 1}, MakeToken{"t/1", hash("a"), 1}, MakeToken{"t1", []byte("short"), 1}, MakeToken{"t1", hash("a"), 0},
-		UseToken{"t1", hash("a"), ""}, UseToken{"t1", nil, "gw2"},
+		MakeToken{"", hash("a"), 1},
+		MakeToken{"t/1", hash("a"), 1},
+		MakeToken{"t1", []byte("short"), 1},
+		MakeToken{"t1", hash("a"), 0},
+		UseToken{"t1", hash("a"), ""},
+		UseToken{"t1", nil, "gw2"},
 	} {
 		if _, _, _, err := Encode(c); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%+v: %v", c, err)

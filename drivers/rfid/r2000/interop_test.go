@@ -158,13 +158,18 @@ func TestReadsAgainstTheEmulator(t *testing.T) {
 		{"one antenna", r2000.Config{}, emurfid.Params{}, []record.Tag{{EPC: epcA, Antenna: 1}, {EPC: epcB, Antenna: 2}}, []string{epcA + " 1"}},
 		{"the second antenna", r2000.Config{Antennas: []int{2}}, emurfid.Params{}, []record.Tag{{EPC: epcA, Antenna: 1}, {EPC: epcB, Antenna: 2}}, []string{epcB + " 2"}},
 		{
-			"two antennas and power", r2000.Config{Antennas: []int{1, 3}, Power: 27}, emurfid.Params{},
+			"two antennas and power",
+			r2000.Config{Antennas: []int{1, 3}, Power: 27},
+			emurfid.Params{},
 			[]record.Tag{{EPC: epcA, Antenna: 1}, {EPC: epcA[:8], Antenna: 2}, {EPC: epcB}},
 			[]string{epcA + " 1", epcB + " 1", epcB + " 3"},
 		},
 		{
-			"eight ports", r2000.Config{Antennas: []int{1, 8}, Ports: 8}, emurfid.Params{Ports: 8},
-			[]record.Tag{{EPC: epcA, Antenna: 8}, {EPC: epcB}}, []string{epcA + " 8", epcB + " 1", epcB + " 8"},
+			"eight ports",
+			r2000.Config{Antennas: []int{1, 8}, Ports: 8},
+			emurfid.Params{Ports: 8},
+			[]record.Tag{{EPC: epcA, Antenna: 8}, {EPC: epcB}},
+			[]string{epcA + " 8", epcB + " 1", epcB + " 8"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
