@@ -78,7 +78,6 @@ func laneCommand(lane int, seq uint64) Command {
 // acknowledged command must be there once, and the state must be the one a
 // model gets from the same commands.
 func TestKill(t *testing.T) {
-	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -244,8 +243,7 @@ func holds(got, want map[string]string) error {
 	return nil
 }
 
-func TestStorePowerCut(t *testing.T) {
-	t.Parallel()
+func TestStorePowerCut(t *testing.T) { // not beside tests that fork: a child holds the lock of the folder until it runs
 	for seed := range uint64(12) {
 		if err := storePowerCut(t, seed, false); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -256,7 +254,6 @@ func TestStorePowerCut(t *testing.T) {
 // TestStorePowerCutWithoutSync: with the synced write off the test above must
 // go red.
 func TestStorePowerCutWithoutSync(t *testing.T) {
-	t.Parallel()
 	const seeds = 6
 	lost := 0
 	for seed := range uint64(seeds) {
@@ -272,7 +269,6 @@ func TestStorePowerCutWithoutSync(t *testing.T) {
 
 // TestHalfBootstrap: the power goes between the two writes of raft's bootstrap.
 func TestHalfBootstrap(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	for n := 1; ; n++ {
 		mem := vfs.NewMem()
