@@ -22,7 +22,7 @@ var three = []string{"gw1", "gw2", "gw3"}
 // repeat that came to another one.
 func TestForward(t *testing.T) {
 	t.Parallel()
-	_, a, b, c := openThree(t, nil)
+	_, a, b, c := openThree(t, func(c *Config) { c.HeartbeatTimeout = time.Second }) // the lead stays
 	for i, n := range []*node{a, b, c} {
 		res := n.must(t, byDevice("hh", uint64(i+1), "add n 1"))
 		if !strings.HasPrefix(string(res.Body), fmt.Sprint(i+1, "@")) {

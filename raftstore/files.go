@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"tote/raftstore/vfs"
 )
@@ -88,6 +89,18 @@ func fingerprints(dir string) ([]fingerprint, error) {
 	return list, nil
 }
 
+// flock takes the lock, and waits a moment for one that is about to go: a child
+// that this process forked for somebody else holds all its files until it runs
+// its own program.
+func flock(f *os.File) error {
+	for end := time.Now().Add(time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
 // lockDir makes the folder and takes it for this process.
 func lockDir(fsys vfs.FS, dir, nodeID string, log *slog.Logger) (*files, error) {
 	if err := finishSwap(dir); err != nil {
@@ -103,7 +116,7 @@ func lockDir(fsys vfs.FS, dir, nodeID string, log *slog.Logger) (*files, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(lock); err != nil {
 		_ = lock.Close()
 		return nil, fault(CodeDirInUse, fmt.Errorf("%s is in use: %w", dir, err))
 	}

@@ -77,7 +77,6 @@ func laneCommand(lane int, seq uint64) Command {
 // acknowledged command must be there once, and the state must be the one a
 // model gets from the same commands.
 func TestKill(t *testing.T) {
-	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +186,6 @@ func killRound(t *testing.T, exe, dir string, start uint64, n int) (acked [child
 // TestHalfBootstrap: the power goes between the two writes of raft's bootstrap,
 // and at every other write and sync of the log of a first start.
 func TestHalfBootstrap(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	for n := 1; ; n++ {
 		mem := vfs.NewMem()

@@ -204,7 +204,6 @@ func busyStore(t *testing.T, cfg Config, rounds int) (*Store, map[string]string)
 }
 
 func TestSnapshotsAndTruncation(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	cfg.TrailingLogs = 5
 	s, want := busyStore(t, cfg, 4)
@@ -237,7 +236,6 @@ func TestSnapshotsAndTruncation(t *testing.T) {
 
 // TestDamagedState: whatever happens to Badger's files, the state comes back.
 func TestDamagedState(t *testing.T) {
-	t.Parallel()
 	for name, harm := range map[string]func(t *testing.T, dir string){
 		"folder gone": func(t *testing.T, dir string) {
 			if err := os.RemoveAll(dir); err != nil {
@@ -275,7 +273,6 @@ func spoil(t *testing.T, name string) {
 }
 
 func TestDamagedNewestSnapshot(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	cfg.TrailingLogs = 1
 	s, want := busyStore(t, cfg, 3)
@@ -341,7 +338,6 @@ func TestTornSnapshotIsRemoved(t *testing.T) {
 }
 
 func TestSnapshotByLogBytes(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	cfg.SnapshotBytes = 64 << 10
 	s := openStore(t, cfg)

@@ -216,7 +216,6 @@ func TestCommandIsChecked(t *testing.T) {
 }
 
 func TestMachineFailureStops(t *testing.T) {
-	t.Parallel()
 	for _, body := range []string{"fail", "panic", "writeinrange"} {
 		t.Run(body, func(t *testing.T) {
 			dir := t.TempDir()
@@ -248,7 +247,6 @@ func TestMachineFailureStops(t *testing.T) {
 }
 
 func TestDiskFailureLatches(t *testing.T) {
-	t.Parallel()
 	boom := errors.New("boom")
 	for _, op := range []vfs.Op{vfs.OpWrite, vfs.OpSync} {
 		t.Run(string(op), func(t *testing.T) {
@@ -372,7 +370,6 @@ func TestClosedStore(t *testing.T) {
 }
 
 func TestCloseUnderLoad(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	s := openStore(t, testConfig(t, dir))
 	var wg sync.WaitGroup
@@ -515,7 +512,6 @@ func (m *slowMachine) Apply(tx Tx, meta Meta, body []byte) (Outcome, error) {
 // TestCloseBeforeApplied: raft never answers entries that were committed but
 // not applied when it ended. Close must not wait for those of the store itself.
 func TestCloseBeforeApplied(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	cfg.stopLimit = 2 * time.Second
 	m := &slowMachine{}
@@ -548,7 +544,6 @@ func TestCloseBeforeApplied(t *testing.T) {
 
 // TestHungDisk: a sync that never ends must not keep the lead, nor Close.
 func TestHungDisk(t *testing.T) {
-	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
 	fs := vfs.NewFault(vfs.NewMem()) // the machine's own disk may hang for a moment
 	cfg.FS = fs

@@ -170,7 +170,6 @@ type bare struct {
 	m     Machine
 	limit int
 	log   []*raft.Log // what is committed
-	dirs  int
 
 	s   *Store
 	a   *applier
