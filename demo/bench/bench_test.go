@@ -124,7 +124,7 @@ func TestReadTableFaults(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	for only, want := range map[string]string{"": "disk route store scan demo takeover", "scan": "scan", "takeover,disk": "disk takeover"} {
+	for only, want := range map[string]string{"": "disk route store scan idle demo takeover", "scan": "scan", "takeover,disk": "disk takeover"} {
 		todo, err := choose(only)
 		var names []string
 		for _, p := range todo {
@@ -136,5 +136,17 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose("disk,tape"); err == nil || errors.Unwrap(err) != nil || !strings.Contains(err.Error(), "tape") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestWriteBytes(t *testing.T) {
+	const io = "rchar: 1\nwchar: 2\nread_bytes: 3\nwrite_bytes: 8192\ncancelled_write_bytes: 5\n"
+	if n, err := writeBytes([]byte(io)); n != 8192 || err != nil {
+		t.Errorf("%v, %v", n, err)
+	}
+	for _, bad := range []string{"", "wchar: 2\ncancelled_write_bytes: 5\n", "write_bytes: many\n"} {
+		if n, err := writeBytes([]byte(bad)); err == nil {
+			t.Errorf("%q: %v and no error", bad, n)
+		}
 	}
 }

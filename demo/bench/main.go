@@ -25,7 +25,7 @@ import (
 
 func main() {
 	dir := flag.String("dir", "", "where to write; a disk like the gateway's (default: a temporary folder)")
-	only := flag.String("only", "", "run these parts only: disk,route,store,scan,demo,takeover (default: all)")
+	only := flag.String("only", "", "run these parts only: disk,route,store,scan,idle,demo,takeover (default: all)")
 	gateway := flag.String("gateway", "", "internal: run the gateway of this configuration")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -49,7 +49,7 @@ type part struct {
 }
 
 var parts = [...]part{
-	{"disk", rawSync}, {"route", routes}, {"store", commands}, {"scan", scans}, {"demo", shift}, {"takeover", bigShift},
+	{"disk", rawSync}, {"route", routes}, {"store", commands}, {"scan", scans}, {"idle", idle}, {"demo", shift}, {"takeover", bigShift},
 }
 
 // choose picks the parts named in a comma separated list, in their own order.

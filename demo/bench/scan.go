@@ -50,6 +50,11 @@ func runGateway(ctx context.Context, file string) error {
 // published over MQTT by one handheld, until the PUBACK (recorded) and until
 // the result (the beep).
 func scans(ctx context.Context, dir string) error {
+	return withGateway(ctx, dir, func(addr agent.Addresses, _ int) error { return measureScans(ctx, addr) })
+}
+
+// withGateway runs fn beside a gateway that has a process of its own.
+func withGateway(ctx context.Context, dir string, fn func(addr agent.Addresses, pid int) error) error {
 	file := filepath.Join(dir, "agent.yaml")
 	conf := fmt.Sprintf("config_version: 1\nsite: bench\ngateway: gw1\ndata_dir: %s\nmqtt:\n  listen: [{address: \"127.0.0.1:0\"}]\nhttp:\n  listen: \"127.0.0.1:0\"\n", filepath.Join(dir, "gw1"))
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
@@ -78,7 +83,7 @@ func scans(ctx context.Context, dir string) error {
 		if err := json.Unmarshal(line, &addr); err != nil {
 			return err
 		}
-		return measureScans(ctx, addr)
+		return fn(addr, cmd.Process.Pid)
 	}()
 	stop := cmd.Process.Signal(os.Interrupt)
 	return errors.Join(err, stop, cmd.Wait())
