@@ -185,6 +185,23 @@ func (a *Agent) do(ctx context.Context, actor string, c warehouse.Command) (ware
 	return a.store.Do(ctx, replica.By{ID: newID(), Actor: actor}, c)
 }
 
+// errNoQuorum says what people read on every screen.
+var errNoQuorum = errors.New(noQuorum)
+
+// actTime is how long a person waits for an act on a page to be recorded.
+const actTime = 15 * time.Second
+
+// doNow is do for somebody who waits at a screen: without a quorum the answer
+// comes at once, and an act is not done an hour later.
+func (a *Agent) doNow(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error) {
+	if ok, _ := a.quorum(); !ok {
+		return warehouse.Result{}, errNoQuorum
+	}
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	return a.do(ctx, actor, c)
+}
+
 func (a *Agent) view(fn func(r warehouse.Reader) error) error { return a.store.View(fn) }
 
 // newID is a fresh command id: 128 random bits never meet.

@@ -27,8 +27,14 @@ func (a *Agent) pages() (http.Handler, error) {
 		faults[f.Code] = f
 	}
 	console, err := web.New(web.Config{
-		Site: a.cfg.Site, Version: a.opt.Version, Log: a.log, View: a.view, Do: a.do,
+		Site: a.cfg.Site, Version: a.opt.Version, Log: a.log, View: a.view, Do: a.doNow,
 		Command: func(ctx context.Context, device string, payload []byte) ([]byte, error) {
+			// The page keeps the verb and sends it again, as any handheld.
+			if ok, _ := a.quorum(); !ok {
+				return nil, errNoQuorum
+			}
+			ctx, cancel := context.WithTimeout(ctx, actTime)
+			defer cancel()
 			res, err := a.verb(ctx, topics.Handheld, device, payload)
 			if err != nil {
 				return nil, err

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -228,24 +229,26 @@ func TestTwinsAndRepeats(t *testing.T) {
 		msgs []msg
 		news string // y or n for each
 		two  bool
+		step time.Duration // between two messages, our clock; 0 = 1 s
 	}{
-		"counts up":             {[]msg{{0, 0}, {1, 1}, {2, 2}}, "yyy", false},
-		"some lost":             {[]msg{{0, 0}, {9, 1}, {50, 2}}, "yyy", false},
-		"repeated":              {[]msg{{4, 0}, {4, 0}, {5, 1}}, "yny", false},
-		"overtaken":             {[]msg{{4, 0}, {6, 2}, {5, 1}, {7, 3}}, "yyny", false},
-		"restarts":              {[]msg{{400, 0}, {0, 60}, {1, 61}}, "yyy", false},
-		"restarts with no time": {[]msg{{400, 90}, {0, 0}, {1, 1}}, "yyy", false},
-		"clock jumps":           {[]msg{{4, 90}, {5, 0}, {6, 1}}, "yyy", false},
-		"end of uint32":         {[]msg{{1<<32 - 1, 0}, {0, 1}, {1, 2}}, "yyy", false},
-		"restarts twice":        {[]msg{{400, 0}, {0, 10}, {300, 20}}, "yyy", false},
-		"two devices":           {[]msg{{400, 0}, {9000, 0}, {401, 1}, {9001, 1}, {402, 2}}, "yyyyy", true},
-		"two of the same age":   {[]msg{{5, 0}, {5, 1}, {6, 2}, {6, 3}, {7, 4}, {7, 5}, {8, 6}}, "yyyyyyy", true},
+		"counts up":             {[]msg{{0, 0}, {1, 1}, {2, 2}}, "yyy", false, 0},
+		"some lost":             {[]msg{{0, 0}, {9, 1}, {50, 2}}, "yyy", false, 0},
+		"repeated":              {[]msg{{4, 0}, {4, 0}, {5, 1}}, "yny", false, 0},
+		"overtaken":             {[]msg{{4, 0}, {6, 2}, {5, 1}, {7, 3}}, "yyny", false, 0},
+		"restarts":              {[]msg{{400, 0}, {0, 60}, {1, 61}}, "yyy", false, 0},
+		"restarts with no time": {[]msg{{400, 90}, {0, 0}, {1, 1}}, "yyy", false, 5 * time.Second},
+		"held up for a minute":  {[]msg{{400, 60}, {401, 61}, {100, 0}, {101, 1}, {402, 62}, {102, 2}, {403, 63}}, "yynnyny", false, 0},
+		"clock jumps":           {[]msg{{4, 90}, {5, 0}, {6, 1}}, "yyy", false, 0},
+		"end of uint32":         {[]msg{{1<<32 - 1, 0}, {0, 1}, {1, 2}}, "yyy", false, 0},
+		"restarts twice":        {[]msg{{400, 0}, {0, 10}, {300, 20}}, "yyy", false, 0},
+		"two devices":           {[]msg{{400, 0}, {9000, 0}, {401, 1}, {9001, 1}, {402, 2}}, "yyyyy", true, 0},
+		"two of the same age":   {[]msg{{5, 0}, {5, 1}, {6, 2}, {6, 3}, {7, 4}, {7, 5}, {8, 6}}, "yyyyyyy", true, 0},
 	} {
 		var tw twins
 		got := ""
 		for i, m := range tc.msgs {
 			h := vda5050.Header{HeaderID: m.id, Timestamp: vda5050.FormatTime(at.Add(time.Duration(m.at) * time.Second))}
-			if tw.news(h, at.Add(time.Duration(i)*time.Second)) {
+			if tw.news(h, at.Add(time.Duration(i)*cmp.Or(tc.step, time.Second))) {
 				got += "y"
 			} else {
 				got += "n"

@@ -250,12 +250,24 @@ func (s *server) faults(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
+// answerIn bounds how long a person waits for an answer.
+const answerIn = 15 * time.Second
+
+// quorum refuses a change that could not be recorded: waiting would not help, and
+// nobody would know what for.
+func (s *server) quorum() error {
+	if q := s.cfg.Quorum(); !q.OK {
+		return refuse(http.StatusServiceUnavailable, CodeNoQuorum, "NO QUORUM since "+q.Since+": "+q.Text)
+	}
+	return nil
+}
+
 // do proposes a command for a person at this gateway.
 func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, error) {
-	if q := s.cfg.Quorum(); !q.OK { // waiting would not help, and nobody would know what for
-		return warehouse.Result{}, refuse(http.StatusServiceUnavailable, CodeNoQuorum, "NO QUORUM since "+q.Since+": "+q.Text)
+	if err := s.quorum(); err != nil {
+		return warehouse.Result{}, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), 15*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), answerIn)
 	defer cancel()
 	res, err := s.cfg.Do(ctx, "site/api", c)
 	if err != nil && ctx.Err() != nil {

@@ -237,14 +237,13 @@ func (s *server) replaceGateway(w http.ResponseWriter, r *http.Request) error {
 		TTL   int64  `json:"ttlSeconds"`
 	}
 	return changeCluster(s, w, r, `{"id": "gw2", "ttlSeconds": 86400}`, func(ctx context.Context, q replacement) (any, int, error) {
-		life := time.Duration(q.TTL) * time.Second
 		switch {
 		case q.ID == "":
 			return nil, 0, noGateway()
-		case q.TTL < 1 || life > maxToken:
+		case q.TTL < 1 || q.TTL > int64(maxToken/time.Second):
 			return nil, 0, refuse(http.StatusBadRequest, CodeBadRequest, "ttlSeconds must be from 1 to 86400")
 		}
-		out, err := s.cfg.Cluster.Replace(ctx, q.ID, q.Force, life)
+		out, err := s.cfg.Cluster.Replace(ctx, q.ID, q.Force, time.Duration(q.TTL)*time.Second)
 		return out, http.StatusCreated, err
 	})
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -146,14 +147,19 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, 4<<10, &req, "the body must be {\"ttlSeconds\": 3600}"); err != nil {
 		return err
 	}
-	life := time.Duration(req.TTL) * time.Second
-	if req.TTL < 1 || life > maxToken {
+	if req.TTL < 1 || req.TTL > int64(maxToken/time.Second) {
 		return refuse(http.StatusBadRequest, CodeBadRequest, "ttlSeconds must be from 1 to 86400")
 	}
+	life := time.Duration(req.TTL) * time.Second
 	if s.cfg.NewToken == nil {
 		return refuse(http.StatusConflict, CodeAlone, "this gateway is alone: its configuration has no cluster.listen")
 	}
-	token, err := s.cfg.NewToken(r.Context(), life)
+	if err := s.quorum(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerIn)
+	defer cancel()
+	token, err := s.cfg.NewToken(ctx, life)
 	if err != nil {
 		return refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())
 	}

@@ -30,6 +30,7 @@ func TestNoQuorumIsAnsweredAtOnce(t *testing.T) {
 		began := time.Now()
 		for _, r := range []Refusal{
 			g.refused(http.StatusServiceUnavailable, CodeNoQuorum, g.post("/v1/orders/O1/cancel", `{}`)),
+			g.refused(http.StatusServiceUnavailable, CodeNoQuorum, g.post("/v1/tokens", `{"ttlSeconds": 60}`)),
 			g.refused(http.StatusServiceUnavailable, CodeNoQuorum, g.csv("workers", "id,name,badge\nW1,Eve,B1\n")),
 		} {
 			if !strings.Contains(r.Text, g.quorum.Since) || !strings.Contains(r.Text, g.quorum.Text) {
@@ -40,4 +41,12 @@ func TestNoQuorumIsAnsweredAtOnce(t *testing.T) {
 			t.Errorf("answered after %v", waited)
 		}
 	})
+}
+
+// TestTokenForEver: a life that is too long is refused, however long.
+func TestTokenForEver(t *testing.T) {
+	g := newFake(t)
+	for _, ttl := range []string{"0", "-1", "86401", "9223372036854775807"} {
+		g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/tokens", `{"ttlSeconds": `+ttl+`}`))
+	}
 }

@@ -45,6 +45,7 @@ type Broker struct {
 	sessions map[string]*conn // by client id; at most one connection each
 	chases   map[string]*chase
 	links    []*Link
+	kept     map[string]struct{} // topics of robots with a retained message
 }
 
 // States of a Broker.
@@ -89,7 +90,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 	if h == nil {
 		return nil, fmt.Errorf("%w: no handler", ErrConfig)
 	}
-	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, pace: pacer{now: cfg.Now}}
+	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, kept: map[string]struct{}{}, pace: pacer{now: cfg.Now}}
 	b.gate = gate{every: cfg.Limits.ConnectEvery, most: cfg.Limits.ConnectWait, burst: cfg.Limits.ConnectBurst}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 

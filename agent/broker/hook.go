@@ -219,8 +219,12 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	rest, own := below(h.b.cfg.Site, pk.TopicName, c.dev.Class, c.dev.ID) // the rights were checked
 	branch, name, _ := strings.Cut(rest, "/")
-	if !own { // a robot's topic
-		pk.FixedHeader.Retain = pk.FixedHeader.Retain && robotMayRetain(pk.TopicName)
+	if !own && pk.FixedHeader.Retain { // a robot's topic
+		pk.FixedHeader.Retain = h.b.keepRobot(pk.TopicName, pk.Payload)
+		if !pk.FixedHeader.Retain && robotMayRetain(pk.TopicName) {
+			h.b.denied.Add(1)
+			h.b.say("kept "+cl.ID, slog.LevelWarn, "a robot's message is not kept: too many topics of robots", "device", cl.ID, "topics", maxRobotTopics)
+		}
 	}
 	if !own || branch != branchUp {
 		if own {
@@ -286,6 +290,9 @@ func (h *hook) OnPacketIDExhausted(cl *mochi.Client, _ packets.Packet) {
 func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 	if c := connOf(cl); c != nil && c.superseded.Load() {
 		will.TopicName, will.Retain = takenOverWill, false
+	}
+	if _, _, robot := robotTopic(will.TopicName); robot && will.Retain {
+		will.Retain = h.b.keepRobot(will.TopicName, will.Payload)
 	}
 	return will, nil
 }

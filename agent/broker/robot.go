@@ -72,3 +72,27 @@ func robotMayRetain(topic string) bool {
 	_, name, ok := robotTopic(topic)
 	return ok && (name == robotConnection || name == "factsheet")
 }
+
+// maxRobotTopics bounds what robots may have kept: a robot names its interface
+// and maker itself, and one that names a new one each time must not fill the
+// memory. Two topics for each robot are used; 512 are at most 32 MiB.
+const maxRobotTopics = 512
+
+// keepRobot says whether a robot's message is kept for those who come later. What
+// is kept already may always be replaced, and an empty message takes it away.
+func (b *Broker) keepRobot(topic string, payload []byte) bool {
+	if !robotMayRetain(topic) {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch _, kept := b.kept[topic]; {
+	case len(payload) == 0:
+		delete(b.kept, topic)
+	case !kept && len(b.kept) >= maxRobotTopics:
+		return false
+	default:
+		b.kept[topic] = struct{}{}
+	}
+	return true
+}

@@ -1,6 +1,9 @@
 package broker_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 const (
 	r1State = "uagv/v2/KIT/R1/state"
@@ -96,4 +99,37 @@ func TestRobotWillAndRetained(t *testing.T) {
 	if got := <-heard; got != "R1/connection broken" {
 		t.Errorf("heard %q, want the will", got)
 	}
+}
+
+// TestKeptRobotTopicsAreBounded: a robot that names another maker each time is
+// heard, but does not fill the gateway's memory; what is kept can be replaced and
+// taken away.
+func TestKeptRobotTopicsAreBounded(t *testing.T) {
+	const most = 512
+	b := start(t, accept, nil)
+	c := connectRaw(t, b.Addr(), connectOpts{id: "robot:R1"})
+	topic := func(i int) string { return fmt.Sprintf("uagv/v2/M%d/R1/factsheet", i) }
+	send := func(i int, payload string) {
+		c.send(encodePublish(topic(i), 1, uint16(i+1), payload, true))
+		c.want(pktPuback)
+	}
+	denied := func(want uint64, what string) {
+		t.Helper()
+		if n := b.Stats().Denied; n != want {
+			t.Errorf("%s: %d denied, want %d", what, n, want)
+		}
+	}
+	for i := range most {
+		send(i, "{}")
+	}
+	denied(0, "as many as there may be")
+	send(most, "{}")
+	denied(1, "one more")
+	send(0, "{1}")
+	denied(1, "one replaced")
+	send(1, "")
+	send(most, "{}")
+	denied(1, "one taken away, another one in its place")
+	send(1, "{}")
+	denied(2, "full again")
 }

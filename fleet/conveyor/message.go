@@ -214,7 +214,7 @@ func States() []string { return []string{NameMain} }
 // Qualities, Results, Modes and SectionStates list the words of the wire.
 func Qualities() []string { return []string{Good, NoRead, Multi, Conflict} }
 func Results() []string   { return []string{OK, Full, Missed, Jam, Lost, Unexpected} }
-func Modes() []string { return []string{ModeAuto, ModeManual, ModeStopped, ModeEStop, ModeFault} }
+func Modes() []string     { return []string{ModeAuto, ModeManual, ModeStopped, ModeEStop, ModeFault} }
 
 func SectionStates() []string {
 	return []string{SectionRunning, SectionSlow, SectionStopped, SectionFault}
