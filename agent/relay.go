@@ -8,7 +8,9 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"tote/agent/api"
 	"tote/agent/broker"
+	"tote/agent/config"
 	"tote/agent/topics"
 	"tote/mqtt"
 )
@@ -26,6 +28,9 @@ const (
 	// callCommand carries what the leader tells a robot that is connected to
 	// another broker than the leader's own.
 	callCommand = "robot/command"
+	// callByHand carries what a person said of a robot, at any gateway, to the
+	// one that leads. Topic is the act, Payload the robot.
+	callByHand = "robot/by-hand"
 )
 
 // relayed is one such message.
@@ -54,6 +59,9 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 		return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 	case method == callCommand && broker.IsRobotCommand(m.Topic):
 		return nil, a.broker.Publish(m.Topic, m.Payload, false, 0)
+	case method == callByHand:
+		a.leadByHand(string(m.Payload), m.Topic)
+		return nil, nil
 	case method == callReport && broker.IsRobotReport(m.Topic):
 		a.elsewhere.heard(mqtt.Message{Topic: m.Topic, Payload: m.Payload})
 		return nil, nil
@@ -129,4 +137,35 @@ func (c *elsewhere) heard(m mqtt.Message) {
 			s.Handler(context.Background(), m)
 		}
 	}
+}
+
+// robotByHand does what a person says of a robot, here or at the gateway that
+// leads; false when there is no such robot.
+func (a *Agent) robotByHand(ctx context.Context, id, act string) bool {
+	if a.cfg.Fleet == nil || !slices.ContainsFunc(a.cfg.Fleet.Robots, func(r config.Robot) bool { return r.ID == id }) {
+		return false
+	}
+	a.leadByHand(id, act)
+	if a.relay != nil {
+		a.relay.call(ctx, callByHand, relayed{Topic: act, Payload: []byte(id)})
+	}
+	return true
+}
+
+// leadByHand acts only where the robots are commanded: elsewhere the word would
+// wait and be obeyed at some later take-over.
+func (a *Agent) leadByHand(id, act string) {
+	master := a.robots.Load()
+	if master == nil || !a.store.IsLeader() {
+		return
+	}
+	do := map[string]func(string) error{api.RobotClear: master.Clear, api.RobotGone: master.Gone}[act]
+	if do == nil {
+		return
+	}
+	if err := do(id); err != nil {
+		a.log.Warn("robot", "robot", id, "act", act, "err", err)
+		return
+	}
+	a.log.Info("a person said of a robot", "robot", id, "act", act)
 }

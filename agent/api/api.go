@@ -55,6 +55,9 @@ type Config struct {
 	// Quorum says whether the site can record anything, since when not, and
 	// what to do about it.
 	Quorum func() Quorum
+	// Robot does what a person says of a robot, RobotClear or RobotGone; false
+	// when nobody configured it.
+	Robot func(ctx context.Context, id, act string) bool
 	// NewToken makes a join token; nil for a gateway that stays alone.
 	NewToken func(ctx context.Context, life time.Duration) (string, error)
 	// Cluster shows and changes the gateways; nil for one that stays alone.
@@ -139,6 +142,7 @@ var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
+	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
@@ -161,6 +165,8 @@ func New(cfg Config) http.Handler {
 		"GET /v1/site":                s.getSite,
 		"POST /v1/import/{kind}":      s.importFile,
 		"POST /v1/tokens":             s.token,
+		"POST /v1/robots/{id}/clear":  s.robot(RobotClear),
+		"POST /v1/robots/{id}/gone":   s.robot(RobotGone),
 		"GET /v1/backup":              s.backup,
 		"GET /v1/cluster":             s.cluster,
 		"POST /v1/cluster/transfer":   s.transfer,
@@ -248,6 +254,28 @@ func (s *server) readyz(w http.ResponseWriter, _ *http.Request) error {
 func (s *server) faults(w http.ResponseWriter, _ *http.Request) error {
 	reply(w, http.StatusOK, s.cfg.Faults())
 	return nil
+}
+
+// What a person may say of a robot.
+const (
+	RobotClear = "clear" // it was put right: it gets jobs again, and an order of somebody else is cancelled
+	RobotGone  = "gone"  // it was taken off the floor: what it holds is free, its job is for others
+)
+
+func (s *server) robot(act string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := readJSON(w, r, 4<<10, &struct{}{}, "the body must be {}"); err != nil {
+			return err
+		}
+		if err := s.quorum(); err != nil {
+			return err
+		}
+		if !s.cfg.Robot(r.Context(), r.PathValue("id"), act) {
+			return refuse(http.StatusNotFound, CodeNotFound, "no robot "+r.PathValue("id"))
+		}
+		reply(w, http.StatusAccepted, map[string]string{"robot": r.PathValue("id"), "act": act})
+		return nil
+	}
 }
 
 // answerIn bounds how long a person waits for an answer.

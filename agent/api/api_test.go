@@ -34,6 +34,7 @@ type fake struct {
 	hang     bool // proposing takes until the context ends
 	notReady error
 	quorum   Quorum
+	robots   []string // what was said of robots
 	log      bytes.Buffer
 }
 
@@ -57,6 +58,10 @@ func newFake(t *testing.T) *fake {
 				return g.viewErr
 			}
 			return fn(g.tx)
+		},
+		Robot: func(_ context.Context, id, act string) bool {
+			g.robots = append(g.robots, id+" "+act)
+			return id == "R1"
 		},
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
@@ -415,5 +420,19 @@ func TestToken(t *testing.T) {
 	g.doErr = errors.New("no quorum")
 	if res := g.call("POST", "/v1/tokens", "application/json", strings.NewReader(`{"ttlSeconds":1}`)); res.status != http.StatusServiceUnavailable {
 		t.Errorf("without a quorum: %d %s", res.status, res.body)
+	}
+}
+
+// TestRobotByHand: a person says that a robot was put right, or taken away.
+func TestRobotByHand(t *testing.T) {
+	g := newFake(t)
+	g.want(http.StatusAccepted, g.post("/v1/robots/R1/clear", "{}"))
+	g.want(http.StatusAccepted, g.post("/v1/robots/R1/gone", "{}"))
+	g.refused(http.StatusNotFound, CodeNotFound, g.post("/v1/robots/R9/clear", "{}"))
+	g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/robots/R1/clear", "{"))
+	g.quorum = Quorum{}
+	g.refused(http.StatusServiceUnavailable, CodeNoQuorum, g.post("/v1/robots/R1/gone", "{}"))
+	if d := cmp.Diff([]string{"R1 clear", "R1 gone", "R9 clear"}, g.robots); d != "" {
+		t.Error(d)
 	}
 }
