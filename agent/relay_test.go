@@ -233,3 +233,27 @@ func TestWhatOtherGatewaysMaySay(t *testing.T) {
 		t.Error("garbage was taken")
 	}
 }
+
+// TestRobotByHand: what a person says of a robot goes to the other gateways too,
+// for the one that leads; of a robot nobody configured it goes nowhere.
+func TestRobotByHand(t *testing.T) {
+	a, p := idle(t), &peersHeard{}
+	a.relay = p
+	if a.robotByHand(t.Context(), "R1", "clear") {
+		t.Error("a site without robots has R1")
+	}
+	a.cfg.Fleet = &config.Fleet{Robots: []config.Robot{{ID: "R1"}}}
+	if !a.robotByHand(t.Context(), "R1", "clear") || a.robotByHand(t.Context(), "R9", "gone") {
+		t.Error("R1 is not known, or R9 is")
+	}
+	if d := cmp.Diff([]string{"robot/by-hand clear R1 false"}, p.called); d != "" {
+		t.Error(d)
+	}
+	body, err := cbor.Marshal(relayed{Topic: "clear", Payload: []byte("R1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.onCall(t.Context(), "gw2", callByHand, body); err != nil {
+		t.Errorf("told by another gateway: %v", err)
+	}
+}
