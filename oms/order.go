@@ -114,6 +114,7 @@ func (o *NewOrder) check(sites []Site) []IntakeError {
 	}
 	text("method", o.Method, 0, 64)
 	text("channel", o.Channel, 0, 64)
+	text("owner", o.Owner, 0, 64)
 	text("note", o.Note, 0, 500)
 	if o.PlacedAt < 0 || o.ShipBy < 0 {
 		bad("placedAt", CodeInvalid, "times are milliseconds since 1970")

@@ -3,56 +3,10 @@ package warehouse
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Allocation: which bins and lots an order is picked from. A task is the
 // reservation of its stock; there is no other record of it.
-
-// take is a part of one bin's stock.
-type take struct {
-	bin, lot, expiry string
-	qty              int64
-}
-
-// plan finds need units of an item, first-expired-first-out over all bins,
-// leaving out suspect bins, lots that are not usable and what is in held
-// already. It returns what it found and how much is missing.
-func (c *change) plan(sku string, need int64, held []take) (takes []take, missing int64, err error) {
-	today := c.today()
-	err = c.Range(under(kFEFO, sku), func(k, _ []byte) (bool, error) {
-		p := strings.Split(string(k), string(rune(sep)))
-		if len(p) != 5 {
-			return false, fmt.Errorf("%w: fefo key %q", ErrCorrupt, k)
-		}
-		expiry, bin, lot := p[2], p[3], p[4]
-		if expiry == noExpiry {
-			expiry = ""
-		}
-		if !usable(expiry, today) {
-			return true, nil
-		}
-		if bad, err := isSuspect(c, bin, sku); err != nil || bad {
-			return true, err
-		}
-		row, err := load[stockRow](c, stockRowKey(BinPlace(bin), stockKey{sku: sku, lot: lot}))
-		if _, err := must(row, err, "stock of", sku+" in "+bin); err != nil {
-			return false, err
-		}
-		free := row.Qty - row.Reserved
-		for _, h := range held {
-			if h.bin == bin && h.lot == lot {
-				free -= h.qty
-			}
-		}
-		if q := min(free, need); q > 0 {
-			takes = append(takes, take{bin, lot, expiry, q})
-			need -= q
-		}
-		return need > 0, nil
-	})
-	return takes, need, err
-}
 
 // orderPlan is what an order would be picked from.
 type orderPlan struct {
@@ -74,7 +28,7 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 			}
 		}
 		var err error
-		if p.takes[i], p.short[i], err = c.plan(l.SKU, l.Qty, held); err != nil {
+		if p.takes[i], p.short[i], err = c.plan(demand{l.SKU, o.Spec.Owner}, l.Qty, held); err != nil {
 			return p, err
 		}
 		p.all = p.all && p.short[i] == 0
@@ -206,7 +160,7 @@ func (c *change) setWaiting(o *Order, want bool) error {
 	}
 	for _, l := range o.Lines {
 		if l.State == LineShort {
-			if err := c.index(key(kWait, l.SKU, num(o.Intake), o.Spec.ID), want); err != nil {
+			if err := c.index(key(kWait, demand{l.SKU, o.Spec.Owner}.row(), num(o.Intake), o.Spec.ID), want); err != nil {
 				return err
 			}
 		}
@@ -219,15 +173,15 @@ func (c *change) setWaiting(o *Order, want bool) error {
 func (c *change) makeTasks(o *Order, l *LineState, takes []take, batch string, slot int) ([]string, error) {
 	ids := make([]string, 0, len(takes))
 	for _, tk := range takes {
-		if err := c.reserve(tk.bin, stockKey{sku: l.SKU, lot: tk.lot}, tk.expiry, tk.qty); err != nil {
-			return nil, err
-		}
 		o.TaskSeq++
 		t := &Task{
 			ID:    fmt.Sprintf("%s/%d/%d", o.Spec.ID, l.Line, o.TaskSeq),
 			Order: o.Spec.ID, Line: l.Line, SKU: l.SKU,
 			Bin: tk.bin, Lot: tk.lot, Expiry: tk.expiry, Qty: tk.qty,
-			State: TaskOpen,
+			State: TaskOpen, Owner: o.Spec.Owner, Serial: tk.serial,
+		}
+		if err := c.reserve(t.Bin, t.stock(), t.Expiry, t.Qty); err != nil {
+			return nil, err
 		}
 		if batch != "" {
 			t.State, t.Batch, t.Slot = TaskAssigned, batch, slot

@@ -48,6 +48,13 @@ var table = []entry{
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
+	command(KindMoveStock, "MoveStock", 1, moveStock),
+	command(KindSetStatus, "SetStatus", 1, setStatus),
+	command(KindAdjustStock, "AdjustStock", 1, adjustStock),
+	command(KindApproveAdjust, "ApproveAdjust", 1, approveAdjust),
+	command(KindRefuseAdjust, "RefuseAdjust", 1, refuseAdjust),
+	command(KindPutLU, "PutLU", 1, putLU),
+	command(KindPlaceLU, "PlaceLU", 1, placeUnit),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

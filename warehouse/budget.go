@@ -46,7 +46,8 @@ const (
 	freshKeys    = 100 // a command that wrote less has done nothing yet
 	rescueKeys   = 1500
 	rescueBytes  = 150 << 10
-	elsewhereMax = 100 // other bins one short pick is sent to
+	displaceKeys = 1000 // of tasks a move closes; planning them anew costs more
+	elsewhereMax = 100  // other bins one short pick is sent to
 )
 
 // tooBigError: the command would write more than a command may.
@@ -141,8 +142,9 @@ func roomFor(o *Order, takes []take, missing int64) ([]take, int64) {
 
 func againKey(sku string) []byte { return key(kAgain, sku) }
 
-// retryWaiting tries the orders that wait for any of these items, oldest first,
-// as many as fit this command; the others are marked.
+// retryWaiting tries the orders that wait for any of these demands (see
+// [demand.row]), oldest first, as many as fit this command; the others are
+// marked.
 func (c *change) retryWaiting(skus []string) error {
 	skus = slices.Clone(skus)
 	slices.Sort(skus)
@@ -174,7 +176,7 @@ func (c *change) retryFrom(skus, from []string) error {
 	var rows []string // age and id, as in the key
 	waits := make([]bool, len(skus))
 	for i, sku := range skus {
-		_, missing, err := c.plan(sku, 1, nil)
+		_, missing, err := c.plan(demandOf(sku), 1, nil)
 		if err != nil {
 			return err
 		}

@@ -29,14 +29,14 @@ func (c *change) withdraw(o *Order, by string) (freed []string, err error) {
 			if closed(t) {
 				continue
 			}
-			if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -(t.Qty - t.Picked)); err != nil {
+			if err := c.reserve(t.Bin, t.stock(), t.Expiry, -(t.Qty - t.Picked)); err != nil {
 				return nil, err
 			}
 			t.State = TaskCancelled
 			if err := c.saveTask(t); err != nil {
 				return nil, err
 			}
-			freed = append(freed, t.SKU)
+			freed = append(freed, demand{t.SKU, t.Owner}.row())
 		}
 	}
 	if o.Batch != "" {

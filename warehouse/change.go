@@ -140,10 +140,6 @@ func (c *change) today() string {
 	return time.UnixMilli(c.meta.Now).UTC().Format(time.DateOnly)
 }
 
-// usable is the one rule of when a lot may still be given to a customer: while
-// its expiry day has not begun. No date means no end.
-func usable(expiry, today string) bool { return expiry == "" || expiry > today }
-
 // must turns "not there" into an error: the record is named by another one.
 func must[T any](v *T, err error, what, id string) (*T, error) {
 	if err == nil && v == nil {

@@ -64,7 +64,7 @@ func LedgerCheck(r Reader) (LedgerReport, error) {
 	}
 	err = each(r, under(kTask), func(t *Task) (bool, error) {
 		if !closed(t) {
-			find(stockRowKey(BinPlace(t.Bin), stockKey{sku: t.SKU, lot: t.Lot})).outstanding += t.Qty - t.Picked
+			find(stockRowKey(BinPlace(t.Bin), t.stock())).outstanding += t.Qty - t.Picked
 		}
 		return true, nil
 	})

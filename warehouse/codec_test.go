@@ -48,6 +48,13 @@ func everyCommand() []Command {
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},
+		MoveStock{From: "bin/A-01", To: "lu/P1", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: 1},
+		SetStatus{Place: "bin/A-01", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", From: StatusQC, To: StatusDamaged, Qty: 1},
+		AdjustStock{Place: "bin/A-01", SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: -1, Reason: ReasonStolen, Photo: "sha256:00"},
+		ApproveAdjust{Adjust: "A000001"},
+		RefuseAdjust{Adjust: "A000001"},
+		PutLU{LU: "P1", Type: LUPallet, At: "bin/A-01"},
+		PlaceLU{LU: "P1", At: "worker/w1"},
 	}
 }
 

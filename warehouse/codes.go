@@ -70,6 +70,16 @@ const (
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
+
+	CodeNotInPlace        = "NOT_IN_PLACE"
+	CodeReserved          = "RESERVED"
+	CodeWrongSerial       = "WRONG_SERIAL"
+	CodeStolen            = "SERIAL_STOLEN"
+	CodeSecondPerson      = "SECOND_PERSON"
+	CodeUnknownAdjustment = "UNKNOWN_ADJUSTMENT"
+	CodeTooManyWaiting    = "TOO_MANY_WAITING"
+	CodeUnknownLU         = "UNKNOWN_LU"
+	CodeNesting           = "LU_NESTING"
 )
 
 // Fallout and short-pick codes.

@@ -38,6 +38,14 @@ const (
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
+
+	KindMoveStock     Kind = 0x0180
+	KindSetStatus     Kind = 0x0181
+	KindAdjustStock   Kind = 0x0182
+	KindApproveAdjust Kind = 0x0183
+	KindRefuseAdjust  Kind = 0x0184
+	KindPutLU         Kind = 0x0185
+	KindPlaceLU       Kind = 0x0186
 )
 
 // Command is one versioned change. The concrete types are those below; each is
@@ -76,6 +84,9 @@ type (
 		Lot    string `cbor:"3,keyasint,omitempty" json:"lot,omitempty"`
 		Expiry string `cbor:"4,keyasint,omitempty" json:"expiry,omitempty"` // YYYY-MM-DD
 		Qty    int64  `cbor:"5,keyasint" json:"qty"`
+		Owner  string `cbor:"6,keyasint,omitempty" json:"owner,omitempty"`  // consignor; "" = the house
+		Serial string `cbor:"7,keyasint,omitempty" json:"serial,omitempty"` // of items with serials; Qty is 1
+		Status string `cbor:"8,keyasint,omitempty" json:"status,omitempty"` // StatusSellable … StatusQuarantined
 	}
 
 	// ReleaseOrder takes an order in: validate, allocate with reservation
@@ -229,6 +240,7 @@ type (
 		Code    string `cbor:"6,keyasint,omitempty"`
 		Lot     string `cbor:"7,keyasint,omitempty"` // read from the goods; must be the task's for items with lots
 		Said    string `cbor:"8,keyasint,omitempty"` // Failed: what the robot says of goods it may hold, in its words
+		Serial  string `cbor:"9,keyasint,omitempty"` // read from the unit, for items with serials
 	}
 	// PortalPass is what an RFID portal saw pass a dock door, in any
 	// order: pure identity or tag URIs, or the hex of a tag. At most 500.

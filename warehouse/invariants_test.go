@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -63,9 +63,17 @@ func (v *inspector) stock() error {
 			return true, nil
 		}
 		v.row(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status)
+		if s.serial != "" {
+			v.row(kSerial, s.serial, s.sku)
+			at, err := v.r.Get(key(kSerial, s.serial, s.sku))
+			v.check(err == nil && string(at) == string(k) && row.Qty == 1, "%q: serial is at %q", k, at)
+		}
+		holder, err := Holder(v.r, place)
+		v.check(err == nil && holder != "", "%q: nobody holds it: %v", k, err)
+		v.check(s.status == StatusSellable || row.Reserved == 0, "%q: reserved and not sellable", k)
 		if bin, ok := strings.CutPrefix(place, placeBin); ok {
-			if row.Qty > row.Reserved {
-				v.want[string(fefoKey(s.sku, row.Expiry, bin, s.lot))] = true
+			if row.Qty > row.Reserved && s.status == StatusSellable {
+				v.want[string(freeKey(s, row.Expiry, bin))] = true
 			}
 			return true, nil
 		}
@@ -73,7 +81,7 @@ func (v *inspector) stock() error {
 		id, ok := strings.CutPrefix(place, placeLU)
 		v.check(ok, "%q: a place of no kind", k)
 		lu, err := GetLU(v.r, id)
-		v.check(lu != nil && lu.Order != "", "%q: goods in a unit without an order", k)
+		v.check(lu != nil && (lu.Order != "" || lu.Stock), "%q: goods in a unit without an order", k)
 		return true, err
 	})
 }
@@ -189,7 +197,7 @@ func (v *inspector) lines(o *Order) error {
 		case LineShort:
 			v.check(l.Picked+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
 			if o.State == OrderShortWaiting {
-				v.row(kWait, l.SKU, num(o.Intake), id)
+				v.row(kWait, demand{l.SKU, o.Spec.Owner}.row(), num(o.Intake), id)
 			}
 		case LineOpen, LineCancelled:
 			v.check(open == 0 && l.Picked == 0, "order %s line %d %s holds something", id, l.Line, l.State)
@@ -282,6 +290,14 @@ func (v *inspector) workers() error {
 func (v *inspector) units() error {
 	return each(v.r, under(kLU), func(lu *LU) (bool, error) {
 		v.check(lu.Place != "", "unit %s stands nowhere", lu.ID)
+		if lu.Stock {
+			if parent, ok := strings.CutPrefix(lu.Place, placeLU); ok {
+				v.row(kIn, parent, lu.ID)
+			}
+			holder, err := Holder(v.r, lu.Place)
+			v.check(err == nil && holder != "" && lu.Order == "", "unit %+v: holder %q, %v", lu, holder, err)
+			return true, nil
+		}
 		in, err := Contents(v.r, LUPlace(lu.ID))
 		if err != nil {
 			return false, err
@@ -398,6 +414,16 @@ func (v *inspector) fallouts() error {
 	})
 }
 
+func (v *inspector) adjustments() error {
+	return each(v.r, under(kAdjust), func(a *Adjustment) (bool, error) {
+		if a.State == AdjustWaiting {
+			v.row(kAdjusts, a.ID)
+		}
+		v.check((a.State != AdjustRefused || a.DecidedAt != 0) && (a.State == AdjustDone || a.By != ""), "adjustment %+v", a)
+		return true, nil
+	})
+}
+
 func (v *inspector) stations() error {
 	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
 		if st.Step == StepScanTote {
@@ -484,7 +510,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray,
+		kTrips, kCarry, kBelts, kStray, kFEFX, kSerial, kIn, kAdjusts,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)

@@ -22,6 +22,11 @@ import (
 //	stock  sku place lot serial owner stat stockRow       (quantity and reserved)
 //	at     place sku lot serial owner stat 1              (what stands in a place)
 //	fefo   sku expiry bin lot              1              (bins with free stock, first-expired first)
+//	fefx   sku owner expiry bin lot serial 1       (the same for goods of consignors and goods with serials)
+//	sn     serial sku                      key of its row of stock (serials that are here)
+//	stolen serial sku                      stolenRecord   (serials that must not go in or out)
+//	adj    id                              Adjustment
+//	adjs   id                              1              (adjustments that wait for a second person)
 //	bad    bin sku                         suspectRecord  (a short pick found less than the book says)
 //	opened ref                             1              (counts that were booked)
 //	move   number                          Move           (the journal)
@@ -29,7 +34,7 @@ import (
 //	count  state                           number of orders in that state
 //	reject id                              rejectRecord   (refused release, answered once)
 //	pool   9-priority intake id            1              (released, free to batch)
-//	wait   sku intake order                1              (orders short of the item)
+//	wait   sku[/owner] intake order                1              (orders short of the item)
 //	again  sku                             row of wait    (waiting orders behind it are still to be tried)
 //	task   id                              Task
 //	open   bin sku lot task                1              (tasks in the pool)
@@ -39,6 +44,7 @@ import (
 //	askers since worker                    1              (waiting workers, longest first)
 //	due    at batch                        1              (what AdvanceTime looks at)
 //	lu     id                              LU
+//	in     unit unit                       1              (units for stock that stand in another one)
 //	bench  station                         StationState
 //	job    id                              LabelJob
 //	jobs   station id                      1              (requested, sent or unknown)
@@ -65,6 +71,11 @@ const (
 	kStock   = "stock"
 	kAt      = "at"
 	kFEFO    = "fefo"
+	kFEFX    = "fefx"
+	kSerial  = "sn"
+	kAdjust  = "adj"
+	kAdjusts = "adjs"
+	kStolen  = "stolen"
 	kSuspect = "bad"
 	kOpened  = "opened"
 	kMove    = "move"
@@ -82,6 +93,7 @@ const (
 	kAskers  = "askers"
 	kDue     = "due"
 	kLU      = "lu"
+	kIn      = "in"
 	kBench   = "bench"
 	kJob     = "job"
 	kJobs    = "jobs"
@@ -153,6 +165,7 @@ const (
 	placeRobot   = "robot/"
 	placeLane    = "lane/"
 	placeDock    = "dock/"
+	placeWorker  = "worker/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )

@@ -20,6 +20,9 @@ type stockRow struct {
 	Qty      int64  `cbor:"1,keyasint"`
 	Reserved int64  `cbor:"2,keyasint,omitempty"`
 	Expiry   string `cbor:"3,keyasint,omitempty"` // of the lot, copied
+	// First is when the goods first came in, kept for items picked
+	// first-in-first-out; 0 = longer ago than anybody knows.
+	First int64 `cbor:"4,keyasint,omitempty"`
 }
 
 // lotRecord holds what is true of a lot wherever it stands.
@@ -39,7 +42,7 @@ const noExpiry = "9999-12-31"
 
 func isVirtual(place string) bool {
 	switch place {
-	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap:
+	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap, PlaceReclass:
 		return true
 	}
 	return false
@@ -68,11 +71,20 @@ func (c *change) move(s stockKey, qty int64, from, to string, reserved int64) er
 	if err != nil {
 		return err
 	}
+	first, err := c.firstReceipt(from, to, s)
+	if err != nil {
+		return err
+	}
 	if err := c.balance(from, s, expiry, -qty, -reserved); err != nil {
 		return err
 	}
 	if err := c.balance(to, s, expiry, qty, 0); err != nil {
 		return err
+	}
+	if first != 0 {
+		if err := c.setFirst(to, s, qty, first); err != nil {
+			return err
+		}
 	}
 	n, err := c.next(kMove)
 	if err != nil {
@@ -119,10 +131,27 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 	if err := c.index(key(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status), !gone); err != nil {
 		return err
 	}
-	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.serial == "" && s.owner == "" && s.status == "" {
-		return c.index(fefoKey(s.sku, row.Expiry, bin, s.lot), row.Qty > row.Reserved)
+	if s.serial != "" {
+		if err := c.noteSerial(k, place, s, row.Qty); err != nil {
+			return err
+		}
+	}
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.status == StatusSellable {
+		return c.index(freeKey(s, row.Expiry, bin), row.Qty > row.Reserved)
 	}
 	return nil
+}
+
+// freeKey is the row of the index of free stock: that of plain goods is as old
+// as the first logs, those of consignors and with serials have one of their own.
+func freeKey(s stockKey, expiry, bin string) []byte {
+	if s.owner == "" && s.serial == "" {
+		return fefoKey(s.sku, expiry, bin, s.lot)
+	}
+	if expiry == "" {
+		expiry = noExpiry
+	}
+	return key(kFEFX, s.sku, s.owner, expiry, bin, s.lot, s.serial)
 }
 
 func fefoKey(sku, expiry, bin, lot string) []byte {
@@ -188,7 +217,7 @@ func openStock(c *change, cmd OpenStock) (Result, error) {
 		if why := checkStockRow(r); why != "" {
 			return Result{}, refuse(CodeInvalid, "row %d: %s", i+1, why)
 		}
-		if err := twice(seen, i+1, "position", strings.Join([]string{r.Bin, r.SKU, r.Lot}, "/")); err != nil {
+		if err := twice(seen, i+1, "position", positionName(r)); err != nil {
 			return Result{}, err
 		}
 		if err := c.checkStocked(i+1, r); err != nil {
@@ -197,13 +226,13 @@ func openStock(c *change, cmd OpenStock) (Result, error) {
 		if err := c.setLot(r.SKU, r.Lot, r.Expiry); err != nil {
 			return Result{}, err
 		}
-		if err := c.move(stockKey{sku: r.SKU, lot: r.Lot}, r.Qty, PlaceOpening, BinPlace(r.Bin), 0); err != nil {
+		if err := c.move(r.stock(), r.Qty, PlaceOpening, BinPlace(r.Bin), 0); err != nil {
 			return Result{}, err
 		}
 		if err := c.index(key(kSuspect, r.Bin, r.SKU), false); err != nil {
 			return Result{}, err
 		}
-		skus = append(skus, r.SKU)
+		skus = append(skus, demand{r.SKU, r.Owner}.row())
 	}
 	if err := c.retryWaiting(skus); err != nil {
 		return Result{}, err
@@ -240,10 +269,41 @@ func (c *change) checkStocked(row int, r StockRow) error {
 	switch {
 	case item == nil:
 		return refuse(CodeUnknownItem, "row %d: item %s", row, r.SKU)
-	case item.LotTracked && r.Lot == "":
-		return refuse(CodeInvalid, "row %d: item %s needs a lot", row, r.SKU)
-	case !item.LotTracked && r.Lot != "":
-		return refuse(CodeInvalid, "row %d: item %s has no lots", row, r.SKU)
 	}
-	return nil
+	if why := checkTracking(item, r); why != "" {
+		return refuse(CodeInvalid, "row %d: item %s %s", row, r.SKU, why)
+	}
+	return c.refuseStolen(r.SKU, r.Serial)
+}
+
+// checkTracking says what is wrong with lot and serial of a row, "" when they
+// are what the item asks for.
+func checkTracking(item *Item, r StockRow) string {
+	switch {
+	case item.LotTracked && r.Lot == "":
+		return "needs a lot"
+	case !item.LotTracked && r.Lot != "":
+		return "has no lots"
+	case item.Serials && r.Serial == "":
+		return "needs a serial"
+	case !item.Serials && r.Serial != "":
+		return "has no serials"
+	case item.Serials && r.Qty != 1:
+		return "has serials: one unit a row"
+	}
+	return ""
+}
+
+// stock is what the row counts.
+func (r StockRow) stock() stockKey {
+	return stockKey{sku: r.SKU, lot: r.Lot, serial: r.Serial, owner: r.Owner, status: r.Status}
+}
+
+// positionName tells two positions of a list apart.
+func positionName(r StockRow) string {
+	name := strings.Join([]string{r.Bin, r.SKU, r.Lot}, "/")
+	if r.Owner != "" || r.Serial != "" || r.Status != "" {
+		name += strings.Join([]string{"", r.Serial, r.Owner, r.Status}, "/")
+	}
+	return name
 }

@@ -124,13 +124,13 @@ func (c *change) dropItem(it *Item) error {
 	if err != nil || old == nil {
 		return err
 	}
-	if old.LotTracked != it.LotTracked {
+	if old.LotTracked != it.LotTracked || old.Serials != it.Serials {
 		rows, err := Balances(c, it.SKU)
 		if err != nil {
 			return err
 		}
 		if len(rows) > 0 {
-			return refuse(CodeConflict, "item %s has moves: lot tracking cannot change", it.SKU)
+			return refuse(CodeConflict, "item %s has moves: tracking of lots and serials cannot change", it.SKU)
 		}
 	}
 	for _, code := range codesOf(old) {

@@ -25,6 +25,9 @@ type Site struct {
 	Lanes        []Lane   `cbor:"15,keyasint,omitempty" json:"lanes,omitempty"`        // exits of the conveyor; first match wins
 	DefaultLane  string   `cbor:"16,keyasint,omitempty" json:"defaultLane,omitempty"`  // one of Lanes: for whatever has no lane
 	Portals      []string `cbor:"17,keyasint,omitempty" json:"portals,omitempty"`      // docks with an RFID portal
+	// AdjustLimit is how many units one person may adjust; more waits for a
+	// second one. 0 = no limit.
+	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -67,6 +70,12 @@ type Item struct {
 	LotTracked bool     `cbor:"5,keyasint,omitempty" json:"lotTracked,omitempty"` // a pick must name the lot
 	Barcodes   []string `cbor:"6,keyasint,omitempty" json:"barcodes,omitempty"`   // aliases
 	Tagged     bool     `cbor:"7,keyasint,omitempty" json:"tagged,omitempty"`     // every unit carries an RFID tag with its SGTIN
+	// Policy says which stock an order gets: PolicyFEFO … PolicyTouches.
+	Policy string `cbor:"8,keyasint,omitempty" json:"policy,omitempty"`
+	// MinDays is how many days of its life a lot must have left.
+	MinDays int `cbor:"9,keyasint,omitempty" json:"minDays,omitempty"`
+	// Serials: every unit has a serial number, at receipt and at pick.
+	Serials bool `cbor:"10,keyasint,omitempty" json:"serials,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -99,6 +108,8 @@ type OrderSpec struct {
 	ShipBy   int64       `cbor:"7,keyasint,omitempty" json:"shipBy,omitempty"`
 	Channel  string      `cbor:"8,keyasint,omitempty" json:"channel,omitempty"`
 	Lines    []OrderLine `cbor:"9,keyasint" json:"lines"`
+	// Owner is the consignor whose goods the order is for; "" = the house.
+	Owner string `cbor:"10,keyasint,omitempty" json:"owner,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -153,6 +164,7 @@ type LotQty struct {
 	Lot    string `cbor:"1,keyasint,omitempty" json:"lot,omitempty"`
 	Expiry string `cbor:"2,keyasint,omitempty" json:"expiry,omitempty"`
 	Qty    int64  `cbor:"3,keyasint" json:"qty"`
+	Serial string `cbor:"4,keyasint,omitempty" json:"serial,omitempty"`
 }
 
 // Parcel is a closed carton with its SSCC.
@@ -189,6 +201,13 @@ type Task struct {
 	// decided about it; FailedBy is the newest of them.
 	Failed   int    `cbor:"14,keyasint,omitempty" json:"failed,omitempty"`
 	FailedBy string `cbor:"15,keyasint,omitempty" json:"failedBy,omitempty"`
+	Owner    string `cbor:"16,keyasint,omitempty" json:"owner,omitempty"`
+	Serial   string `cbor:"17,keyasint,omitempty" json:"serial,omitempty"` // the unit to take; another one of the bin will do
+}
+
+// stock is what the task takes and has reserved: sellable goods of its owner.
+func (t *Task) stock() stockKey {
+	return stockKey{sku: t.SKU, lot: t.Lot, serial: t.Serial, owner: t.Owner}
 }
 
 // Batch is the orders one worker picks in one walk.
@@ -230,6 +249,9 @@ type LU struct {
 	Kind  string `cbor:"2,keyasint" json:"kind"`  // "tote", "carton"
 	Place string `cbor:"3,keyasint" json:"place"` // "cart/B1/2", "packdrop", "robot/R1", "station/pack1", "lane/L1", "dock/dock1", "customer"
 	Order string `cbor:"4,keyasint,omitempty" json:"order,omitempty"`
+	// Stock: it holds stock and no order. It may stand in a bin, in another
+	// such unit ("lu/P1") or in somebody's hands ("worker/W1") as well.
+	Stock bool `cbor:"5,keyasint,omitempty" json:"stock,omitempty"`
 }
 
 // StationState is what a pack station is doing.

@@ -18,14 +18,15 @@ import (
 // model is what the test itself keeps.
 type model struct {
 	*world
-	rt      *rapid.T
-	opened  map[string]int64 // SKU → booked in
-	states  map[string]OrderState
-	seen    map[string]int // commands by name and code
-	batches int
-	tags    map[string][]string // SSCC → its tags
-	proven  map[string]bool     // SSCCs of complete passes
-	portal  bool                // at dock d1
+	rt       *rapid.T
+	opened   map[string]int64 // SKU → booked in
+	adjusted map[string]int64 // SKU → found, less lost
+	states   map[string]OrderState
+	seen     map[string]int // commands by name and code
+	batches  int
+	tags     map[string][]string // SSCC → its tags
+	proven   map[string]bool     // SSCCs of complete passes
+	portal   bool                // at dock d1
 }
 
 var (
@@ -84,6 +85,7 @@ func (m *model) run(c Command) Result {
 			m.opened[r.SKU] += r.Qty
 		}
 	}
+	m.noteAdjust(c, res)
 	m.agree(c)
 	return res
 }
@@ -113,22 +115,28 @@ func (m *model) agree(c Command) {
 			}
 		}
 	}
-	for _, sku := range skus {
-		if q, _ := m.qty(PlaceOpening, sku, ""); sku != "MILK" && -q != m.opened[sku] {
-			m.t.Fatalf("%s: opened %d, the book says %d", sku, m.opened[sku], -q)
-		}
-		var real, customer int64
+	for _, it := range seen(Items(m.tx)) {
+		sku := it.SKU
+		var opened, adjusted, reclass, real, customer int64
 		for _, b := range seen(Balances(m.tx, sku)) {
 			switch b.Place {
 			case PlaceOpening:
+				opened -= b.Qty
+			case PlaceAdjustment, PlaceScrap:
+				adjusted -= b.Qty
+			case PlaceReclass:
+				reclass += b.Qty
 			case PlaceCustomer:
 				customer += b.Qty
 			default:
 				real += b.Qty
 			}
 		}
-		if customer != shipped[sku] || real+customer != m.opened[sku] {
-			m.t.Fatalf("%s: %d here and %d gone of %d opened, orders say %d gone", sku, real, customer, m.opened[sku], shipped[sku])
+		if opened != m.opened[sku] || adjusted != m.adjusted[sku] || reclass != 0 {
+			m.t.Fatalf("%s: opened %d and adjusted %d, the book says %d, %d and %d between", sku, m.opened[sku], m.adjusted[sku], opened, adjusted, reclass)
+		}
+		if customer != shipped[sku] || real+customer != opened+adjusted {
+			m.t.Fatalf("%s: %d here and %d gone of %d opened and %d adjusted, orders say %d gone", sku, real, customer, opened, adjusted, shipped[sku])
 		}
 	}
 }
@@ -200,6 +208,8 @@ func (m *model) random(what int) {
 				m.drain(evs[len(evs)/2].Seq)
 			}
 		}
+	default:
+		m.stockAct(what)
 	}
 }
 
@@ -316,7 +326,7 @@ func (m *model) good(dev string) {
 
 // robot reports what became of the current task, mostly well.
 func (m *model) robot(dev string, s *Step) {
-	c := RobotPick{Worker: s.Worker, Task: s.Task, Qty: s.Qty, Tote: s.Tote, Outcome: PickPicked, Lot: s.Lot}
+	c := RobotPick{Worker: s.Worker, Task: s.Task, Qty: s.Qty, Tote: s.Tote, Outcome: PickPicked, Lot: s.Lot, Serial: s.Serial}
 	if c.Tote == "" || m.odds(10, "other tote") {
 		c.Tote = fmt.Sprintf("T-%d", m.num(1, 5, "tote"))
 	}
@@ -560,7 +570,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{
 			world: floor(rt), rt: rt, seen: total,
-			opened: make(map[string]int64), states: make(map[string]OrderState),
+			opened: make(map[string]int64), adjusted: make(map[string]int64), states: make(map[string]OrderState),
 			tags: make(map[string][]string), proven: make(map[string]bool),
 		}
 		for _, r := range testStock() {

@@ -177,38 +177,45 @@ func (c *change) claim(w *walk) error {
 	return c.saveOrder(w.order)
 }
 
-// findItem says which item a barcode means and which lot it names. Codes of the
-// site go before GS1: bare digits may look like a GTIN by chance.
-func findItem(r Reader, barcode string) (item *Item, lot string, err error) {
+// found is what a barcode says.
+type found struct {
+	item        *Item // nil when no item has it
+	lot, serial string
+}
+
+// findItem says which item a barcode means and which lot and serial it names.
+// Codes of the site go before GS1: bare digits may look like a GTIN by chance.
+func findItem(r Reader, barcode string) (f found, err error) {
 	lookup := func(code string) error {
 		sku, err := r.Get(codeKey(code))
 		if err != nil || sku == nil {
 			return err
 		}
-		item, err = must2(GetItem(r, string(sku)))("item", string(sku))
+		f.item, err = must2(GetItem(r, string(sku)))("item", string(sku))
 		return err
 	}
-	if err := lookup(plainCode(barcode)); err != nil || item != nil {
-		return item, "", err
+	if err := lookup(plainCode(barcode)); err != nil || f.item != nil {
+		return f, err
 	}
 	s, bad := gs1.Parse(barcode)
 	if bad != nil {
-		return nil, "", refuse(CodeUnknownBarcode, "%v", bad)
+		return f, refuse(CodeUnknownBarcode, "%v", bad)
 	}
 	gtin, ok := s.Value("01")
 	if !ok {
-		return nil, "", nil
+		return f, nil
 	}
-	lot, _ = s.Value("10")
-	return item, lot, lookup(gtin)
+	f.lot, _ = s.Value("10")
+	f.serial, _ = s.Value("21")
+	return f, lookup(gtin)
 }
 
 func (c *change) scanItem(w *walk, barcode string, qty int64) error {
-	it, lot, err := findItem(c, barcode)
+	f, err := findItem(c, barcode)
 	if err != nil {
 		return err
 	}
-	t := w.task
+	t, it, lot := w.task, f.item, f.lot
 	switch {
 	case it == nil:
 		return refuse(CodeUnknownBarcode, "no item has this barcode")
@@ -218,10 +225,18 @@ func (c *change) scanItem(w *walk, barcode string, qty int64) error {
 		return refuse(CodeWrongLot, "scan the code with the lot")
 	case it.LotTracked && lot != t.Lot:
 		return refuse(CodeWrongLot, "this is lot %s, expected %s", lot, t.Lot)
-	case !usable(t.Expiry, c.today()):
+	case !c.usable(it, t.Expiry):
 		return refuse(FalloutExpired, "lot %s expires %s: report it short", t.Lot, t.Expiry)
 	case w.batch.Held+qty > t.Qty:
 		return refuse(CodeOverPick, "%d more, needed %d", qty, t.Qty-w.batch.Held)
+	}
+	if it.Serials {
+		if f.serial == "" {
+			return refuse(CodeWrongSerial, "scan the code with the serial")
+		}
+		if err := c.takeSerial(t, f.serial); err != nil {
+			return err
+		}
 	}
 	w.batch.Held += qty
 	return nil

@@ -59,6 +59,9 @@ type Step struct {
 	SSCC       string `cbor:"18,keyasint,omitempty" json:"sscc,omitempty"`
 	ExpectedMg int64  `cbor:"19,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"` // why the last act was refused
+	// Serial is the unit that is kept for the task; any other one of the
+	// bin will do.
+	Serial string `cbor:"30,keyasint,omitempty" json:"serial,omitempty"`
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -86,6 +89,9 @@ type EventData struct {
 	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
+	Lot      string      `cbor:"30,keyasint,omitempty" json:"lot,omitempty"`
+	Serial   string      `cbor:"31,keyasint,omitempty" json:"serial,omitempty"`
+	Owner    string      `cbor:"32,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -106,6 +112,7 @@ const (
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
+	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
 )
 
 // StreamControl is the outbox stream of order events.

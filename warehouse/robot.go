@@ -90,6 +90,11 @@ func (c *change) robotTake(w *walk, cmd RobotPick) (text string, err error) {
 	if err := c.claim(w); err != nil {
 		return "", err
 	}
+	if cmd.Serial != "" {
+		if err := c.takeSerial(w.task, cmd.Serial); err != nil {
+			return "", err
+		}
+	}
 	w.batch.Held = cmd.Qty
 	if cmd.Outcome == PickShort {
 		if text, err = c.shorten(w, cmd.Code); err != nil {
@@ -128,7 +133,9 @@ func (c *change) checkTake(t *Task, cmd RobotPick) error {
 		return nil
 	case it.LotTracked && cmd.Lot != t.Lot:
 		return refuse(CodeWrongLot, "this is lot %q, expected %s", cmd.Lot, t.Lot)
-	case !usable(t.Expiry, c.today()):
+	case it.Serials && cmd.Serial == "", !it.Serials && cmd.Serial != "":
+		return refuse(CodeWrongSerial, "serial %q of an item %s", cmd.Serial, t.SKU)
+	case !c.usable(it, t.Expiry):
 		return refuse(FalloutExpired, "lot %s expires %s: report it short", t.Lot, t.Expiry)
 	case !isTote(site, cmd.Tote):
 		return refuse(CodeUnknownTote, "%q is no tote", cmd.Tote)

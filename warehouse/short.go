@@ -54,7 +54,7 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if t.Qty == 0 {
 		t.State = TaskShort
 	}
-	if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -rest); err != nil {
+	if err := c.reserve(t.Bin, t.stock(), t.Expiry, -rest); err != nil {
 		return "", err
 	}
 	if err := c.saveTask(t); err != nil {
@@ -64,7 +64,7 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err := save(c, key(kSuspect, t.Bin, t.SKU), &doubt); err != nil {
 		return "", err
 	}
-	takes, missing, err := c.plan(t.SKU, rest, nil)
+	takes, missing, err := c.plan(demand{t.SKU, t.Owner}, rest, nil)
 	if err != nil {
 		return "", err
 	}
@@ -106,7 +106,7 @@ func (c *change) rescue(failed *Task) error {
 		if err != nil {
 			return err
 		}
-		takes, missing, err := c.plan(t.SKU, t.Qty, nil)
+		takes, missing, err := c.plan(demand{t.SKU, t.Owner}, t.Qty, nil)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (c *change) rescue(failed *Task) error {
 		if err != nil {
 			return err
 		}
-		if err := c.reserve(t.Bin, stockKey{sku: t.SKU, lot: t.Lot}, t.Expiry, -t.Qty); err != nil {
+		if err := c.reserve(t.Bin, t.stock(), t.Expiry, -t.Qty); err != nil {
 			return err
 		}
 		t.State = TaskCancelled

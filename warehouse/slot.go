@@ -18,8 +18,8 @@ func (c *change) scanSlot(w *walk, site *Site, code string) error {
 	at := slices.IndexFunc(w.batch.Slots, func(s BatchSlot) bool { return s.Slot == w.task.Slot })
 	bound := at >= 0 && w.batch.Slots[at].Tote == code
 	if !bound && !isTote(site, code) {
-		it, _, err := findItem(c, code)
-		if err == nil && it != nil && it.SKU == w.task.SKU {
+		f, err := findItem(c, code)
+		if err == nil && f.item != nil && f.item.SKU == w.task.SKU {
 			err = refuse(CodeOverPick, "%d of %d are in hand: scan the tote", w.batch.Held, w.task.Qty)
 		}
 		if err != nil {
@@ -50,7 +50,7 @@ func (c *change) put(w *walk, code string) error {
 	} else if err := c.fetchTote(code, place); err != nil {
 		return err
 	}
-	if err := c.move(stockKey{sku: t.SKU, lot: t.Lot}, b.Held, BinPlace(t.Bin), LUPlace(code), b.Held); err != nil {
+	if err := c.move(t.stock(), b.Held, BinPlace(t.Bin), LUPlace(code), b.Held); err != nil {
 		return err
 	}
 	l, err := lineOf(o, t.Line)
@@ -58,7 +58,7 @@ func (c *change) put(w *walk, code string) error {
 		return err
 	}
 	l.Picked += b.Held
-	l.addLot(LotQty{Lot: t.Lot, Expiry: t.Expiry, Qty: b.Held})
+	l.addLot(LotQty{Lot: t.Lot, Expiry: t.Expiry, Qty: b.Held, Serial: t.Serial})
 	if l.Picked == l.Qty {
 		l.State = LinePicked
 	}
@@ -81,6 +81,9 @@ func (c *change) bindTote(w *walk, slot *BatchSlot, code, place string) error {
 	lu, err := GetLU(c, code)
 	if err != nil {
 		return err
+	}
+	if lu != nil && lu.Stock {
+		return refuse(CodeToteInUse, "unit %s holds stock", code)
 	}
 	if lu != nil && lu.Order != "" {
 		if slices.ContainsFunc(w.batch.Slots, func(s BatchSlot) bool { return s.Tote == code }) {
@@ -115,7 +118,7 @@ func lineOf(o *Order, line int) (*LineState, error) {
 // addLot sums up what was picked by lot, in the order of the first pick.
 func (l *LineState) addLot(q LotQty) {
 	for i := range l.Lots {
-		if l.Lots[i].Lot == q.Lot {
+		if l.Lots[i].Lot == q.Lot && l.Lots[i].Serial == q.Serial {
 			l.Lots[i].Qty += q.Qty
 			return
 		}

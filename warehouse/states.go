@@ -90,4 +90,38 @@ const (
 	PlaceCustomer   = "customer"
 	PlaceAdjustment = "adjustment"
 	PlaceScrap      = "scrap"
+	PlaceReclass    = "reclass" // between two statuses: what leaves one enters the other
 )
+
+// Statuses of goods. Only sellable ones are allocated.
+const (
+	StatusSellable    = ""
+	StatusQC          = "qc" // waits for a quality check
+	StatusDamaged     = "damaged"
+	StatusQuarantined = "quarantined"
+)
+
+// validStatus tells whether goods may have a status.
+func validStatus(s string) bool {
+	switch s {
+	case StatusSellable, StatusQC, StatusDamaged, StatusQuarantined:
+		return true
+	}
+	return false
+}
+
+// Policies by which the stock of an item is given to orders.
+const (
+	PolicyFEFO    = ""        // first expired first
+	PolicyFIFO    = "fifo"    // first received first
+	PolicyClosest = "closest" // shortest way from the depot first
+	PolicyTouches = "touches" // as few picks as there can be
+)
+
+func validPolicy(s string) bool {
+	switch s {
+	case PolicyFEFO, PolicyFIFO, PolicyClosest, PolicyTouches:
+		return true
+	}
+	return false
+}

@@ -46,6 +46,7 @@ func NextStep(r Reader, device string) (*Step, error) {
 	s.Task, s.Order, s.Bin, s.SKU = t.ID, t.Order, t.Bin, t.SKU
 	s.Name, s.GTIN, s.Lot, s.Expiry = it.Name, it.GTIN, t.Lot, t.Expiry
 	s.Qty, s.Held = t.Qty-b.Held, b.Held
+	s.Serial = t.Serial
 	s.Slot, s.Tote = t.Slot, b.Slots[at].Tote
 	s.Left = len(b.Walk) - b.At
 	return s, nil

@@ -24,6 +24,7 @@ const (
 	maxSlots    = 64
 	maxNamed    = 100 // carriers, lanes, stations, portals of a site
 	maxEPCs     = 500 // of one pass
+	maxMinDays  = 3650
 )
 
 // validID: 1..64 printable ASCII without '/' and without outer spaces. Ids are
@@ -138,6 +139,8 @@ func checkSite(s Site) string {
 		return "layout depot aisle"
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
+	case s.AdjustLimit < 0 || s.AdjustLimit > maxStockQty:
+		return "adjustment limit"
 	case len(s.Carriers) > maxNamed:
 		return "more than 100 carriers"
 	}
@@ -240,6 +243,12 @@ func checkItem(it Item) string {
 		return "tagged items need a gtin"
 	case len(it.Barcodes) > 16:
 		return "more than 16 barcodes"
+	case !validPolicy(it.Policy):
+		return `policy: "", "fifo", "closest" or "touches"`
+	case it.MinDays < 0 || it.MinDays > maxMinDays:
+		return "minimum days: 0 to 3650"
+	case it.MinDays > 0 && !it.LotTracked:
+		return "minimum days need lots"
 	}
 	for _, b := range it.Barcodes {
 		if !validBarcode(b) {
@@ -292,6 +301,19 @@ func checkStockRow(r StockRow) string {
 	case r.Qty < 1 || r.Qty > maxStockQty:
 		return "quantity"
 	}
+	return checkKey(r.stock())
+}
+
+// checkKey looks at owner, serial and status of goods.
+func checkKey(s stockKey) string {
+	switch {
+	case s.owner != "" && !validID(s.owner):
+		return "owner"
+	case s.serial != "" && !validBarcode(s.serial): // GS1 serials may hold '/'
+		return "serial"
+	case !validStatus(s.status):
+		return `status: "", "qc", "damaged" or "quarantined"`
+	}
 	return ""
 }
 
@@ -322,6 +344,8 @@ func checkSpec(s OrderSpec) string {
 		return "channel"
 	case s.PlacedAt < 0 || s.ShipBy < 0:
 		return "times"
+	case s.Owner != "" && !validID(s.Owner):
+		return "owner"
 	case len(s.Lines) == 0:
 		return "no lines"
 	case len(s.Lines) > maxLines:

@@ -20,7 +20,8 @@ func FindItem(r Reader, barcode string) (*Item, string, error) {
 	if !scannable(barcode) {
 		return nil, "", nil
 	}
-	return findItem(r, barcode)
+	f, err := findItem(r, barcode)
+	return f.item, f.lot, err
 }
 
 // GetBin returns a bin by code.
@@ -201,6 +202,9 @@ type Balance struct {
 	Expiry   string `json:"expiry,omitempty"`
 	Qty      int64  `json:"qty"`
 	Reserved int64  `json:"reserved"`
+	Serial   string `json:"serial,omitempty"`
+	Owner    string `json:"owner,omitempty"`
+	Status   string `json:"status,omitempty"` // "" = sellable
 }
 
 // Balances lists every place that holds an item, virtual places too, by place
@@ -216,7 +220,10 @@ func Balances(r Reader, sku string) ([]Balance, error) {
 		if err != nil {
 			return false, err
 		}
-		out = append(out, Balance{Place: place, Lot: s.lot, Expiry: row.Expiry, Qty: row.Qty, Reserved: row.Reserved})
+		out = append(out, Balance{
+			Place: place, Lot: s.lot, Expiry: row.Expiry, Qty: row.Qty, Reserved: row.Reserved,
+			Serial: s.serial, Owner: s.owner, Status: s.status,
+		})
 		return true, nil
 	})
 	return out, err
@@ -235,7 +242,9 @@ func Contents(r Reader, place string) ([]StockRow, error) {
 		if err != nil {
 			return false, err
 		}
-		out = append(out, StockRow{Bin: place, SKU: s.sku, Lot: s.lot, Expiry: row.Expiry, Qty: row.Qty})
+		out = append(out, StockRow{
+			Bin: place, SKU: s.sku, Lot: s.lot, Expiry: row.Expiry, Qty: row.Qty, Owner: s.owner, Serial: s.serial, Status: s.status,
+		})
 		return true, nil
 	})
 	return out, err

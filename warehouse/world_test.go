@@ -351,6 +351,9 @@ func (w *world) step(device string) *Step {
 // itemCode is what a picker scans for a step: an element string when there is a
 // lot, the SKU otherwise.
 func itemCode(s *Step) string {
+	if s.Serial != "" {
+		return "]C101" + s.GTIN + "21" + s.Serial
+	}
 	if s.Lot != "" {
 		return "]C101" + s.GTIN + "10" + s.Lot
 	}

@@ -93,6 +93,9 @@ type EventData struct {
 	Lines    []Line   `json:"lines,omitempty"`
 	Parcels  []Parcel `json:"parcels,omitempty"`
 	Source   string   `json:"source,omitempty"` // who released the order
+	Lot      string   `json:"lot,omitempty"`
+	Serial   string   `json:"serial,omitempty"`
+	Owner    string   `json:"owner,omitempty"` // consignor of the goods; "" = the house
 }
 
 // Line is what became of one order line.
@@ -111,6 +114,7 @@ type LotQty struct {
 	Lot    string `json:"lot,omitempty"`
 	Expiry string `json:"expiry,omitempty"`
 	Qty    int64  `json:"qty"`
+	Serial string `json:"serial,omitempty"`
 }
 
 // Parcel is a closed carton with its SSCC.

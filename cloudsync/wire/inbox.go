@@ -49,6 +49,7 @@ type Order struct {
 	PlacedAt int64   `json:"placedAt,omitempty"` // ms since 1970 UTC
 	ShipBy   int64   `json:"shipBy,omitempty"`   // ms since 1970 UTC
 	Channel  string  `json:"channel,omitempty"`
+	Owner    string  `json:"owner,omitempty"` // consignor whose goods these are; "" = the house
 	// Lines has at least one entry, line numbers unique.
 	Lines []OrderLine `json:"lines"`
 }
