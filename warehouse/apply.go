@@ -48,6 +48,11 @@ var table = []entry{
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
+	command(KindClaimFloor, "ClaimFloor", 1, claimFloor),
+	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
+	command(KindMoveFloor, "MoveFloor", 1, moveFloor),
+	command(KindEndFloor, "EndFloor", 1, endFloor),
+	command(KindAskMove, "AskMove", 1, askMove),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -40,6 +40,7 @@ const (
 	departBytes  = 200 << 10
 	leaseKeys    = 500
 	leaseBytes   = 64 << 10
+	ringMost     = 200 // alarms of one round
 	retryOrders  = 25
 	retryKeys    = 2500
 	retryBytes   = 300 << 10

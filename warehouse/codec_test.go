@@ -48,6 +48,11 @@ func everyCommand() []Command {
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},
+		ClaimFloor{Device: "h1", Task: "K000001", Of: FloorMove},
+		SkipFloor{Device: "h1", Task: "K000001", Reason: "blocked"},
+		MoveFloor{Task: "K000001", Worker: "w1", Reason: "closer"},
+		EndFloor{Task: "K000001", Reason: "not wanted"},
+		AskMove{SKU: "MILK", Lot: "L1", Qty: 2, From: "B-03", To: "B-04", Priority: 1, Reason: "to the front"},
 	}
 }
 

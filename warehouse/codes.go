@@ -69,6 +69,10 @@ const (
 	CodeNoLane           = "NO_LANE"
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
+	CodeClaimed          = "E_CLAIMED"
+	CodeUnknownTask      = "UNKNOWN_TASK"
+	CodeConfirm          = "CONFIRM" // scan the same place again
+	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 )
 

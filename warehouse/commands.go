@@ -38,6 +38,12 @@ const (
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
+
+	KindClaimFloor Kind = 0x01a0
+	KindSkipFloor  Kind = 0x01a1
+	KindMoveFloor  Kind = 0x01a2
+	KindEndFloor   Kind = 0x01a3
+	KindAskMove    Kind = 0x01a4
 )
 
 // Command is one versioned change. The concrete types are those below; each is

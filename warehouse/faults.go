@@ -57,6 +57,10 @@ var Faults = []Fault{
 	{CodeNoLane, "No lane serves the carrier of the parcel.", "Give a lane to the carrier in the site file; take the carton from the default lane."},
 	{CodeExpired, "The conveyor confirmed a carton nobody decided about in time.", "Nothing to do: the place was recorded. Look at the link to the conveyor if it goes on."},
 	{CodeUnknownFallout, "No open fallout has this id.", "Look at the list of fallouts: somebody may have cleared it."},
+	{CodeClaimed, "Another worker has this task.", "Take another task; a lead can give this one to you."},
+	{CodeUnknownTask, "No floor task with this id is open.", "Look at the list: it was done or given up."},
+	{CodeConfirm, "The place is allowed, but not the one asked for.", "Go to the place on the screen, or scan this one again to use it."},
+	{CodeNotEnough, "The place does not hold that much that is free.", "Look at what stands there and what is reserved, then ask for less."},
 	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
 
 	{FalloutOutOfStock, "There is not enough usable stock for the line.", "Book stock in; the order goes on by itself. Or cancel it."},

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.floor, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -69,11 +69,11 @@ func (v *inspector) stock() error {
 			}
 			return true, nil
 		}
-		v.check(row.Reserved == 0, "%q: reserved outside a bin", k)
 		id, ok := strings.CutPrefix(place, placeLU)
 		v.check(ok, "%q: a place of no kind", k)
 		lu, err := GetLU(v.r, id)
-		v.check(lu != nil && lu.Order != "", "%q: goods in a unit without an order", k)
+		v.check(lu != nil && (lu.Order != "" || row.Reserved == row.Qty), "%q: goods in a unit without an order", k)
+		v.check(lu == nil || lu.Order == "" || row.Reserved == 0, "%q: reserved in an order's unit", k)
 		return true, err
 	})
 }
@@ -271,6 +271,10 @@ func (v *inspector) workers() error {
 			v.row(kAskers, num(uint64(ws.WaitingSince)), ws.Worker)
 			v.check(ws.Batch == "" && ws.Device != "", "worker waits: %+v", ws)
 		}
+		if ws.Floor != "" {
+			t, err := GetFloorTask(v.r, ws.Floor)
+			v.check(err == nil && t != nil && t.Worker == ws.Worker, "worker %s: floor task %+v", ws.Worker, t)
+		}
 		if ws.Batch != "" {
 			b, err := GetBatch(v.r, ws.Batch)
 			v.check(err == nil && b != nil && b.State == BatchActive && b.Worker == ws.Worker, "worker %s: batch %+v", ws.Worker, b)
@@ -286,7 +290,6 @@ func (v *inspector) units() error {
 		if err != nil {
 			return false, err
 		}
-		v.check(lu.Order != "" || len(in) == 0, "unit %s is free and holds %+v", lu.ID, in)
 		if lu.Order == "" {
 			return true, nil
 		}
@@ -398,6 +401,26 @@ func (v *inspector) fallouts() error {
 	})
 }
 
+// floor tasks: what they shall move is reserved (see ledger), and who has one
+// has no other work.
+func (v *inspector) floor() error {
+	return each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
+		switch t.State {
+		case TaskOpen:
+			v.want[string(floorQueueKey(t))] = true
+			v.check(t.Worker == "" && t.Lease == 0 && t.Held == 0 && !t.AtFrom, "open floor task %+v is in hand", t)
+		case TaskClaimed:
+			v.want[string(alarmKey(t.Lease, alarmFloor, t.ID))] = true
+			ws, err := GetWorkerState(v.r, t.Worker)
+			v.check(err == nil && ws != nil && ws.Floor == t.ID && ws.Batch == "" && ws.WaitingSince == 0, "floor task %+v, worker %+v", t, ws)
+		default:
+			v.fail("floor task %+v", t)
+		}
+		v.check(t.Held <= t.Qty && (t.Held == 0 || t.AtFrom), "floor task %+v holds too much", t)
+		return true, nil
+	})
+}
+
 func (v *inspector) stations() error {
 	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
 		if st.Step == StepScanTote {
@@ -484,7 +507,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)

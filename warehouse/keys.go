@@ -51,6 +51,9 @@ import (
 //	carry  lu                              transport id   (open transport of a tote)
 //	belt   sscc                            Carriage
 //	belts  sscc                            1              (on a conveyor)
+//	floor  id                              FloorTask
+//	floorq kind 9-priority place id        1              (floor tasks nobody has)
+//	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
 //	seq    name …                          counter
@@ -94,6 +97,9 @@ const (
 	kCarry   = "carry"
 	kBelt    = "belt"
 	kBelts   = "belts"
+	kFloor   = "floor"
+	kFloorQ  = "floorq"
+	kAlarm   = "alarm"
 	kOut     = "out"
 	kOutHead = "outh"
 	kSeq     = "seq"

@@ -221,7 +221,8 @@ type WorkerState struct {
 	Batch  string `cbor:"3,keyasint,omitempty" json:"batch,omitempty"`
 	// WaitingSince is when the worker asked for work that is not there
 	// yet; 0 = not waiting.
-	WaitingSince int64 `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+	WaitingSince int64  `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+	Floor        string `cbor:"5,keyasint,omitempty" json:"floor,omitempty"` // floor task in hand
 }
 
 // LU is a logistic unit: a tote or a carton. It stands in one place.

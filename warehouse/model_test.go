@@ -143,10 +143,11 @@ var (
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
-// floor.
+// floor, 44 for floor tasks.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -189,6 +190,8 @@ func (m *model) random(what int) {
 		m.pass()
 	case 39, 40, 41, 42, 43:
 		m.sort()
+	case 44:
+		m.tasks()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -199,6 +202,38 @@ func (m *model) random(what int) {
 			if len(evs) > 0 {
 				m.drain(evs[len(evs)/2].Seq)
 			}
+		}
+	}
+}
+
+// tasks asks for a floor task, or does something with one.
+func (m *model) tasks() {
+	dev := pickOne(m, devices[:2], "device")
+	open := seen(FloorTasks(m.tx, 0))
+	if len(open) < 2 {
+		ask := AskMove{SKU: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 3, "qty")), From: pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "from")}
+		if m.odds(2, "to") {
+			ask.To = pickOne(m, []string{"A-01", "A-02", "B-01"}, "to")
+		}
+		m.run(ask)
+		return
+	}
+	t := pickOne(m, open, "task")
+	if t.Worker == "w2" {
+		dev = "hw2"
+	}
+	id := t.ID
+	switch m.num(0, 7, "do") {
+	case 0:
+		m.run(MoveFloor{Task: id, Worker: pickOne(m, []string{"", "w1", "w2"}, "worker"), Reason: "lead"})
+	case 1:
+		m.run(EndFloor{Task: id, Reason: "lead"})
+	case 2:
+		m.run(SkipFloor{Device: dev, Task: id})
+	default:
+		m.run(ClaimFloor{Device: dev})
+		for range m.num(1, 6, "acts") {
+			m.good(dev)
 		}
 	}
 }
@@ -299,6 +334,12 @@ func (m *model) good(dev string) {
 			take = int(s.Qty) + 1
 		}
 		m.run(Scan{Device: dev, Barcode: itemCode(s), Qty: int64(take)})
+	case StepPutDown:
+		bin := s.Bin
+		if bin == "" || m.odds(4, "other bin") {
+			bin = pickOne(m, []string{"A-01", "A-02", "B-01", "Z-99"}, "bin")
+		}
+		m.run(Scan{Device: dev, Barcode: bin, Task: s.Task})
 	case StepScanSlot:
 		tote := s.Tote
 		if tote == "" || m.odds(10, "other tote") {
@@ -605,7 +646,7 @@ func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
 		"Depart OK", "Pack OK", "Pack " + CodeWeightMismatch, "ShortPick OK", "Reprint OK", "CancelOrder OK",
 		"CancelOrder " + CodeSoftPONR, "ReleaseOrder " + CodeConflict, "Scan " + CodeOverPick, "Scan " + CodeToteInUse,
 		"AssignBatch OK", "AssignBatch " + CodePoolChanged, "FinishBatch OK", "RetryOrder OK",
-	})
+			})
 }
 
 // The same with robots, the portal and the conveyor, and orders far enough to
@@ -631,5 +672,19 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 		"TransportState " + CodeTransportState, "PortalPass OK", "PortalPass " + FalloutRFIDMissing, "PortalPass " + FalloutRFIDExtra,
 		"Depart OK", "Depart " + CodeNotVerified, "Induct OK", "Induct " + CodeNoRead, "Divert OK", "Divert " + FalloutMissort,
 		"Divert " + CodeExpired, "ClearFallout OK",
+	})
+}
+
+// Floor tasks between the picks, by few people, so that they get in each
+// other's way.
+func TestRandomTasksKeepEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		for i := range 2 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, taskWork, []string{
+		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
+		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
 	})
 }

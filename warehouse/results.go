@@ -31,6 +31,8 @@ const (
 	StepScanItem   = "scan_item"
 	StepScanSlot   = "scan_slot"   // scan the tote on the slot
 	StepFinish     = "finish"      // scan the pack drop
+	StepScanUnit   = "scan_unit"   // floor task: the tote the goods are in
+	StepPutDown    = "put_down"    // floor task: the bin the goods go to
 	StepScanTote   = "scan_tote"   // station: free
 	StepWeigh      = "weigh"       // station: carton on the scale
 	StepPrint      = "print"       // station: label on its way
@@ -59,6 +61,7 @@ type Step struct {
 	SSCC       string `cbor:"18,keyasint,omitempty" json:"sscc,omitempty"`
 	ExpectedMg int64  `cbor:"19,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"` // why the last act was refused
+	Kind       string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
