@@ -53,6 +53,20 @@ var table = []entry{
 	command(KindMoveFloor, "MoveFloor", 1, moveFloor),
 	command(KindEndFloor, "EndFloor", 1, endFloor),
 	command(KindAskMove, "AskMove", 1, askMove),
+	command(KindPutSuppliers, "PutSuppliers", 1, putSuppliers),
+	command(KindPutVendorCodes, "PutVendorCodes", 1, putVendorCodes),
+	command(KindAnnounceReceipt, "AnnounceReceipt", 1, announceReceipt),
+	command(KindOpenReceipt, "OpenReceipt", 1, openReceipt),
+	command(KindCheckReceipt, "CheckReceipt", 1, checkReceipt),
+	command(KindCloseReceipt, "CloseReceipt", 1, closeReceipt),
+	command(KindCancelReceipt, "CancelReceipt", 1, cancelReceipt),
+	command(KindReceive, "Receive", 1, receive),
+	command(KindReceiveUnit, "ReceiveUnit", 1, receiveUnit),
+	command(KindAnnounceTags, "AnnounceTags", 1, announceTags),
+	command(KindSeeTags, "SeeTags", 1, seeTags),
+	command(KindBookTags, "BookTags", 1, bookTags),
+	command(KindProposeAlias, "ProposeAlias", 1, proposeAlias),
+	command(KindDecideAlias, "DecideAlias", 1, decideAlias),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.floor, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.floor, v.receipts, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -64,9 +64,13 @@ func (v *inspector) stock() error {
 		}
 		v.row(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status)
 		if bin, ok := strings.CutPrefix(place, placeBin); ok {
-			if row.Qty > row.Reserved {
+			if row.Qty > row.Reserved && s.serial == "" && s.owner == "" && s.status == "" {
 				v.want[string(fefoKey(s.sku, row.Expiry, bin, s.lot))] = true
 			}
+			return true, nil
+		}
+		if strings.HasPrefix(place, placeReceipt) {
+			v.check(row.Reserved == row.Qty, "%q: goods that nobody puts away", k)
 			return true, nil
 		}
 		id, ok := strings.CutPrefix(place, placeLU)
@@ -421,6 +425,43 @@ func (v *inspector) floor() error {
 	})
 }
 
+// receipts: what lines say came in is what left the supplier.
+func (v *inspector) receipts() error {
+	came := make(map[string]int64)
+	err := each(v.r, under(kMove), func(m *Move) (bool, error) {
+		if m.From == PlaceSupplier {
+			came[m.To+" "+m.SKU] += m.Qty
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kReceipt), func(rc *Receipt) (bool, error) {
+		if rc.State == ReceiptExpected || rc.State == ReceiptReceiving {
+			v.row(kReceipts, rc.ID)
+		}
+		for _, l := range rc.Lines {
+			came[ReceiptPlace(rc.ID)+" "+l.SKU] -= l.Received
+			v.check(l.Damaged+l.Expired <= 2*l.Received && l.Tagged <= l.Received, "receipt %s line %+v", rc.ID, l)
+		}
+		return true, nil
+	})
+	for k, n := range came {
+		v.check(n == 0, "%d of %s came in beside the lines", n, k)
+	}
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kBin), func(b *Bin) (bool, error) {
+		in, err := Contents(v.r, BinPlace(b.Code))
+		if b.Class != "" && len(in) == 0 {
+			v.row(kFreeBin, b.Class, b.Code)
+		}
+		return true, err
+	})
+}
+
 func (v *inspector) stations() error {
 	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
 		if st.Step == StepScanTote {
@@ -507,7 +548,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)

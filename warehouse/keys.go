@@ -53,6 +53,14 @@ import (
 //	belts  sscc                            1              (on a conveyor)
 //	floor  id                              FloorTask
 //	floorq kind 9-priority place id        1              (floor tasks nobody has)
+//	supplier id                            Supplier
+//	vendor supplier code                   sku            (the supplier's codes)
+//	supfig supplier                        SupplierFigures
+//	receipt id                             Receipt
+//	receipts id                            1              (not closed)
+//	rtag   receipt tag                     tagExpected | tagSeen
+//	alias  barcode                         Alias          (waits for a decision)
+//	freebin class bin                      1              (empty bins that have a class)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -100,9 +108,18 @@ const (
 	kFloor   = "floor"
 	kFloorQ  = "floorq"
 	kAlarm   = "alarm"
-	kOut     = "out"
-	kOutHead = "outh"
-	kSeq     = "seq"
+
+	kSupplier = "supplier"
+	kVendor   = "vendor"
+	kSupFig   = "supfig"
+	kReceipt  = "receipt"
+	kReceipts = "receipts"
+	kRTag     = "rtag"
+	kAlias    = "alias"
+	kFreeBin  = "freebin"
+	kOut      = "out"
+	kOutHead  = "outh"
+	kSeq      = "seq"
 )
 
 // sep separates the components of a key; no id may hold it.
@@ -159,6 +176,7 @@ const (
 	placeRobot   = "robot/"
 	placeLane    = "lane/"
 	placeDock    = "dock/"
+	placeReceipt = "receipt/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )

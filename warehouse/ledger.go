@@ -119,6 +119,11 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 	if err := c.index(key(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status), !gone); err != nil {
 		return err
 	}
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && (gone || row.Qty == qty) {
+		if err := c.keepFreeBin(bin); err != nil {
+			return err
+		}
+	}
 	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.serial == "" && s.owner == "" && s.status == "" {
 		return c.index(fefoKey(s.sku, row.Expiry, bin, s.lot), row.Qty > row.Reserved)
 	}

@@ -67,6 +67,7 @@ type Item struct {
 	LotTracked bool     `cbor:"5,keyasint,omitempty" json:"lotTracked,omitempty"` // a pick must name the lot
 	Barcodes   []string `cbor:"6,keyasint,omitempty" json:"barcodes,omitempty"`   // aliases
 	Tagged     bool     `cbor:"7,keyasint,omitempty" json:"tagged,omitempty"`     // every unit carries an RFID tag with its SGTIN
+	Class      string   `cbor:"30,keyasint,omitempty" json:"class,omitempty"`     // of the bins it is put away to
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -75,6 +76,7 @@ type Bin struct {
 	Aisle int    `cbor:"2,keyasint" json:"aisle"`
 	Cell  int    `cbor:"3,keyasint" json:"cell"`
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
+	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.

@@ -117,17 +117,19 @@ func (m *model) agree(c Command) {
 		if q, _ := m.qty(PlaceOpening, sku, ""); sku != "MILK" && -q != m.opened[sku] {
 			m.t.Fatalf("%s: opened %d, the book says %d", sku, m.opened[sku], -q)
 		}
-		var real, customer int64
+		var real, customer, came int64
 		for _, b := range seen(Balances(m.tx, sku)) {
 			switch b.Place {
 			case PlaceOpening:
+			case PlaceSupplier:
+				came -= b.Qty
 			case PlaceCustomer:
 				customer += b.Qty
 			default:
 				real += b.Qty
 			}
 		}
-		if customer != shipped[sku] || real+customer != m.opened[sku] {
+		if customer != shipped[sku] || real+customer != m.opened[sku]+came {
 			m.t.Fatalf("%s: %d here and %d gone of %d opened, orders say %d gone", sku, real, customer, m.opened[sku], shipped[sku])
 		}
 	}
@@ -143,11 +145,12 @@ var (
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
-	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 45, 45, 45, 45, 45, 45, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
-// floor, 44 for floor tasks.
+// floor, 44 for floor tasks,
+// 45 for deliveries.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -192,6 +195,8 @@ func (m *model) random(what int) {
 		m.sort()
 	case 44:
 		m.tasks()
+	case 45:
+		m.receipts()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -235,6 +240,34 @@ func (m *model) tasks() {
 		for range m.num(1, 6, "acts") {
 			m.good(dev)
 		}
+	}
+}
+
+// receipts does something with one of two deliveries.
+func (m *model) receipts() {
+	id := pickOne(m, []string{"R1", "R2"}, "receipt")
+	sku := pickOne(m, skus[:3], "sku")
+	switch m.num(0, 9, "do") {
+	case 0:
+		s := ReceiptSpec{ID: id, Supplier: "OLD", Revision: m.num(0, 2, "revision")}
+		for i := range m.num(1, 2, "lines") {
+			s.Lines = append(s.Lines, ReceiptLine{Line: i + 1, SKU: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 4, "qty")), LU: "395212340000000014"})
+		}
+		m.run(AnnounceReceipt{Receipt: s, Source: "oms/main"})
+	case 1:
+		m.run(OpenReceipt{Receipt: id, Supplier: "OLD"})
+	case 2:
+		m.run(ReceiveUnit{Receipt: id, LU: "395212340000000014"})
+	case 3:
+		m.run(SeeTags{Receipt: id, EPCs: []string{m.tag(gtin(m.num(1, 2, "item")), "0952123", m.num(0, 9, "serial"))}})
+		m.run(BookTags{Receipt: id, Extra: m.odds(2, "extra")})
+	case 4:
+		m.run(CloseReceipt{Receipt: id, Confirm: m.odds(2, "confirm")})
+	default:
+		m.run(Receive{
+			Receipt: id, Barcode: sku, Qty: int64(m.num(1, 4, "qty")),
+			Damaged: m.odds(5, "damaged"), Check: m.odds(5, "check"), Confirm: m.odds(2, "confirm"),
+		})
 	}
 }
 
@@ -646,7 +679,7 @@ func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
 		"Depart OK", "Pack OK", "Pack " + CodeWeightMismatch, "ShortPick OK", "Reprint OK", "CancelOrder OK",
 		"CancelOrder " + CodeSoftPONR, "ReleaseOrder " + CodeConflict, "Scan " + CodeOverPick, "Scan " + CodeToteInUse,
 		"AssignBatch OK", "AssignBatch " + CodePoolChanged, "FinishBatch OK", "RetryOrder OK",
-			})
+	})
 }
 
 // The same with robots, the portal and the conveyor, and orders far enough to
@@ -679,11 +712,17 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 // other's way.
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
+		m.ok(PutSuppliers{Suppliers: testSuppliers()})
+		items := testItems()
+		items[0].Class = "FAST"
+		m.ok(PutItems{Items: items[:1]})
+		m.ok(PutBins{Bins: []Bin{{Code: "A-01", Class: "FAST"}, {Code: "A-05", Cell: 4, Class: "FAST"}}})
 		for i := range 2 {
 			m.run(SignIn{Device: devices[i], Badge: badges[i]})
 		}
 	}
 	randomRuns(t, start, taskWork, []string{
+		"AnnounceReceipt OK", "OpenReceipt OK", "Receive OK", "ReceiveUnit OK", "CloseReceipt OK", "BookTags OK",
 		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
 		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
 	})

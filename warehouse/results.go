@@ -89,6 +89,10 @@ type EventData struct {
 	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
+
+	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
+	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
+	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -109,6 +113,8 @@ const (
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
+	EvReceiptClosed       = "receipt.closed"
+	EvAliasProposed       = "item.aliasProposed"
 )
 
 // StreamControl is the outbox stream of order events.

@@ -83,6 +83,14 @@ const (
 	PickFailed = "failed"
 )
 
+// Classes of stock. Only what is sellable is ever picked.
+const (
+	StatusSellable    = ""
+	StatusQC          = "qc" // waits for a quality check
+	StatusDamaged     = "damaged"
+	StatusQuarantined = "quarantined"
+)
+
 // Virtual places of the ledger. They alone may go negative.
 const (
 	PlaceOpening    = "opening"

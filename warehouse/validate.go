@@ -238,8 +238,10 @@ func checkItem(it Item) string {
 		return "weight"
 	case it.Tagged && it.GTIN == "":
 		return "tagged items need a gtin"
-	case len(it.Barcodes) > 16:
+	case len(it.Barcodes) > maxAliases:
 		return "more than 16 barcodes"
+	case it.Class != "" && !validID(it.Class):
+		return "class"
 	}
 	for _, b := range it.Barcodes {
 		if !validBarcode(b) {
@@ -259,6 +261,8 @@ func checkBin(b Bin, l Layout) string {
 		return "cell outside the layout"
 	case b.Side != "" && !validID(b.Side):
 		return "side"
+	case b.Class != "" && !validID(b.Class):
+		return "class"
 	}
 	return ""
 }
