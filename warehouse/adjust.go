@@ -213,7 +213,7 @@ func adjustStock(c *change, cmd AdjustStock) (Result, error) {
 	}
 	res := Result{Ref: a.ID}
 	if !second {
-		if err := c.book(a); err != nil {
+		if err := c.carryOut(a); err != nil {
 			return Result{}, err
 		}
 		return res, c.saveAdjust(a)
@@ -264,7 +264,7 @@ func approveAdjust(c *change, cmd ApproveAdjust) (Result, error) {
 	if _, err := c.needsSecond(a.What); err != nil {
 		return Result{}, err
 	}
-	if err := c.book(a); err != nil {
+	if err := c.carryOut(a); err != nil {
 		return Result{}, err
 	}
 	a.State, a.DecidedBy, a.DecidedAt = AdjustDone, by, c.meta.Now
@@ -291,8 +291,8 @@ func (c *change) saveAdjust(a *Adjustment) error {
 	return save(c, key(kAdjust, a.ID), a)
 }
 
-// book carries an adjustment out.
-func (c *change) book(a *Adjustment) error {
+// carryOut books an adjustment.
+func (c *change) carryOut(a *Adjustment) error {
 	w := a.What
 	bin, inBin := strings.CutPrefix(w.Place, placeBin)
 	counted := inBin && w.Reason == ReasonRecounted

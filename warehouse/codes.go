@@ -69,6 +69,15 @@ const (
 	CodeNoLane           = "NO_LANE"
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
+	CodeUnknownReceipt   = "UNKNOWN_RECEIPT"
+	CodeUnknownSupplier  = "UNKNOWN_SUPPLIER"
+	CodeReceiptClosed    = "RECEIPT_CLOSED"
+	CodeCheckOpen        = "CHECK_OPEN"
+	CodeSamePerson       = "SAME_PERSON"
+	CodeClaimed          = "E_CLAIMED"
+	CodeUnknownTask      = "UNKNOWN_TASK"
+	CodeConfirm          = "CONFIRM" // scan the same place again
+	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 
 	CodeNotInPlace        = "NOT_IN_PLACE"

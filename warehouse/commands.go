@@ -39,13 +39,33 @@ const (
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
 
-	KindMoveStock     Kind = 0x0180
-	KindSetStatus     Kind = 0x0181
-	KindAdjustStock   Kind = 0x0182
-	KindApproveAdjust Kind = 0x0183
-	KindRefuseAdjust  Kind = 0x0184
-	KindPutLU         Kind = 0x0185
-	KindPlaceLU       Kind = 0x0186
+	KindMoveStock       Kind = 0x0180
+	KindSetStatus       Kind = 0x0181
+	KindAdjustStock     Kind = 0x0182
+	KindApproveAdjust   Kind = 0x0183
+	KindRefuseAdjust    Kind = 0x0184
+	KindPutLU           Kind = 0x0185
+	KindPlaceLU         Kind = 0x0186
+	KindPutSuppliers    Kind = 0x01b0
+	KindPutVendorCodes  Kind = 0x01b1
+	KindAnnounceReceipt Kind = 0x01b2
+	KindOpenReceipt     Kind = 0x01b3
+	KindCheckReceipt    Kind = 0x01b4
+	KindCloseReceipt    Kind = 0x01b5
+	KindCancelReceipt   Kind = 0x01b6
+	KindReceive         Kind = 0x01b7
+	KindReceiveUnit     Kind = 0x01b8
+	KindAnnounceTags    Kind = 0x01b9
+	KindSeeTags         Kind = 0x01ba
+	KindBookTags        Kind = 0x01bb
+	KindProposeAlias    Kind = 0x01bc
+	KindDecideAlias     Kind = 0x01bd
+
+	KindClaimFloor Kind = 0x01a0
+	KindSkipFloor  Kind = 0x01a1
+	KindMoveFloor  Kind = 0x01a2
+	KindEndFloor   Kind = 0x01a3
+	KindAskMove    Kind = 0x01a4
 )
 
 // Command is one versioned change. The concrete types are those below; each is

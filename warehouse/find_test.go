@@ -226,3 +226,46 @@ func TestRobotPicksSerials(t *testing.T) {
 	w.invariants()
 	w.books()
 }
+
+// Serials come in with a delivery, each unit by its own, and are put away by it.
+func TestSerialsAtTheReceipt(t *testing.T) {
+	w := bare(t)
+	w.ok(PutItems{Items: []Item{phone()}})
+	w.ok(PutSuppliers{Suppliers: []Supplier{{ID: "S", Name: "Supplier"}}})
+	w.ok(OpenReceipt{Receipt: "R1", Supplier: "S", Owner: "ACME"})
+	in := func(serial string) Receive { return Receive{Receipt: "R1", Barcode: "]C101" + gtin(9) + "21" + serial, Qty: 1} }
+	two := in("s1")
+	two.Qty = 2
+	w.rejected(t, map[string]struct {
+		c    Command
+		code string
+	}{
+		"no serial": {Receive{Receipt: "R1", Barcode: "TEL", Qty: 1}, CodeWrongSerial},
+		"two":       {two, CodeWrongSerial},
+		"bytes":     {Receive{Receipt: "R1", Barcode: "TEL", Serial: "a\x00", Qty: 1}, CodeInvalid},
+	})
+	w.ok(in("s1"))
+	w.no(in("s1"), CodeConflict)
+	w.ok(Receive{Receipt: "R1", Barcode: "TEL", Serial: "s2", Qty: 1})
+	r := release("O1", "TEL")
+	r.Order.Owner = "ACME"
+	w.ok(r)
+	w.state("O1", OrderShortWaiting)
+	w.ok(SignIn{Device: "hw1", Badge: "B1"})
+	task := w.ok(ClaimFloor{Device: "hw1"}).Ref
+	s := w.step("hw1")
+	for s.Do == StepScanUnit {
+		w.ok(Scan{Device: "hw1", Barcode: s.Tote, Task: task})
+		s = w.step("hw1")
+	}
+	other := map[string]string{"s1": "s2", "s2": "s1"}[s.Serial]
+	w.no(Scan{Device: "hw1", Barcode: "]C101" + gtin(9) + "21" + other}, CodeWrongSerial)
+	w.ok(Scan{Device: "hw1", Barcode: itemCode(s)})
+	w.ok(Scan{Device: "hw1", Barcode: "A-03"})
+	w.state("O1", OrderReleased)
+	if at := seen(Locate(w.tx, Query{Serial: s.Serial}, "", 0)); len(at) != 1 || at[0].Place != "bin/A-03" || at[0].Owner != "ACME" {
+		t.Errorf("%+v", at)
+	}
+	w.invariants()
+	w.books()
+}

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.floor, v.receipts, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -70,18 +70,21 @@ func (v *inspector) stock() error {
 		}
 		holder, err := Holder(v.r, place)
 		v.check(err == nil && holder != "", "%q: nobody holds it: %v", k, err)
-		v.check(s.status == StatusSellable || row.Reserved == 0, "%q: reserved and not sellable", k)
 		if bin, ok := strings.CutPrefix(place, placeBin); ok {
 			if row.Qty > row.Reserved && s.status == StatusSellable {
 				v.want[string(freeKey(s, row.Expiry, bin))] = true
 			}
 			return true, nil
 		}
-		v.check(row.Reserved == 0, "%q: reserved outside a bin", k)
+		if strings.HasPrefix(place, placeReceipt) {
+			v.check(row.Reserved == row.Qty, "%q: goods that nobody puts away", k)
+			return true, nil
+		}
 		id, ok := strings.CutPrefix(place, placeLU)
 		v.check(ok, "%q: a place of no kind", k)
 		lu, err := GetLU(v.r, id)
-		v.check(lu != nil && (lu.Order != "" || lu.Stock), "%q: goods in a unit without an order", k)
+		v.check(lu != nil && (lu.Order != "" || lu.Stock || row.Reserved == row.Qty), "%q: goods in a unit without an order", k)
+		v.check(lu == nil || lu.Order == "" || row.Reserved == 0, "%q: reserved in an order's unit", k)
 		return true, err
 	})
 }
@@ -279,6 +282,10 @@ func (v *inspector) workers() error {
 			v.row(kAskers, num(uint64(ws.WaitingSince)), ws.Worker)
 			v.check(ws.Batch == "" && ws.Device != "", "worker waits: %+v", ws)
 		}
+		if ws.Floor != "" {
+			t, err := GetFloorTask(v.r, ws.Floor)
+			v.check(err == nil && t != nil && t.Worker == ws.Worker, "worker %s: floor task %+v", ws.Worker, t)
+		}
 		if ws.Batch != "" {
 			b, err := GetBatch(v.r, ws.Batch)
 			v.check(err == nil && b != nil && b.State == BatchActive && b.Worker == ws.Worker, "worker %s: batch %+v", ws.Worker, b)
@@ -302,7 +309,6 @@ func (v *inspector) units() error {
 		if err != nil {
 			return false, err
 		}
-		v.check(lu.Order != "" || len(in) == 0, "unit %s is free and holds %+v", lu.ID, in)
 		if lu.Order == "" {
 			return true, nil
 		}
@@ -424,6 +430,63 @@ func (v *inspector) adjustments() error {
 	})
 }
 
+// floor tasks: what they shall move is reserved (see ledger), and who has one
+// has no other work.
+func (v *inspector) floor() error {
+	return each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
+		switch t.State {
+		case TaskOpen:
+			v.want[string(floorQueueKey(t))] = true
+			v.check(t.Worker == "" && t.Lease == 0 && t.Held == 0 && !t.AtFrom, "open floor task %+v is in hand", t)
+		case TaskClaimed:
+			v.want[string(alarmKey(t.Lease, alarmFloor, t.ID))] = true
+			ws, err := GetWorkerState(v.r, t.Worker)
+			v.check(err == nil && ws != nil && ws.Floor == t.ID && ws.Batch == "" && ws.WaitingSince == 0, "floor task %+v, worker %+v", t, ws)
+		default:
+			v.fail("floor task %+v", t)
+		}
+		v.check(t.Held <= t.Qty && (t.Held == 0 || t.AtFrom), "floor task %+v holds too much", t)
+		return true, nil
+	})
+}
+
+// receipts: what lines say came in is what left the supplier.
+func (v *inspector) receipts() error {
+	came := make(map[string]int64)
+	err := each(v.r, under(kMove), func(m *Move) (bool, error) {
+		if m.From == PlaceSupplier {
+			came[m.To+" "+m.SKU] += m.Qty
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kReceipt), func(rc *Receipt) (bool, error) {
+		if rc.State == ReceiptExpected || rc.State == ReceiptReceiving {
+			v.row(kReceipts, rc.ID)
+		}
+		for _, l := range rc.Lines {
+			came[ReceiptPlace(rc.ID)+" "+l.SKU] -= l.Received
+			v.check(l.Damaged+l.Expired <= 2*l.Received && l.Tagged <= l.Received, "receipt %s line %+v", rc.ID, l)
+		}
+		return true, nil
+	})
+	for k, n := range came {
+		v.check(n == 0, "%d of %s came in beside the lines", n, k)
+	}
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kBin), func(b *Bin) (bool, error) {
+		in, err := Contents(v.r, BinPlace(b.Code))
+		if b.Class != "" && len(in) == 0 {
+			v.row(kFreeBin, b.Class, b.Code)
+		}
+		return true, err
+	})
+}
+
 func (v *inspector) stations() error {
 	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
 		if st.Step == StepScanTote {
@@ -510,7 +573,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFEFX, kSerial, kIn, kAdjusts,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)

@@ -57,6 +57,17 @@ import (
 //	carry  lu                              transport id   (open transport of a tote)
 //	belt   sscc                            Carriage
 //	belts  sscc                            1              (on a conveyor)
+//	floor  id                              FloorTask
+//	floorq kind 9-priority place id        1              (floor tasks nobody has)
+//	supplier id                            Supplier
+//	vendor supplier code                   sku            (the supplier's codes)
+//	supfig supplier                        SupplierFigures
+//	receipt id                             Receipt
+//	receipts id                            1              (not closed)
+//	rtag   receipt tag                     tagExpected | tagSeen
+//	alias  barcode                         Alias          (waits for a decision)
+//	freebin class bin                      1              (empty bins that have a class)
+//	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
 //	seq    name …                          counter
@@ -106,9 +117,21 @@ const (
 	kCarry   = "carry"
 	kBelt    = "belt"
 	kBelts   = "belts"
-	kOut     = "out"
-	kOutHead = "outh"
-	kSeq     = "seq"
+	kFloor   = "floor"
+	kFloorQ  = "floorq"
+	kAlarm   = "alarm"
+
+	kSupplier = "supplier"
+	kVendor   = "vendor"
+	kSupFig   = "supfig"
+	kReceipt  = "receipt"
+	kReceipts = "receipts"
+	kRTag     = "rtag"
+	kAlias    = "alias"
+	kFreeBin  = "freebin"
+	kOut      = "out"
+	kOutHead  = "outh"
+	kSeq      = "seq"
 )
 
 // sep separates the components of a key; no id may hold it.
@@ -166,6 +189,7 @@ const (
 	placeLane    = "lane/"
 	placeDock    = "dock/"
 	placeWorker  = "worker/"
+	placeReceipt = "receipt/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )

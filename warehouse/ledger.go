@@ -136,6 +136,11 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 			return err
 		}
 	}
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && (gone || row.Qty == qty) {
+		if err := c.keepFreeBin(bin); err != nil {
+			return err
+		}
+	}
 	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.status == StatusSellable {
 		return c.index(freeKey(s, row.Expiry, bin), row.Qty > row.Reserved)
 	}

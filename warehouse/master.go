@@ -158,7 +158,13 @@ func putBins(c *change, cmd PutBins) (Result, error) {
 		if err := twice(seen, i+1, "bin", b.Code); err != nil {
 			return Result{}, err
 		}
+		if err := c.dropFreeBin(b); err != nil {
+			return Result{}, err
+		}
 		if err := save(c, key(kBin, b.Code), b); err != nil {
+			return Result{}, err
+		}
+		if err := c.keepFreeBin(b.Code); err != nil {
 			return Result{}, err
 		}
 	}

@@ -75,7 +75,8 @@ type Item struct {
 	// MinDays is how many days of its life a lot must have left.
 	MinDays int `cbor:"9,keyasint,omitempty" json:"minDays,omitempty"`
 	// Serials: every unit has a serial number, at receipt and at pick.
-	Serials bool `cbor:"10,keyasint,omitempty" json:"serials,omitempty"`
+	Serials bool   `cbor:"10,keyasint,omitempty" json:"serials,omitempty"`
+	Class   string `cbor:"30,keyasint,omitempty" json:"class,omitempty"` // of the bins it is put away to
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -84,6 +85,7 @@ type Bin struct {
 	Aisle int    `cbor:"2,keyasint" json:"aisle"`
 	Cell  int    `cbor:"3,keyasint" json:"cell"`
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
+	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.
@@ -240,7 +242,8 @@ type WorkerState struct {
 	Batch  string `cbor:"3,keyasint,omitempty" json:"batch,omitempty"`
 	// WaitingSince is when the worker asked for work that is not there
 	// yet; 0 = not waiting.
-	WaitingSince int64 `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+	WaitingSince int64  `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+	Floor        string `cbor:"5,keyasint,omitempty" json:"floor,omitempty"` // floor task in hand
 }
 
 // LU is a logistic unit: a tote or a carton. It stands in one place.

@@ -117,7 +117,7 @@ func (m *model) agree(c Command) {
 	}
 	for _, it := range seen(Items(m.tx)) {
 		sku := it.SKU
-		var opened, adjusted, reclass, real, customer int64
+		var opened, adjusted, reclass, real, customer, came int64
 		for _, b := range seen(Balances(m.tx, sku)) {
 			switch b.Place {
 			case PlaceOpening:
@@ -126,6 +126,8 @@ func (m *model) agree(c Command) {
 				adjusted -= b.Qty
 			case PlaceReclass:
 				reclass += b.Qty
+			case PlaceSupplier:
+				came -= b.Qty
 			case PlaceCustomer:
 				customer += b.Qty
 			default:
@@ -135,7 +137,7 @@ func (m *model) agree(c Command) {
 		if opened != m.opened[sku] || adjusted != m.adjusted[sku] || reclass != 0 {
 			m.t.Fatalf("%s: opened %d and adjusted %d, the book says %d, %d and %d between", sku, m.opened[sku], m.adjusted[sku], opened, adjusted, reclass)
 		}
-		if customer != shipped[sku] || real+customer != opened+adjusted {
+		if customer != shipped[sku] || real+customer != opened+adjusted+came {
 			m.t.Fatalf("%s: %d here and %d gone of %d opened and %d adjusted, orders say %d gone", sku, real, customer, opened, adjusted, shipped[sku])
 		}
 	}
@@ -151,10 +153,12 @@ var (
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 45, 45, 45, 45, 45, 45, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
-// floor.
+// floor, 44 for floor tasks,
+// 45 for deliveries.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -197,6 +201,10 @@ func (m *model) random(what int) {
 		m.pass()
 	case 39, 40, 41, 42, 43:
 		m.sort()
+	case 44:
+		m.tasks()
+	case 45:
+		m.receipts()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -210,6 +218,66 @@ func (m *model) random(what int) {
 		}
 	default:
 		m.stockAct(what)
+	}
+}
+
+// tasks asks for a floor task, or does something with one.
+func (m *model) tasks() {
+	dev := pickOne(m, devices[:2], "device")
+	open := seen(FloorTasks(m.tx, 0))
+	if len(open) < 2 {
+		ask := AskMove{SKU: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 3, "qty")), From: pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "from")}
+		if m.odds(2, "to") {
+			ask.To = pickOne(m, []string{"A-01", "A-02", "B-01"}, "to")
+		}
+		m.run(ask)
+		return
+	}
+	t := pickOne(m, open, "task")
+	if t.Worker == "w2" {
+		dev = "hw2"
+	}
+	id := t.ID
+	switch m.num(0, 7, "do") {
+	case 0:
+		m.run(MoveFloor{Task: id, Worker: pickOne(m, []string{"", "w1", "w2"}, "worker"), Reason: "lead"})
+	case 1:
+		m.run(EndFloor{Task: id, Reason: "lead"})
+	case 2:
+		m.run(SkipFloor{Device: dev, Task: id})
+	default:
+		m.run(ClaimFloor{Device: dev})
+		for range m.num(1, 6, "acts") {
+			m.good(dev)
+		}
+	}
+}
+
+// receipts does something with one of two deliveries.
+func (m *model) receipts() {
+	id := pickOne(m, []string{"R1", "R2"}, "receipt")
+	sku := pickOne(m, skus[:3], "sku")
+	switch m.num(0, 9, "do") {
+	case 0:
+		s := ReceiptSpec{ID: id, Supplier: "OLD", Revision: m.num(0, 2, "revision")}
+		for i := range m.num(1, 2, "lines") {
+			s.Lines = append(s.Lines, ReceiptLine{Line: i + 1, SKU: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 4, "qty")), LU: "395212340000000014"})
+		}
+		m.run(AnnounceReceipt{Receipt: s, Source: "oms/main"})
+	case 1:
+		m.run(OpenReceipt{Receipt: id, Supplier: "OLD"})
+	case 2:
+		m.run(ReceiveUnit{Receipt: id, LU: "395212340000000014"})
+	case 3:
+		m.run(SeeTags{Receipt: id, EPCs: []string{m.tag(gtin(m.num(1, 2, "item")), "0952123", m.num(0, 9, "serial"))}})
+		m.run(BookTags{Receipt: id, Extra: m.odds(2, "extra")})
+	case 4:
+		m.run(CloseReceipt{Receipt: id, Confirm: m.odds(2, "confirm")})
+	default:
+		m.run(Receive{
+			Receipt: id, Barcode: sku, Qty: int64(m.num(1, 4, "qty")),
+			Damaged: m.odds(5, "damaged"), Check: m.odds(5, "check"), Confirm: m.odds(2, "confirm"),
+		})
 	}
 }
 
@@ -309,6 +377,12 @@ func (m *model) good(dev string) {
 			take = int(s.Qty) + 1
 		}
 		m.run(Scan{Device: dev, Barcode: itemCode(s), Qty: int64(take)})
+	case StepPutDown:
+		bin := s.Bin
+		if bin == "" || m.odds(4, "other bin") {
+			bin = pickOne(m, []string{"A-01", "A-02", "B-01", "Z-99"}, "bin")
+		}
+		m.run(Scan{Device: dev, Barcode: bin, Task: s.Task})
 	case StepScanSlot:
 		tote := s.Tote
 		if tote == "" || m.odds(10, "other tote") {
@@ -641,5 +715,25 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 		"TransportState " + CodeTransportState, "PortalPass OK", "PortalPass " + FalloutRFIDMissing, "PortalPass " + FalloutRFIDExtra,
 		"Depart OK", "Depart " + CodeNotVerified, "Induct OK", "Induct " + CodeNoRead, "Divert OK", "Divert " + FalloutMissort,
 		"Divert " + CodeExpired, "ClearFallout OK",
+	})
+}
+
+// Floor tasks between the picks, by few people, so that they get in each
+// other's way.
+func TestRandomTasksKeepEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		m.ok(PutSuppliers{Suppliers: testSuppliers()})
+		items := testItems()
+		items[0].Class = "FAST"
+		m.ok(PutItems{Items: items[:1]})
+		m.ok(PutBins{Bins: []Bin{{Code: "A-01", Class: "FAST"}, {Code: "A-05", Cell: 4, Class: "FAST"}}})
+		for i := range 2 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, taskWork, []string{
+		"AnnounceReceipt OK", "OpenReceipt OK", "Receive OK", "ReceiveUnit OK", "CloseReceipt OK", "BookTags OK",
+		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
+		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
 	})
 }

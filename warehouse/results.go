@@ -31,6 +31,8 @@ const (
 	StepScanItem   = "scan_item"
 	StepScanSlot   = "scan_slot"   // scan the tote on the slot
 	StepFinish     = "finish"      // scan the pack drop
+	StepScanUnit   = "scan_unit"   // floor task: the tote the goods are in
+	StepPutDown    = "put_down"    // floor task: the bin the goods go to
 	StepScanTote   = "scan_tote"   // station: free
 	StepWeigh      = "weigh"       // station: carton on the scale
 	StepPrint      = "print"       // station: label on its way
@@ -62,6 +64,7 @@ type Step struct {
 	// Serial is the unit that is kept for the task; any other one of the
 	// bin will do.
 	Serial string `cbor:"30,keyasint,omitempty" json:"serial,omitempty"`
+	Kind   string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -89,9 +92,13 @@ type EventData struct {
 	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
-	Lot      string      `cbor:"30,keyasint,omitempty" json:"lot,omitempty"`
-	Serial   string      `cbor:"31,keyasint,omitempty" json:"serial,omitempty"`
-	Owner    string      `cbor:"32,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
+	Lot      string      `cbor:"40,keyasint,omitempty" json:"lot,omitempty"`
+	Serial   string      `cbor:"41,keyasint,omitempty" json:"serial,omitempty"`
+	Owner    string      `cbor:"42,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
+
+	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
+	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
+	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -113,6 +120,8 @@ const (
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
+	EvReceiptClosed       = "receipt.closed"
+	EvAliasProposed       = "item.aliasProposed"
 )
 
 // StreamControl is the outbox stream of order events.

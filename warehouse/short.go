@@ -15,6 +15,13 @@ func isShortReason(code string) bool {
 // elsewhere and appended to the walk; what is nowhere makes the line short and
 // parks the order, never the walk.
 func shortPick(c *change, cmd ShortPick) (Result, error) {
+	ws, err := c.onDevice(cmd.Device)
+	if err != nil {
+		return Result{}, err
+	}
+	if ws.Floor != "" {
+		return c.shortFloor(ws, cmd)
+	}
 	w, err := c.walkOf(cmd.Device, cmd.Task)
 	if err != nil {
 		return Result{}, err

@@ -83,6 +83,14 @@ const (
 	PickFailed = "failed"
 )
 
+// Classes of stock. Only what is sellable is ever picked.
+const (
+	StatusSellable    = ""
+	StatusQC          = "qc" // waits for a quality check
+	StatusDamaged     = "damaged"
+	StatusQuarantined = "quarantined"
+)
+
 // Virtual places of the ledger. They alone may go negative.
 const (
 	PlaceOpening    = "opening"
@@ -91,14 +99,6 @@ const (
 	PlaceAdjustment = "adjustment"
 	PlaceScrap      = "scrap"
 	PlaceReclass    = "reclass" // between two statuses: what leaves one enters the other
-)
-
-// Statuses of goods. Only sellable ones are allocated.
-const (
-	StatusSellable    = ""
-	StatusQC          = "qc" // waits for a quality check
-	StatusDamaged     = "damaged"
-	StatusQuarantined = "quarantined"
 )
 
 // validStatus tells whether goods may have a status.

@@ -17,6 +17,8 @@ func NextStep(r Reader, device string) (*Step, error) {
 		return nil, err
 	case ws == nil:
 		return &Step{Do: StepSignIn}, nil
+	case ws.Floor != "":
+		return nextFloor(r, ws)
 	case ws.Batch == "" && ws.WaitingSince != 0:
 		return &Step{Do: StepWait, Worker: worker}, nil
 	case ws.Batch == "":

@@ -224,7 +224,7 @@ func (c *change) freeUp(p position, qty int64) ([]displaced, error) {
 		moved = append(moved, d)
 	}
 	if missing > 0 {
-		return nil, refuse(CodeReserved, "%d of %s in %s are held by batches or reservations", missing, p.sku, p.place)
+		return nil, refuse(CodeReserved, "%d of %s in %s are held by work in hand or by reservations", missing, p.sku, p.place)
 	}
 	return moved, nil
 }

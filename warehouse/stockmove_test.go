@@ -103,7 +103,7 @@ func TestMovesTakeWhatIsReserved(t *testing.T) {
 		w.ok(release("O1", "BAG*5"))
 		w.assign("K1", "w1", "O1")
 		res := w.no(MoveStock{From: "bin/B-01", To: "bin/A-05", SKU: "BAG", Qty: 1}, CodeReserved)
-		if !strings.Contains(res.Text, "batches") {
+		if !strings.Contains(res.Text, "work in hand") {
 			t.Errorf("the answer says %q", res.Text)
 		}
 		w.no(AdjustStock{Place: "bin/B-01", SKU: "BAG", Qty: -1, Reason: ReasonMissing}, CodeReserved)

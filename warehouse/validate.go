@@ -241,7 +241,7 @@ func checkItem(it Item) string {
 		return "weight"
 	case it.Tagged && it.GTIN == "":
 		return "tagged items need a gtin"
-	case len(it.Barcodes) > 16:
+	case len(it.Barcodes) > maxAliases:
 		return "more than 16 barcodes"
 	case !validPolicy(it.Policy):
 		return `policy: "", "fifo", "closest" or "touches"`
@@ -249,6 +249,8 @@ func checkItem(it Item) string {
 		return "minimum days: 0 to 3650"
 	case it.MinDays > 0 && !it.LotTracked:
 		return "minimum days need lots"
+	case it.Class != "" && !validID(it.Class):
+		return "class"
 	}
 	for _, b := range it.Barcodes {
 		if !validBarcode(b) {
@@ -268,6 +270,8 @@ func checkBin(b Bin, l Layout) string {
 		return "cell outside the layout"
 	case b.Side != "" && !validID(b.Side):
 		return "side"
+	case b.Class != "" && !validID(b.Class):
+		return "class"
 	}
 	return ""
 }
