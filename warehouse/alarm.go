@@ -9,7 +9,10 @@ import "strings"
 
 // What an alarm is about. The names stand in stored keys: never change one.
 const (
-	alarmFloor = "floor" // the lease of a claimed floor task
+	alarmFloor  = "floor"  // the lease of a claimed floor task
+	alarmKept   = "kept"   // a reservation ends
+	alarmATP    = "atp"    // stock levels to be told
+	alarmLevels = "levels" // a lot of the item comes of age
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -61,6 +64,12 @@ func (c *change) ring() error {
 		switch d.about {
 		case alarmFloor:
 			err = c.endFloorLease(d.id)
+		case alarmKept:
+			err = c.ringKept(d.id)
+		case alarmATP:
+			err = c.tellLevels()
+		case alarmLevels:
+			err = c.wakeLevels(d.id)
 		}
 		if err != nil || c.over(leaseKeys, leaseBytes) {
 			return err

@@ -55,6 +55,8 @@ var table = []entry{
 	command(KindRefuseAdjust, "RefuseAdjust", 1, refuseAdjust),
 	command(KindPutLU, "PutLU", 1, putLU),
 	command(KindPlaceLU, "PlaceLU", 1, placeUnit),
+	command(KindKeepStock, "KeepStock", 1, keepStock),
+	command(KindFreeStock, "FreeStock", 1, freeStock),
 	command(KindClaimFloor, "ClaimFloor", 1, claimFloor),
 	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
 	command(KindMoveFloor, "MoveFloor", 1, moveFloor),

@@ -26,7 +26,8 @@ type account struct {
 // LedgerCheck computes the books again from the journal: each item sums to zero
 // over all places, no real place is negative, no more is reserved than is
 // there, every balance is the sum of its moves and every reservation the sum of
-// its open tasks and floor tasks. It reads the whole journal.
+// its open tasks, floor tasks and
+// reservations. It reads the whole journal.
 func LedgerCheck(r Reader) (LedgerReport, error) {
 	rep := LedgerReport{Violations: []string{}}
 	at := make(map[string]int) // key → index of accounts; looked up only
@@ -65,6 +66,15 @@ func LedgerCheck(r Reader) (LedgerReport, error) {
 	err = each(r, under(kTask), func(t *Task) (bool, error) {
 		if !closed(t) {
 			find(stockRowKey(BinPlace(t.Bin), t.stock())).outstanding += t.Qty - t.Picked
+		}
+		return true, nil
+	})
+	if err != nil {
+		return rep, err
+	}
+	err = each(r, under(kKept), func(k *Kept) (bool, error) {
+		for _, q := range k.Spots {
+			find(stockRowKey(BinPlace(q.Bin), k.stock(q))).outstanding += q.Qty
 		}
 		return true, nil
 	})

@@ -55,6 +55,8 @@ func everyCommand() []Command {
 		RefuseAdjust{Adjust: "A000001"},
 		PutLU{LU: "P1", Type: LUPallet, At: "bin/A-01"},
 		PlaceLU{LU: "P1", At: "worker/w1"},
+		KeepStock{ID: "k1", For: "O1", SKU: "CUP", Owner: "ACME", Qty: 2, Until: 1},
+		FreeStock{ID: "k1"},
 		PutSuppliers{Suppliers: testSuppliers()},
 		PutVendorCodes{Supplier: "ACME", Codes: []VendorCode{{Code: "A-77", SKU: "CUP"}}},
 		AnnounceReceipt{Receipt: testASN(), Source: "oms/main"},

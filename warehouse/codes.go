@@ -80,15 +80,16 @@ const (
 	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 
-	CodeNotInPlace        = "NOT_IN_PLACE"
-	CodeReserved          = "RESERVED"
-	CodeWrongSerial       = "WRONG_SERIAL"
-	CodeStolen            = "SERIAL_STOLEN"
-	CodeSecondPerson      = "SECOND_PERSON"
-	CodeUnknownAdjustment = "UNKNOWN_ADJUSTMENT"
-	CodeTooManyWaiting    = "TOO_MANY_WAITING"
-	CodeUnknownLU         = "UNKNOWN_LU"
-	CodeNesting           = "LU_NESTING"
+	CodeNotInPlace         = "NOT_IN_PLACE"
+	CodeReserved           = "RESERVED"
+	CodeWrongSerial        = "WRONG_SERIAL"
+	CodeStolen             = "SERIAL_STOLEN"
+	CodeSecondPerson       = "SECOND_PERSON"
+	CodeUnknownAdjustment  = "UNKNOWN_ADJUSTMENT"
+	CodeTooManyWaiting     = "TOO_MANY_WAITING"
+	CodeUnknownReservation = "UNKNOWN_RESERVATION"
+	CodeUnknownLU          = "UNKNOWN_LU"
+	CodeNesting            = "LU_NESTING"
 )
 
 // Fallout and short-pick codes.

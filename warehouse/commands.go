@@ -46,6 +46,8 @@ const (
 	KindRefuseAdjust    Kind = 0x0184
 	KindPutLU           Kind = 0x0185
 	KindPlaceLU         Kind = 0x0186
+	KindKeepStock       Kind = 0x0187
+	KindFreeStock       Kind = 0x0188
 	KindPutSuppliers    Kind = 0x01b0
 	KindPutVendorCodes  Kind = 0x01b1
 	KindAnnounceReceipt Kind = 0x01b2

@@ -233,7 +233,9 @@ func TestSerialsAtTheReceipt(t *testing.T) {
 	w.ok(PutItems{Items: []Item{phone()}})
 	w.ok(PutSuppliers{Suppliers: []Supplier{{ID: "S", Name: "Supplier"}}})
 	w.ok(OpenReceipt{Receipt: "R1", Supplier: "S", Owner: "ACME"})
-	in := func(serial string) Receive { return Receive{Receipt: "R1", Barcode: "]C101" + gtin(9) + "21" + serial, Qty: 1} }
+	in := func(serial string) Receive {
+		return Receive{Receipt: "R1", Barcode: "]C101" + gtin(9) + "21" + serial, Qty: 1}
+	}
 	two := in("s1")
 	two.Qty = 2
 	w.rejected(t, map[string]struct {

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.floor, v.receipts, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.floor, v.receipts, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -420,6 +420,57 @@ func (v *inspector) fallouts() error {
 	})
 }
 
+// levels: what is marked has a round that will tell it, and what was told last
+// is what the balances say, unless it is marked.
+func (v *inspector) levels() error {
+	h, err := load[atpHead](v.r, key(kATPHead))
+	if err != nil {
+		return err
+	}
+	if h == nil {
+		h = &atpHead{}
+	}
+	if h.Due != 0 {
+		v.want[string(alarmKey(h.Due, alarmATP, "site"))] = true
+	}
+	marked, err := tails(v.r, under(kATP), 0)
+	v.check(len(marked) == 0 || h.Due != 0, "levels of %v are marked and no round is due", marked)
+	if err != nil {
+		return err
+	}
+	prefix := under(kLevels)
+	return v.r.Range(prefix, func(k, b []byte) (bool, error) {
+		sku, owner, _ := strings.Cut(string(k[len(prefix):]), string(rune(sep)))
+		rec, err := decodeRecord[levelsRecord](k, b)
+		if err != nil {
+			return false, err
+		}
+		row := demand{sku, owner}.row()
+		if rec.Wake != 0 {
+			v.want[string(alarmKey(rec.Wake, alarmLevels, row))] = true
+		}
+		if site, err := GetSite(v.r); err != nil || site.ATPEveryMs == 0 || slices.Contains(marked, row) {
+			return true, err
+		}
+		now, err := GetLevels(v.r, sku, owner, h.Last)
+		v.check(err == nil && *now == rec.Levels, "levels of %s: told %+v, there are %+v", row, rec.Levels, now)
+		return true, err
+	})
+}
+
+func (v *inspector) kept() error {
+	return each(v.r, under(kKept), func(k *Kept) (bool, error) {
+		v.want[string(alarmKey(k.Until, alarmKept, k.ID))] = true
+		v.row(kKeptFor, k.For, k.ID)
+		var sum int64
+		for _, q := range k.Spots {
+			sum += q.Qty
+		}
+		v.check(sum == k.Qty && len(k.Spots) > 0, "reservation %+v", k)
+		return true, nil
+	})
+}
+
 func (v *inspector) adjustments() error {
 	return each(v.r, under(kAdjust), func(a *Adjustment) (bool, error) {
 		if a.State == AdjustWaiting {
@@ -573,7 +624,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)

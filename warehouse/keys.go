@@ -25,6 +25,11 @@ import (
 //	fefx   sku owner expiry bin lot serial 1       (the same for goods of consignors and goods with serials)
 //	sn     serial sku                      key of its row of stock (serials that are here)
 //	stolen serial sku                      stolenRecord   (serials that must not go in or out)
+//	atp    sku[/owner]                     1              (levels to be told)
+//	atph                                   atpHead
+//	levels sku owner                       levelsRecord   (levels told last)
+//	kept   id                              Kept           (reservations that are no task)
+//	kfor   for id                          1              (reservations by whom they are for)
 //	adj    id                              Adjustment
 //	adjs   id                              1              (adjustments that wait for a second person)
 //	bad    bin sku                         suspectRecord  (a short pick found less than the book says)
@@ -84,6 +89,11 @@ const (
 	kFEFO    = "fefo"
 	kFEFX    = "fefx"
 	kSerial  = "sn"
+	kATP     = "atp"
+	kATPHead = "atph"
+	kLevels  = "levels"
+	kKept    = "kept"
+	kKeptFor = "kfor"
 	kAdjust  = "adj"
 	kAdjusts = "adjs"
 	kStolen  = "stolen"

@@ -128,6 +128,9 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 	if err != nil || isVirtual(place) {
 		return err
 	}
+	if err := c.markATP(demand{s.sku, s.owner}); err != nil {
+		return err
+	}
 	if err := c.index(key(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status), !gone); err != nil {
 		return err
 	}

@@ -33,7 +33,15 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 		}
 	}
 	c.touch("site", "")
-	return Result{Ref: s.ID}, save(c, key(kSite), &s)
+	if err := save(c, key(kSite), &s); err != nil {
+		return Result{}, err
+	}
+	was := int64(0)
+	if old != nil {
+		was = old.ATPEveryMs
+	}
+	c.site = &s
+	return Result{Ref: s.ID}, c.switchATP(was, s.ATPEveryMs)
 }
 
 // checkRows is the common part of all lists.
@@ -121,7 +129,10 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 // dropItem frees the barcodes of the version that it replaces.
 func (c *change) dropItem(it *Item) error {
 	old, err := GetItem(c, it.SKU)
-	if err != nil || old == nil {
+	if err != nil {
+		return err
+	}
+	if err := c.markRules(old, it); err != nil || old == nil {
 		return err
 	}
 	if old.LotTracked != it.LotTracked || old.Serials != it.Serials {

@@ -28,6 +28,8 @@ type Site struct {
 	// AdjustLimit is how many units one person may adjust; more waits for a
 	// second one. 0 = no limit.
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
+	// ATPEveryMs is how often stock levels are told at most; 0 = never.
+	ATPEveryMs int64 `cbor:"23,keyasint,omitempty" json:"atpEveryMs,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -75,7 +77,12 @@ type Item struct {
 	// MinDays is how many days of its life a lot must have left.
 	MinDays int `cbor:"9,keyasint,omitempty" json:"minDays,omitempty"`
 	// Serials: every unit has a serial number, at receipt and at pick.
-	Serials bool   `cbor:"10,keyasint,omitempty" json:"serials,omitempty"`
+	Serials bool `cbor:"10,keyasint,omitempty" json:"serials,omitempty"`
+	// Min and Max bound what the site shall hold, Reorder is the level at
+	// which more is asked for; 0 = no rule.
+	Min     int64  `cbor:"12,keyasint,omitempty" json:"min,omitempty"`
+	Max     int64  `cbor:"13,keyasint,omitempty" json:"max,omitempty"`
+	Reorder int64  `cbor:"14,keyasint,omitempty" json:"reorderAt,omitempty"`
 	Class   string `cbor:"30,keyasint,omitempty" json:"class,omitempty"` // of the bins it is put away to
 }
 

@@ -209,6 +209,9 @@ func (c *change) saveReceipt(rc *Receipt) error {
 	if err := c.index(key(kReceipts, rc.ID), open); err != nil {
 		return err
 	}
+	if err := c.markReceipt(rc); err != nil {
+		return err
+	}
 	return save(c, key(kReceipt, rc.ID), rc)
 }
 

@@ -163,6 +163,11 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 	for i, l := range spec.Lines {
 		o.Lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
 	}
+	kept, err := c.redeem(spec.ID)
+	if err != nil {
+		return err
+	}
+	freed = append(freed, kept...)
 	if err := c.enter(o, OrderValidated); err != nil {
 		return err
 	}

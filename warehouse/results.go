@@ -80,21 +80,22 @@ type Event struct {
 
 // EventData holds the fields events may carry; each type uses a few.
 type EventData struct {
-	State    string      `cbor:"1,keyasint,omitempty" json:"state,omitempty"`
-	Code     string      `cbor:"2,keyasint,omitempty" json:"code,omitempty"`
-	Text     string      `cbor:"3,keyasint,omitempty" json:"text,omitempty"`
-	Revision int         `cbor:"4,keyasint,omitempty" json:"revision,omitempty"`
-	Line     int         `cbor:"5,keyasint,omitempty" json:"line,omitempty"`
-	SKU      string      `cbor:"6,keyasint,omitempty" json:"sku,omitempty"`
-	Bin      string      `cbor:"7,keyasint,omitempty" json:"bin,omitempty"`
-	Qty      int64       `cbor:"8,keyasint,omitempty" json:"qty,omitempty"`
-	Fallout  string      `cbor:"9,keyasint,omitempty" json:"fallout,omitempty"`
-	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
-	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
-	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
-	Lot      string      `cbor:"40,keyasint,omitempty" json:"lot,omitempty"`
-	Serial   string      `cbor:"41,keyasint,omitempty" json:"serial,omitempty"`
-	Owner    string      `cbor:"42,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
+	State    string       `cbor:"1,keyasint,omitempty" json:"state,omitempty"`
+	Code     string       `cbor:"2,keyasint,omitempty" json:"code,omitempty"`
+	Text     string       `cbor:"3,keyasint,omitempty" json:"text,omitempty"`
+	Revision int          `cbor:"4,keyasint,omitempty" json:"revision,omitempty"`
+	Line     int          `cbor:"5,keyasint,omitempty" json:"line,omitempty"`
+	SKU      string       `cbor:"6,keyasint,omitempty" json:"sku,omitempty"`
+	Bin      string       `cbor:"7,keyasint,omitempty" json:"bin,omitempty"`
+	Qty      int64        `cbor:"8,keyasint,omitempty" json:"qty,omitempty"`
+	Fallout  string       `cbor:"9,keyasint,omitempty" json:"fallout,omitempty"`
+	Lines    []LineState  `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
+	Parcels  []Parcel     `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
+	Source   string       `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
+	Lot      string       `cbor:"40,keyasint,omitempty" json:"lot,omitempty"`
+	Serial   string       `cbor:"41,keyasint,omitempty" json:"serial,omitempty"`
+	Owner    string       `cbor:"42,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
+	Levels   *StockLevels `cbor:"43,keyasint,omitempty" json:"levels,omitempty"`
 
 	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
 	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
@@ -119,6 +120,8 @@ const (
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
+	EvStockATP            = "stock.atp"      // how much there is of an item, coalesced
+	EvStockLow            = "stock.low"      // at or below the reorder point
 	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"

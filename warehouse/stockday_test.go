@@ -10,11 +10,12 @@ import (
 // that need two: it uses every command of stock and most of their refusals.
 func stockDay(t *testing.T) *world {
 	w := stocked(t)
-	tick := func() { w.m.Now += 1000 }
+	tick := func() { w.m.Now += 1000; w.ok(AdvanceTime{}) }
 	s := testSite()
-	s.AdjustLimit = 5
+	s.AdjustLimit, s.ATPEveryMs = 5, 1500
 	w.ok(PutSite{Site: s})
 	items := append(testItems(), phone())
+	items[1].Reorder, items[1].Max = 90, 120
 	items[0].Policy, items[1].Policy, items[2].Policy, items[3].MinDays = PolicyFIFO, PolicyClosest, PolicyTouches, 5
 	w.ok(PutItems{Items: items})
 	w.ok(OpenStock{Rows: []StockRow{
@@ -53,6 +54,14 @@ func stockDay(t *testing.T) *world {
 		w.ok(RefuseAdjust{Adjust: ids[0]})
 	})
 	w.no(OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "TEL", Serial: "s3", Qty: 1}}}, CodeStolen)
+	w.ok(KeepStock{ID: "k1", For: "O4", SKU: "CUP", Owner: "ACME", Qty: 1, Until: w.m.Now + 99_000})
+	w.ok(KeepStock{ID: "k2", For: "fair", SKU: "PEN", Qty: 40, Until: w.m.Now + 2500})
+	w.ok(KeepStock{ID: "k3", For: "fair", SKU: "PEN", Qty: 10, Until: w.m.Now + 99_000})
+	w.no(KeepStock{ID: "k4", For: "fair", SKU: "PEN", Qty: 100, Until: w.m.Now + 99_000}, FalloutOutOfStock)
+	w.ok(FreeStock{ID: "k3"})
+	acme = release("O4", "CUP")
+	acme.Order.Owner = "ACME"
+	w.ok(acme)
 	tick()
 	w.assign("K1", "w1", "O1", "O2")
 	w.act("hw1")
@@ -87,8 +96,12 @@ func TestCorruptStock(t *testing.T) {
 	w.ok(release("O2", "TEL"))
 	w.ok(release("O3", "TEL", "BAG*9"))
 	id := w.ok(AdjustStock{Place: "bin/A-02", SKU: "PEN", Qty: -30, Reason: ReasonMissing}).Ref
+	w.ok(KeepStock{ID: "k1", For: "O9", SKU: "CUP", Qty: 3, Until: w.m.Now + 1000})
 	w.assign("K1", "w1", "O2")
 	w.act("hw1")
+	s.ATPEveryMs = 1000
+	w.ok(PutSite{Site: s})
+	w.m.Now += 1000
 	w.m.Actor = "handheld/hw1"
 	cmds := []Command{
 		MoveStock{From: "bin/B-01", To: "bin/A-05", SKU: "BAG", Qty: 5},
@@ -101,6 +114,8 @@ func TestCorruptStock(t *testing.T) {
 		PutLU{Type: LUCarton, At: "lu/C1"},
 		PlaceLU{LU: "C2", At: "lu/P1"}, PlaceLU{LU: "P1", At: "worker/w2"},
 		Scan{Device: "hw1", Barcode: "]C101" + gtin(9) + "21s2"},
+		KeepStock{ID: "k2", For: "O9", SKU: "PEN", Qty: 3, Until: w.m.Now + 1000}, FreeStock{ID: "k1"},
+		AdvanceTime{},
 		release("O9", "CUP"), release("O8", "TEL"),
 		OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "TEL", Serial: "s8", Qty: 1}}},
 	}

@@ -24,6 +24,7 @@ const (
 	actUnit
 	actOpen
 	actOrder
+	actKeep
 )
 
 var stockPlaces = []string{"bin/A-01", "bin/A-02", "bin/B-01", "bin/B-02", "bin/B-03", "lu/P1", "lu/P2", "lu/C1", "bin/Z-99", "lu/T-1", "customer"}
@@ -95,6 +96,13 @@ func (m *model) stockAct(what int) {
 		r := pickOne(m, rows, "row")
 		r.Bin = pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "bin")
 		m.run(OpenStock{Rows: []StockRow{r}})
+	case actKeep:
+		id := fmt.Sprintf("k%d", m.num(1, 4, "reservation"))
+		if m.odds(4, "give back") {
+			m.run(FreeStock{ID: id})
+			return
+		}
+		m.run(KeepStock{ID: id, For: pickOne(m, orderIDs, "order"), SKU: sku, Owner: b.Owner, Qty: min(qty, 3), Until: m.m.Now + int64(m.num(1, 40, "ms"))})
 	case actOrder:
 		s := spec(pickOne(m, orderIDs, "order"), pickOne(m, []string{"TEL", "TEL*2", "CUP*2", "CUP*3", "BAG"}, "lines"))
 		if s.Lines[0].SKU == "CUP" {
@@ -124,7 +132,7 @@ func (m *model) noteAdjust(c Command, res Result) {
 func TestRandomStockKeepsEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		s := testSite()
-		s.AdjustLimit = 2
+		s.AdjustLimit, s.ATPEveryMs = 2, 20
 		m.ok(PutSite{Site: s})
 		m.ok(PutItems{Items: []Item{phone()}})
 		m.run(OpenStock{Rows: []StockRow{
@@ -139,12 +147,12 @@ func TestRandomStockKeepsEveryInvariant(t *testing.T) {
 	}
 	whats := []int{
 		0, 1, 5, 6, 8, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 26, 29, 31,
-		actMove, actMove, actMove, actStatus, actStatus, actAdjust, actAdjust, actDecide, actUnit, actUnit, actOpen, actOrder, actOrder,
+		actMove, actMove, actMove, actStatus, actStatus, actAdjust, actAdjust, actDecide, actUnit, actUnit, actOpen, actOrder, actOrder, actKeep, actKeep, 31,
 	}
 	randomRuns(t, start, whats, []string{
 		"MoveStock OK", "MoveStock " + CodeReserved, "MoveStock " + CodeNotInPlace, "MoveStock " + CodeUnknownLU, "MoveStock " + CodeUnknownBin,
 		"SetStatus OK", "SetStatus " + CodeReserved, "AdjustStock OK", "AdjustStock " + CodeConflict,
-		"ApproveAdjust OK", "ApproveAdjust " + CodeSecondPerson, "RefuseAdjust OK", "PutLU OK", "PlaceLU OK", "PlaceLU " + CodeNesting,
+		"ApproveAdjust OK", "ApproveAdjust " + CodeSecondPerson, "RefuseAdjust OK", "PutLU OK", "PlaceLU OK", "KeepStock OK", "KeepStock " + FalloutOutOfStock, "FreeStock OK", "PlaceLU " + CodeNesting,
 		"Pack OK",
 	})
 }

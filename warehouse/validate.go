@@ -139,6 +139,8 @@ func checkSite(s Site) string {
 		return "layout depot aisle"
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
+	case s.ATPEveryMs < 0 || s.ATPEveryMs > maxATPEveryMs:
+		return "stock levels: every 0 ms to 1 day"
 	case s.AdjustLimit < 0 || s.AdjustLimit > maxStockQty:
 		return "adjustment limit"
 	case len(s.Carriers) > maxNamed:
@@ -247,6 +249,10 @@ func checkItem(it Item) string {
 		return `policy: "", "fifo", "closest" or "touches"`
 	case it.MinDays < 0 || it.MinDays > maxMinDays:
 		return "minimum days: 0 to 3650"
+	case it.Min < 0 || it.Max < 0 || it.Reorder < 0 || it.Min > maxStockQty || it.Max > maxStockQty || it.Reorder > maxStockQty:
+		return "min, max and reorder point"
+	case it.Max > 0 && (it.Min > it.Max || it.Reorder > it.Max):
+		return "min and reorder point must not exceed max"
 	case it.MinDays > 0 && !it.LotTracked:
 		return "minimum days need lots"
 	case it.Class != "" && !validID(it.Class):

@@ -96,6 +96,18 @@ type EventData struct {
 	Lot      string   `json:"lot,omitempty"`
 	Serial   string   `json:"serial,omitempty"`
 	Owner    string   `json:"owner,omitempty"` // consignor of the goods; "" = the house
+	Levels   *Levels  `json:"levels,omitempty"`
+}
+
+// Levels is how much there is of an item of one owner.
+type Levels struct {
+	OnHand    int64 `json:"onHand"`    // in the house, whatever its status
+	Reserved  int64 `json:"reserved"`  // of that, kept for work
+	Available int64 `json:"available"` // what an order would get now
+	InTransit int64 `json:"inTransit"` // announced and not here yet
+	Min       int64 `json:"min"`
+	Max       int64 `json:"max"`
+	Reorder   int64 `json:"reorderAt"` // reorder point; 0 = none
 }
 
 // Line is what became of one order line.
