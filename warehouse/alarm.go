@@ -10,6 +10,7 @@ import "strings"
 // What an alarm is about. The names stand in stored keys: never change one.
 const (
 	alarmFloor = "floor" // the lease of a claimed floor task
+	alarmLot   = "lot"   // a lot comes near its expiry
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -43,15 +44,19 @@ func firstAlarm(r Reader) (at int64, ok bool, err error) {
 // ring handles the alarms that are due, in the order of their time. A round
 // that has written enough leaves the others due.
 func (c *change) ring() error {
-	type due struct{ about, id string }
+	type due struct {
+		at        int64
+		about, id string
+	}
 	var all []due
 	prefix := under(kAlarm)
 	err := c.Range(prefix, func(k, _ []byte) (bool, error) {
-		if int64(fromNum(k[len(prefix):])) > c.meta.Now {
+		at := int64(fromNum(k[len(prefix):]))
+		if at > c.meta.Now {
 			return false, nil
 		}
 		about, id, _ := strings.Cut(string(k[len(prefix)+numWidth+1:]), string(rune(sep)))
-		all = append(all, due{about, id})
+		all = append(all, due{at, about, id})
 		return len(all) < ringMost, nil
 	})
 	if err != nil {
@@ -61,6 +66,8 @@ func (c *change) ring() error {
 		switch d.about {
 		case alarmFloor:
 			err = c.endFloorLease(d.id)
+		case alarmLot:
+			err = c.lotExpires(d.at, d.id)
 		}
 		if err != nil || c.over(leaseKeys, leaseBytes) {
 			return err

@@ -61,6 +61,9 @@ import (
 //	rtag   receipt tag                     tagExpected | tagSeen
 //	alias  barcode                         Alias          (waits for a decision)
 //	freebin class bin                      1              (empty bins that have a class)
+//	tally  id                              Count          (not over)
+//	counting bin                           count id
+//	face   sku bin                         PickFace
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -109,6 +112,9 @@ const (
 	kFloorQ  = "floorq"
 	kAlarm   = "alarm"
 
+	kTally    = "tally"
+	kCounting = "counting"
+	kFace     = "face"
 	kSupplier = "supplier"
 	kVendor   = "vendor"
 	kSupFig   = "supfig"

@@ -58,6 +58,15 @@ func parseStockKey(k []byte) (place string, s stockKey, err error) {
 	return p[2], stockKey{sku: p[1], lot: p[3], serial: p[4], owner: p[5], status: p[6]}, nil
 }
 
+// parseAtKey takes a key of what stands in a place apart.
+func parseAtKey(k []byte) (stockKey, error) {
+	p := strings.Split(string(k), string(rune(sep)))
+	if len(p) != 7 {
+		return stockKey{}, fmt.Errorf("%w: place key %q", ErrCorrupt, k)
+	}
+	return stockKey{sku: p[2], lot: p[3], serial: p[4], owner: p[5], status: p[6]}, nil
+}
+
 // move takes qty from one place to another. reserved of it is given back in the
 // same step, for goods that leave a bin for the task that held them.
 func (c *change) move(s stockKey, qty int64, from, to string, reserved int64) error {
@@ -164,6 +173,9 @@ func (c *change) setLot(sku, lot, expiry string) error {
 	}
 	if old != nil {
 		return nil
+	}
+	if err := c.watchLot(sku, lot, expiry); err != nil {
+		return err
 	}
 	return save(c, k, &lotRecord{Expiry: expiry})
 }

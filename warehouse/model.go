@@ -25,6 +25,11 @@ type Site struct {
 	Lanes        []Lane   `cbor:"15,keyasint,omitempty" json:"lanes,omitempty"`        // exits of the conveyor; first match wins
 	DefaultLane  string   `cbor:"16,keyasint,omitempty" json:"defaultLane,omitempty"`  // one of Lanes: for whatever has no lane
 	Portals      []string `cbor:"17,keyasint,omitempty" json:"portals,omitempty"`      // docks with an RFID portal
+	// Counts: the most pieces two counts may correct without a lead.
+	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
+	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
+	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
+	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -205,6 +210,7 @@ type Batch struct {
 	Held    int64       `cbor:"8,keyasint,omitempty" json:"held,omitempty"`     // scanned, not yet put into a slot
 	Lease   int64       `cbor:"9,keyasint" json:"lease"`                        // ends at
 	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
+	Zero    string      `cbor:"11,keyasint,omitempty" json:"zero,omitempty"`    // bin just emptied by the book
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.

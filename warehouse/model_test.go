@@ -79,6 +79,9 @@ func (m *model) odds(n int, name string) bool { return m.num(1, n, name) == 1 }
 func (m *model) run(c Command) Result {
 	res := m.apply(c)
 	m.seen[CommandName(c.Kind())+" "+res.Code]++
+	if res.Code == CodeNegativeStock {
+		m.t.Fatalf("%#v: a plan did not fit the stock: %s", c, res.Text)
+	}
 	if s, ok := c.(OpenStock); ok && res.OK {
 		for _, r := range s.Rows {
 			m.opened[r.SKU] += r.Qty
@@ -121,7 +124,7 @@ func (m *model) agree(c Command) {
 		for _, b := range seen(Balances(m.tx, sku)) {
 			switch b.Place {
 			case PlaceOpening:
-			case PlaceSupplier:
+			case PlaceSupplier, PlaceAdjustment:
 				came -= b.Qty
 			case PlaceCustomer:
 				customer += b.Qty
@@ -145,12 +148,12 @@ var (
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
-	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 45, 45, 45, 45, 45, 45, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
 // floor, 44 for floor tasks,
-// 45 for deliveries.
+// 45 for deliveries, 46 for counts.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -197,6 +200,8 @@ func (m *model) random(what int) {
 		m.tasks()
 	case 45:
 		m.receipts()
+	case 46:
+		m.counts()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -239,6 +244,37 @@ func (m *model) tasks() {
 		m.run(ClaimFloor{Device: dev})
 		for range m.num(1, 6, "acts") {
 			m.good(dev)
+		}
+	}
+}
+
+// counts asks for counts, answers questions and decides.
+func (m *model) counts() {
+	bin := pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "bin")
+	open := seen(Counts(m.tx))
+	switch do := m.num(0, 9, "do"); {
+	case do == 0 || len(open) == 0:
+		m.run(RequestCount{Bin: bin, Reason: "cycle"})
+	case do == 1:
+		max := int64(m.num(1, 12, "max"))
+		m.run(PutPickFaces{Faces: []PickFace{{Bin: bin, SKU: pickOne(m, skus[:3], "sku"), Min: max / 2, Max: max}}})
+	case do == 2:
+		m.run(ZeroCheck{Device: pickOne(m, devices[:2], "device"), Empty: m.odds(2, "empty")})
+	case do == 3:
+		m.run(CountZone{Bins: []string{bin}, EPCs: []string{m.tag(gtin(1), "9521234", 1)}})
+	default:
+		for _, ct := range open {
+			if ct.State == CountReview {
+				m.m.Actor = "lead"
+				m.run(DecideCount{Count: ct.ID, Accept: m.odds(2, "accept"), Reason: "MISCOUNTED"})
+				m.m.Actor = "test"
+			}
+		}
+		for _, dev := range devices[:2] {
+			m.run(ClaimFloor{Device: dev, Of: FloorCount})
+			for range m.num(1, 5, "acts") {
+				m.good(dev)
+			}
 		}
 	}
 }
@@ -354,6 +390,10 @@ func (m *model) plan() {
 // good does what a handheld asks for, sometimes only a part of it.
 func (m *model) good(dev string) {
 	s := m.step(dev)
+	if s.Zero != "" && m.odds(2, "zero") {
+		m.run(ZeroCheck{Device: dev, Empty: m.odds(2, "empty")})
+		return
+	}
 	switch s.Do {
 	case StepScanBin:
 		if s.Worker[0] == 'r' && !m.odds(10, "by hand") {
@@ -367,6 +407,14 @@ func (m *model) good(dev string) {
 			take = int(s.Qty) + 1
 		}
 		m.run(Scan{Device: dev, Barcode: itemCode(s), Qty: int64(take)})
+	case StepCount:
+		if m.odds(2, "more") {
+			m.run(Scan{Device: dev, Barcode: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 12, "qty"))})
+			return
+		}
+		m.run(Scan{Device: dev, Barcode: s.Bin, Task: s.Task})
+	case StepScanUnit:
+		m.run(Scan{Device: dev, Verb: "slot", Barcode: s.Tote, Task: s.Task})
 	case StepPutDown:
 		bin := s.Bin
 		if bin == "" || m.odds(4, "other bin") {
@@ -712,6 +760,9 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 // other's way.
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
+		site := testSite()
+		site.AutoCount, site.ZeroCheck, site.CountLimit = true, true, 2
+		m.ok(PutSite{Site: site})
 		m.ok(PutSuppliers{Suppliers: testSuppliers()})
 		items := testItems()
 		items[0].Class = "FAST"
@@ -723,6 +774,7 @@ func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	}
 	randomRuns(t, start, taskWork, []string{
 		"AnnounceReceipt OK", "OpenReceipt OK", "Receive OK", "ReceiveUnit OK", "CloseReceipt OK", "BookTags OK",
+		"RequestCount OK", "DecideCount OK", "ZeroCheck OK", "CountZone OK", "PutPickFaces OK",
 		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
 		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
 	})

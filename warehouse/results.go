@@ -33,6 +33,7 @@ const (
 	StepFinish     = "finish"      // scan the pack drop
 	StepScanUnit   = "scan_unit"   // floor task: the tote the goods are in
 	StepPutDown    = "put_down"    // floor task: the bin the goods go to
+	StepCount      = "count"       // floor task: scan what lies in the bin, then the bin again
 	StepScanTote   = "scan_tote"   // station: free
 	StepWeigh      = "weigh"       // station: carton on the scale
 	StepPrint      = "print"       // station: label on its way
@@ -62,6 +63,7 @@ type Step struct {
 	ExpectedMg int64  `cbor:"19,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"` // why the last act was refused
 	Kind       string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
+	Zero       string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"` // bin that should be empty now: is it?
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -93,6 +95,10 @@ type EventData struct {
 	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
 	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
 	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
+	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
+	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
+	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
+	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -115,6 +121,8 @@ const (
 	EvFalloutCleared      = "fallout.cleared"
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"
+	EvCountClosed         = "count.closed"
+	EvLotExpires          = "stock.nearExpiry"
 )
 
 // StreamControl is the outbox stream of order events.
