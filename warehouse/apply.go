@@ -72,6 +72,10 @@ var table = []entry{
 	command(KindZeroCheck, "ZeroCheck", 1, zeroCheck),
 	command(KindCountZone, "CountZone", 1, countZone),
 	command(KindPutPickFaces, "PutPickFaces", 1, putPickFaces),
+	command(KindAnnounceReturn, "AnnounceReturn", 1, announceReturn),
+	command(KindReceiveReturn, "ReceiveReturn", 1, receiveReturn),
+	command(KindInspectReturn, "InspectReturn", 1, inspectReturn),
+	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -60,6 +60,11 @@ const (
 	KindCountZone    Kind = 0x01c3
 	KindPutPickFaces Kind = 0x01c4
 
+	KindAnnounceReturn Kind = 0x01e0
+	KindReceiveReturn  Kind = 0x01e1
+	KindInspectReturn  Kind = 0x01e2
+	KindCloseReturn    Kind = 0x01e3
+
 	KindClaimFloor Kind = 0x01a0
 	KindSkipFloor  Kind = 0x01a1
 	KindMoveFloor  Kind = 0x01a2

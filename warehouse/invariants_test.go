@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.floor, v.receipts, v.counting, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.floor, v.receipts, v.returns, v.counting, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -71,6 +71,12 @@ func (v *inspector) stock() error {
 		}
 		if strings.HasPrefix(place, placeReceipt) {
 			v.check(row.Reserved == row.Qty, "%q: goods that nobody puts away", k)
+			return true, nil
+		}
+		if id, ok := strings.CutPrefix(place, placeReturn); ok {
+			rt, err := GetReturn(v.r, id)
+			v.check(err == nil && rt != nil && rt.State != "", "%q: goods of no return", k)
+			v.check(s.status == StatusQC || row.Reserved == row.Qty, "%q: inspected goods that nobody puts away", k)
 			return true, nil
 		}
 		id, ok := strings.CutPrefix(place, placeLU)
@@ -459,6 +465,27 @@ func (v *inspector) counting() error {
 		}
 		t, err := GetFloorTask(v.r, f.Task)
 		v.check(err == nil && t != nil && t.Kind == FloorReplenish && t.Ref == f.Bin && t.SKU == f.SKU, "face %+v has task %+v", f, t)
+		return true, nil
+	})
+}
+
+// returns: what came back and is not decided about waits in the place of the
+// return.
+func (v *inspector) returns() error {
+	return each(v.r, under(kReturn), func(rt *Return) (bool, error) {
+		for _, l := range rt.Lines {
+			left := l.Received - l.decided()
+			row, err := load[stockRow](v.r, stockRowKey(ReturnPlace(rt.ID), stockKey{sku: l.SKU, lot: l.Lot, status: StatusQC}))
+			if err != nil {
+				return false, err
+			}
+			var free int64
+			if row != nil {
+				free = row.Qty - row.Reserved
+			}
+			v.check(left >= 0 && free == left, "return %s: %d of %s are not decided about, %d wait", rt.ID, left, l.SKU, free)
+			v.check(rt.State != ReceiptClosed || left == 0, "return %s is closed with %d of %s open", rt.ID, left, l.SKU)
+		}
 		return true, nil
 	})
 }

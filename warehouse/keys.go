@@ -64,6 +64,7 @@ import (
 //	tally  id                              Count          (not over)
 //	counting bin                           count id
 //	face   sku bin                         PickFace
+//	return id                              Return
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -115,6 +116,7 @@ const (
 	kTally    = "tally"
 	kCounting = "counting"
 	kFace     = "face"
+	kReturn   = "return"
 	kSupplier = "supplier"
 	kVendor   = "vendor"
 	kSupFig   = "supfig"
@@ -183,6 +185,7 @@ const (
 	placeLane    = "lane/"
 	placeDock    = "dock/"
 	placeReceipt = "receipt/"
+	placeReturn  = "return/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )

@@ -39,7 +39,7 @@ const noExpiry = "9999-12-31"
 
 func isVirtual(place string) bool {
 	switch place {
-	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap:
+	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap, PlaceVendor:
 		return true
 	}
 	return false

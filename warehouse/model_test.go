@@ -20,6 +20,7 @@ type model struct {
 	*world
 	rt      *rapid.T
 	opened  map[string]int64 // SKU → booked in
+	back    map[string]int64 // SKU → came back from customers
 	states  map[string]OrderState
 	seen    map[string]int // commands by name and code
 	batches int
@@ -87,6 +88,9 @@ func (m *model) run(c Command) Result {
 			m.opened[r.SKU] += r.Qty
 		}
 	}
+	if r, ok := c.(ReceiveReturn); ok && res.OK {
+		m.back[r.Barcode] += r.Qty
+	}
 	m.agree(c)
 	return res
 }
@@ -124,7 +128,7 @@ func (m *model) agree(c Command) {
 		for _, b := range seen(Balances(m.tx, sku)) {
 			switch b.Place {
 			case PlaceOpening:
-			case PlaceSupplier, PlaceAdjustment:
+			case PlaceSupplier, PlaceAdjustment, PlaceScrap, PlaceVendor:
 				came -= b.Qty
 			case PlaceCustomer:
 				customer += b.Qty
@@ -132,7 +136,7 @@ func (m *model) agree(c Command) {
 				real += b.Qty
 			}
 		}
-		if customer != shipped[sku] || real+customer != m.opened[sku]+came {
+		if customer != shipped[sku]-m.back[sku] || real+customer != m.opened[sku]+came {
 			m.t.Fatalf("%s: %d here and %d gone of %d opened, orders say %d gone", sku, real, customer, m.opened[sku], shipped[sku])
 		}
 	}
@@ -148,12 +152,12 @@ var (
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
-	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
 // floor, 44 for floor tasks,
-// 45 for deliveries, 46 for counts.
+// 45 for deliveries, 46 for counts, 47 for returns.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -202,6 +206,8 @@ func (m *model) random(what int) {
 		m.receipts()
 	case 46:
 		m.counts()
+	case 47:
+		m.returns()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -276,6 +282,27 @@ func (m *model) counts() {
 				m.good(dev)
 			}
 		}
+	}
+}
+
+// returns brings goods back and decides about them.
+func (m *model) returns() {
+	id := pickOne(m, []string{"RMA1", "RMA2"}, "return")
+	sku := pickOne(m, skus[:3], "sku")
+	switch m.num(0, 5, "do") {
+	case 0:
+		m.run(AnnounceReturn{Return: id, Lines: []ReturnLine{{SKU: sku, Expected: int64(m.num(1, 3, "qty")), Reason: "OTHER"}}, Source: "oms/main"})
+	case 1, 2:
+		m.run(ReceiveReturn{Return: id, Barcode: sku, Qty: int64(m.num(1, 3, "qty")), Reason: "DAMAGED", Confirm: m.odds(2, "confirm")})
+	case 3, 4:
+		rt, err := GetReturn(m.tx, id)
+		if err == nil && rt != nil && len(rt.Lines) > 0 {
+			sku = pickOne(m, rt.Lines, "line").SKU
+		}
+		how := pickOne(m, []string{DispRestock, DispQC, DispQuarantine, DispScrap, DispVendor}, "how")
+		m.run(InspectReturn{Return: id, SKU: sku, Qty: int64(m.num(1, 2, "qty")), Disposition: how})
+	default:
+		m.run(CloseReturn{Return: id})
 	}
 }
 
@@ -682,7 +709,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{
 			world: floor(rt), rt: rt, seen: total,
-			opened: make(map[string]int64), states: make(map[string]OrderState),
+			opened: make(map[string]int64), back: make(map[string]int64), states: make(map[string]OrderState),
 			tags: make(map[string][]string), proven: make(map[string]bool),
 		}
 		for _, r := range testStock() {
@@ -775,6 +802,7 @@ func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	randomRuns(t, start, taskWork, []string{
 		"AnnounceReceipt OK", "OpenReceipt OK", "Receive OK", "ReceiveUnit OK", "CloseReceipt OK", "BookTags OK",
 		"RequestCount OK", "DecideCount OK", "ZeroCheck OK", "CountZone OK", "PutPickFaces OK",
+		"AnnounceReturn OK", "ReceiveReturn OK", "InspectReturn OK", "CloseReturn OK",
 		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
 		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
 	})

@@ -95,6 +95,8 @@ type EventData struct {
 	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
 	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
 	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
+	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
+	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
 	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
@@ -122,6 +124,8 @@ const (
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"
 	EvCountClosed         = "count.closed"
+	EvReturnClosed        = "return.closed"
+	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides
 	EvLotExpires          = "stock.nearExpiry"
 )
 

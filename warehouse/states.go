@@ -98,4 +98,5 @@ const (
 	PlaceCustomer   = "customer"
 	PlaceAdjustment = "adjustment"
 	PlaceScrap      = "scrap"
+	PlaceVendor     = "vendor" // sent back
 )
