@@ -298,7 +298,7 @@ func (c *change) carryOut(a *Adjustment) error {
 	counted := inBin && w.Reason == ReasonRecounted
 	if counted {
 		// A count of the item in the bin ends the doubt about it there.
-		if err := c.index(key(kSuspect, bin, w.SKU), false); err != nil {
+		if err := c.doubt(bin, w.SKU, nil); err != nil {
 			return err
 		}
 	}

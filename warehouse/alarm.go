@@ -13,6 +13,7 @@ const (
 	alarmKept   = "kept"   // a reservation ends
 	alarmATP    = "atp"    // stock levels to be told
 	alarmLevels = "levels" // a lot of the item comes of age
+	alarmLot    = "lot"    // a lot comes near its expiry
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -46,15 +47,19 @@ func firstAlarm(r Reader) (at int64, ok bool, err error) {
 // ring handles the alarms that are due, in the order of their time. A round
 // that has written enough leaves the others due.
 func (c *change) ring() error {
-	type due struct{ about, id string }
+	type due struct {
+		at        int64
+		about, id string
+	}
 	var all []due
 	prefix := under(kAlarm)
 	err := c.Range(prefix, func(k, _ []byte) (bool, error) {
-		if int64(fromNum(k[len(prefix):])) > c.meta.Now {
+		at := int64(fromNum(k[len(prefix):]))
+		if at > c.meta.Now {
 			return false, nil
 		}
 		about, id, _ := strings.Cut(string(k[len(prefix)+numWidth+1:]), string(rune(sep)))
-		all = append(all, due{about, id})
+		all = append(all, due{at, about, id})
 		return len(all) < ringMost, nil
 	})
 	if err != nil {
@@ -70,6 +75,8 @@ func (c *change) ring() error {
 			err = c.tellLevels()
 		case alarmLevels:
 			err = c.wakeLevels(d.id)
+		case alarmLot:
+			err = c.lotExpires(d.at, d.id)
 		}
 		if err != nil || c.over(leaseKeys, leaseBytes) {
 			return err

@@ -76,6 +76,15 @@ var table = []entry{
 	command(KindBookTags, "BookTags", 1, bookTags),
 	command(KindProposeAlias, "ProposeAlias", 1, proposeAlias),
 	command(KindDecideAlias, "DecideAlias", 1, decideAlias),
+	command(KindRequestCount, "RequestCount", 1, requestCount),
+	command(KindDecideCount, "DecideCount", 1, decideCount),
+	command(KindZeroCheck, "ZeroCheck", 1, zeroCheck),
+	command(KindCountZone, "CountZone", 1, countZone),
+	command(KindPutPickFaces, "PutPickFaces", 1, putPickFaces),
+	command(KindAnnounceReturn, "AnnounceReturn", 1, announceReturn),
+	command(KindReceiveReturn, "ReceiveReturn", 1, receiveReturn),
+	command(KindInspectReturn, "InspectReturn", 1, inspectReturn),
+	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
@@ -150,6 +159,11 @@ func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
 	res, err := e.handle(c, cmd)
 	var no *refusal
 	var big *tooBigError
+	if err == nil || errors.As(err, &no) && no.keep {
+		if bad := c.settle(); bad != nil {
+			err = bad
+		}
+	}
 	if err == nil || errors.As(err, &no) && no.keep {
 		if why := c.tooMuch(); why != "" {
 			err = &tooBigError{why}

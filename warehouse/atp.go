@@ -130,7 +130,15 @@ func (c *change) markRules(old, it *Item) error {
 	if old != nil && old.Min == it.Min && old.Max == it.Max && old.Reorder == it.Reorder && old.MinDays == it.MinDays {
 		return nil
 	}
-	sku := it.SKU
+	return c.markOwners(it.SKU)
+}
+
+// markOwners marks an item for all of its owners.
+func (c *change) markOwners(sku string) error {
+	on, err := c.atpOn()
+	if err != nil || !on {
+		return err
+	}
 	owners := []string{""}
 	prefix := under(kLevels, sku)
 	err = c.Range(prefix, func(k, _ []byte) (bool, error) {

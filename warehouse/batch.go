@@ -160,7 +160,7 @@ func (c *change) saveBatch(b *Batch) error {
 
 // endBatch closes a batch and sets its worker free. The batch is saved.
 func (c *change) endBatch(b *Batch, state string) error {
-	b.State, b.BinOK, b.Held = state, false, 0
+	b.State, b.BinOK, b.Held, b.Zero = state, false, 0, ""
 	if err := c.index(dueKey(b), false); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type change struct {
 	tasks   map[string]*Task
 	batches map[string]*Batch
 	counts  []stateCount
+	low     []faceAt // pick faces that may need goods
 }
 
 type stateCount struct {

@@ -70,6 +70,7 @@ const (
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
 	CodeUnknownReceipt   = "UNKNOWN_RECEIPT"
+	CodeUnknownReturn    = "UNKNOWN_RETURN"
 	CodeUnknownSupplier  = "UNKNOWN_SUPPLIER"
 	CodeReceiptClosed    = "RECEIPT_CLOSED"
 	CodeCheckOpen        = "CHECK_OPEN"

@@ -63,6 +63,17 @@ const (
 	KindProposeAlias    Kind = 0x01bc
 	KindDecideAlias     Kind = 0x01bd
 
+	KindRequestCount Kind = 0x01c0
+	KindDecideCount  Kind = 0x01c1
+	KindZeroCheck    Kind = 0x01c2
+	KindCountZone    Kind = 0x01c3
+	KindPutPickFaces Kind = 0x01c4
+
+	KindAnnounceReturn Kind = 0x01e0
+	KindReceiveReturn  Kind = 0x01e1
+	KindInspectReturn  Kind = 0x01e2
+	KindCloseReturn    Kind = 0x01e3
+
 	KindClaimFloor Kind = 0x01a0
 	KindSkipFloor  Kind = 0x01a1
 	KindMoveFloor  Kind = 0x01a2

@@ -58,6 +58,7 @@ var Faults = []Fault{
 	{CodeExpired, "The conveyor confirmed a carton nobody decided about in time.", "Nothing to do: the place was recorded. Look at the link to the conveyor if it goes on."},
 	{CodeUnknownFallout, "No open fallout has this id.", "Look at the list of fallouts: somebody may have cleared it."},
 	{CodeUnknownReceipt, "No delivery with this id is known.", "Announce it, or open a receipt for it at the receiving desk."},
+	{CodeUnknownReturn, "No return with this id is known.", "Announce it, or book the goods: that opens one."},
 	{CodeUnknownSupplier, "No supplier has this id.", "Add the supplier to the master data."},
 	{CodeReceiptClosed, "The delivery is closed or cancelled, or goods of it were booked already.", "Open a new receipt for what came later."},
 	{CodeCheckOpen, "A mandatory point of the supplier's checklist is open.", "Check it and enter what was found, then close the receipt."},

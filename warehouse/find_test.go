@@ -271,3 +271,69 @@ func TestSerialsAtTheReceipt(t *testing.T) {
 	w.invariants()
 	w.books()
 }
+
+// A unit of a consignor that a customer sends back is still that unit and his.
+func TestConsignedSerialComesBack(t *testing.T) {
+	w := bare(t)
+	w.ok(PutItems{Items: []Item{phone()}})
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1, Owner: "ACME"}, {Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1, Owner: "ACME"}}})
+	r := release("O1", "TEL*2")
+	r.Order.Owner = "ACME"
+	w.ok(r)
+	w.pick("K1", "w1", "O1")
+	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "O1")})
+	w.ok(Depart{Dock: "d1"})
+	code := "]C101" + gtin(9) + "21s1"
+	w.no(ReceiveReturn{Return: "X1", Order: "O1", Barcode: "TEL", Qty: 1, Reason: "WRONG_ITEM"}, CodeWrongSerial)
+	w.ok(ReceiveReturn{Return: "X1", Order: "O1", Barcode: code, Qty: 1, Reason: "WRONG_ITEM"})
+	w.no(ReceiveReturn{Return: "X1", Order: "O1", Barcode: code, Qty: 1, Reason: "WRONG_ITEM"}, CodeConflict)
+	if at := seen(Locate(w.tx, Query{Serial: "s1"}, "", 0)); len(at) != 1 || at[0].Owner != "ACME" || at[0].Status != StatusQC {
+		t.Fatalf("%+v", at)
+	}
+	back := InspectReturn{Return: "X1", SKU: "TEL", Qty: 1, Disposition: DispRestock}
+	w.no(back, CodeWrongSerial)
+	back.Serial = "s2"
+	w.no(back, CodeWrongSerial)
+	back.Serial = "s1"
+	w.ok(back)
+	if at := seen(Locate(w.tx, Query{Serial: "s1"}, "", 0)); len(at) != 1 || at[0].Owner != "ACME" || at[0].Status != StatusSellable || at[0].Reserved != 1 {
+		t.Fatalf("%+v", at)
+	}
+	for _, b := range seen(Balances(w.tx, "TEL")) {
+		if b.Owner != "ACME" {
+			t.Errorf("%+v", b)
+		}
+	}
+	w.invariants()
+	w.books()
+}
+
+// A count of serials finds units that stand elsewhere by the book: they are here.
+func TestCountOfSerials(t *testing.T) {
+	w := bare(t)
+	w.ok(PutItems{Items: []Item{phone()}})
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1}, {Bin: "A-02", SKU: "TEL", Serial: "s2", Qty: 1}}})
+	s := testSite()
+	s.CountLimit = 10
+	w.ok(PutSite{Site: s})
+	w.ok(RequestCount{Bin: "A-01", Reason: "cycle"})
+	for _, worker := range []string{"w1", "w2"} {
+		dev := "h" + worker
+		w.ok(SignIn{Device: dev, Badge: map[string]string{"w1": "B1", "w2": "B2"}[worker]})
+		w.ok(ClaimFloor{Device: dev, Of: FloorCount})
+		w.ok(Scan{Device: dev, Barcode: "A-01"})
+		w.no(Scan{Device: dev, Barcode: "TEL"}, CodeWrongSerial)
+		for _, serial := range []string{"s1", "s2", "s3"} {
+			w.ok(Scan{Device: dev, Barcode: "]C101" + gtin(9) + "21" + serial})
+			w.no(Scan{Device: dev, Barcode: "]C101" + gtin(9) + "21" + serial}, CodeConflict)
+		}
+		w.ok(Scan{Device: dev, Barcode: "A-01"})
+	}
+	for _, serial := range []string{"s1", "s2", "s3"} {
+		if at := seen(Locate(w.tx, Query{Serial: serial}, "", 0)); len(at) != 1 || at[0].Place != "bin/A-01" {
+			t.Errorf("%s: %+v", serial, at)
+		}
+	}
+	w.invariants()
+	w.books()
+}

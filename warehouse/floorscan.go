@@ -15,6 +15,8 @@ import (
 // floorStep says which scan a floor task waits for.
 func floorStep(t *FloorTask) string {
 	switch {
+	case t.AtFrom && t.Kind == FloorCount:
+		return StepCount
 	case !t.AtFrom && isBinPlace(t.From):
 		return StepScanBin
 	case !t.AtFrom:
@@ -51,6 +53,9 @@ func nextFloor(r Reader, ws *WorkerState) (*Step, error) {
 	default:
 		s.Bin = bareCode(t.From)
 	}
+	if t.SKU == "" {
+		return s, nil // a count says nothing of what should be there
+	}
 	it, err := must2(GetItem(r, t.SKU))("item", t.SKU)
 	if err != nil {
 		return nil, err
@@ -68,6 +73,13 @@ func (c *change) scanFloor(ws *WorkerState, cmd Scan) (Result, error) {
 		return Result{}, err
 	}
 	res := Result{Ref: t.ID}
+	if t.Kind == FloorCount {
+		done, err := c.scanCount(t, cmd)
+		if err != nil || done {
+			return res, err
+		}
+		return res, c.keepFloor(t, ws)
+	}
 	step := floorStep(t)
 	code := plainCode(cmd.Barcode)
 	// Something in hand and a bin scanned instead of the next piece: put down.
@@ -208,14 +220,13 @@ func (c *change) shortFloor(ws *WorkerState, cmd ShortPick) (Result, error) {
 	if !isShortReason(cmd.Reason) {
 		return res, refuse(CodeInvalid, "reason %q", cmd.Reason)
 	}
-	if step := floorStep(t); step == StepPutDown || !isBinPlace(t.From) {
+	if step := floorStep(t); t.Qty == 0 || step == StepPutDown || !isBinPlace(t.From) {
 		return res, refuse(CodeWrongStep, "expected %s", step)
 	}
 	if err := c.reserveAt(t.From, t.stock(), t.Held-t.Qty); err != nil {
 		return res, err
 	}
-	doubt := suspectRecord{Since: c.meta.Now, Reason: cmd.Reason}
-	if err := save(c, key(kSuspect, bareCode(t.From), t.SKU), &doubt); err != nil {
+	if err := c.suspect(bareCode(t.From), t.SKU, cmd.Reason); err != nil {
 		return res, err
 	}
 	t.Qty = t.Held
@@ -231,5 +242,16 @@ func (c *change) shortFloor(ws *WorkerState, cmd ShortPick) (Result, error) {
 // floorMoved tells the subject that asked for a task that it is over. Stock
 // that reached a bin may be what orders wait for.
 func (c *change) floorMoved(t *FloorTask) error {
+	if err := c.faceOver(t); err != nil {
+		return err
+	}
 	return c.retryWaiting([]string{demand{t.SKU, t.Owner}.row()})
+}
+
+// faceOver is faceDone for the tasks that are a replenishment.
+func (c *change) faceOver(t *FloorTask) error {
+	if t.Kind != FloorReplenish {
+		return nil
+	}
+	return c.faceDone(t)
 }

@@ -28,7 +28,7 @@ const (
 	FloorMove      = "MOVE"      // asked for by a person
 )
 
-var floorKinds = []string{FloorPutBack, FloorReplenish, FloorPutaway, FloorMove}
+var floorKinds = []string{FloorPutBack, FloorReplenish, FloorCount, FloorPutaway, FloorMove}
 
 // FloorTask is one unit of floor work for one worker.
 type FloorTask struct {
@@ -259,7 +259,7 @@ func claimFloor(c *change, cmd ClaimFloor) (Result, error) {
 	if cmd.Of != "" && !slices.Contains(floorKinds, cmd.Of) {
 		return Result{}, refuse(CodeInvalid, "kind %q", cmd.Of)
 	}
-	t, err := c.findFloor(cmd)
+	t, err := c.findFloor(cmd, ws.Worker)
 	if err != nil {
 		return Result{}, err
 	}
@@ -267,24 +267,39 @@ func claimFloor(c *change, cmd ClaimFloor) (Result, error) {
 }
 
 // findFloor is the task a claim asks for.
-func (c *change) findFloor(cmd ClaimFloor) (*FloorTask, error) {
+func (c *change) findFloor(cmd ClaimFloor, worker string) (*FloorTask, error) {
 	if cmd.Task != "" {
 		t, err := c.floorTask(cmd.Task)
 		if err == nil && t.State != TaskOpen {
 			err = refuse(CodeClaimed, "task %s is with %s", t.ID, t.Worker)
 		}
-		return t, err
+		if err != nil {
+			return nil, err
+		}
+		if may, err := c.mayCount(t, worker); err != nil || !may {
+			if err == nil {
+				err = refuse(CodeSamePerson, "%s counted bin %s before", worker, bareCode(t.From))
+			}
+			return nil, err
+		}
+		return t, nil
 	}
 	for _, kind := range floorKinds {
 		if cmd.Of != "" && cmd.Of != kind {
 			continue
 		}
-		ids, err := tails(c, under(kFloorQ, kind), 1)
+		ids, err := tails(c, under(kFloorQ, kind), claimTries)
 		if err != nil {
 			return nil, err
 		}
-		if len(ids) > 0 {
-			return must2(GetFloorTask(c, ids[0]))("floor task", ids[0])
+		for _, id := range ids {
+			t, err := must2(GetFloorTask(c, id))("floor task", id)
+			if err != nil {
+				return nil, err
+			}
+			if may, err := c.mayCount(t, worker); err != nil || may {
+				return t, err
+			}
 		}
 	}
 	return nil, refuse(CodeNoWork, "no floor task waits")
@@ -360,6 +375,12 @@ func moveFloor(c *change, cmd MoveFloor) (Result, error) {
 		}
 		return res, err
 	}
+	if may, err := c.mayCount(t, cmd.Worker); err != nil || !may {
+		if err == nil {
+			err = refuse(CodeSamePerson, "%s counted bin %s before", cmd.Worker, bareCode(t.From))
+		}
+		return res, err
+	}
 	ws, err := c.workerState(cmd.Worker)
 	if err != nil {
 		return res, err
@@ -378,6 +399,11 @@ func endFloor(c *change, cmd EndFloor) (Result, error) {
 	if !validText(cmd.Reason, maxText) {
 		return Result{}, refuse(CodeInvalid, "reason")
 	}
+	if t.Kind == FloorCount {
+		if err := c.dropCount(t.Ref); err != nil {
+			return Result{}, err
+		}
+	}
 	if t.Qty > 0 {
 		if !isBinPlace(t.From) {
 			return Result{}, refuse(CodeConflict, "the goods of task %s stand in %s: they must be put into a bin", t.ID, t.From)
@@ -389,7 +415,10 @@ func endFloor(c *change, cmd EndFloor) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return Result{Ref: t.ID}, c.dropFloor(t)
+	if err := c.dropFloor(t); err != nil {
+		return Result{}, err
+	}
+	return Result{Ref: t.ID}, c.faceOver(t)
 }
 
 func askMove(c *change, cmd AskMove) (Result, error) {

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.floor, v.receipts, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.floor, v.receipts, v.returns, v.counting, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -78,6 +78,12 @@ func (v *inspector) stock() error {
 		}
 		if strings.HasPrefix(place, placeReceipt) {
 			v.check(row.Reserved == row.Qty, "%q: goods that nobody puts away", k)
+			return true, nil
+		}
+		if id, ok := strings.CutPrefix(place, placeReturn); ok {
+			rt, err := GetReturn(v.r, id)
+			v.check(err == nil && rt != nil && rt.State != "", "%q: goods of no return", k)
+			v.check(s.status == StatusQC || row.Reserved == row.Qty, "%q: inspected goods that nobody puts away", k)
 			return true, nil
 		}
 		id, ok := strings.CutPrefix(place, placeLU)
@@ -501,6 +507,65 @@ func (v *inspector) floor() error {
 	})
 }
 
+// counting: a bin has one count, and a count that is not in review a task.
+func (v *inspector) counting() error {
+	tasks := make(map[string]int)
+	err := each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
+		if t.Kind == FloorCount {
+			tasks[t.Ref]++
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kTally), func(ct *Count) (bool, error) {
+		v.row(kCounting, ct.Bin)
+		id, err := v.r.Get(key(kCounting, ct.Bin))
+		v.check(err == nil && string(id) == ct.ID, "count %s of bin %s, which has %q", ct.ID, ct.Bin, id)
+		want := 1
+		if ct.State == CountReview {
+			want = 0
+		}
+		v.check(tasks[ct.ID] == want, "count %+v has %d tasks", ct, tasks[ct.ID])
+		delete(tasks, ct.ID)
+		return true, nil
+	})
+	v.check(len(tasks) == 0, "tasks of no count: %v", tasks)
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kFace), func(f *PickFace) (bool, error) {
+		if f.Task == "" {
+			return true, nil
+		}
+		t, err := GetFloorTask(v.r, f.Task)
+		v.check(err == nil && t != nil && t.Kind == FloorReplenish && t.Ref == f.Bin && t.SKU == f.SKU, "face %+v has task %+v", f, t)
+		return true, nil
+	})
+}
+
+// returns: what came back and is not decided about waits in the place of the
+// return.
+func (v *inspector) returns() error {
+	return each(v.r, under(kReturn), func(rt *Return) (bool, error) {
+		for _, l := range rt.Lines {
+			left := l.Received - l.decided()
+			row, err := load[stockRow](v.r, stockRowKey(ReturnPlace(rt.ID), stockKey{sku: l.SKU, lot: l.Lot, status: StatusQC}))
+			if err != nil {
+				return false, err
+			}
+			var free int64
+			if row != nil {
+				free = row.Qty - row.Reserved
+			}
+			v.check(left >= 0 && free == left, "return %s: %d of %s are not decided about, %d wait", rt.ID, left, l.SKU, free)
+			v.check(rt.State != ReceiptClosed || left == 0, "return %s is closed with %d of %s open", rt.ID, left, l.SKU)
+		}
+		return true, nil
+	})
+}
+
 // receipts: what lines say came in is what left the supplier.
 func (v *inspector) receipts() error {
 	came := make(map[string]int64)
@@ -624,9 +689,14 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
+			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {
+				lot, err := load[lotRecord](v.r, key(kLot, about[2], about[3]))
+				v.check(err == nil && lot != nil && lot.Expiry != "", "alarm %q of a lot that never ends", k)
+				return true, nil // whether it was told is not kept
+			}
 			v.check(v.want[string(k)], "index row %q is stale", k)
 			delete(v.want, string(k))
 			return true, nil

@@ -72,6 +72,10 @@ import (
 //	rtag   receipt tag                     tagExpected | tagSeen
 //	alias  barcode                         Alias          (waits for a decision)
 //	freebin class bin                      1              (empty bins that have a class)
+//	tally  id                              Count          (not over)
+//	counting bin                           count id
+//	face   sku bin                         PickFace
+//	return id                              Return
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -131,6 +135,10 @@ const (
 	kFloorQ  = "floorq"
 	kAlarm   = "alarm"
 
+	kTally    = "tally"
+	kCounting = "counting"
+	kFace     = "face"
+	kReturn   = "return"
 	kSupplier = "supplier"
 	kVendor   = "vendor"
 	kSupFig   = "supfig"
@@ -200,6 +208,7 @@ const (
 	placeDock    = "dock/"
 	placeWorker  = "worker/"
 	placeReceipt = "receipt/"
+	placeReturn  = "return/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )

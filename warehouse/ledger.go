@@ -42,7 +42,7 @@ const noExpiry = "9999-12-31"
 
 func isVirtual(place string) bool {
 	switch place {
-	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap, PlaceReclass:
+	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap, PlaceReclass, PlaceVendor:
 		return true
 	}
 	return false
@@ -59,6 +59,15 @@ func parseStockKey(k []byte) (place string, s stockKey, err error) {
 		return "", s, fmt.Errorf("%w: stock key %q", ErrCorrupt, k)
 	}
 	return p[2], stockKey{sku: p[1], lot: p[3], serial: p[4], owner: p[5], status: p[6]}, nil
+}
+
+// parseAtKey takes a key of what stands in a place apart.
+func parseAtKey(k []byte) (stockKey, error) {
+	p := strings.Split(string(k), string(rune(sep)))
+	if len(p) != 7 {
+		return stockKey{}, fmt.Errorf("%w: place key %q", ErrCorrupt, k)
+	}
+	return stockKey{sku: p[2], lot: p[3], serial: p[4], owner: p[5], status: p[6]}, nil
 }
 
 // move takes qty from one place to another. reserved of it is given back in the
@@ -197,7 +206,29 @@ func (c *change) setLot(sku, lot, expiry string) error {
 	if old != nil {
 		return nil
 	}
+	if err := c.watchLot(sku, lot, expiry); err != nil {
+		return err
+	}
 	return save(c, k, &lotRecord{Expiry: expiry})
+}
+
+// doubt marks a bin for an item, or ends the doubt about it. It is about the
+// goods of all owners there.
+func (c *change) doubt(bin, sku string, why *suspectRecord) error {
+	k := key(kSuspect, bin, sku)
+	had, err := c.Get(k)
+	switch {
+	case err != nil || had == nil && why == nil:
+		return err
+	case why == nil:
+		err = c.Delete(k)
+	default:
+		err = save(c, k, why)
+	}
+	if err != nil || (had == nil) == (why == nil) {
+		return err
+	}
+	return c.markOwners(sku)
 }
 
 func isSuspect(r Reader, bin, sku string) (bool, error) {
@@ -237,7 +268,7 @@ func openStock(c *change, cmd OpenStock) (Result, error) {
 		if err := c.move(r.stock(), r.Qty, PlaceOpening, BinPlace(r.Bin), 0); err != nil {
 			return Result{}, err
 		}
-		if err := c.index(key(kSuspect, r.Bin, r.SKU), false); err != nil {
+		if err := c.doubt(r.Bin, r.SKU, nil); err != nil {
 			return Result{}, err
 		}
 		skus = append(skus, demand{r.SKU, r.Owner}.row())

@@ -30,6 +30,11 @@ type Site struct {
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
 	// ATPEveryMs is how often stock levels are told at most; 0 = never.
 	ATPEveryMs int64 `cbor:"23,keyasint,omitempty" json:"atpEveryMs,omitempty"`
+	// Counts: the most pieces two counts may correct without a lead.
+	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
+	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
+	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
+	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -231,6 +236,7 @@ type Batch struct {
 	Held    int64       `cbor:"8,keyasint,omitempty" json:"held,omitempty"`     // scanned, not yet put into a slot
 	Lease   int64       `cbor:"9,keyasint" json:"lease"`                        // ends at
 	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
+	Zero    string      `cbor:"11,keyasint,omitempty" json:"zero,omitempty"`    // bin just emptied by the book
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.

@@ -133,6 +133,7 @@ func scan(c *change, cmd Scan) (Result, error) {
 	if cmd.Verb != "" && verbStep(cmd.Verb) != w.step {
 		return Result{}, refuse(CodeWrongStep, "expected %s", w.step)
 	}
+	w.batch.Zero = "" // whoever goes on scanning found it empty
 	switch w.step {
 	case StepScanBin:
 		err = c.scanBin(w, code)

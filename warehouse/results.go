@@ -33,6 +33,7 @@ const (
 	StepFinish     = "finish"      // scan the pack drop
 	StepScanUnit   = "scan_unit"   // floor task: the tote the goods are in
 	StepPutDown    = "put_down"    // floor task: the bin the goods go to
+	StepCount      = "count"       // floor task: scan what lies in the bin, then the bin again
 	StepScanTote   = "scan_tote"   // station: free
 	StepWeigh      = "weigh"       // station: carton on the scale
 	StepPrint      = "print"       // station: label on its way
@@ -65,6 +66,7 @@ type Step struct {
 	// bin will do.
 	Serial string `cbor:"30,keyasint,omitempty" json:"serial,omitempty"`
 	Kind   string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
+	Zero   string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"` // bin that should be empty now: is it?
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -92,7 +94,6 @@ type EventData struct {
 	Lines    []LineState  `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel     `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string       `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
-	Lot      string       `cbor:"40,keyasint,omitempty" json:"lot,omitempty"`
 	Serial   string       `cbor:"41,keyasint,omitempty" json:"serial,omitempty"`
 	Owner    string       `cbor:"42,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
 	Levels   *StockLevels `cbor:"43,keyasint,omitempty" json:"levels,omitempty"`
@@ -100,6 +101,12 @@ type EventData struct {
 	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
 	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
 	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
+	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
+	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
+	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
+	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
+	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
+	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -125,6 +132,10 @@ const (
 	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"
+	EvCountClosed         = "count.closed"
+	EvReturnClosed        = "return.closed"
+	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides
+	EvLotExpires          = "stock.nearExpiry"
 )
 
 // StreamControl is the outbox stream of order events.

@@ -29,9 +29,28 @@ func (c *change) noteSerial(k []byte, place string, s stockKey, qty int64) error
 	case qty == 0:
 		return nil
 	case qty > 1 || known != nil && string(known) != string(k):
-		return refuse(CodeConflict, "serial %s of %s is here already", s.serial, s.sku)
+		where := place
+		if known != nil {
+			if where, _, err = parseStockKey(known); err != nil {
+				return err
+			}
+		}
+		return refuse(CodeConflict, "serial %s of %s is here already: in %s", s.serial, s.sku, where)
 	}
 	return c.Set(at, k)
+}
+
+// serialAt is where a serial is by the book, nil when it is not here.
+func (c *change) serialAt(sku, serial string) (*position, error) {
+	if serial == "" {
+		return nil, nil
+	}
+	k, err := c.Get(key(kSerial, serial, sku))
+	if err != nil || k == nil {
+		return nil, err
+	}
+	place, s, err := parseStockKey(k)
+	return &position{place, s}, err
 }
 
 // refuseStolen lets no stolen serial in or out.

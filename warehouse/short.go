@@ -67,8 +67,7 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err := c.saveTask(t); err != nil {
 		return "", err
 	}
-	doubt := suspectRecord{Since: c.meta.Now, Reason: reason}
-	if err := save(c, key(kSuspect, t.Bin, t.SKU), &doubt); err != nil {
+	if err := c.suspect(t.Bin, t.SKU, reason); err != nil {
 		return "", err
 	}
 	takes, missing, err := c.plan(demand{t.SKU, t.Owner}, rest, nil)
@@ -100,8 +99,10 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 
 // rescue moves the tasks of the pool that count on the same stock to other
 // bins, each as a whole or not at all.
-func (c *change) rescue(failed *Task) error {
-	ids, err := c.openTasks(failed.Bin, failed.SKU, failed.Lot)
+func (c *change) rescue(failed *Task) error { return c.rescueFrom(failed.Bin, failed.SKU, failed.Lot) }
+
+func (c *change) rescueFrom(bin, sku, lot string) error {
+	ids, err := c.openTasks(bin, sku, lot)
 	if err != nil {
 		return err
 	}

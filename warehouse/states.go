@@ -99,6 +99,7 @@ const (
 	PlaceAdjustment = "adjustment"
 	PlaceScrap      = "scrap"
 	PlaceReclass    = "reclass" // between two statuses: what leaves one enters the other
+	PlaceVendor     = "vendor"  // sent back
 )
 
 // validStatus tells whether goods may have a status.

@@ -28,7 +28,7 @@ func NextStep(r Reader, device string) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Do: StepFinish, Batch: b.ID, Worker: worker}
+	s := &Step{Do: StepFinish, Batch: b.ID, Worker: worker, Zero: b.Zero}
 	if b.At >= len(b.Walk) {
 		return s, nil
 	}

@@ -165,7 +165,7 @@ func (c *change) shift(from, to position, qty int64) (Result, error) {
 			return Result{}, err
 		}
 	}
-	if err := c.settle(moved); err != nil {
+	if err := c.replan(moved); err != nil {
 		return Result{}, err
 	}
 	if strings.HasPrefix(to.place, placeBin) && to.status == StatusSellable {
@@ -181,7 +181,7 @@ type displaced struct {
 }
 
 // freeUp sees to it that qty units of a position can be taken, closing tasks of
-// the pool where it must. settle gives those other stock once the goods are
+// the pool where it must. replan gives those other stock once the goods are
 // where they go: they may still serve the same orders there.
 func (c *change) freeUp(p position, qty int64) ([]displaced, error) {
 	row, err := load[stockRow](c, stockRowKey(p.place, p.stockKey))
@@ -258,10 +258,10 @@ func (c *change) tasksOn(bin string, s stockKey) ([]displaced, error) {
 	return on, nil
 }
 
-// settle finds other stock for displaced tasks, oldest order first. An order
+// replan finds other stock for displaced tasks, oldest order first. An order
 // for which there is none goes back to where it came in; one that is half
 // picked cannot, and the command is refused.
-func (c *change) settle(moved []displaced) error {
+func (c *change) replan(moved []displaced) error {
 	var freed []string
 	back := make(map[string]bool) // orders that were allocated anew; looked up only
 	slices.Reverse(moved)

@@ -131,6 +131,7 @@ func (m *model) noteAdjust(c Command, res Result) {
 
 func TestRandomStockKeepsEveryInvariant(t *testing.T) {
 	start := func(m *model) {
+		m.adjusts = true
 		s := testSite()
 		s.AdjustLimit, s.ATPEveryMs = 2, 20
 		m.ok(PutSite{Site: s})

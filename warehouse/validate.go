@@ -137,6 +137,10 @@ func checkSite(s Site) string {
 		return "layout lengths"
 	case l.DepotAisle < 0 || l.DepotAisle >= l.Aisles:
 		return "layout depot aisle"
+	case s.CountLimit < 0 || s.CountLimit > maxStockQty:
+		return "countLimit"
+	case s.ExpiryDays < 0 || s.ExpiryDays > 3650:
+		return "expiryDays: 0 to 3650"
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
 	case s.ATPEveryMs < 0 || s.ATPEveryMs > maxATPEveryMs:
