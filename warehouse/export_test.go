@@ -9,3 +9,16 @@ func SetCounter(t *testing.T, tx Tx, n uint64, parts ...string) {
 		t.Fatal(err)
 	}
 }
+
+// ScorTagsOf lists the tags of an event type.
+func ScorTagsOf(event string) (tags []string) {
+	for _, t := range scorTags {
+		if t.event == event {
+			tags = append(tags, t.tag)
+		}
+	}
+	return tags
+}
+
+// Moves lists the journal.
+func Moves(r Reader) ([]Move, error) { return list[Move](r, under(kMove), 0) }

@@ -65,6 +65,10 @@ import (
 //	counting bin                           count id
 //	face   sku bin                         PickFace
 //	return id                              Return
+//	fig    day name dim                    counter of the day
+//	val    name day value                  how often the value came that day
+//	hand                                   onHand         (stock of the site)
+//	handday day                            onHand         (at the last move of the day)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -117,6 +121,10 @@ const (
 	kCounting = "counting"
 	kFace     = "face"
 	kReturn   = "return"
+	kFig      = "fig"
+	kVal      = "val"
+	kHand     = "hand"
+	kHandDay  = "handday"
 	kSupplier = "supplier"
 	kVendor   = "vendor"
 	kSupFig   = "supfig"

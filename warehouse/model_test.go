@@ -788,7 +788,7 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		site := testSite()
-		site.AutoCount, site.ZeroCheck, site.CountLimit = true, true, 2
+		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures = true, true, 2, true
 		m.ok(PutSite{Site: site})
 		m.ok(PutSuppliers{Suppliers: testSuppliers()})
 		items := testItems()

@@ -97,6 +97,7 @@ type EventData struct {
 	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
 	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
 	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
+	Facts    *OrderFacts    `cbor:"39,keyasint,omitempty" json:"facts,omitempty"`
 	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
@@ -123,6 +124,7 @@ const (
 	EvFalloutCleared      = "fallout.cleared"
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"
+	EvBatchDone           = "batch.done"
 	EvCountClosed         = "count.closed"
 	EvReturnClosed        = "return.closed"
 	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides
