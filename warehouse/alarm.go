@@ -9,8 +9,9 @@ import "strings"
 
 // What an alarm is about. The names stand in stored keys: never change one.
 const (
-	alarmFloor = "floor" // the lease of a claimed floor task
-	alarmLot   = "lot"   // a lot comes near its expiry
+	alarmFloor   = "floor"   // the lease of a claimed floor task
+	alarmFallout = "fallout" // nobody acknowledged it
+	alarmLot     = "lot"     // a lot comes near its expiry
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -66,6 +67,8 @@ func (c *change) ring() error {
 		switch d.about {
 		case alarmFloor:
 			err = c.endFloorLease(d.id)
+		case alarmFallout:
+			err = c.escalate(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		}

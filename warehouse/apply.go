@@ -48,6 +48,7 @@ var table = []entry{
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
+	command(KindAckFallout, "AckFallout", 1, ackFallout),
 	command(KindClaimFloor, "ClaimFloor", 1, claimFloor),
 	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
 	command(KindMoveFloor, "MoveFloor", 1, moveFloor),

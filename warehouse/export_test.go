@@ -22,3 +22,6 @@ func ScorTagsOf(event string) (tags []string) {
 
 // Moves lists the journal.
 func Moves(r Reader) ([]Move, error) { return list[Move](r, under(kMove), 0) }
+
+// Rules lists the rules of all fallout codes.
+func Rules() []Rule { return rules }

@@ -69,6 +69,7 @@ import (
 //	val    name day value                  how often the value came that day
 //	hand                                   onHand         (stock of the site)
 //	handday day                            onHand         (at the last move of the day)
+//	learn  number                          Decision       (what people decided)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -121,6 +122,7 @@ const (
 	kCounting = "counting"
 	kFace     = "face"
 	kReturn   = "return"
+	kLearn    = "learn"
 	kFig      = "fig"
 	kVal      = "val"
 	kHand     = "hand"

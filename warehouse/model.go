@@ -29,6 +29,7 @@ type Site struct {
 	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
 	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
+	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
 	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
 	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 }
@@ -289,6 +290,10 @@ type Fallout struct {
 	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
 	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal
 	LU        string `cbor:"14,keyasint,omitempty" json:"lu,omitempty"`   // tote or SSCC
+	AckAt     int64  `cbor:"15,keyasint,omitempty" json:"ackAt,omitempty"`
+	AckBy     string `cbor:"16,keyasint,omitempty" json:"ackBy,omitempty"`
+	Escalated int    `cbor:"17,keyasint,omitempty" json:"escalated,omitempty"` // how often
+	Due       int64  `cbor:"18,keyasint,omitempty" json:"due,omitempty"`       // of the next escalation
 }
 
 // Transport is one tote to be carried by a robot.

@@ -337,6 +337,9 @@ func (m *model) receipts() {
 func (m *model) retry() {
 	id := pickOne(m, orderIDs, "order")
 	for _, f := range seen(Fallouts(m.tx, true)) {
+		if m.odds(6, "acknowledge") {
+			m.run(AckFallout{Fallout: f.ID})
+		}
 		if m.odds(2, "this one") {
 			id = f.Order
 			if id == "" {
@@ -788,7 +791,7 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		site := testSite()
-		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures = true, true, 2, true
+		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate = true, true, 2, true, true
 		m.ok(PutSite{Site: site})
 		m.ok(PutSuppliers{Suppliers: testSuppliers()})
 		items := testItems()

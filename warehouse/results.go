@@ -98,6 +98,9 @@ type EventData struct {
 	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
 	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
 	Facts    *OrderFacts    `cbor:"39,keyasint,omitempty" json:"facts,omitempty"`
+	Role     string         `cbor:"40,keyasint,omitempty" json:"role,omitempty"`
+	Severity int            `cbor:"41,keyasint,omitempty" json:"severity,omitempty"` // 1..3
+	Level    int            `cbor:"42,keyasint,omitempty" json:"level,omitempty"`    // of an escalation, 1..3
 	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
@@ -122,6 +125,7 @@ const (
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
+	EvFalloutEscalated    = "fallout.escalated"
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"
 	EvBatchDone           = "batch.done"

@@ -29,6 +29,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvOrderAmendRejected, ScorDeliver},
 	{EvFalloutOpened, ScorDeliver},
 	{EvFalloutCleared, ScorDeliver},
+	{EvFalloutEscalated, ScorDeliver},
 	{EvBatchDone, ScorDeliver},
 	{EvReceiptClosed, ScorSource},
 	{EvAliasProposed, ScorEnable},
