@@ -9,11 +9,12 @@ import "strings"
 
 // What an alarm is about. The names stand in stored keys: never change one.
 const (
-	alarmFloor  = "floor"  // the lease of a claimed floor task
-	alarmKept   = "kept"   // a reservation ends
-	alarmATP    = "atp"    // stock levels to be told
-	alarmLevels = "levels" // a lot of the item comes of age
-	alarmLot    = "lot"    // a lot comes near its expiry
+	alarmFloor   = "floor"   // the lease of a claimed floor task
+	alarmKept    = "kept"    // a reservation ends
+	alarmATP     = "atp"     // stock levels to be told
+	alarmLevels  = "levels"  // a lot of the item comes of age
+	alarmLot     = "lot"     // a lot comes near its expiry
+	alarmFallout = "fallout" // nobody acknowledged it
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -75,6 +76,8 @@ func (c *change) ring() error {
 			err = c.tellLevels()
 		case alarmLevels:
 			err = c.wakeLevels(d.id)
+		case alarmFallout:
+			err = c.escalate(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		}

@@ -63,6 +63,9 @@ func assignBatch(c *change, cmd AssignBatch) (Result, error) {
 		return Result{}, err
 	}
 	c.touch("waiting", "")
+	if site.Figures {
+		b.Since = max(c.meta.Now, 1)
+	}
 	if err := c.index(dueKey(b), true); err != nil {
 		return Result{}, err
 	}

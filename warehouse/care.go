@@ -92,18 +92,19 @@ type faceAt struct{ bin, sku string }
 // next line was going to be picked from.
 func (c *change) mayBeLow(bin, sku string) { c.low = append(c.low, faceAt{bin, sku}) }
 
-// settle looks at the faces of the command, as many as fit; one left out is
-// looked at when it is taken from again.
+// settle does what a command leaves for its end: it looks at the faces that
+// were taken from, as many as fit (one left out is looked at when it is taken
+// from again), and writes the figures.
 func (c *change) settle() error {
 	for _, f := range c.low {
 		if c.over(rescueKeys, rescueBytes) {
-			return nil
+			break
 		}
 		if err := c.replenish(f.bin, f.sku); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.writeFigures()
 }
 
 // replenish asks for goods when a pick face is low and nothing is on its way.

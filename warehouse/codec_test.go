@@ -80,6 +80,7 @@ func everyCommand() []Command {
 		ReceiveReturn{Return: "RMA1", Order: "O1", Barcode: "CUP", Lot: "L", Qty: 1, Reason: "DAMAGED", Confirm: true},
 		InspectReturn{Return: "RMA1", SKU: "CUP", Lot: "L", Qty: 1, Disposition: DispScrap},
 		CloseReturn{Return: "RMA1"},
+		AckFallout{Fallout: "F000001"},
 		ClaimFloor{Device: "h1", Task: "K000001", Of: FloorMove},
 		SkipFloor{Device: "h1", Task: "K000001", Reason: "blocked"},
 		MoveFloor{Task: "K000001", Worker: "w1", Reason: "closer"},

@@ -38,6 +38,7 @@ const (
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
+	KindAckFallout      Kind = 0x0168
 
 	KindMoveStock       Kind = 0x0180
 	KindSetStatus       Kind = 0x0181

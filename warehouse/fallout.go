@@ -15,6 +15,9 @@ func (c *change) record(f *Fallout) error {
 	}
 	f.ID = fmt.Sprintf("F%06d", n) // padded: ids sort by age
 	f.Since = c.meta.Now
+	if err := c.watchFallout(f); err != nil {
+		return err
+	}
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
 		return err
 	}
@@ -75,6 +78,9 @@ func (c *change) updateFallout(known *Fallout, f Fallout) error {
 // end closes a fallout.
 func (c *change) end(f *Fallout, by string) error {
 	f.ClearedAt, f.ClearedBy = c.meta.Now, by
+	if err := c.endFallout(f, by); err != nil {
+		return err
+	}
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
 		return err
 	}

@@ -415,6 +415,10 @@ func (v *inspector) conveyor() error {
 // fallouts: those without an order are one for each dock.
 func (v *inspector) fallouts() error {
 	return each(v.r, under(kFallout), func(f *Fallout) (bool, error) {
+		if f.Due != 0 {
+			v.want[string(alarmKey(f.Due, alarmFallout, f.ID))] = true
+			v.check(f.ClearedAt == 0 && f.AckAt == 0, "fallout %+v has a deadline", f)
+		}
 		if f.Order != "" || f.ClearedAt != 0 {
 			return true, nil
 		}

@@ -76,6 +76,11 @@ import (
 //	counting bin                           count id
 //	face   sku bin                         PickFace
 //	return id                              Return
+//	fig    day name dim                    counter of the day
+//	val    name day value                  how often the value came that day
+//	hand                                   onHand         (stock of the site)
+//	handday day                            onHand         (at the last move of the day)
+//	learn  number                          Decision       (what people decided)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -139,6 +144,11 @@ const (
 	kCounting = "counting"
 	kFace     = "face"
 	kReturn   = "return"
+	kLearn    = "learn"
+	kFig      = "fig"
+	kVal      = "val"
+	kHand     = "hand"
+	kHandDay  = "handday"
 	kSupplier = "supplier"
 	kVendor   = "vendor"
 	kSupFig   = "supfig"

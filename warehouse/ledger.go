@@ -28,6 +28,7 @@ type stockRow struct {
 // lotRecord holds what is true of a lot wherever it stands.
 type lotRecord struct {
 	Expiry string `cbor:"1,keyasint,omitempty"`
+	First  int64  `cbor:"2,keyasint,omitempty"` // when the first of what is here came, where figures are kept
 }
 
 // suspectRecord marks a bin that held less of an item than the book says. The
@@ -100,11 +101,15 @@ func (c *change) move(s stockKey, qty int64, from, to string, reserved int64) er
 		return err
 	}
 	c.touch("stock", s.sku)
-	return save(c, key(kMove, num(n)), &Move{
+	m := &Move{
 		SKU: s.sku, Lot: s.lot, Serial: s.serial, Owner: s.owner, Status: s.status,
 		Qty: qty, From: from, To: to,
 		At: c.meta.Now, Cause: c.meta.Cause, Actor: c.meta.Actor, Reason: c.reason,
-	})
+	}
+	if err := c.countMove(m); err != nil {
+		return err
+	}
+	return save(c, key(kMove, num(n)), m)
 }
 
 // reserve adds to the reservations in a bin, or gives back when qty < 0.

@@ -34,6 +34,8 @@ type Site struct {
 	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
 	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
+	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
+	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
 	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 }
 
@@ -160,6 +162,7 @@ type Order struct {
 	Intake     uint64      `cbor:"14,keyasint,omitempty" json:"intake,omitempty"` // rising number given at intake: the order's age
 	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
 	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
+	Counted    bool        `cbor:"31,keyasint,omitempty" json:"-"`                // its release is in the figures
 }
 
 // LineState is what became of one order line.
@@ -237,6 +240,7 @@ type Batch struct {
 	Lease   int64       `cbor:"9,keyasint" json:"lease"`                        // ends at
 	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
 	Zero    string      `cbor:"11,keyasint,omitempty" json:"zero,omitempty"`    // bin just emptied by the book
+	Since   int64       `cbor:"12,keyasint,omitempty" json:"since,omitempty"`   // when it was assigned, where figures are kept
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.
@@ -315,6 +319,10 @@ type Fallout struct {
 	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
 	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal
 	LU        string `cbor:"14,keyasint,omitempty" json:"lu,omitempty"`   // tote or SSCC
+	AckAt     int64  `cbor:"15,keyasint,omitempty" json:"ackAt,omitempty"`
+	AckBy     string `cbor:"16,keyasint,omitempty" json:"ackBy,omitempty"`
+	Escalated int    `cbor:"17,keyasint,omitempty" json:"escalated,omitempty"` // how often
+	Due       int64  `cbor:"18,keyasint,omitempty" json:"due,omitempty"`       // of the next escalation
 }
 
 // Transport is one tote to be carried by a robot.

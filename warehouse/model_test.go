@@ -349,6 +349,9 @@ func (m *model) receipts() {
 func (m *model) retry() {
 	id := pickOne(m, orderIDs, "order")
 	for _, f := range seen(Fallouts(m.tx, true)) {
+		if m.odds(6, "acknowledge") {
+			m.run(AckFallout{Fallout: f.ID})
+		}
 		if m.odds(2, "this one") {
 			id = f.Order
 			if id == "" {
@@ -800,7 +803,7 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		site := testSite()
-		site.AutoCount, site.ZeroCheck, site.CountLimit = true, true, 2
+		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate = true, true, 2, true, true
 		m.ok(PutSite{Site: site})
 		m.ok(PutSuppliers{Suppliers: testSuppliers()})
 		items := testItems()

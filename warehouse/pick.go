@@ -280,6 +280,12 @@ func finishBatch(c *change, cmd FinishBatch) (Result, error) {
 			return Result{}, err
 		}
 	}
+	if b := w.batch; b.Since != 0 {
+		f := &OrderFacts{RouteMm: b.RouteMm, Ms: c.meta.Now - b.Since}
+		if err := c.emit(EvBatchDone, "", EventData{Ref: b.ID, Facts: f}); err != nil {
+			return Result{}, err
+		}
+	}
 	return Result{Ref: w.batch.ID}, c.endBatch(w.batch, BatchDone)
 }
 

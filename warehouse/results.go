@@ -94,15 +94,19 @@ type EventData struct {
 	Lines    []LineState  `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel     `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string       `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
-	Serial   string       `cbor:"41,keyasint,omitempty" json:"serial,omitempty"`
-	Owner    string       `cbor:"42,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
-	Levels   *StockLevels `cbor:"43,keyasint,omitempty" json:"levels,omitempty"`
+	Serial   string       `cbor:"60,keyasint,omitempty" json:"serial,omitempty"`
+	Owner    string       `cbor:"61,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
+	Levels   *StockLevels `cbor:"62,keyasint,omitempty" json:"levels,omitempty"`
 
 	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
 	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
 	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
 	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
 	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
+	Facts    *OrderFacts    `cbor:"39,keyasint,omitempty" json:"facts,omitempty"`
+	Role     string         `cbor:"40,keyasint,omitempty" json:"role,omitempty"`
+	Severity int            `cbor:"41,keyasint,omitempty" json:"severity,omitempty"` // 1..3
+	Level    int            `cbor:"42,keyasint,omitempty" json:"level,omitempty"`    // of an escalation, 1..3
 	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
@@ -130,8 +134,10 @@ const (
 	EvStockATP            = "stock.atp"      // how much there is of an item, coalesced
 	EvStockLow            = "stock.low"      // at or below the reorder point
 	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
+	EvFalloutEscalated    = "fallout.escalated"
 	EvReceiptClosed       = "receipt.closed"
 	EvAliasProposed       = "item.aliasProposed"
+	EvBatchDone           = "batch.done"
 	EvCountClosed         = "count.closed"
 	EvReturnClosed        = "return.closed"
 	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides

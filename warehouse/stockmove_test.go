@@ -254,3 +254,18 @@ func TestSetStatusRules(t *testing.T) {
 	w.invariants()
 	w.books()
 }
+
+// Goods that change their status are not gone in between: a lot keeps its date
+// of arrival.
+func TestStatusIsNoDeparture(t *testing.T) {
+	w := stocked(t)
+	s := testSite()
+	s.Figures = true
+	w.ok(PutSite{Site: s})
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "A-05", SKU: "MILK", Lot: "L9", Expiry: "2026-05-01", Qty: 2}}})
+	w.m.Now += 1000
+	w.ok(SetStatus{Place: "bin/A-05", SKU: "MILK", Lot: "L9", To: StatusQC, Qty: 2})
+	if got, want := LotArrival(w.tx, "MILK", "L9"), start; got != want {
+		t.Errorf("lot L9 came at %d, not %d", got, want)
+	}
+}
