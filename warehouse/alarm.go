@@ -10,6 +10,7 @@ import "strings"
 // What an alarm is about. The names stand in stored keys: never change one.
 const (
 	alarmFloor   = "floor"   // the lease of a claimed floor task
+	alarmPack    = "pack"    // orders are still to be held for a pack size, or let go
 	alarmKept    = "kept"    // a reservation ends
 	alarmATP     = "atp"     // stock levels to be told
 	alarmLevels  = "levels"  // a lot of the item comes of age
@@ -70,6 +71,8 @@ func (c *change) ring() error {
 		switch d.about {
 		case alarmFloor:
 			err = c.endFloorLease(d.id)
+		case alarmPack:
+			err = c.ringPack(d.id)
 		case alarmKept:
 			err = c.ringKept(d.id)
 		case alarmATP:

@@ -57,6 +57,7 @@ var table = []entry{
 	command(KindPlaceLU, "PlaceLU", 1, placeUnit),
 	command(KindKeepStock, "KeepStock", 1, keepStock),
 	command(KindFreeStock, "FreeStock", 1, freeStock),
+	command(KindConfirmPack, "ConfirmPack", 1, confirmPack),
 	command(KindAckFallout, "AckFallout", 1, ackFallout),
 	command(KindClaimFloor, "ClaimFloor", 1, claimFloor),
 	command(KindSkipFloor, "SkipFloor", 1, skipFloor),

@@ -57,6 +57,7 @@ func everyCommand() []Command {
 		PlaceLU{LU: "P1", At: "worker/w1"},
 		KeepStock{ID: "k1", For: "O1", SKU: "CUP", Owner: "ACME", Qty: 2, Until: 1},
 		FreeStock{ID: "k1"},
+		ConfirmPack{SKU: "CUP"},
 		PutSuppliers{Suppliers: testSuppliers()},
 		PutVendorCodes{Supplier: "ACME", Codes: []VendorCode{{Code: "A-77", SKU: "CUP"}}},
 		AnnounceReceipt{Receipt: testASN(), Source: "oms/main"},

@@ -88,6 +88,7 @@ const (
 	CodeSecondPerson       = "SECOND_PERSON"
 	CodeUnknownAdjustment  = "UNKNOWN_ADJUSTMENT"
 	CodeTooManyWaiting     = "TOO_MANY_WAITING"
+	CodeNoPackChange       = "NO_PACK_CHANGE"
 	CodeUnknownReservation = "UNKNOWN_RESERVATION"
 	CodeUnknownLU          = "UNKNOWN_LU"
 	CodeNesting            = "LU_NESTING"

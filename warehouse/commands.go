@@ -49,6 +49,7 @@ const (
 	KindPlaceLU         Kind = 0x0186
 	KindKeepStock       Kind = 0x0187
 	KindFreeStock       Kind = 0x0188
+	KindConfirmPack     Kind = 0x0189
 	KindPutSuppliers    Kind = 0x01b0
 	KindPutVendorCodes  Kind = 0x01b1
 	KindAnnounceReceipt Kind = 0x01b2

@@ -241,7 +241,7 @@ func (c *change) scanCount(t *FloorTask, cmd Scan) (done bool, err error) {
 			return false, err
 		}
 	}
-	if err := ct.add(it.SKU, lot, serial, max(cmd.Qty, 1)); err != nil {
+	if err := ct.add(it.SKU, lot, serial, max(cmd.Qty, 1)*max(f.units, 1)); err != nil {
 		return false, err
 	}
 	return false, c.saveCount(ct)

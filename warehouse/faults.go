@@ -75,6 +75,7 @@ var Faults = []Fault{
 	{CodeSecondPerson, "Somebody else has to decide this.", "Ask a colleague to approve it under another sign-in."},
 	{CodeUnknownAdjustment, "No adjustment that waits has this id.", "Look at the list of adjustments: somebody may have decided it."},
 	{CodeTooManyWaiting, "Too many of these wait already.", "Decide those that wait, then send it again."},
+	{CodeNoPackChange, "No pack size of this item waits to be confirmed.", "Nothing to do: somebody may have confirmed it."},
 	{CodeUnknownReservation, "No reservation has this id.", "Look at the list of reservations: it may have ended or its order came in."},
 	{CodeUnknownLU, "No logistic unit for stock has this id.", "Scan the label on the pallet or carton; register a new one first."},
 	{CodeNesting, "A unit cannot stand there: inside itself, too deep, or with something in it.", "Take the units apart first."},

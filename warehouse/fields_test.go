@@ -43,7 +43,7 @@ func TestFieldNumbersAreUnique(t *testing.T) {
 	}
 	for _, r := range []any{
 		Order{}, Task{}, Batch{}, WorkerState{}, LU{}, StationState{}, LabelJob{}, Fallout{}, Transport{}, Carriage{},
-		Move{}, Result{}, Event{}, Adjustment{}, Kept{}, FloorTask{}, Receipt{}, Return{}, Count{},
+		Move{}, Result{}, Event{}, Adjustment{}, Kept{}, PackChange{}, FloorTask{}, Receipt{}, Return{}, Count{},
 	} {
 		look(reflect.TypeOf(r))
 	}

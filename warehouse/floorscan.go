@@ -156,6 +156,7 @@ func (c *change) takeItem(t *FloorTask, barcode string, qty int64) error {
 		return err
 	}
 	it, lot := f.item, f.lot
+	qty *= max(f.units, 1)
 	switch {
 	case it == nil:
 		return refuse(CodeUnknownBarcode, "no item has this barcode")

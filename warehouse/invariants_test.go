@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.floor, v.receipts, v.returns, v.counting, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -110,7 +110,7 @@ func (v *inspector) orders() error {
 		case OrderReceived, OrderValidated, OrderAllocated, "":
 			v.fail("order %s rests in %q", id, o.State)
 		case OrderReleased:
-			if o.Batch == "" && len(o.Fallout) == 0 {
+			if o.Batch == "" && len(o.Fallout) == 0 && len(o.Holds) == 0 {
 				v.want[string(poolKey(o))] = true
 			}
 			fs, err := Fallouts(v.r, true)
@@ -126,7 +126,7 @@ func (v *inspector) orders() error {
 					open = open || err == nil && t.State == TaskOpen
 				}
 			}
-			if o.Batch == "" && len(o.Fallout) == 0 {
+			if o.Batch == "" && len(o.Fallout) == 0 && len(o.Holds) == 0 {
 				v.check(open, "order %s is PICKING, but nobody picks and nothing says why", id)
 				v.want[string(poolKey(o))] = true
 			}
@@ -464,6 +464,23 @@ func (v *inspector) levels() error {
 		}
 		now, err := GetLevels(v.r, sku, owner, h.Last)
 		v.check(err == nil && *now == rec.Levels, "levels of %s: told %+v, there are %+v", row, rec.Levels, now)
+		return true, err
+	})
+}
+
+// packs: who is held for a pack size is known, and every order of the pool is
+// free of such items unless it is still to be looked at.
+func (v *inspector) packs() error {
+	return each(v.r, under(kPack), func(p *PackChange) (bool, error) {
+		if p.Alarm != 0 {
+			v.want[string(alarmKey(p.Alarm, alarmPack, p.SKU))] = true
+			return true, nil
+		}
+		v.check(!p.Confirmed, "pack change %+v is confirmed and over", p)
+		pool, err := Pool(v.r, 0)
+		for i := range pool {
+			v.check(!hasItem(&pool[i], p.SKU), "order %s with %s is in the pool", pool[i].Spec.ID, p.SKU)
+		}
 		return true, err
 	})
 }

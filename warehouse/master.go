@@ -83,6 +83,11 @@ func codesOf(it *Item) []string {
 	if it.GTIN != "" {
 		codes = append(codes, it.GTIN)
 	}
+	for _, p := range it.Packs {
+		if p.Barcode != "" {
+			codes = append(codes, p.Barcode)
+		}
+	}
 	return codes
 }
 
@@ -143,6 +148,9 @@ func (c *change) dropItem(it *Item) error {
 		if len(rows) > 0 {
 			return refuse(CodeConflict, "item %s has moves: tracking of lots and serials cannot change", it.SKU)
 		}
+	}
+	if err := c.packChanged(old, it); err != nil {
+		return err
 	}
 	for _, code := range codesOf(old) {
 		if err := c.Delete(codeKey(code)); err != nil {

@@ -85,6 +85,8 @@ type Item struct {
 	MinDays int `cbor:"9,keyasint,omitempty" json:"minDays,omitempty"`
 	// Serials: every unit has a serial number, at receipt and at pick.
 	Serials bool `cbor:"10,keyasint,omitempty" json:"serials,omitempty"`
+	// Packs are the units it is handled in beside the base unit.
+	Packs []PackUnit `cbor:"11,keyasint,omitempty" json:"packs,omitempty"`
 	// Min and Max bound what the site shall hold, Reorder is the level at
 	// which more is asked for; 0 = no rule.
 	Min     int64  `cbor:"12,keyasint,omitempty" json:"min,omitempty"`
@@ -162,7 +164,8 @@ type Order struct {
 	Intake     uint64      `cbor:"14,keyasint,omitempty" json:"intake,omitempty"` // rising number given at intake: the order's age
 	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
 	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
-	Counted    bool        `cbor:"31,keyasint,omitempty" json:"-"`                // its release is in the figures
+	Holds      []string    `cbor:"17,keyasint,omitempty" json:"holds,omitempty"`
+	Counted    bool        `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 }
 
 // LineState is what became of one order line.

@@ -117,6 +117,11 @@ func (c *change) saveOrder(o *Order) error {
 	if err != nil {
 		return err
 	}
+	if want && before == nil {
+		if held, err := c.holdNew(o); err != nil || held {
+			return err
+		}
+	}
 	if want != (before != nil) {
 		c.touch("pool", "")
 		if err := c.index(k, want); err != nil {
@@ -129,7 +134,7 @@ func (c *change) saveOrder(o *Order) error {
 // inPool tells whether an order is free to batch: it has work, and neither a
 // batch nor a fallout holds it.
 func (c *change) inPool(o *Order) (bool, error) {
-	if o.Batch != "" || len(o.Fallout) > 0 {
+	if o.Batch != "" || len(o.Fallout) > 0 || len(o.Holds) > 0 {
 		return false, nil
 	}
 	if o.State == OrderPicking {

@@ -199,6 +199,7 @@ func (c *change) claim(w *walk) error {
 type found struct {
 	item        *Item // nil when no item has it
 	lot, serial string
+	units       int64 // base units it stands for
 }
 
 // findItem says which item a barcode means and which lot and serial it names.
@@ -209,7 +210,9 @@ func findItem(r Reader, barcode string) (f found, err error) {
 		if err != nil || sku == nil {
 			return err
 		}
-		f.item, err = must2(GetItem(r, string(sku)))("item", string(sku))
+		if f.item, err = must2(GetItem(r, string(sku)))("item", string(sku)); err == nil {
+			f.units = unitsOf(f.item, code)
+		}
 		return err
 	}
 	if err := lookup(plainCode(barcode)); err != nil || f.item != nil {
@@ -234,6 +237,7 @@ func (c *change) scanItem(w *walk, barcode string, qty int64) error {
 		return err
 	}
 	t, it, lot := w.task, f.item, f.lot
+	qty *= max(f.units, 1)
 	switch {
 	case it == nil:
 		return refuse(CodeUnknownBarcode, "no item has this barcode")

@@ -138,6 +138,9 @@ func (c *change) understand(rc *Receipt, cmd Receive) (*Item, arrival, error) {
 		}
 	}
 	a.sku, a.lot = it.SKU, cmp.Or(cmd.Lot, lot)
+	if a.qty *= max(f.units, 1); a.qty > maxStockQty {
+		return nil, a, refuse(CodeInvalid, "quantity")
+	}
 	if it.Serials {
 		a.serial = cmp.Or(cmd.Serial, f.serial)
 	}

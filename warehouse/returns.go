@@ -255,11 +255,15 @@ func receiveReturn(c *change, cmd ReceiveReturn) (Result, error) {
 	}
 	f, err := findItem(c, cmd.Barcode)
 	it, lot, serial := f.item, f.lot, ""
+	cmd.Qty *= max(f.units, 1)
 	switch {
 	case err != nil:
 		return res, err
 	case it == nil:
 		return res, refuse(CodeUnknownBarcode, "no item has this barcode")
+	}
+	if cmd.Qty > maxStockQty {
+		return res, refuse(CodeInvalid, "quantity")
 	}
 	lot = cmp.Or(cmd.Lot, lot)
 	if !it.LotTracked {

@@ -62,6 +62,13 @@ func stockDay(t *testing.T) *world {
 	acme = release("O4", "CUP")
 	acme.Order.Owner = "ACME"
 	w.ok(acme)
+	items[2].Packs = []PackUnit{{Unit: "CASE", Factor: 4, Barcode: "BAGCASE"}}
+	w.ok(PutItems{Items: items[2:3]})
+	items[2].Packs = []PackUnit{{Unit: "CASE", Factor: 3, Barcode: "BAGCASE"}}
+	w.ok(PutItems{Items: items[2:3]})
+	w.ok(release("O5", "BAG", "PEN"))
+	w.ok(ConfirmPack{SKU: "BAG"})
+	w.no(ConfirmPack{SKU: "BAG"}, CodeNoPackChange)
 	tick()
 	w.assign("K1", "w1", "O1", "O2")
 	w.act("hw1")
@@ -97,6 +104,11 @@ func TestCorruptStock(t *testing.T) {
 	w.ok(release("O3", "TEL", "BAG*9"))
 	id := w.ok(AdjustStock{Place: "bin/A-02", SKU: "PEN", Qty: -30, Reason: ReasonMissing}).Ref
 	w.ok(KeepStock{ID: "k1", For: "O9", SKU: "CUP", Qty: 3, Until: w.m.Now + 1000})
+	items[1].Packs = []PackUnit{{Unit: "BOX", Factor: 10}}
+	w.ok(PutItems{Items: items})
+	w.ok(release("O4", "PEN"))
+	items[1].Packs = []PackUnit{{Unit: "BOX", Factor: 20}}
+	w.ok(PutItems{Items: items})
 	w.assign("K1", "w1", "O2")
 	w.act("hw1")
 	s.ATPEveryMs = 1000
@@ -115,7 +127,7 @@ func TestCorruptStock(t *testing.T) {
 		PlaceLU{LU: "C2", At: "lu/P1"}, PlaceLU{LU: "P1", At: "worker/w2"},
 		Scan{Device: "hw1", Barcode: "]C101" + gtin(9) + "21s2"},
 		KeepStock{ID: "k2", For: "O9", SKU: "PEN", Qty: 3, Until: w.m.Now + 1000}, FreeStock{ID: "k1"},
-		AdvanceTime{},
+		AdvanceTime{}, ConfirmPack{SKU: "PEN"}, release("O7", "PEN"),
 		release("O9", "CUP"), release("O8", "TEL"),
 		OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "TEL", Serial: "s8", Qty: 1}}},
 	}

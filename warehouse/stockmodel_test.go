@@ -25,6 +25,7 @@ const (
 	actOpen
 	actOrder
 	actKeep
+	actPack
 )
 
 var stockPlaces = []string{"bin/A-01", "bin/A-02", "bin/B-01", "bin/B-02", "bin/B-03", "lu/P1", "lu/P2", "lu/C1", "bin/Z-99", "lu/T-1", "customer"}
@@ -96,6 +97,14 @@ func (m *model) stockAct(what int) {
 		r := pickOne(m, rows, "row")
 		r.Bin = pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "bin")
 		m.run(OpenStock{Rows: []StockRow{r}})
+	case actPack:
+		if m.odds(2, "confirm") {
+			m.run(ConfirmPack{SKU: pickOne(m, []string{"CUP", "BAG"}, "item")})
+			return
+		}
+		it := testItems()[pickOne(m, []int{0, 2}, "item")]
+		it.Packs = []PackUnit{{Unit: "CASE", Factor: int64(m.num(2, 4, "factor")), Barcode: it.SKU + "-CASE"}}
+		m.run(PutItems{Items: []Item{it}})
 	case actKeep:
 		id := fmt.Sprintf("k%d", m.num(1, 4, "reservation"))
 		if m.odds(4, "give back") {
@@ -148,12 +157,12 @@ func TestRandomStockKeepsEveryInvariant(t *testing.T) {
 	}
 	whats := []int{
 		0, 1, 5, 6, 8, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 26, 29, 31,
-		actMove, actMove, actMove, actStatus, actStatus, actAdjust, actAdjust, actDecide, actUnit, actUnit, actOpen, actOrder, actOrder, actKeep, actKeep, 31,
+		actMove, actMove, actMove, actStatus, actStatus, actAdjust, actAdjust, actDecide, actUnit, actUnit, actOpen, actOrder, actOrder, actKeep, actKeep, actPack, actPack, 31,
 	}
 	randomRuns(t, start, whats, []string{
 		"MoveStock OK", "MoveStock " + CodeReserved, "MoveStock " + CodeNotInPlace, "MoveStock " + CodeUnknownLU, "MoveStock " + CodeUnknownBin,
 		"SetStatus OK", "SetStatus " + CodeReserved, "AdjustStock OK", "AdjustStock " + CodeConflict,
-		"ApproveAdjust OK", "ApproveAdjust " + CodeSecondPerson, "RefuseAdjust OK", "PutLU OK", "PlaceLU OK", "KeepStock OK", "KeepStock " + FalloutOutOfStock, "FreeStock OK", "PlaceLU " + CodeNesting,
+		"ApproveAdjust OK", "ApproveAdjust " + CodeSecondPerson, "RefuseAdjust OK", "PutLU OK", "PlaceLU OK", "KeepStock OK", "ConfirmPack OK", "ConfirmPack " + CodeNoPackChange, "KeepStock " + FalloutOutOfStock, "FreeStock OK", "PlaceLU " + CodeNesting,
 		"Pack OK",
 	})
 }

@@ -267,7 +267,7 @@ func checkItem(it Item) string {
 			return "barcode"
 		}
 	}
-	return ""
+	return checkPacks(it)
 }
 
 func checkBin(b Bin, l Layout) string {
