@@ -70,6 +70,7 @@ const (
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
+	CodeIDTaken          = "ORDER_ID_TAKEN"
 )
 
 // Fallout and short-pick codes.

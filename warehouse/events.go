@@ -43,7 +43,7 @@ func (c *change) tell(o *Order, typ string) error {
 			return nil
 		}
 		o.Told |= 1 << i
-		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source}
+		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Born: c.bornOf(o)}
 		switch typ {
 		case EvOrderShort, EvOrderPicked:
 			d.Lines = tellLines(o.Lines)

@@ -31,7 +31,7 @@ func (c *change) openFallout(o *Order, f Fallout) error {
 	o.Fallout = append(o.Fallout, f.ID)
 	return c.emit(EvFalloutOpened, o.Spec.ID, EventData{
 		State: string(o.State), Code: f.Code, Text: f.Detail, Revision: o.Spec.Revision,
-		Line: f.Line, SKU: f.SKU, Bin: f.Bin, Qty: f.Qty, Fallout: f.ID,
+		Line: f.Line, SKU: f.SKU, Bin: f.Bin, Qty: f.Qty, Fallout: f.ID, Born: c.bornOf(o),
 	})
 }
 
@@ -144,7 +144,7 @@ func (c *change) clearFallouts(o *Order, by string, match func(*Fallout) bool) e
 		if err := c.end(f, by); err != nil {
 			return err
 		}
-		d := EventData{State: string(o.State), Code: f.Code, Revision: o.Spec.Revision, Line: f.Line, SKU: f.SKU, Fallout: f.ID}
+		d := EventData{State: string(o.State), Code: f.Code, Revision: o.Spec.Revision, Line: f.Line, SKU: f.SKU, Fallout: f.ID, Born: c.bornOf(o)}
 		if err := c.emit(EvFalloutCleared, o.Spec.ID, d); err != nil {
 			return err
 		}

@@ -58,6 +58,7 @@ var Faults = []Fault{
 	{CodeExpired, "The conveyor confirmed a carton nobody decided about in time.", "Nothing to do: the place was recorded. Look at the link to the conveyor if it goes on."},
 	{CodeUnknownFallout, "No open fallout has this id.", "Look at the list of fallouts: somebody may have cleared it."},
 	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
+	{CodeIDTaken, "The order id belongs to an order that came from somewhere else: the site's own entry or another OMS.", "Enter or place the order again under a new id; neither of the two was changed."},
 
 	{FalloutOutOfStock, "There is not enough usable stock for the line.", "Book stock in; the order goes on by itself. Or cancel it."},
 	{FalloutStockout, "The bin was empty.", "Count the bin. Retry the order to send what was found, or wait for stock."},

@@ -26,6 +26,7 @@ type goldenLine struct {
 	Actor   string `json:"actor"`
 	Kind    uint16 `json:"kind"`
 	Version uint16 `json:"version"`
+	Level   uint16 `json:"level,omitempty"`
 	Body    string `json:"body"` // hex
 	Result  string `json:"result"`
 }
@@ -160,7 +161,7 @@ func TestGoldenLogs(t *testing.T) {
 				t.Fatal(err)
 			}
 			log = append(log, logged{
-				meta: Meta{Index: g.Index, Now: g.Now, Cause: g.Cause, Actor: g.Actor},
+				meta: Meta{Index: g.Index, Now: g.Now, Cause: g.Cause, Actor: g.Actor, Level: g.Level},
 				kind: g.Kind, version: g.Version, body: body,
 			})
 			answers = append(answers, g.Result)
@@ -198,7 +199,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 	enc := json.NewEncoder(&buf)
 	for i, l := range w.log {
 		err := enc.Encode(goldenLine{
-			l.meta.Index, l.meta.Now, l.meta.Cause, l.meta.Actor, l.kind, l.version, hex.EncodeToString(l.body), results[i],
+			l.meta.Index, l.meta.Now, l.meta.Cause, l.meta.Actor, l.kind, l.version, l.meta.Level, hex.EncodeToString(l.body), results[i],
 		})
 		if err != nil {
 			t.Fatal(err)

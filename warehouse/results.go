@@ -86,6 +86,9 @@ type EventData struct {
 	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
+	// Born is SourceSite in what is said of an order that was entered at the
+	// site. Source alone does not tell: of a refusal it is who asked.
+	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
