@@ -572,10 +572,10 @@ func TestReleasedBeforeNewer(t *testing.T) {
 				t.Fatalf("%+v %v", res, err)
 			}
 		}
-		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "P", Seqs: []uint64{1}, From: 2, Code: "X"})
+		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "site/P", Seqs: []uint64{1}, From: 2, Code: "X"})
 		_, _ = onVirtualTime(t, f, w, time.Minute)
 		w.domain(t, warehouse.CancelOrder{Order: "P", Source: "site"})
-		do(ledger.ReleaseSubject{Subject: "P"})
+		do(ledger.ReleaseSubject{Subject: "site/P"})
 		_, _ = onVirtualTime(t, f, w, time.Minute)
 		var got []string
 		for _, e := range f.got {

@@ -62,10 +62,36 @@ func (c *change) setFallout(o *Order, f Fallout) error {
 	return c.updateFallout(fs[at], f)
 }
 
-// updateFallout gives an open fallout newer facts.
+// maxEvidence bounds what one fallout keeps: whoever has not looked after so
+// many passes does not need the next one to know that something is wrong.
+const maxEvidence = 8
+
+// add keeps what was found beside what was found before. The same again is no
+// news.
+func (f *Fallout) add(e Evidence) {
+	same := func(k Evidence) bool {
+		return k.Detail == e.Detail && k.Qty == e.Qty && k.Dock == e.Dock && k.LU == e.LU
+	}
+	if len(f.Evidence) == 0 {
+		f.Evidence = []Evidence{{At: f.Since, Detail: f.Detail, Qty: f.Qty, Dock: f.Dock, LU: f.LU}}
+	}
+	switch {
+	case slices.ContainsFunc(f.Evidence, same):
+	case len(f.Evidence) < maxEvidence:
+		f.Evidence = append(f.Evidence, e)
+	default:
+		f.More++
+	}
+}
+
+// updateFallout gives an open fallout newer facts. What was found before stays:
+// a stray tag may be gone when somebody comes to look.
 func (c *change) updateFallout(known *Fallout, f Fallout) error {
 	if known.Detail == f.Detail && known.Qty == f.Qty && known.Dock == f.Dock && known.LU == f.LU {
 		return nil
+	}
+	if c.since(level2) {
+		known.add(Evidence{At: c.meta.Now, Detail: f.Detail, Qty: f.Qty, Dock: f.Dock, LU: f.LU})
 	}
 	known.Detail, known.Qty, known.Dock, known.LU = f.Detail, f.Qty, f.Dock, f.LU
 	c.touch("fallout", "")

@@ -99,7 +99,7 @@ func (g *fake) do(ctx context.Context, actor string, c warehouse.Command) (wareh
 	}
 	g.index++
 	g.done = append(g.done, c)
-	return warehouse.Apply(g.tx, warehouse.Meta{Index: g.index, Now: now, Actor: actor, Cause: fmt.Sprint(g.index)}, c)
+	return warehouse.Apply(g.tx, warehouse.Meta{Index: g.index, Now: now, Actor: actor, Cause: fmt.Sprint(g.index), Level: warehouse.Level}, c)
 }
 
 // site is a fake with a site of one item, one bin and the orders O1 to O5.
