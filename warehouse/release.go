@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -99,7 +100,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 
 // checkRelease finds the reason to refuse a release, if any.
 func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, text string, err error) {
-	if why := checkSpec(spec); why != "" {
+	if why := cmp.Or(checkSpec(spec), c.newID("order id", spec.ID)); why != "" {
 		return CodeInvalid, why, nil
 	}
 	if old != nil {

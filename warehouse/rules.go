@@ -12,5 +12,16 @@ const Level uint16 = 2
 // evidence of a portal is kept beside what it saw before.
 const level2 uint16 = 2
 
+// dots tells that an id is a relative path: a URL cannot name what has it.
+func dots(id string) bool { return id == "." || id == ".." }
+
+// newID is why an id is not taken in any more, "" when it is.
+func (c *change) newID(what, id string) string {
+	if c.since(level2) && dots(id) {
+		return what + ": . and .. are no ids"
+	}
+	return ""
+}
+
 // since tells whether the rules of a level hold for this command.
 func (c *change) since(level uint16) bool { return c.meta.Level >= level }
