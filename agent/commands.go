@@ -42,7 +42,14 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 	if refused != nil {
 		return req.Refuse(refused, a.next(device)), nil
 	}
-	res, err := a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
+	last, err := a.store.LastSeq(deviceKey(device))
+	if err != nil {
+		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
+	}
+	res := warehouse.Result{Code: replica.CodeSeqJump, Text: fmt.Sprintf("sequence %d after %d: go on from state/seq, nothing was done", req.Seq, last)}
+	if !handheld.Jumps(last, req.Seq) {
+		res, err = a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
+	}
 	if err != nil {
 		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
 	}

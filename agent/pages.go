@@ -214,4 +214,4 @@ func weightText(mg int64, stable bool) string {
 }
 
 // seqTold are the answers after which a device must learn its sequence.
-var seqTold = map[string]bool{replica.CodeSeqTooOld: true, replica.CodeSeqReused: true}
+var seqTold = map[string]bool{replica.CodeSeqTooOld: true, replica.CodeSeqReused: true, replica.CodeSeqJump: true}
