@@ -55,6 +55,9 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 	}
 	if seqTold[res.Code] {
 		a.projector.Connected(class, device) // tell it where to go on
+		if a.relay != nil && res.Code != replica.CodeSeqJump {
+			a.relay.send(callTwice, relayed{Topic: broker.Device{Class: class, ID: device}.String()})
+		}
 	}
 	if res.Next == nil {
 		res.Next = a.next(device)
