@@ -110,7 +110,7 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated} {
+	for _, day := range []func(*testing.T) *world{shift, automated, disputes} {
 		w := day(t)
 		first, answers := replay(t, w.log)
 		if first.Digest() != w.tx.Digest() {
@@ -129,7 +129,7 @@ func TestSameLogSameState(t *testing.T) {
 func TestGoldenLogs(t *testing.T) {
 	// Each begins where a program of its time began. A log that is there is
 	// never written again.
-	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated}
+	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-disputes": disputes}
 	for name, day := range days {
 		dir := filepath.Join("testdata/golden", name)
 		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
@@ -217,7 +217,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated} {
+	for _, day := range []func(*testing.T) *world{shift, automated, disputes} {
 		w := day(t)
 		tx := memtx.New()
 		for _, l := range w.log {
