@@ -68,6 +68,7 @@ var Faults = []Fault{
 	{CodeConfirm, "The place is allowed, but not the one asked for.", "Go to the place on the screen, or scan this one again to use it."},
 	{CodeNotEnough, "The place does not hold that much that is free.", "Look at what stands there and what is reserved, then ask for less."},
 	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
+	{CodeIDTaken, "The order id belongs to an order that came from somewhere else: the site's own entry or another OMS.", "Enter or place the order again under a new id; neither of the two was changed."},
 
 	{FalloutOutOfStock, "There is not enough usable stock for the line.", "Book stock in; the order goes on by itself. Or cancel it."},
 	{FalloutStockout, "The bin was empty.", "Count the bin. Retry the order to send what was found, or wait for stock."},

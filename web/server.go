@@ -205,7 +205,7 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reason := cmp.Or(r.PostForm.Get("reason"), "cancelled at the site")
-	s.act(w, r, id, "Cancelled.", warehouse.CancelOrder{Order: id, Reason: reason, Source: "site"})
+	s.act(w, r, id, "Cancelled.", warehouse.CancelOrder{Order: id, Reason: reason, Source: warehouse.SourceSite})
 }
 
 // act proposes what a person decided and shows what it came to: as the page of

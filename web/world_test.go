@@ -62,7 +62,7 @@ func (s *site) apply(actor string, c warehouse.Command) (warehouse.Result, error
 	s.index++
 	s.now = s.now.Add(s.step)
 	before := s.tx.Snapshot()
-	m := warehouse.Meta{Index: s.index, Now: s.now.UnixMilli(), Cause: fmt.Sprintf("test/%d", s.index), Actor: actor}
+	m := warehouse.Meta{Index: s.index, Now: s.now.UnixMilli(), Cause: fmt.Sprintf("test/%d", s.index), Actor: actor, Level: warehouse.Level}
 	res, err := warehouse.Apply(s.tx, m, c)
 	if err != nil {
 		return res, err

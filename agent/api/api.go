@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"tote/agent/health"
 	"tote/agent/intake"
@@ -58,6 +59,9 @@ type Config struct {
 	// Robot does what a person says of a robot, RobotClear or RobotGone; false
 	// when nobody configured it.
 	Robot func(ctx context.Context, id, act string) bool
+	// Node tells whether the map of the robots has a node of that name; nil
+	// when there are no robots.
+	Node func(name string) bool
 	// NewToken makes a join token; nil for a gateway that stays alone.
 	NewToken func(ctx context.Context, life time.Duration) (string, error)
 	// Cluster shows and changes the gateways; nil for one that stays alone.
@@ -178,7 +182,11 @@ func New(cfg Config) http.Handler {
 	for _, route := range Routes {
 		h := handlers[route]
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
-			if err := h(w, r); err != nil {
+			err := readable(r)
+			if err == nil {
+				err = h(w, r)
+			}
+			if err != nil {
 				s.fail(w, r, err)
 			}
 		})
@@ -192,6 +200,15 @@ func New(cfg Config) http.Handler {
 		s.fail(w, r, refuse(http.StatusNotFound, CodeNotFound, "no such page; see api/openapi-agent.yaml"))
 	})
 	return mux
+}
+
+// readable refuses a path that is not text: no id here is, and none could go
+// into a command.
+func readable(r *http.Request) error {
+	if utf8.ValidString(r.URL.Path) {
+		return nil
+	}
+	return refuse(http.StatusBadRequest, CodeBadRequest, "the path is not UTF-8")
 }
 
 // methodOf is a method the path of r is served for, "" when it is not at all.
@@ -300,6 +317,10 @@ func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, err
 	res, err := s.cfg.Do(ctx, "site/api", c)
 	if err != nil && ctx.Err() != nil {
 		return res, refuse(http.StatusGatewayTimeout, CodeUnknown, "no answer in time; ask again for what became of it")
+	}
+	if errors.Is(err, warehouse.ErrMalformed) {
+		// It would never be taken, however often it is asked for.
+		return res, refuse(http.StatusBadRequest, warehouse.CodeMalformed, err.Error())
 	}
 	if err != nil {
 		return res, refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())

@@ -34,7 +34,8 @@ type fake struct {
 	hang     bool // proposing takes until the context ends
 	notReady error
 	quorum   Quorum
-	robots   []string // what was said of robots
+	robots   []string               // what was said of robots
+	node     func(name string) bool // of the map of the robots; nil = any
 	log      bytes.Buffer
 }
 
@@ -63,6 +64,7 @@ func newFake(t *testing.T) *fake {
 			g.robots = append(g.robots, id+" "+act)
 			return id == "R1"
 		},
+		Node:  func(name string) bool { return g.node == nil || g.node(name) },
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
 			return Gateway{
@@ -99,7 +101,7 @@ func (g *fake) do(ctx context.Context, actor string, c warehouse.Command) (wareh
 	}
 	g.index++
 	g.done = append(g.done, c)
-	return warehouse.Apply(g.tx, warehouse.Meta{Index: g.index, Now: now, Actor: actor, Cause: fmt.Sprint(g.index)}, c)
+	return warehouse.Apply(g.tx, warehouse.Meta{Index: g.index, Now: now, Actor: actor, Cause: fmt.Sprint(g.index), Level: warehouse.Level}, c)
 }
 
 // site is a fake with a site of one item, one bin and the orders O1 to O5.

@@ -42,6 +42,19 @@ const (
 	MaxSeq     = 1<<53 - 1 // the largest integer every JSON library keeps exactly
 )
 
+// Sequences may begin anywhere: some handhelds count from their clock, in
+// microseconds at most, which is far below maxLeap. Further up they go in steps,
+// so that no message can take a device to the end of its numbers, behind which
+// there is no next one.
+const (
+	maxStep = 1 << 32
+	maxLeap = 1 << 52
+)
+
+// Jumps tells whether a sequence lies too far ahead of the newest one the site
+// has of the device.
+func Jumps(last, seq uint64) bool { return seq > maxLeap && seq > last && seq-last > maxStep }
+
 // gs separates the fields of a GS1 element string; the only control character
 // in a barcode.
 const gs = '\x1d'

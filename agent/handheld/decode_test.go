@@ -290,3 +290,26 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestJumps(t *testing.T) {
+	const maxSeq, maxStep, maxLeap = handheld.MaxSeq, 1 << 32, 1 << 52
+	for _, tc := range []struct {
+		last, seq uint64
+		want      bool
+	}{
+		{0, 1, false},
+		{0, maxSeq, true},
+		{5, 1_795_000_000_000, false},     // a clock in milliseconds
+		{5, 1_795_000_000_000_000, false}, // in microseconds
+		{0, maxLeap, false},
+		{0, maxLeap + 1, true},
+		{maxLeap, maxLeap + maxStep, false},
+		{maxLeap, maxLeap + maxStep + 1, true},
+		{maxSeq, 1, false}, // behind: too old, not ahead
+		{maxSeq - 1, maxSeq, false},
+	} {
+		if got := handheld.Jumps(tc.last, tc.seq); got != tc.want {
+			t.Errorf("%d after %d: %v", tc.seq, tc.last, got)
+		}
+	}
+}

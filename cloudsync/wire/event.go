@@ -92,8 +92,14 @@ type EventData struct {
 	Fallout  string   `json:"fallout,omitempty"` // id of the fallout opened or cleared
 	Lines    []Line   `json:"lines,omitempty"`
 	Parcels  []Parcel `json:"parcels,omitempty"`
-	Source   string   `json:"source,omitempty"` // who released the order
+	Source   string   `json:"source,omitempty"` // who released the order; of a refusal, who asked
+	// Born is BornSite when the event is about an order that was entered at
+	// the site: never one of the OMS, though it may have the same id.
+	Born string `json:"born,omitempty"`
 }
+
+// BornSite is the value of [EventData].Born.
+const BornSite = "site"
 
 // Line is what became of one order line.
 type Line struct {
