@@ -106,6 +106,22 @@ func (p *picker) run(ctx context.Context) error {
 				p.carry(tote)
 				p.paths.stop(step.Order, step.Bin)
 			}
+		case "scan_unit": // a lead gave it to them; here nobody puts goods back out of totes
+			res, err = p.do(ctx, handheld.Verb{Verb: "skip", Task: step.Task, Reason: "the tote is not at hand"})
+		case "put_down":
+			bin := step.Bin
+			if bin == "" {
+				bin = p.paths.another(at)
+			}
+			p.pace.take(ctx, p.paths.walk(at, bin))
+			at = bin
+			res, err = p.do(ctx, handheld.Verb{Verb: "scan", Expect: "bin", Barcode: bin, Task: step.Task})
+			if err == nil && res.OK {
+				for _, u := range held {
+					p.world.putBack(bin, u)
+				}
+				held = nil
+			}
 		case "finish":
 			p.pace.take(ctx, p.paths.walk(at, ""))
 			at = ""
