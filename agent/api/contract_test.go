@@ -118,7 +118,7 @@ func TestEveryRouteIsServed(t *testing.T) {
 	g := newFake(t)
 	for _, route := range Routes {
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items").Replace(path)
+		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items", "{command}", "AskMove").Replace(path)
 		rec := httptest.NewRecorder()
 		g.handler.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
 		if rec.Code == http.StatusMethodNotAllowed || strings.Contains(rec.Body.String(), "no such page; see") {
@@ -145,9 +145,12 @@ func (r response) refusal(t *testing.T) Refusal {
 }
 
 // call makes a request and holds the answer against the contract.
-func (g *fake) call(method, path, contentType string, body io.Reader) response {
+func (g *fake) call(method, path, contentType string, body io.Reader, headers ...string) response {
 	g.t.Helper()
 	req := httptest.NewRequest(method, path, body)
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
