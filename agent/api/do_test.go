@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tote/agent/handheld"
 	"tote/warehouse"
 )
 
@@ -52,7 +53,7 @@ func TestCommandTable(t *testing.T) {
 		}
 	}
 	for _, device := range []warehouse.Command{
-		warehouse.Scan{}, warehouse.SignIn{}, warehouse.ClaimFloor{}, warehouse.SkipFloor{}, warehouse.AssignBatch{}, warehouse.LabelSent{}, warehouse.AdvanceTime{},
+		warehouse.Scan{}, warehouse.SignIn{}, warehouse.ClaimFloor{}, warehouse.SkipFloor{}, warehouse.ZeroCheck{}, warehouse.AssignBatch{}, warehouse.LabelSent{}, warehouse.AdvanceTime{},
 	} {
 		if name := reflect.TypeOf(device).Name(); seen[name] {
 			t.Errorf("%s can be given by anybody", name)
@@ -104,6 +105,18 @@ func example(fields []Field) string {
 		}
 	}
 	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// TestFloorKindsInTheContract: a new kind of task is described where it is listed.
+func TestFloorKindsInTheContract(t *testing.T) {
+	kinds, _ := readContract(t).at("components", "schemas", "FloorTask", "properties", "kind", "enum")
+	var got []string
+	for _, k := range kinds.([]any) {
+		got = append(got, k.(string))
+	}
+	if d := cmp.Diff(handheld.FloorKinds(), got); d != "" {
+		t.Error(d)
+	}
 }
 
 func TestListOfCommands(t *testing.T) {

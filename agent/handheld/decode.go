@@ -26,6 +26,8 @@ const (
 	VerbFinish  = "finish"   // barcode: the pack drop
 	VerbClaim   = "claim"    // a floor task: the named one, or the first of a kind or of any
 	VerbSkip    = "skip"     // the floor task: back to the end of its queue; reason says why
+	VerbEmpty   = "empty"    // the bin of the step's zero is empty; to go on scanning says so too
+	VerbLeft    = "left"     // something is left in it: it is to be counted
 )
 
 // What a scan may expect.
@@ -51,12 +53,12 @@ const gs = '\x1d'
 
 // Verbs lists the verbs.
 func Verbs() []string {
-	return []string{VerbSignIn, VerbSignOut, VerbAsk, VerbScan, VerbShort, VerbFinish, VerbClaim, VerbSkip}
+	return []string{VerbSignIn, VerbSignOut, VerbAsk, VerbScan, VerbShort, VerbFinish, VerbClaim, VerbSkip, VerbEmpty, VerbLeft}
 }
 
 // FloorKinds lists the kinds of floor tasks a worker may ask for.
 func FloorKinds() []string {
-	return []string{warehouse.FloorPutBack, warehouse.FloorReplenish, warehouse.FloorPutaway, warehouse.FloorMove}
+	return []string{warehouse.FloorPutBack, warehouse.FloorReplenish, warehouse.FloorCount, warehouse.FloorPutaway, warehouse.FloorMove}
 }
 
 // Expects lists what a scan may expect.
@@ -226,7 +228,7 @@ func fieldsOf(verb string) (required, optional []string, ok bool) {
 	switch verb {
 	case VerbSignIn, VerbFinish:
 		return []string{"barcode"}, nil, true
-	case VerbSignOut, VerbAsk:
+	case VerbSignOut, VerbAsk, VerbEmpty, VerbLeft:
 		return nil, nil, true
 	case VerbScan:
 		return []string{"barcode"}, []string{"qty", "expect", "task"}, true
@@ -277,6 +279,8 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 		return warehouse.ClaimFloor{Device: device, Task: m.Task, Of: m.Kind}, nil
 	case VerbSkip:
 		return warehouse.SkipFloor{Device: device, Task: m.Task, Reason: m.Reason}, nil
+	case VerbEmpty, VerbLeft:
+		return warehouse.ZeroCheck{Device: device, Empty: m.Verb == VerbEmpty}, nil
 	default: // VerbFinish: fieldsOf knows no other
 		return warehouse.FinishBatch{Device: device, Barcode: m.Barcode}, nil
 	}

@@ -90,6 +90,8 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"short","reason":"DAMAGED","task":"T1"}`, want{cmd: warehouse.ShortPick{Device: "h1", Task: "T1", Reason: "DAMAGED"}}},
 		{head + `"verb":"finish","barcode":"DROP"}`, want{cmd: warehouse.FinishBatch{Device: "h1", Barcode: "DROP"}}},
 
+		{head + `"verb":"empty"}`, want{cmd: warehouse.ZeroCheck{Device: "h1", Empty: true}}},
+		{head + `"verb":"left"}`, want{cmd: warehouse.ZeroCheck{Device: "h1"}}},
 		{head + `"verb":"claim"}`, want{cmd: warehouse.ClaimFloor{Device: "h1"}}},
 		{head + `"verb":"claim","task":"K000001"}`, want{cmd: warehouse.ClaimFloor{Device: "h1", Task: "K000001"}}},
 		{head + `"verb":"claim","kind":"PUTAWAY"}`, want{cmd: warehouse.ClaimFloor{Device: "h1", Of: "PUTAWAY"}}},
@@ -106,6 +108,7 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"finish"}`, want{code: "INVALID", text: "needs field barcode"}},
 		{head + `"verb":"short"}`, want{code: "INVALID", text: "needs field reason"}},
 		{head + `"verb":"short","reason":"LAZY"}`, want{code: "INVALID", text: "want one of STOCKOUT"}},
+		{head + `"verb":"left","barcode":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"claim","kind":"PICK"}`, want{code: "INVALID", text: "want one of PUTBACK"}},
 		{head + `"verb":"claim","kind":7}`, want{code: "MALFORMED", text: "kind must be a text"}},
 		{head + `"verb":"claim","reason":"OTHER"}`, want{code: "MALFORMED", text: "does not belong"}},
@@ -231,6 +234,8 @@ func TestRoundTrip(t *testing.T) {
 		case handheld.VerbClaim:
 			kind := rapid.SampledFrom(append(handheld.FloorKinds(), "")).Draw(t, "kind")
 			m["task"], m["kind"], want = task, kind, warehouse.ClaimFloor{Device: "h1", Task: task, Of: kind}
+		case handheld.VerbEmpty, handheld.VerbLeft:
+			want = warehouse.ZeroCheck{Device: "h1", Empty: m["verb"] == handheld.VerbEmpty}
 		case handheld.VerbSkip:
 			why, task := rapid.StringMatching(`[ -~äß]{0,100}`).Draw(t, "why"), id.Draw(t, "task in hand")
 			m["task"], m["reason"], want = task, why, warehouse.SkipFloor{Device: "h1", Task: task, Reason: why}

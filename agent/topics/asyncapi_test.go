@@ -407,7 +407,7 @@ func TestWords(t *testing.T) {
 		"expects":       {handheld.Expects(), enum(t, "handheld-cmd.json", "properties", "expect")},
 		"short reasons": {handheld.ShortReasons(), enum(t, "handheld-cmd.json", "$defs", "shortReason")},
 		"floor kinds":   {handheld.FloorKinds(), enum(t, "handheld-cmd.json", "properties", "kind")},
-		"kinds known":   {constants(t, "../../warehouse/floortask.go", "Floor"), handheld.FloorKinds()},
+		"kinds known":   {constants(t, "../../warehouse/*.go", "Floor"), handheld.FloorKinds()},
 		"steps":         {constants(t, "../../warehouse/results.go", "Step"), enum(t, "step.json", "properties", "do")},
 		"hints":         {hints, enum(t, "hint.json", "properties", "code")},
 		"connection":    {[]string{handheld.StateOnline, handheld.StateOffline}, enum(t, "conn.json", "properties", "state")},
