@@ -43,6 +43,7 @@ var floorKinds = []scope{
 	{"", "All"},
 	{warehouse.FloorPutBack, "Put back"},
 	{warehouse.FloorReplenish, "Replenish"},
+	{warehouse.FloorCount, "Count"},
 	{warehouse.FloorPutaway, "Put away"},
 	{warehouse.FloorMove, "Move"},
 }
@@ -97,12 +98,17 @@ func floorRowOf(r warehouse.Reader, c clock, t *warehouse.FloorTask) (floorRow, 
 		// Goods that stand in no bin must be put away: such a task cannot be given up.
 		End: t.Qty == 0 || strings.HasPrefix(t.From, warehouse.BinPlace("")),
 	}
-	it, err := warehouse.GetItem(r, t.SKU)
-	if err != nil {
-		return row, err
+	if t.Kind == warehouse.FloorCount {
+		row.To = ""
 	}
-	if it != nil {
-		row.Name = it.Name
+	if t.SKU != "" {
+		it, err := warehouse.GetItem(r, t.SKU)
+		if err != nil {
+			return row, err
+		}
+		if it != nil {
+			row.Name = it.Name
+		}
 	}
 	row.Worker = t.Worker
 	if t.Worker == "" {

@@ -11,8 +11,8 @@ import (
 	"tote/warehouse"
 )
 
-// floor is the half-way site with three floor tasks: one in the queue, one that
-// was skipped, one with goods in the hands of a worker.
+// floor is the half-way site with four floor tasks: two in the queue, one of
+// them a count, one that was skipped, one with goods in the hands of a worker.
 func floor(t testing.TB) *site {
 	s := half(t)
 	s.must(
@@ -24,6 +24,7 @@ func floor(t testing.TB) *site {
 		warehouse.ClaimFloor{Device: "h3", Task: "K000002"}, warehouse.SkipFloor{Device: "h3", Task: "K000002", Reason: "aisle blocked"},
 		warehouse.ClaimFloor{Device: "h3", Task: "K000003"},
 		warehouse.Scan{Device: "h3", Barcode: "B-01-L"}, warehouse.Scan{Device: "h3", Barcode: "PEN", Qty: 2},
+		warehouse.RequestCount{Bin: "B-03-R", Reason: "a box fell"},
 	)
 	return s
 }
@@ -82,7 +83,7 @@ func TestFloorTaskActsDo(t *testing.T) {
 	if body := strings.TrimSpace(w.Body.String()); !strings.HasPrefix(body, `<div class="notice ok">`) || strings.Contains(body, "<html") {
 		t.Errorf("%d %s", w.Code, body)
 	}
-	if body := get(t, h, "/floor-tasks").Body.String(); strings.Contains(body, "K000003") || !strings.Contains(body, "2 floor tasks") {
+	if body := get(t, h, "/floor-tasks").Body.String(); strings.Contains(body, "K000003") || !strings.Contains(body, "3 floor tasks") {
 		t.Errorf("the list:\n%s", body)
 	}
 	s.down = errors.New("no leader")

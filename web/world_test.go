@@ -158,6 +158,8 @@ func (s *site) command(_ context.Context, device string, payload []byte) ([]byte
 		c = warehouse.ClaimFloor{Device: device, Task: m.Task, Of: m.Kind}
 	case "skip":
 		c = warehouse.SkipFloor{Device: device, Task: m.Task, Reason: m.Reason}
+	case "empty", "left":
+		c = warehouse.ZeroCheck{Device: device, Empty: m.Verb == "empty"}
 	default:
 		return nil, fmt.Errorf("verb %q", m.Verb)
 	}

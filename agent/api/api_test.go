@@ -333,6 +333,10 @@ func TestSite(t *testing.T) {
 	if s := decode[warehouse.Site](t, g.want(http.StatusOK, g.get("/v1/site"))); s.ID != "s1" || s.ToleranceMg != 20_000 {
 		t.Errorf("%+v", s)
 	}
+	full := strings.TrimSuffix(siteJSON, "}") + `,"transport":"robot","packStations":["pack1"],"lanes":[{"id":"L1","carrier":"P","dock":"dock1"},{"id":"L9"}],"defaultLane":"L9",
+		"portals":["dock1"],"countLimit":5,"autoCount":true,"expiryDays":30,"zeroCheck":true}`
+	g.want(http.StatusOK, g.put("/v1/site", full))
+	g.want(http.StatusOK, g.get("/v1/site")) // as the contract says it
 	r := g.want(http.StatusConflict, g.put("/v1/site", strings.Replace(siteJSON, `"s1"`, `"s2"`, 1))).refusal(t)
 	if r.Code != warehouse.CodeConflict {
 		t.Errorf("another site: %+v", r)

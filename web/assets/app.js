@@ -21,6 +21,7 @@ import { Outbox, OutboxFull, openStore } from './outbox.js';
  * @property {number} [left]
  * @property {string} [worker]
  * @property {string} [kind] of a floor task
+ * @property {string} [zero] bin that should be empty now
  */
 
 /** @param {string} id @returns {any} */
@@ -52,7 +53,7 @@ function deviceID() {
 // ---- what the screen says for each step
 
 /** @type {Record<string, string>} what a floor task is called */
-const kindsOfWork = { PUTAWAY: 'PUT AWAY', REPLENISH: 'REPLENISH', PUTBACK: 'PUT BACK', MOVE: 'MOVE' };
+const kindsOfWork = { PUTAWAY: 'PUT AWAY', REPLENISH: 'REPLENISH', COUNT: 'COUNT', PUTBACK: 'PUT BACK', MOVE: 'MOVE' };
 /** What kind of work it is comes first. @param {Step} s @param {string} what @param {string} [floor] for a floor task */
 const caption = (s, what, floor = what) => s.kind ? `${kindsOfWork[s.kind] ?? s.kind}: ${floor}` : what;
 
@@ -66,6 +67,7 @@ const screens = {
   scan_slot: (s) => ({ ask: s.tote ? `Scan tote ${s.tote}` : 'Scan an empty tote', caption: 'Put into slot', big: String(s.slot ?? '') }),
   scan_unit: (s) => ({ ask: `Scan tote ${s.tote}`, caption: caption(s, 'Find the tote', 'find the tote'), big: s.tote }),
   put_down: (s) => ({ ask: s.bin ? `Put into bin ${s.bin}` : 'Put into any bin and scan it', caption: caption(s, 'Put down', 'put down in'), big: s.bin ?? 'ANY BIN' }),
+  count: (s) => ({ ask: 'Scan each piece, then the bin again', caption: caption(s, 'Count', 'what lies in'), big: s.bin }),
   finish: () => ({ ask: 'Scan the pack drop', caption: 'All picked: put the totes down', big: 'PACK DROP', primary: 'Finish' }),
 };
 
@@ -81,8 +83,8 @@ function show() {
   $('big').dataset.size = size <= 6 ? 'l' : size <= 10 ? 'm' : 's';
   document.body.dataset.do = s.do;
   const picking = !!s.task;
-  $('item').hidden = !picking;
-  if (picking) {
+  $('item').hidden = !s.sku; // who counts does not see the book
+  if (s.sku) {
     text('name', s.name || s.sku || '');
     text('lot', [s.sku, s.lot && `lot ${s.lot}`, s.expiry && `until ${s.expiry}`].filter(Boolean).join(' · '));
     const inHand = s.do === 'scan_slot' || s.do === 'put_down', todo = s.kind ? 'to take' : 'to pick';
@@ -100,7 +102,9 @@ function show() {
   text('primary', scr.primary ?? '');
   const free = s.do === 'ask' || s.do === 'wait';
   $('floor').hidden = $('out').hidden = !free;
-  $('problem').hidden = !picking || s.do === 'put_down' || s.do === 'scan_unit';
+  $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit';
+  $('zero').hidden = !s.zero;
+  text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
   $('skip').hidden = !s.kind || !!s.held; // what is in hand is put down first
 }
 
@@ -138,11 +142,11 @@ function scanned(code) {
   const v = { verb: 'scan', barcode: code };
   // With an answer outstanding the screen is behind the picker's hands: then
   // the site decides what the scan means.
-  if (outbox.count === 0 && expect) {
+  if (outbox.count === 0 && step.task) {
     v.task = step.task;
     // With a part in hand a floor task takes the next piece or a bin to put it
-    // down: the site tells which it is.
-    if (!(step.kind && step.do === 'scan_item' && step.held)) v.expect = expect;
+    // down, and a count a piece or the bin: the site tells which it is.
+    if (expect && !(step.kind && step.do === 'scan_item' && step.held)) v.expect = expect;
     if (takeAll && expect === 'item' && (step.qty ?? 0) > 1) v.qty = step.qty;
   }
   return act(v);
@@ -251,6 +255,8 @@ $('key').onclick = () => openSheet('typed');
 $('problem').onclick = () => openSheet('reasons');
 $('skip').onclick = () => openSheet('skips');
 $('floor').onclick = () => act({ verb: 'claim' });
+$('isempty').onclick = () => act({ verb: 'empty' });
+$('isleft').onclick = () => act({ verb: 'left' });
 $('out').onclick = () => act({ verb: 'sign_out' });
 $('ack').onclick = unflash;
 $('all').onclick = () => { takeAll = !takeAll; show(); };

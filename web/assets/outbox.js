@@ -7,7 +7,7 @@
  * @typedef {object} Verb One message of up/cmd.
  * @property {string} cmdId
  * @property {number} seq
- * @property {'sign_in'|'sign_out'|'ask'|'scan'|'short'|'finish'|'claim'|'skip'} verb
+ * @property {'sign_in'|'sign_out'|'ask'|'scan'|'short'|'finish'|'claim'|'skip'|'empty'|'left'} verb
  * @property {string} [barcode]
  * @property {number} [qty]
  * @property {'bin'|'item'|'slot'} [expect]

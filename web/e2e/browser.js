@@ -183,6 +183,8 @@ try {
     [{ do: 'scan_unit', kind: 'PUTBACK', tote: 'T0007', order: 'O1', qty: 2 }, ['PUT BACK: find the tote', 'T0007', 'Scan tote T0007', 'of order O1']],
     [{ do: 'put_down', kind: 'PUTAWAY', held: 2 }, ['PUT AWAY: put down in', 'ANY BIN', 'Put into any bin and scan it', '']],
     [{ do: 'scan_bin', kind: 'REPLENISH', bin: 'A-01-L', qty: 9 }, ['REPLENISH: go to bin', 'A-01-L', 'Scan bin', '']],
+    [{ do: 'count', kind: 'COUNT', bin: 'A-01-L', sku: '' }, ['COUNT: what lies in', 'A-01-L', 'Scan each piece, then the bin again', '']],
+    [{ do: 'scan_slot', held: 2, slot: 3, zero: 'A-01-L', order: 'O1' }, ['Put into slot', '3', 'Scan an empty tote', '1 task left · order O1']],
   ])) {
     const other = watch(await pocket.newPage());
     await other.route('**/hh/events?*', (r) => r.fulfill({
@@ -191,7 +193,27 @@ try {
     await other.goto(base + '/hh/');
     await other.waitForFunction((w) => document.body.dataset.do === w, task.do);
     assert.deepEqual(await other.evaluate(() => ['caption', 'big', 'ask', 'left'].map((id) => document.getElementById(id)?.textContent)), want);
-    assert.equal(await other.isVisible('#problem'), task.do === 'scan_bin');
+    assert.equal(await other.isVisible('#problem'), task.do === 'scan_bin' || task.do === 'scan_slot');
+    assert.equal(await other.isVisible('#item'), task.do !== 'count'); // who counts does not see the book
+    assert.equal(await other.isVisible('#zero'), !!task.zero);
+    const answers = [];
+    await other.route('**/hh/cmd?*', (r) => {
+      const v = r.request().postDataJSON();
+      answers.push(v);
+      return r.fulfill({ json: { cmdId: v.cmdId, seq: v.seq, ok: true, code: 'OK' } });
+    });
+    if (task.zero) {
+      if (more) await other.screenshot({ path: more + '/handheld-zero.png' });
+      assert.equal(await other.textContent('#emptied'), 'Is bin A-01-L empty now?');
+      await other.click('#isleft');
+    } else {
+      await other.keyboard.type('~A-01-L');
+      await other.keyboard.press('Enter');
+    }
+    await other.waitForFunction(() => document.body.dataset.flash === 'ok');
+    const [{ verb, expect, task: of }] = answers;
+    assert.deepEqual([verb, expect, of], task.zero ? ['left', undefined, undefined]
+      : ['scan', { scan_unit: 'slot', put_down: 'bin', scan_bin: 'bin' }[String(task.do)], 'K000009']);
     await other.close();
   }
   step('floor tasks: skipped, done, given back');
