@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,4 +85,52 @@ func TestFloorTaskOverMQTT(t *testing.T) {
 	if _, err := p.hh.WaitTask(s.ctx(), func(st handheld.Step) bool { return st.Do == "ask" }); err != nil {
 		t.Error(err)
 	}
+}
+
+// row 92: two workers claim the same task at the same moment, over MQTT. One has
+// it, the other is told who; the task is done once.
+func TestFloorTaskRow92Race(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a, b := s.picker(1), s.picker(2)
+	for round := range 5 {
+		id := s.askMove(`{"sku":"A1","qty":1,"from":"B-1","to":"B-2"}`)
+		start := make(chan struct{})
+		type answer struct {
+			p   *picker
+			res handheld.Result
+			err error
+		}
+		answers := make(chan answer, 2)
+		for _, p := range []*picker{a, b} {
+			go func() {
+				<-start
+				res, err := p.hh.Do(s.ctx(), handheld.Verb{Verb: "claim", Task: id})
+				answers <- answer{p, res, err}
+			}()
+		}
+		close(start)
+		var won []*picker
+		for range 2 {
+			got := <-answers
+			s.must(got.err)
+			got.p.step = *got.res.Next
+			switch {
+			case got.res.OK:
+				won = append(won, got.p)
+			case got.res.Code != warehouse.CodeClaimed || !strings.Contains(got.res.Text, "is with W"):
+				t.Fatalf("the other is answered %+v", got.res)
+			}
+		}
+		if len(won) != 1 {
+			t.Fatalf("%d workers have task %s", len(won), id)
+		}
+		won[0].goOn()
+		won[0].goOn()
+		won[0].ok(handheld.Verb{Verb: "scan", Expect: "bin", Barcode: "B-2", Task: id})
+		if n := s.qty("A1", "B-2"); n != int64(round+1) {
+			t.Errorf("round %d: B-2 holds %d", round, n)
+		}
+	}
+	s.checkLedger()
 }

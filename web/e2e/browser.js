@@ -204,6 +204,8 @@ try {
     });
     if (task.zero) {
       if (more) await other.screenshot({ path: more + '/handheld-zero.png' });
+      // All of it fits, without a link too.
+      assert.deepEqual(await other.evaluate(() => [document.querySelector('main')].map((m) => (m?.scrollHeight ?? 0) - (m?.clientHeight ?? 0))), [0]);
       assert.equal(await other.textContent('#emptied'), 'Is bin A-01-L empty now?');
       await other.click('#isleft');
     } else {
