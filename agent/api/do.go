@@ -31,6 +31,7 @@ var commands = []command{
 	can("Take an order in.", func(c *warehouse.ReleaseOrder) { c.Source = "site" }),
 	can("Withdraw an order.", func(c *warehouse.CancelOrder) { c.Source = "site" }),
 	can[warehouse.RetryOrder]("Clear the fallouts of an order and let it go on."),
+	can[warehouse.AckFallout]("Say that somebody looks after a fallout."),
 	can[warehouse.ClearFallout]("End a fallout that belongs to no order."),
 	can[warehouse.RetryTransport]("Ask again for a transport that failed; its tote stands where it was."),
 	can[warehouse.Reprint]("Ask for one more copy of a label, with the same SSCC."),
