@@ -55,7 +55,7 @@ func (a *Agent) pages() (http.Handler, error) {
 		return nil, err
 	}
 	scripts := api.New(api.Config{
-		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },

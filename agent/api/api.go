@@ -39,12 +39,16 @@ const (
 	CodeInternal   = "INTERNAL"
 	CodeAlone      = "ALONE"
 	CodeStockThere = "STOCK_THERE"
+	CodeKeyReused  = "KEY_REUSED"
 )
 
 // Config is what the interface needs of the agent.
 type Config struct {
-	Log  *slog.Logger
-	Do   func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+	Log *slog.Logger
+	Do  func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+	// DoAs is Do with an id of the caller's own: the same id again gets the
+	// first answer, or SEQ_REUSED when it was another command.
+	DoAs func(ctx context.Context, id [16]byte, actor string, c warehouse.Command) (warehouse.Result, error)
 	View func(fn func(r warehouse.Reader) error) error
 	// Ready is nil when scans can be accepted, else why not.
 	Ready func() error
@@ -138,6 +142,8 @@ type Status struct {
 type Refusal struct {
 	Code     string           `json:"code"`
 	Text     string           `json:"text,omitempty"`
+	Cause    string           `json:"cause,omitempty"`  // of the table of faults
+	Action   string           `json:"action,omitempty"` // what to do
 	Problems []intake.Problem `json:"problems,omitempty"`
 }
 
@@ -147,6 +153,7 @@ var Routes = []string{
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
+	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
@@ -171,6 +178,9 @@ func New(cfg Config) http.Handler {
 		"POST /v1/tokens":             s.token,
 		"POST /v1/robots/{id}/clear":  s.robot(RobotClear),
 		"POST /v1/robots/{id}/gone":   s.robot(RobotGone),
+		"GET /v1/do":                  s.doable,
+		"POST /v1/do/{command}":       s.doCommand,
+		"GET /v1/floor-tasks":         s.floorTasks,
 		"GET /v1/backup":              s.backup,
 		"GET /v1/cluster":             s.cluster,
 		"POST /v1/cluster/transfer":   s.transfer,
@@ -309,12 +319,17 @@ func (s *server) quorum() error {
 
 // do proposes a command for a person at this gateway.
 func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, error) {
+	return s.propose(r, func(ctx context.Context) (warehouse.Result, error) { return s.cfg.Do(ctx, siteActor, c) })
+}
+
+// propose asks for a change and waits for its outcome as long as a person does.
+func (s *server) propose(r *http.Request, do func(ctx context.Context) (warehouse.Result, error)) (warehouse.Result, error) {
 	if err := s.quorum(); err != nil {
 		return warehouse.Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerIn)
 	defer cancel()
-	res, err := s.cfg.Do(ctx, "site/api", c)
+	res, err := do(ctx)
 	if err != nil && ctx.Err() != nil {
 		return res, refuse(http.StatusGatewayTimeout, CodeUnknown, "no answer in time; ask again for what became of it")
 	}

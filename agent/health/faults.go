@@ -84,6 +84,7 @@ func Groups() []Group {
 			{"NOT_READY", "The gateway is starting, has no leader, or its store refuses new work.", "Wait a moment; when it stays, read the gateway's log."},
 			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
 			{"STOCK_THERE", "A counted file names a position that holds stock already; nothing was booked.", "Take out what was booked before, or bring the file in with add=1 (tote import --add) to add to what is there."},
+			{"KEY_REUSED", "An Idempotency-Key was sent again with another command; nothing was done.", "Make a new key for each command; send the same one only with the same command."},
 			{"ALONE", "A token was asked of a gateway that has no others.", "Give it a cluster section in its configuration and run `tote site init`."},
 			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
 		}),
