@@ -535,7 +535,7 @@ func TestFaults(t *testing.T) {
 // The event data of the site and of the wire are two types with one JSON.
 func TestEventDataIsTheSameOnTheWire(t *testing.T) {
 	full := warehouse.EventData{
-		State: "s", Code: "c", Text: "t", Revision: 1, Line: 2, SKU: "k", Bin: "b", Qty: 3, Fallout: "f", Source: "o", Lot: "lo", Serial: "se", Owner: "ow", Levels: &warehouse.StockLevels{OnHand: 1, Reserved: 2, Available: 3, InTransit: 4, Min: 5, Max: 6, Reorder: 7},
+		State: "s", Code: "c", Text: "t", Revision: 1, Line: 2, SKU: "k", Bin: "b", Qty: 3, Fallout: "f", Source: "o", Born: "b", Lot: "lo", Serial: "se", Owner: "ow", Levels: &warehouse.StockLevels{OnHand: 1, Reserved: 2, Available: 3, InTransit: 4, Min: 5, Max: 6, Reorder: 7},
 		Lines:   []warehouse.LineState{{Line: 1, SKU: "k", Qty: 2, State: "s", Picked: 1, Lots: []warehouse.LotQty{{Lot: "l", Expiry: "e", Qty: 1, Serial: "s"}}, Tasks: []string{"t"}}},
 		Parcels: []warehouse.Parcel{{SSCC: "s", WeightMg: 1, Carrier: "c", Tracking: "t", Job: "j", Dock: "d"}},
 	}
@@ -572,10 +572,10 @@ func TestReleasedBeforeNewer(t *testing.T) {
 				t.Fatalf("%+v %v", res, err)
 			}
 		}
-		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "P", Seqs: []uint64{1}, From: 2, Code: "X"})
+		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "site/P", Seqs: []uint64{1}, From: 2, Code: "X"})
 		_, _ = onVirtualTime(t, f, w, time.Minute)
 		w.domain(t, warehouse.CancelOrder{Order: "P", Source: "site"})
-		do(ledger.ReleaseSubject{Subject: "P"})
+		do(ledger.ReleaseSubject{Subject: "site/P"})
 		_, _ = onVirtualTime(t, f, w, time.Minute)
 		var got []string
 		for _, e := range f.got {

@@ -96,11 +96,11 @@ type (
 	}
 	// ApproveAdjust books an adjustment that waits.
 	ApproveAdjust struct {
-		Adjust string `cbor:"1,keyasint"`
+		Adjust string `cbor:"1,keyasint" json:"adjust"`
 	}
 	// RefuseAdjust drops an adjustment that waits.
 	RefuseAdjust struct {
-		Adjust string `cbor:"1,keyasint"`
+		Adjust string `cbor:"1,keyasint" json:"adjust"`
 	}
 )
 

@@ -80,6 +80,7 @@ const (
 	CodeConfirm          = "CONFIRM" // scan the same place again
 	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
+	CodeIDTaken          = "ORDER_ID_TAKEN"
 
 	CodeNotInPlace         = "NOT_IN_PLACE"
 	CodeReserved           = "RESERVED"

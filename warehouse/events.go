@@ -50,7 +50,7 @@ func (c *change) tell(o *Order, typ string) error {
 		if err != nil {
 			return err
 		}
-		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts}
+		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts, Born: c.bornOf(o)}
 		switch typ {
 		case EvOrderShort, EvOrderPicked:
 			d.Lines = tellLines(o.Lines)

@@ -68,6 +68,7 @@ var Faults = []Fault{
 	{CodeConfirm, "The place is allowed, but not the one asked for.", "Go to the place on the screen, or scan this one again to use it."},
 	{CodeNotEnough, "The place does not hold that much that is free.", "Look at what stands there and what is reserved, then ask for less."},
 	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
+	{CodeIDTaken, "The order id belongs to an order that came from somewhere else: the site's own entry or another OMS.", "Enter or place the order again under a new id; neither of the two was changed."},
 	{CodeNotInPlace, "The place does not hold that much of these goods.", "Look up where the goods are and correct place, lot, owner, status or quantity."},
 	{CodeReserved, "The goods are kept for work or for a customer and cannot be taken from there.", "Let the worker finish or report the bin short, give the reservation back, or take less."},
 	{CodeWrongSerial, "The barcode names no serial, or not one of this bin.", "Scan the code that names the serial; if the unit stands in the wrong bin, move it in the book first."},

@@ -22,16 +22,16 @@ const (
 type (
 	// KeepStock reserves stock until a moment. The same again is a no-op.
 	KeepStock struct {
-		ID    string `cbor:"1,keyasint"`
-		For   string `cbor:"2,keyasint"` // for whom or what: an order to come, a customer, a show
-		SKU   string `cbor:"3,keyasint"`
-		Owner string `cbor:"4,keyasint,omitempty"` // consignor
-		Qty   int64  `cbor:"5,keyasint"`
-		Until int64  `cbor:"6,keyasint"` // ms since 1970 UTC
+		ID    string `cbor:"1,keyasint" json:"id"`
+		For   string `cbor:"2,keyasint" json:"for"` // for whom or what: an order to come, a customer, a show
+		SKU   string `cbor:"3,keyasint" json:"sku"`
+		Owner string `cbor:"4,keyasint,omitempty" json:"owner,omitempty"` // consignor
+		Qty   int64  `cbor:"5,keyasint" json:"qty"`
+		Until int64  `cbor:"6,keyasint" json:"until"` // ms since 1970 UTC
 	}
 	// FreeStock gives a reservation back before its end.
 	FreeStock struct {
-		ID string `cbor:"1,keyasint"`
+		ID string `cbor:"1,keyasint" json:"id"`
 	}
 )
 

@@ -326,6 +326,19 @@ type Fallout struct {
 	AckBy     string `cbor:"16,keyasint,omitempty" json:"ackBy,omitempty"`
 	Escalated int    `cbor:"17,keyasint,omitempty" json:"escalated,omitempty"` // how often
 	Due       int64  `cbor:"18,keyasint,omitempty" json:"due,omitempty"`       // of the next escalation
+	// The facts above are the newest. Evidence is all there were, when there
+	// were more than one, oldest first; More counts those it has no room for.
+	Evidence []Evidence `cbor:"28,keyasint,omitempty" json:"evidence,omitempty"`
+	More     int64      `cbor:"29,keyasint,omitempty" json:"more,omitempty"`
+}
+
+// Evidence is what was found once: of a portal, the tags of one pass.
+type Evidence struct {
+	At     int64  `cbor:"1,keyasint" json:"at"`
+	Detail string `cbor:"2,keyasint,omitempty" json:"detail,omitempty"`
+	Qty    int64  `cbor:"3,keyasint,omitempty" json:"qty,omitempty"`
+	Dock   string `cbor:"4,keyasint,omitempty" json:"dock,omitempty"`
+	LU     string `cbor:"5,keyasint,omitempty" json:"lu,omitempty"`
 }
 
 // Transport is one tote to be carried by a robot.

@@ -35,15 +35,15 @@ type (
 	// PutLU registers a unit for stock. Without an ID it gets a new SSCC of
 	// the site; the answer's Ref names it.
 	PutLU struct {
-		LU   string `cbor:"1,keyasint,omitempty"`
-		Type string `cbor:"2,keyasint"` // LUCarton, LUPallet
-		At   string `cbor:"3,keyasint"` // place
+		LU   string `cbor:"1,keyasint,omitempty" json:"lu,omitempty"`
+		Type string `cbor:"2,keyasint" json:"type"` // LUCarton, LUPallet
+		At   string `cbor:"3,keyasint" json:"at"`   // place
 	}
 	// PlaceLU says where a unit for stock stands now. "" takes an empty one
 	// off the books.
 	PlaceLU struct {
-		LU string `cbor:"1,keyasint"`
-		At string `cbor:"2,keyasint,omitempty"`
+		LU string `cbor:"1,keyasint" json:"lu"`
+		At string `cbor:"2,keyasint,omitempty" json:"at,omitempty"`
 	}
 )
 

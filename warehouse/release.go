@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,7 @@ type rejectRecord struct {
 	Code     string `cbor:"3,keyasint"`
 	Text     string `cbor:"4,keyasint"`
 	At       int64  `cbor:"5,keyasint"`
+	Source   string `cbor:"6,keyasint,omitempty"` // who was refused; since level 2
 }
 
 // rejectKey makes room for ids that are no ids.
@@ -47,13 +49,26 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		}
 	}
 	res := Result{Ref: spec.ID}
+	rej, err := load[rejectRecord](c, rejectKey(spec.ID))
+	if err != nil {
+		return res, err
+	}
+	taken := c.idTaken(cmd, old, rej)
+	switch {
+	case taken != "" && cmd.Source == SourceSite:
+		// Told to the person at once. Told as an event, it would reach the
+		// OMS as news of its own order.
+		return res, refuse(CodeIDTaken, "%s", taken)
+	case taken != "":
+		old = nil // another order
+	}
 	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && slices.Equal(sum[:], old.Hash)) {
 		res.Text = fmt.Sprintf("order %s is here with revision %d", spec.ID, old.Spec.Revision)
 		return res, nil
 	}
-	rej, err := load[rejectRecord](c, rejectKey(spec.ID))
-	if err != nil {
-		return res, err
+	known := rej
+	if !c.sameMaster(rej, cmd.Source) {
+		rej = nil
 	}
 	if rej != nil && rej.Revision == spec.Revision && slices.Equal(rej.Hash, sum[:]) {
 		return res, refuse(rej.Code, "%s", rej.Text)
@@ -61,15 +76,20 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if rej != nil && spec.Revision < rej.Revision {
 		return res, refuse(CodeRevision, "revision %d was refused before", rej.Revision)
 	}
-	code, text, err := c.checkRelease(site, spec, old)
-	if err != nil {
-		return res, err
+	code, text := CodeIDTaken, taken
+	if taken == "" {
+		if code, text, err = c.checkRelease(site, spec, old); err != nil {
+			return res, err
+		}
 	}
 	if code != "" {
 		rec := rejectRecord{Revision: spec.Revision, Hash: sum[:], Code: code, Text: text, At: c.meta.Now}
+		if c.since(level2) {
+			rec.Source = cmd.Source
+		}
 		return res, c.rejectOrder(spec, rec, cmd.Source, old != nil)
 	}
-	if rej != nil {
+	if known != nil {
 		if err := c.Delete(rejectKey(spec.ID)); err != nil {
 			return res, err
 		}
@@ -80,7 +100,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 
 // checkRelease finds the reason to refuse a release, if any.
 func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, text string, err error) {
-	if why := checkSpec(spec); why != "" {
+	if why := cmp.Or(checkSpec(spec), c.newID("order id", spec.ID)); why != "" {
 		return CodeInvalid, why, nil
 	}
 	if old != nil {
@@ -126,7 +146,9 @@ func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, am
 		id = strings.ToValidUTF8(id[:maxText], "")
 	}
 	c.touch("order", id)
-	err := c.emit(typ, id, EventData{Revision: spec.Revision, Code: rec.Code, Text: rec.Text, Source: source})
+	err := c.emit(typ, id, EventData{
+		Revision: spec.Revision, Code: rec.Code, Text: rec.Text, Source: source, Born: c.bornOf(&Order{Source: source}),
+	})
 	if err != nil {
 		return err
 	}

@@ -104,13 +104,16 @@ type EventData struct {
 	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
 	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
 	Facts    *OrderFacts    `cbor:"39,keyasint,omitempty" json:"facts,omitempty"`
-	Role     string         `cbor:"40,keyasint,omitempty" json:"role,omitempty"`
-	Severity int            `cbor:"41,keyasint,omitempty" json:"severity,omitempty"` // 1..3
+	Role     string         `cbor:"43,keyasint,omitempty" json:"role,omitempty"`
+	Severity int            `cbor:"44,keyasint,omitempty" json:"severity,omitempty"` // 1..3
 	Level    int            `cbor:"42,keyasint,omitempty" json:"level,omitempty"`    // of an escalation, 1..3
 	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
 	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
+	// Born is SourceSite in what is said of an order that was entered at the
+	// site. Source alone does not tell: of a refusal it is who asked.
+	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind

@@ -25,25 +25,25 @@ import (
 type (
 	// MoveStock takes goods from one bin or unit to another.
 	MoveStock struct {
-		From   string `cbor:"1,keyasint"` // place: "bin/A-01", "lu/P1"
-		To     string `cbor:"2,keyasint"`
-		SKU    string `cbor:"3,keyasint"`
-		Lot    string `cbor:"4,keyasint,omitempty"`
-		Serial string `cbor:"5,keyasint,omitempty"`
-		Owner  string `cbor:"6,keyasint,omitempty"`
-		Status string `cbor:"7,keyasint,omitempty"`
-		Qty    int64  `cbor:"8,keyasint"`
+		From   string `cbor:"1,keyasint" json:"from"` // place: "bin/A-01", "lu/P1"
+		To     string `cbor:"2,keyasint" json:"to"`
+		SKU    string `cbor:"3,keyasint" json:"sku"`
+		Lot    string `cbor:"4,keyasint,omitempty" json:"lot,omitempty"`
+		Serial string `cbor:"5,keyasint,omitempty" json:"serial,omitempty"`
+		Owner  string `cbor:"6,keyasint,omitempty" json:"owner,omitempty"`
+		Status string `cbor:"7,keyasint,omitempty" json:"status,omitempty"`
+		Qty    int64  `cbor:"8,keyasint" json:"qty"`
 	}
 	// SetStatus changes what goods may be used for, where they lie.
 	SetStatus struct {
-		Place  string `cbor:"1,keyasint"`
-		SKU    string `cbor:"2,keyasint"`
-		Lot    string `cbor:"3,keyasint,omitempty"`
-		Serial string `cbor:"4,keyasint,omitempty"`
-		Owner  string `cbor:"5,keyasint,omitempty"`
-		From   string `cbor:"6,keyasint,omitempty"` // status
-		To     string `cbor:"7,keyasint,omitempty"`
-		Qty    int64  `cbor:"8,keyasint"`
+		Place  string `cbor:"1,keyasint" json:"place"`
+		SKU    string `cbor:"2,keyasint" json:"sku"`
+		Lot    string `cbor:"3,keyasint,omitempty" json:"lot,omitempty"`
+		Serial string `cbor:"4,keyasint,omitempty" json:"serial,omitempty"`
+		Owner  string `cbor:"5,keyasint,omitempty" json:"owner,omitempty"`
+		From   string `cbor:"6,keyasint,omitempty" json:"from,omitempty"` // status
+		To     string `cbor:"7,keyasint,omitempty" json:"to,omitempty"`
+		Qty    int64  `cbor:"8,keyasint" json:"qty"`
 	}
 )
 

@@ -34,7 +34,7 @@ type PackUnit struct {
 // ConfirmPack says that a person has looked at a changed pack size: the orders
 // that were held for it go on.
 type ConfirmPack struct {
-	SKU string `cbor:"1,keyasint"`
+	SKU string `cbor:"1,keyasint" json:"sku"`
 }
 
 // Kind numbers the command.

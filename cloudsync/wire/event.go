@@ -92,11 +92,14 @@ type EventData struct {
 	Fallout  string   `json:"fallout,omitempty"` // id of the fallout opened or cleared
 	Lines    []Line   `json:"lines,omitempty"`
 	Parcels  []Parcel `json:"parcels,omitempty"`
-	Source   string   `json:"source,omitempty"` // who released the order
-	Lot      string   `json:"lot,omitempty"`
-	Serial   string   `json:"serial,omitempty"`
-	Owner    string   `json:"owner,omitempty"` // consignor of the goods; "" = the house
-	Levels   *Levels  `json:"levels,omitempty"`
+	Source   string   `json:"source,omitempty"` // who released the order; of a refusal, who asked
+	// Born is BornSite when the event is about an order that was entered at
+	// the site: never one of the OMS, though it may have the same id.
+	Born   string  `json:"born,omitempty"`
+	Lot    string  `json:"lot,omitempty"`
+	Serial string  `json:"serial,omitempty"`
+	Owner  string  `json:"owner,omitempty"` // consignor of the goods; "" = the house
+	Levels *Levels `json:"levels,omitempty"`
 }
 
 // Levels is how much there is of an item of one owner.
@@ -109,6 +112,9 @@ type Levels struct {
 	Max       int64 `json:"max"`
 	Reorder   int64 `json:"reorderAt"` // reorder point; 0 = none
 }
+
+// BornSite is the value of [EventData].Born.
+const BornSite = "site"
 
 // Line is what became of one order line.
 type Line struct {
