@@ -74,6 +74,11 @@ func TestPolicies(t *testing.T) {
 		w.ok(OpenStock{Rows: []StockRow{{Bin: "B-05", SKU: "CUP", Qty: 5}}})
 		w.ok(release("O2", "CUP*8"))
 		w.wantPicks("O2", "B-05  7", "B-01  1")
+		w.ok(CancelOrder{Order: "O2"})
+		// And old goods on new ones make them old.
+		w.ok(MoveStock{From: "bin/B-01", To: "bin/A-02", SKU: "CUP", Qty: 1})
+		w.ok(release("O3", "CUP*13"))
+		w.wantPicks("O3", "B-05  7", "A-02  4", "B-01  2")
 		w.invariants()
 	})
 	t.Run("the depot decides what is close", func(t *testing.T) {

@@ -107,6 +107,7 @@ func TestUnitRules(t *testing.T) {
 		"unknown parent":     {PutLU{LU: "X", Type: LUCarton, At: "lu/Y"}, CodeUnknownLU},
 		"a tote as parent":   {PutLU{LU: "X", Type: LUCarton, At: "lu/T-K1-1"}, CodeUnknownLU},
 		"pallet in carton":   {PlaceLU{LU: "P1", At: "lu/C9"}, CodeNesting},
+		"empty in itself":    {PlaceLU{LU: "C8", At: "lu/C8"}, CodeNesting},
 		"in itself":          {PlaceLU{LU: "C1", At: "lu/C1"}, CodeNesting},
 		"in what is in it":   {PlaceLU{LU: "C1", At: "lu/C2"}, CodeNesting},
 		"too deep":           {PutLU{LU: "X", Type: LUCarton, At: "lu/C2"}, CodeNesting},

@@ -126,6 +126,23 @@ func TestMovesTakeWhatIsReserved(t *testing.T) {
 		}
 		w.invariants()
 	})
+	t.Run("what a robot gave back is held while its walk goes on, and while a person has to look", func(t *testing.T) {
+		w := floor(t)
+		move := MoveStock{From: "bin/B-01", To: "bin/A-05", SKU: "BAG", Qty: 5}
+		w.ok(release("O1", "BAG*5", "CUP*1"))
+		w.assign("K1", "r1", "O1")
+		w.robotDo("r1", PickFailed, 0, "GRIP")
+		w.no(move, CodeReserved)
+		w.robotPicks("r1")
+		w.assign("K2", "r2", "O1")
+		w.robotDo("r2", PickFailed, 0, "GRIP")
+		w.robotPicks("r2")
+		w.wantFallouts("ROBOT_FAILED O1/1")
+		w.no(move, CodeReserved)
+		w.ok(RetryOrder{Order: "O1"})
+		w.ok(move)
+		w.invariants()
+	})
 	t.Run("an order does not grow with the moves", func(t *testing.T) {
 		w := stocked(t)
 		w.ok(release("O1", "BAG*5"))
