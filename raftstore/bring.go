@@ -13,7 +13,7 @@ import (
 const (
 	// bringCalls are on their way to the leader at most. More would only make
 	// smaller ones.
-	bringCalls = 2
+	bringCalls = 4
 	// answersRoom bounds the answers of one call, in bytes: they must fit into
 	// a frame of the port.
 	answersRoom = 512 << 10

@@ -23,7 +23,7 @@ import (
 type etcdCluster struct {
 	procs     []*exec.Cmd
 	endpoints []string
-	all       *clientv3.Client // to ask who leads
+	all       *clientv3.Client // of all three
 	mu        sync.Mutex
 	client    *clientv3.Client // of who leads
 	at        string
@@ -159,10 +159,13 @@ func (c *etcdCluster) pids() (pids []int) {
 	return pids
 }
 
-func (c *etcdCluster) put(ctx context.Context, _ int, _ uint64, key string, value []byte) error {
+func (c *etcdCluster) put(ctx context.Context, _ int, _ uint64, key string, value []byte, spread bool) error {
 	c.mu.Lock()
 	client := c.client
 	c.mu.Unlock()
+	if spread {
+		client = c.all
+	}
 	_, err := client.Put(ctx, key, string(value))
 	return err
 }

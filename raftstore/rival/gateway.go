@@ -10,7 +10,10 @@ import (
 	"net/http"
 	_ "net/http/pprof" // on loopback, for whoever looks for the cause of a figure
 	"os"
+	"sync"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"tote/raftstore"
 	"tote/raftstore/peer"
@@ -26,7 +29,36 @@ type gatewayArgs struct {
 const (
 	kindPut    = 0x0100 // body = length of the key u8 | key | value
 	callLeader = "bench/leader"
+	// callPut is what a device asks a gateway, which need not lead, as far as
+	// the store is concerned: the commands of many, each on its own.
+	callPut = "bench/put"
 )
+
+// putCommand is one command of callPut; the answer is a text for each, "" = done.
+type putCommand struct {
+	Device string `cbor:"1,keyasint"`
+	Seq    uint64 `cbor:"2,keyasint"`
+	Body   []byte `cbor:"3,keyasint"`
+}
+
+func putAll(ctx context.Context, s *raftstore.Store, body []byte) ([]byte, error) {
+	var list []putCommand
+	if err := cbor.Unmarshal(body, &list); err != nil {
+		return nil, err
+	}
+	failed := make([]string, len(list))
+	var wg sync.WaitGroup
+	for i, c := range list {
+		wg.Go(func() {
+			_, err := s.Propose(ctx, raftstore.Command{Device: c.Device, Seq: c.Seq, Kind: kindPut, Version: 1, Body: c.Body})
+			if err != nil {
+				failed[i] = err.Error()
+			}
+		})
+	}
+	wg.Wait()
+	return cbor.Marshal(failed)
+}
 
 // register is what etcd is, too: keys and values.
 type register struct{}
@@ -60,8 +92,11 @@ func runGateway(args string) error {
 	s, err = raftstore.Open(raftstore.Config{
 		Dir: a.Dir, NodeID: a.ID, Peer: port, Bootstrap: a.Via == "", PromoteAfter: 100 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})).With("at", a.ID),
-		OnCall: func(_ context.Context, _, method string, _ []byte) ([]byte, error) {
+		OnCall: func(ctx context.Context, _, method string, body []byte) ([]byte, error) {
 			<-opened
+			if method == callPut {
+				return putAll(ctx, s, body)
+			}
 			if id, ok := s.Leader(); ok && method == callLeader {
 				return []byte(id), nil
 			}

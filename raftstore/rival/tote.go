@@ -29,7 +29,8 @@ type toteCluster struct {
 	gateways []peer.Address
 	port     *peer.Port
 	caller   *peer.Caller
-	ways     []*peer.Gatherer[[]byte, proposal] // to each gateway
+	ways     []*peer.Gatherer[[]byte, proposal]   // to each gateway, when it leads
+	any      []*peer.Gatherer[putCommand, string] // to each, whoever leads
 	lead     atomic.Int32
 }
 
@@ -104,9 +105,19 @@ func startTote(ctx context.Context, s *site, dir string, profile int) (c *toteCl
 	c.caller = peer.NewCaller(c.port)
 	for _, to := range c.gateways {
 		c.ways = append(c.ways, &peer.Gatherer[[]byte, proposal]{
-			Calls: 2, Questions: 128, Bytes: 64 << 10, Limit: 4096,
+			Calls: 4, Questions: 128, Bytes: 64 << 10, Limit: 4096,
 			Size: func(q []byte) int { return len(q) },
 			Ask:  func(qs [][]byte) ([]proposal, error) { return c.ask(to, qs) },
+		})
+		c.any = append(c.any, &peer.Gatherer[putCommand, string]{
+			Calls: 4, Questions: 128, Bytes: 64 << 10, Limit: 4096,
+			Size: func(q putCommand) int { return len(q.Body) },
+			Ask: func(qs []putCommand) (as []string, err error) {
+				if err = c.call(to, callPut, qs, &as); err == nil && len(as) != len(qs) {
+					err = fmt.Errorf("%d answers to %d commands", len(as), len(qs))
+				}
+				return as, err
+			},
 		})
 	}
 	return c, c.findLeader(ctx)
@@ -167,18 +178,8 @@ func (c *toteCluster) ask(to peer.Address, commands [][]byte) ([]proposal, error
 	for _, b := range commands {
 		entry = append(entry, b...)
 	}
-	q, err := cbor.Marshal(proposals{entry})
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	body, err := c.caller.Call(ctx, to, "proposals", q)
-	if err != nil {
-		return nil, err
-	}
 	var a proposalsAnswer
-	if err := cbor.Unmarshal(body, &a); err != nil {
+	if err := c.call(to, "proposals", proposals{entry}, &a); err != nil {
 		return nil, err
 	}
 	if len(a.Answers) != len(commands) {
@@ -187,22 +188,42 @@ func (c *toteCluster) ask(to peer.Address, commands [][]byte) ([]proposal, error
 	return a.Answers, nil
 }
 
+func (c *toteCluster) call(to peer.Address, method string, question, answer any) error {
+	q, err := cbor.Marshal(question)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	body, err := c.caller.Call(ctx, to, method, q)
+	if err != nil {
+		return err
+	}
+	return cbor.Unmarshal(body, answer)
+}
+
 // put is one command of a caller: id 16 B | seq | kind | version | device |
 // actor | body, as raftstore/entry.go has it.
-func (c *toteCluster) put(ctx context.Context, caller int, seq uint64, key string, value []byte) error {
-	le := binary.LittleEndian
+func (c *toteCluster) put(ctx context.Context, caller int, seq uint64, key string, value []byte, spread bool) error {
 	device := fmt.Sprintf("hh%03d", caller)
-	b := make([]byte, 24, 64+len(key)+len(value))
+	body := append(append([]byte{byte(len(key))}, key...), value...)
+	if spread {
+		failed, _, err := c.any[caller%len(c.any)].Do(ctx, putCommand{device, seq, body})
+		if err == nil && failed != "" {
+			err = errors.New(failed)
+		}
+		return err
+	}
+	le := binary.LittleEndian
+	b := make([]byte, 24, 64+len(body))
 	le.PutUint64(b[16:], seq)
 	b = le.AppendUint16(b, kindPut)
 	b = le.AppendUint16(b, 1)
 	b = append(b, byte(len(device)))
 	b = append(b, device...)
 	b = append(b, 0)
-	b = le.AppendUint32(b, uint32(1+len(key)+len(value)))
-	b = append(b, byte(len(key)))
-	b = append(b, key...)
-	b = append(b, value...)
+	b = le.AppendUint32(b, uint32(len(body)))
+	b = append(b, body...)
 	a, _, err := c.ways[c.lead.Load()].Do(ctx, b)
 	if err == nil && (a.Code != "" || a.Rejected) {
 		err = fmt.Errorf("refused: %s %s", a.Code, a.Text)

@@ -19,7 +19,8 @@ import (
 type store interface {
 	name() string
 	pids() []int
-	put(ctx context.Context, caller int, seq uint64, key string, value []byte) error
+	// put goes to who leads; spread sends the callers to all three in turn.
+	put(ctx context.Context, caller int, seq uint64, key string, value []byte, spread bool) error
 	findLeader(ctx context.Context) error
 	close() error
 }
@@ -64,7 +65,15 @@ func versus(ctx context.Context, dir string, rounds int, turn time.Duration, at 
 		if err != nil || callers < 1 || callers > len(contest{}.seq) {
 			return fmt.Errorf("-at: %q is no number of callers", word)
 		}
-		if err := contestAt(ctx, lanes, raw, callers, rounds, turn); err != nil {
+		if err := contestAt(ctx, lanes, raw, callers, false, rounds, turn); err != nil {
+			return err
+		}
+		if callers < 64 {
+			continue
+		}
+		// The same at all three nodes: two thirds of the callers are at one that
+		// must bring their commands to the leader.
+		if err := contestAt(ctx, lanes, raw, callers, true, rounds, turn); err != nil {
 			return err
 		}
 	}
@@ -73,7 +82,12 @@ func versus(ctx context.Context, dir string, rounds int, turn time.Duration, at 
 		if err != nil {
 			return err
 		}
+		own, err := maxOf(l.pids(), "status", "RssAnon")
+		if err != nil {
+			return err
+		}
 		report("three_"+l.name()+"_peak_rss_of_a_node", peak/1024, "MiB", 0)
+		report("three_"+l.name()+"_own_memory_of_a_node", own/1024, "MiB", 0) // without mapped files
 	}
 	if err := loneBytes(ctx, lanes, dir, rounds); err != nil {
 		return err
@@ -107,7 +121,7 @@ type result struct {
 	nodes, callers float64
 }
 
-func contestAt(ctx context.Context, lanes []*contest, raw rawFile, callers, rounds int, turn time.Duration) error {
+func contestAt(ctx context.Context, lanes []*contest, raw rawFile, callers int, spread bool, rounds int, turn time.Duration) error {
 	got := map[string][]result{}
 	var overRaw []float64
 	for round := range rounds + 1 { // the first one warms up
@@ -120,7 +134,7 @@ func contestAt(ctx context.Context, lanes []*contest, raw rawFile, callers, roun
 			return err
 		}
 		for _, l := range order {
-			r, err := l.load(ctx, callers, turn)
+			r, err := l.load(ctx, callers, spread, turn)
 			if err != nil {
 				return fmt.Errorf("%s, %d callers: %w", l.name(), callers, err)
 			}
@@ -134,13 +148,16 @@ func contestAt(ctx context.Context, lanes []*contest, raw rawFile, callers, roun
 		}
 	}
 	name := fmt.Sprintf("three_%d_callers_", callers)
+	if spread {
+		name += "spread_"
+	}
 	for _, l := range lanes {
 		var took []time.Duration
 		for _, r := range got[l.name()] {
 			took = append(took, r.took...)
 		}
 		goal := map[int]float64{64: -15_000, 256: -30_000}[callers]
-		if l != lanes[0] {
+		if l != lanes[0] || spread { // the goals are for the shortest way
 			goal = 0
 		}
 		report(name+l.name()+"_commands", median(rates(got[l.name()])), "1/s", goal)
@@ -171,7 +188,7 @@ func rates(rs []result) (out []float64) {
 }
 
 // load has so many callers write for a turn.
-func (l *contest) load(ctx context.Context, callers int, turn time.Duration) (r result, err error) {
+func (l *contest) load(ctx context.Context, callers int, spread bool, turn time.Duration) (r result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, turn+30*time.Second)
 	defer cancel()
 	value := []byte(strings.Repeat("v", valueSize))
@@ -195,7 +212,8 @@ func (l *contest) load(ctx context.Context, callers int, turn time.Duration) (r 
 				l.seq[i]++
 				at := time.Now()
 				key := fmt.Sprintf("caller-%03d/%010d", i, l.seq[i])
-				for failed = l.put(ctx, i, l.seq[i], key, value); failed != nil && ctx.Err() == nil; failed = l.put(ctx, i, l.seq[i], key, value) {
+				put := func() error { return l.put(ctx, i, l.seq[i], key, value, spread) }
+				for failed = put(); failed != nil && ctx.Err() == nil; failed = put() {
 					lost.Store(&failed) // the lead moved, most likely; the same command again changes nothing
 					if err := l.findLeader(ctx); err != nil {
 						break
@@ -248,7 +266,7 @@ func loneBytes(ctx context.Context, lanes []*contest, dir string, rounds int) er
 			}
 			for range commands {
 				l.seq[0]++
-				if err := l.put(ctx, 0, l.seq[0], fmt.Sprintf("lone/%010d", l.seq[0]), make([]byte, valueSize)); err != nil {
+				if err := l.put(ctx, 0, l.seq[0], fmt.Sprintf("lone/%010d", l.seq[0]), make([]byte, valueSize), false); err != nil {
 					return err
 				}
 			}
