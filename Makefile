@@ -56,9 +56,9 @@ bench: ## the figures we promise, one JSON object a line
 	$(if $(ARGS),,@$(MAKE) bench-rival)
 
 # A module of its own, which nothing else builds or tests.
-bench-rival: ## our Raft log beside raft-wal: the same suite, then the figures
+bench-rival: ## beside others: our Raft log and raft-wal, three gateways and three etcd
 	@cd raftstore/rival && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./... >&2
-	@cd raftstore/rival && $(GO) run . $(ARGS)
+	@export TOTE_ETCD=$$(scripts/etcd.sh); cd raftstore/rival && $(GO) run . $(ARGS)
 
 # Of the simulated ones the log alone gets three cuts a seed, and the whole
 # store three for every tenth. Fails where no real cut can be made.

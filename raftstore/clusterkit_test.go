@@ -256,12 +256,15 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 		testNetwork: func(n network) network { return switchedCalls{n, k.board, id} },
 		testStream:  func(s raft.StreamLayer) raft.StreamLayer { return switchedStream{s, k.board, id} },
 	}
-	if k.tweak != nil {
-		k.tweak(&cfg)
-	}
 	var m Machine = testMachine{}
 	if k.machine != nil {
 		m = k.machine
+	}
+	if v, ok := m.(versioned); ok { // the level of the program, not only of its commands
+		cfg.level = v.level
+	}
+	if k.tweak != nil {
+		k.tweak(&cfg)
 	}
 	s, err := Open(cfg, m)
 	if err != nil {

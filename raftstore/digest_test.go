@@ -19,7 +19,7 @@ import (
 func openCompared(t *testing.T) (k *kit, a, b, c *node) {
 	k, a, b, c = openThree(t, func(cfg *Config) { cfg.checkEvery, cfg.checkPause = 8, time.Millisecond })
 	for _, n := range []*node{a, b, c} {
-		await(t, n.id+" runs at level 1", func() bool { level, _ := n.Level(); return level == 1 })
+		await(t, n.id+" has the level", func() bool { level, _ := n.Level(); return level == storeLevel })
 	}
 	return k, a, b, c
 }

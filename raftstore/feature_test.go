@@ -173,10 +173,10 @@ func TestLevelRises(t *testing.T) {
 // TestNewerSnapshotStops: a gateway is sent the snapshot of a level beyond it.
 func TestNewerSnapshotStops(t *testing.T) {
 	newer := testConfig(t, t.TempDir())
-	newer.level = 2
+	newer.level = storeLevel + 1
 	s := openStore(t, newer)
 	do(t, s, byID(1, "set a 1"))
-	await(t, "level 2", func() bool { level, _ := s.Level(); return level == 2 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel+1 })
 	snap, err := s.fsm.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestIdleLevel(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	cfg.lookEvery, cfg.checkEvery, cfg.checkPause = time.Millisecond, 1, time.Nanosecond
 	s := openStore(t, cfg)
-	await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel })
 	last := s.raft.LastIndex()
 	polls := 0 // of 5 ms: it has looked many times by then
 	await(t, "some time", func() bool { polls++; return polls > 20 })

@@ -64,7 +64,7 @@ func writeGoldenStore(t *testing.T) {
 	tt := newTestTime()
 	cfg.Now, cfg.mono = tt.wall, tt.mono
 	s := openStore(t, cfg)
-	await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel })
 	answers := goldenShift(t, s)
 	if err := s.Snapshot(); err != nil {
 		t.Fatal(err)

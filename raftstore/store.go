@@ -71,6 +71,7 @@ type Store struct {
 	quorum   quorum
 	verifier verifier
 	hints    hints
+	bringing bringing
 	adding   newcomer
 	changing chan struct{} // holds one: a change of the members is under way
 	// configIndex is the log entry of the newest configuration applied.

@@ -13,6 +13,7 @@ import (
 // Calls between gateways. Changing a name or a number breaks a mixed cluster.
 const (
 	callPropose   = "propose"
+	callProposals = "proposals" // from levelProposals on
 	callReadIndex = "readindex"
 	callStatus    = "status"
 	callWelcome   = "welcome"
@@ -43,6 +44,23 @@ type proposeAnswer struct {
 	Rejected  bool   `cbor:"5,keyasint,omitempty"`
 	Duplicate bool   `cbor:"6,keyasint,omitempty"`
 	Hint      hint   `cbor:"7,keyasint"`
+	// Alone is in proposalsAnswer only: the answer is known but had no room, so
+	// the command must be brought again, alone. Duplicate is that of this time.
+	Alone bool `cbor:"8,keyasint,omitempty"`
+}
+
+// proposalsCall carries up to maxBatchCommands commands of many callers.
+type proposalsCall struct {
+	Entry  []byte `cbor:"1,keyasint"`
+	WaitMs int64  `cbor:"2,keyasint,omitempty"` // how long the most patient maker still waits
+}
+
+// proposalsAnswer is the answer of each command, in order and without hints, or
+// why nothing was done with any.
+type proposalsAnswer struct {
+	answerCode
+	Hint    hint            `cbor:"3,keyasint"`
+	Answers []proposeAnswer `cbor:"4,keyasint,omitempty"`
 }
 
 // readAnswer is the number up to which a linearizable read must have applied.
