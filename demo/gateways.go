@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -196,6 +197,35 @@ func (s *shift) cutPower(ctx context.Context) error {
 	return nil
 }
 
+// freeze stops the process of the leading gateway where it stands (SIGSTOP) and
+// lets it go on after a while, as a machine does that slept: it believes that it
+// leads, and everything that was sent to it comes at once. The channel is closed
+// when it goes on; meanwhile the shift goes on without it.
+func (s *shift) freeze(ctx context.Context) (thawed <-chan struct{}, err error) {
+	n := s.leader(ctx)
+	s.ui.say("sleep: %s, which leads, is stopped for %v (SIGSTOP)", n.id, s.opt.StopFor)
+	at := time.Now()
+	s.gateway.frozen.Store("http://" + n.http)
+	if err := n.proc.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return nil, err
+	}
+	done := make(chan struct{})
+	time.AfterFunc(s.opt.StopFor, func() {
+		_ = n.proc.cmd.Process.Signal(syscall.SIGCONT) // an error means the demo ends
+		s.gateway.frozen.Store("")
+		s.ui.say("%s goes on", n.id)
+		close(done)
+	})
+	if len(s.nodes) > 1 {
+		if err := s.takenOver(ctx, n); err != nil {
+			return done, err
+		}
+		s.ui.say("another gateway leads after %.1f s", time.Since(at).Seconds())
+	}
+	s.slept, s.lastMoved = n.id, time.Now()
+	return done, nil
+}
+
 // takenOver waits until a gateway other than dead leads with a quorum.
 func (s *shift) takenOver(ctx context.Context, dead *node) error {
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -213,7 +243,7 @@ func (s *shift) takenOver(ctx context.Context, dead *node) error {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			return fmt.Errorf("no other gateway leads 30 s after %s was killed", dead.id)
+			return fmt.Errorf("no other gateway leads 30 s after %s was gone", dead.id)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
