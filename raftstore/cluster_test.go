@@ -145,9 +145,9 @@ func TestLeaderVanishes(t *testing.T) {
 	l.check(b)
 }
 
-// TestPartition cuts the leader off. It refuses, and no linearizable read of it
+// TestRow6Partition cuts the leader off. It refuses, and no linearizable read of it
 // is old; the others go on; what it was asked meanwhile is done once.
-func TestPartition(t *testing.T) {
+func TestRow6Partition(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var told []bool
@@ -219,7 +219,7 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// TestStaleReadIsNoticed proves that the check of TestPartition can fail: with
+// TestStaleReadIsNoticed proves that the check of TestRow6Partition can fail: with
 // the question to the majority left out, a leader that was cut off reads.
 func TestStaleReadIsNoticed(t *testing.T) {
 	t.Parallel()
@@ -376,9 +376,9 @@ func TestOldAnswersConfirmNothing(t *testing.T) {
 	<-done
 }
 
-// TestFlapping: the leader is cut off and comes back, again and again, under
+// TestRow6Flapping: the leader is cut off and comes back, again and again, under
 // load everywhere.
-func TestFlapping(t *testing.T) {
+func TestRow6Flapping(t *testing.T) {
 	t.Parallel()
 	k, a, b, c := openThree(t, nil)
 	l := k.load(6, three...)
@@ -419,9 +419,9 @@ func TestAllRestart(t *testing.T) {
 	}
 }
 
-// TestSnapshotToLate: a follower that was away for longer than the log reaches
+// TestRow10SnapshotToLate: a follower that was away for longer than the log reaches
 // back gets the state as a whole, and so does one with an empty disk.
-func TestSnapshotToLate(t *testing.T) {
+func TestRow10SnapshotToLate(t *testing.T) {
 	t.Parallel()
 	restored := make(chan uint64, 8)
 	k, a, b, c := openThree(t, func(c *Config) {

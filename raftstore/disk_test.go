@@ -392,8 +392,8 @@ func TestHeir(t *testing.T) {
 	}
 }
 
-// TestClockJumpIsNoHang: the watchdog must not read the wall clock.
-func TestClockJumpIsNoHang(t *testing.T) {
+// TestRow7ClockJumpIsNoHang: the watchdog must not read the wall clock.
+func TestRow7ClockJumpIsNoHang(t *testing.T) {
 	var c calls
 	k := c.begin("a call")
 	if !strings.Contains(fmt.Sprint(k.since), "m=") {

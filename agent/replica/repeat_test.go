@@ -108,9 +108,9 @@ func otherCommands(t *testing.T) (list []command) {
 	return list
 }
 
-// TestRepeatOfEveryKind: a duplicate at once and one much later get the first
+// TestRow12RepeatOfEveryKind: a duplicate at once and one much later get the first
 // answer and change nothing. Failure matrix row 12.
-func TestRepeatOfEveryKind(t *testing.T) {
+func TestRow12RepeatOfEveryKind(t *testing.T) {
 	accepted := map[uint16]bool{}
 	for name, log := range map[string][]command{
 		"the spine": warehouseLog(t, "v1"), "the floor": warehouseLog(t, "v1-floor"), "the others": otherCommands(t),

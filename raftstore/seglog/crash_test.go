@@ -163,8 +163,8 @@ func pick(l *Log, before, after *model) error {
 	return nil
 }
 
-// TestPowerCut: row 1 of the failure matrix, the log alone.
-func TestPowerCut(t *testing.T) {
+// TestRow1PowerCut: row 1 of the failure matrix, the log alone.
+func TestRow1PowerCut(t *testing.T) {
 	for seed := range uint64(*crashSeeds) {
 		if err := powerCut(seed, Options{Foreground: true}); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -179,7 +179,7 @@ func TestPowerCut(t *testing.T) {
 	t.Logf("%d simulated power cuts of the log, nothing acknowledged lost", 3*(*crashSeeds+*crashSeeds/10))
 }
 
-// TestPowerCutWithoutSync proves that TestPowerCut can see a loss: with the
+// TestPowerCutWithoutSync proves that TestRow1PowerCut can see a loss: with the
 // synced write off most seeds must fail.
 func TestPowerCutWithoutSync(t *testing.T) {
 	const seeds = 100
