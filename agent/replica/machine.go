@@ -49,7 +49,13 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 
 // level is the feature level of this version. Raise it with every new kind or
 // version of a command, and let Speaks say from which level on it may be used.
-const level = 1
+//
+//	2  RobotPick version 2: goods a robot may hold
+const level = 2
+
+// sinceLevel is from which level on a version of a command may be used; all others
+// may from the beginning.
+var sinceLevel = map[[2]uint16]uint16{{uint16(warehouse.KindRobotPick), 2}: 2}
 
 // levelStrict: a version from this level on never lets a command into the log
 // that one of the gateways does not know. Older ones did, and all of them
@@ -67,11 +73,10 @@ var (
 // Level implements raftstore.Versioned.
 func (Machine) Level() uint16 { return level }
 
-// Speaks implements raftstore.Versioned. All commands of this version may be
-// used from the beginning.
+// Speaks implements raftstore.Versioned.
 func (Machine) Speaks(kind, version uint16) (since uint16, ok bool) {
 	a, ok := appliers[kind>>8]
-	return 0, ok && a.speaks(kind, version)
+	return sinceLevel[[2]uint16{kind, version}], ok && a.speaks(kind, version)
 }
 
 // Reform implements raftstore.Reformed.
