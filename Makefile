@@ -18,7 +18,7 @@ CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize bench bench-rival powercut demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
+.PHONY: help build test unit race linearize bench bench-rival powercut upgrade demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -64,6 +64,16 @@ bench-rival: ## our Raft log beside raft-wal: the same suite, then the figures
 powercut: ## N power cuts on a real ext4 (root), SEEDS simulated, N bit flips, KILLS kills
 	$(GO) test ./raftstore/seglog -count=1 -timeout 7200s -run 'PowerCut' -v -seeds=$(SEEDS) | grep -v '^=== '
 	$(GO) test ./raftstore -count=1 -timeout 7200s -run 'PowerCut|Row5AnyBit|Row2Kill' -v -cuts=$(N) -seeds=$$(($(SEEDS)/10)) -flips=$(N) -kills=$(KILLS) | grep -v '^=== '
+
+# The older program is built from this repository's history, which a shallow
+# clone does not have. What an old disk looks like is in make test.
+upgrade: build ## a shift over a rolling upgrade from FROM, back, and again: make upgrade FROM=COMMIT
+	@test -n "$(FROM)" || { echo 'say from which commit: make upgrade FROM=COMMIT'; exit 1; }
+	@git cat-file -e '$(FROM)^{commit}' || { echo '$(FROM) is not in this clone; a shallow one: git fetch --unshallow'; exit 1; }
+	@rm -rf bin/older && git worktree prune && git worktree add --quiet --detach --force bin/older/src '$(FROM)' >/dev/null
+	@cd bin/older/src && $(GO) build -trimpath -o ../tote ./cmd/tote
+	@git worktree remove --force bin/older/src
+	./bin/tote demo --exit --gateways 3 --orders 60 --older bin/older/tote $(ARGS)
 
 demo: build ## the simulated shift: make demo ARGS="--exit --speed max"
 	./bin/tote demo $(ARGS)

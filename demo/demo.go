@@ -38,6 +38,7 @@ type Options struct {
 	KillGatewayAt float64       // share of the orders picked at which the (leading) gateway's power is cut; below 0 = never
 	StopLeaderAt  float64       // share of the orders picked at which the leading gateway stands still; below 0 = never
 	StopFor       time.Duration // how long it stands still
+	Older         string        // the gateways begin as this older program and are upgraded while the shift goes on; "" = never
 	Pickers       int           //
 	Listen        string        // address of the OMS's pages; "" = a free port on loopback
 	Timeout       time.Duration // the shift must be over by then; 0 = 15 min
@@ -80,6 +81,7 @@ type shift struct {
 	handhelds []*handheld.Client
 	firstShip time.Duration
 	outage    time.Duration // from the power cut until scans were accepted again
+	upgraded  bool          // the gateways began as an older version
 	slept     string        // the gateway that stood still for a while
 	lastMoved time.Time
 }
@@ -205,6 +207,9 @@ func (s *shift) play(ctx context.Context) (bool, error) {
 		_, err = s.check(context.WithoutCancel(ctx))
 		return false, err
 	}
+	if err == nil && s.upgraded {
+		err = s.sameState(ctx)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -224,6 +229,7 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 	}
 	killAt, stopAt := due(s.opt.KillGatewayAt), due(s.opt.StopLeaderAt)
 	var thawed <-chan struct{} // of a gateway that stands still
+	steps := s.upgradeSteps()
 	s.lastMoved = time.Now()
 	settled, last := false, ""
 	for {
@@ -265,6 +271,13 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 			}
 			continue
 		}
+		if len(steps) > 0 && picked(st) >= due(steps[0].at) {
+			if err := s.upgrade(ctx, steps[0]); err != nil {
+				return err
+			}
+			steps = steps[1:]
+			continue
+		}
 		if now := fmt.Sprint(st.Orders, st.Outbox); now != last {
 			last, s.lastMoved = now, time.Now()
 		}
@@ -281,6 +294,10 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 		}
 		if over && stopAt >= 0 {
 			stopAt = 0
+			continue
+		}
+		if over && len(steps) > 0 {
+			steps[0].at = 0
 			continue
 		}
 		if over && thawed == nil { // who stands still is waited for: the check asks everybody

@@ -16,6 +16,7 @@ type node struct {
 	mqtt, http, cluster string // addresses
 	proc                *proc
 	client              *client
+	older               bool  // runs Options.Older
 	peak                int64 // most memory so far, bytes
 }
 
@@ -35,7 +36,7 @@ func (s *shift) writeConfigs() error {
 	}
 	for i := range s.opt.Gateways {
 		n := &node{id: fmt.Sprintf("gw%d", i+1), mqtt: ports[3*i], http: ports[3*i+1], cluster: ports[3*i+2]}
-		n.client = newClient(n.http)
+		n.client, n.older = newClient(n.http), s.opt.Older != ""
 		s.nodes = append(s.nodes, n)
 	}
 	places := s.places()
@@ -44,8 +45,11 @@ func (s *shift) writeConfigs() error {
 		fmt.Fprintf(&b, "config_version: 1\nsite: %s\ngateway: %s\ndata_dir: %s\nmqtt:\n  listen: [{address: %q}]\nhttp:\n  listen: %q\noms:\n  url: http://%s\n",
 			siteID, n.id, filepath.Join(s.dir, n.id), n.mqtt, n.http, s.addr.oms)
 		if len(s.nodes) > 1 {
-			// Nobody who watches a demo waits ten seconds for a vote.
-			fmt.Fprintf(&b, "cluster:\n  listen: %q\nraft: {promote_ms: 500}\n", n.cluster)
+			fmt.Fprintf(&b, "cluster:\n  listen: %q\n", n.cluster)
+			if s.opt.Older == "" { // which may not know this
+				// Nobody who watches a demo waits ten seconds for a vote.
+				b.WriteString("raft: {promote_ms: 500}\n")
+			}
 		}
 		var stations, docks string
 		for j, p := range places {
@@ -123,7 +127,11 @@ func (s *shift) startGateways(ctx context.Context) error {
 }
 
 func (s *shift) startNode(ctx context.Context, n *node) error {
-	p, _, err := s.procs.startReady(ctx, n.id, 1, "run", "--json", "--config", s.config(n))
+	exe := s.procs.exe
+	if n.older {
+		exe = s.opt.Older
+	}
+	p, _, err := s.procs.startReadyExe(ctx, exe, n.id, 1, "run", "--json", "--config", s.config(n))
 	if err == nil {
 		n.proc = p
 	}

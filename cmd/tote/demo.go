@@ -20,6 +20,7 @@ type demoCmd struct {
 	KillLeaderAt  string        `help:"The same as --kill-gateway-at: with three gateways the leading one is killed." placeholder:"SHARE"`
 	StopLeaderAt  string        `help:"Let the leading gateway stand still (SIGSTOP) when this share of the orders is picked, as a machine that sleeps." placeholder:"SHARE"`
 	StopFor       time.Duration `help:"How long it stands still." default:"60s"`
+	Older         string        `help:"Begin with gateways of this older tote, upgrade them while the shift goes on, go back, and upgrade them again." type:"existingfile" placeholder:"BINARY"`
 	Gateways      int           `help:"How many gateways: 1 or 3." default:"1" enum:"1,3"`
 	Pickers       int           `help:"How many pickers." default:"2"`
 	Listen        string        `help:"Address of the OMS's pages (default: a free port on loopback)." placeholder:"HOST:PORT"`
@@ -43,6 +44,7 @@ func (c demoCmd) Run(ctx context.Context) error {
 		}
 	}
 	opt.Gateways, opt.KillGatewayAt, opt.StopLeaderAt, opt.StopFor = c.Gateways, -1, -1, c.StopFor
+	opt.Older = c.Older
 	if c.KillGatewayAt == "" {
 		c.KillGatewayAt = c.KillLeaderAt
 	}
