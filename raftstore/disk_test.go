@@ -105,6 +105,7 @@ func TestRow4FailedWriteInCluster(t *testing.T) {
 		{"read-only", vfs.OpSync, syscall.EROFS, CodeDiskReadOnly},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			k, disks, a, b, c := openBadThree(t, nil)
 			l := k.load(8, three...)
 			l.more(200)
@@ -290,6 +291,7 @@ func TestRow8SlowLeader(t *testing.T) {
 	t.Parallel()
 	for _, delay := range []time.Duration{100 * time.Millisecond, 400 * time.Millisecond} {
 		t.Run(delay.String(), func(t *testing.T) {
+			t.Parallel()
 			k, disks, a, b, c := openBadThree(t, func(c *Config) { c.handOverPause = 200 * time.Millisecond })
 			l := k.load(4, three...)
 			l.more(200)
