@@ -22,7 +22,7 @@ var three = []string{"gw1", "gw2", "gw3"}
 // repeat that came to another one.
 func TestForward(t *testing.T) {
 	t.Parallel()
-	_, a, b, c := openThree(t, func(c *Config) { c.HeartbeatTimeout = time.Second }) // the lead stays
+	k, a, b, c := openThree(t, func(c *Config) { c.HeartbeatTimeout = time.Second })
 	for i, n := range []*node{a, b, c} {
 		res := n.must(t, byDevice("hh", uint64(i+1), "add n 1"))
 		if !strings.HasPrefix(string(res.Body), fmt.Sprint(i+1, "@")) {
@@ -60,20 +60,21 @@ func TestForward(t *testing.T) {
 		t.Errorf("a rejected command: %+v", res)
 	}
 	sameDigest(t, a, b, c)
+	// What each believes; a slow disk may have moved the lead meanwhile.
 	for _, n := range []*node{a, b, c} {
-		if id, ok := n.Leader(); !ok || id != a.id {
-			t.Errorf("%s believes that %q leads", n.id, id)
-		}
-		if ok, since := n.Quorum(); !ok || since.IsZero() {
-			t.Errorf("%s: quorum %v since %v", n.id, ok, since)
-		}
-		if age := n.Age(); n == a && age != 0 || age > 5*time.Second {
-			t.Errorf("%s: age %v", n.id, age)
-		}
 		await(t, "the members are known", func() bool {
-			m := n.Members()
-			return len(m) == 3 && m[0].Up && m[1].Up && m[2].Up && m[0].Leader && !m[1].Leader &&
-				m[0].Voter && m[1].Voter && m[2].Voter && m[0].Lag == 0 && m[1].Lag == 0 && m[2].Lag == 0 && m[2].Applied == n.Applied()
+			lead, ok := n.Leader()
+			well, since := n.Quorum()
+			age, m := n.Age(), n.Members()
+			if !ok || !k.node(lead).IsLeader() || !well || since.IsZero() || n.id == lead && age != 0 || age > 5*time.Second || len(m) != 3 {
+				return false
+			}
+			for _, o := range m {
+				if !o.Up || !o.Voter || o.Lag != 0 || o.Leader != (o.ID == lead) || o.Applied != n.Applied() {
+					return false
+				}
+			}
+			return true
 		})
 	}
 }
