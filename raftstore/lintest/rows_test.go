@@ -228,12 +228,12 @@ func TestRow13Stutter(t *testing.T) {
 }
 
 // TestRow13MemorySqueeze: gateways with 256 MiB each, page cache included, of
-// which a third is garbage of somebody else. They work on, and none is killed.
+// which half may be garbage of somebody else. They work on, and none is killed.
 func TestRow13MemorySqueeze(t *testing.T) {
 	Beside(t)
 	Run(t, Options{Subject: registerSubject, D: Lasts(2*time.Second) / 2, Memory: 256 << 20, Faults: func(f *Faults) {
 		for _, id := range ids {
-			f.Hold(id, 40<<20)
+			f.Hold(id, 24<<20)
 		}
 		defer func() {
 			for _, id := range ids {
