@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/raft"
 
 	"tote/raftstore/peer"
@@ -215,8 +214,15 @@ func TestRow6Partition(t *testing.T) {
 	sameDigest(t, a, b, c)
 	mu.Lock()
 	defer mu.Unlock()
-	if d := cmp.Diff([]bool{true, false, true}, told); d != "" {
-		t.Errorf("what OnQuorum was told: %s", d)
+	// Lost once, or more often on a busy machine; never the same twice.
+	for i, ok := range told {
+		if ok != (i%2 == 0) {
+			t.Errorf("what OnQuorum was told: %v", told)
+			break
+		}
+	}
+	if len(told) < 3 || len(told)%2 == 0 {
+		t.Errorf("what OnQuorum was told: %v", told)
 	}
 }
 

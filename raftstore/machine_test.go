@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	// there are cores, unless the caller says how many.
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 	}
 	// What raft never answers is waited for until the process ends: put.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("tote/raftstore.(*Store).put.func1"))
