@@ -112,7 +112,7 @@ func formed(f raftstore.Formation, old string) Formed {
 func backedUp(i raftstore.BackupInfo) BackedUp {
 	return BackedUp{
 		Site: i.Site, Gateway: i.Gateway, Cluster: i.Cluster, Epoch: i.Epoch, Number: i.Number,
-		Last: time.UnixMilli(i.LastMs), Made: time.UnixMilli(i.AtMs),
+		Last: time.UnixMilli(i.LastMs), Made: time.UnixMilli(i.AtMs), Digest: i.Digest,
 	}
 }
 

@@ -90,9 +90,9 @@ func TestSequenceWindow(t *testing.T) {
 	fresh(999_999)
 }
 
-// TestSequenceModel: against a model that remembers everything, each answer of
+// TestRow12SequenceModel: against a model that remembers everything, each answer of
 // the window is the first one, and nothing is applied twice.
-func TestSequenceModel(t *testing.T) {
+func TestRow12SequenceModel(t *testing.T) {
 	a := newTestApplier(t)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {

@@ -211,9 +211,9 @@ func TestNoMajority(t *testing.T) {
 	}
 }
 
-// TestRottenTable: a bit that flips in a file of the running state is found,
+// TestRow5RottenTable: a bit that flips in a file of the running state is found,
 // and the state is built anew. Failure matrix row 5, Badger.
-func TestRottenTable(t *testing.T) {
+func TestRow5RottenTable(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	s := openStore(t, cfg)
 	for i := range uint64(4) {

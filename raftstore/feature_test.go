@@ -87,10 +87,10 @@ func TestOlderCannotJoin(t *testing.T) {
 	join(t, a, b)
 }
 
-// TestLevelRises: a cluster runs at the lowest level its gateways speak, also
+// TestRow11LevelRises: a cluster runs at the lowest level its gateways speak, also
 // those without a vote, and refuses before the log what is beyond it. It rises
 // when the last one is upgraded, and never falls.
-func TestLevelRises(t *testing.T) {
+func TestRow11LevelRises(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
 	k.machine = versioned{level: 1}
@@ -209,10 +209,10 @@ func TestNewerSnapshotStops(t *testing.T) {
 	}
 }
 
-// TestUnknownCommandStops: a command that is in the log and that this version
+// TestRow11UnknownCommandStops: a command that is in the log and that this version
 // does not know was applied elsewhere; before there were levels all versions
 // refused it alike, and such a log stays readable.
-func TestUnknownCommandStops(t *testing.T) {
+func TestRow11UnknownCommandStops(t *testing.T) {
 	for level, want := range map[uint16]string{0: "", 1: CodeUnknownEntry} {
 		v, err := openView(t.TempDir(), testLogger(t))
 		if err != nil {

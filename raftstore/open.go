@@ -161,7 +161,8 @@ func (s *Store) checkTerm() error {
 		return err
 	}
 	if term < l.Term {
-		return fault(CodeLogCorrupt, fmt.Errorf("the stored term is %d, but the log has entries of term %d", term, l.Term))
+		return fault(CodeLogCorrupt, fmt.Errorf("%s: the stored term is %d, but the log has entries of term %d",
+			filepath.Join(s.cfg.Dir, "log", "stable"), term, l.Term))
 	}
 	return nil
 }

@@ -48,9 +48,31 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 }
 
 // level is the feature level of this version. Raise it with every new kind or
-// version of a command, and let Speaks say from which level on it may be used;
+// version of a command, and let sinceLevel say from which level on it may be used;
 // and with every rule of a package that changes (Meta.Level).
+//
+//	2  all of the warehouse but the path of an order; RobotPick version 2:
+//	   goods a robot may hold
 const level = warehouse.Level
+
+// levelOne are the kinds of the warehouse that may be used from the beginning,
+// in ranges.
+var levelOne = [][2]warehouse.Kind{
+	{0x0101, 0x0105}, {0x0110, 0x0112}, {0x0120, 0x0126}, {0x0130, 0x0134}, {0x0140, 0x0141}, {0x0150, 0x0150}, {0x0160, 0x0167},
+}
+
+// sinceLevel is from which level on a version of a command may be used.
+func sinceLevel(kind, version uint16) uint16 {
+	if kind>>8 != 0x01 {
+		return 0
+	}
+	for _, r := range levelOne {
+		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
+			return 0
+		}
+	}
+	return 2
+}
 
 // levelStrict: a version from this level on never lets a command into the log
 // that one of the gateways does not know. Older ones did, and all of them
@@ -68,11 +90,10 @@ var (
 // Level implements raftstore.Versioned.
 func (Machine) Level() uint16 { return level }
 
-// Speaks implements raftstore.Versioned. All commands of this version may be
-// used from the beginning.
+// Speaks implements raftstore.Versioned.
 func (Machine) Speaks(kind, version uint16) (since uint16, ok bool) {
 	a, ok := appliers[kind>>8]
-	return 0, ok && a.speaks(kind, version)
+	return sinceLevel(kind, version), ok && a.speaks(kind, version)
 }
 
 // Reform implements raftstore.Reformed.

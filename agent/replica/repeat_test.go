@@ -111,9 +111,9 @@ func otherCommands(t *testing.T) (list []command) {
 	return list
 }
 
-// TestRepeatOfEveryKind: a duplicate at once and one much later get the first
+// TestRow12RepeatOfEveryKind: a duplicate at once and one much later get the first
 // answer and change nothing. Failure matrix row 12.
-func TestRepeatOfEveryKind(t *testing.T) {
+func TestRow12RepeatOfEveryKind(t *testing.T) {
 	accepted := map[uint16]bool{}
 	logs := map[string][]command{"the others": otherCommands(t)}
 	golden, err := filepath.Glob("../../warehouse/testdata/golden/*")

@@ -37,11 +37,24 @@ func Open(cfg raftstore.Config) (*Store, error) {
 // non-nil only when nothing definite could be learned (ctx, store stopped) or
 // the command could not be put into the log at all.
 func (s *Store) Do(ctx context.Context, by By, c warehouse.Command) (warehouse.Result, error) {
-	kind, version, body, err := warehouse.Encode(c)
+	cluster, _ := s.raft.Level()
+	kind, version, body, err := encodeAt(cluster, c)
 	if err != nil {
 		return warehouse.Result{}, fmt.Errorf("replica: encode %T: %w", c, err)
 	}
 	return s.DoRaw(ctx, by, kind, version, body)
+}
+
+// encodeAt encodes c for a cluster of that level: while a gateway of an older
+// version is there, a command that has an older form is brought in as that.
+func encodeAt(cluster uint16, c warehouse.Command) (kind, version uint16, body []byte, err error) {
+	kind, version, body, err = warehouse.Encode(c)
+	if err == nil && cluster < sinceLevel(kind, version) {
+		if older, ok := warehouse.Older(c); ok {
+			return warehouse.Encode(older)
+		}
+	}
+	return kind, version, body, err
 }
 
 // DoRaw is Do for an encoded command of any applier.

@@ -9,6 +9,7 @@ import (
 
 	"tote/agent"
 	"tote/agent/config"
+	"tote/agent/health"
 )
 
 type runCmd struct {
@@ -34,10 +35,10 @@ func (c runCmd) Run(ctx context.Context) error {
 			}
 		},
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.Run(ctx)
 	}
-	return a.Run(ctx)
+	return health.ExplainAt(cfg.Gateway, err)
 }
 
 // logger writes to standard error: JSON for the journal, text for people.

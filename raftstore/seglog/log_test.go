@@ -49,6 +49,7 @@ func bounds(l *Log) string {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	t.Run("memory", func(t *testing.T) {
 		fs := vfs.NewMem()
 		logstoretest.Run(t, func(t *testing.T, name string) logstoretest.Store {
