@@ -125,7 +125,7 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	for _, s := range a.robotStatus() {
 		g.Robots = append(g.Robots, robotRow(s, leader))
 	}
-	g.Conveyors = conveyorRows(a.cfg.Conveyors, a.conveyors.Status(), a.cfg.Cluster == nil)
+	g.Conveyors = conveyorRows(a.cfg.Conveyors, a.conveyors.Status(), a.cfg.Alone())
 	for _, t := range a.broker.Stats().Twice {
 		class, id, _ := strings.Cut(t.Device, ":")
 		g.Devices = append(g.Devices, web.Device{Name: class + " " + id, Driver: "MQTT", State: "two devices", Since: t.Since, Code: t.Code, Text: t.Text})

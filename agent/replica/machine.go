@@ -20,15 +20,16 @@ import (
 type applier struct {
 	apply  func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
 	speaks func(kind, version uint16) bool
+	since  func(kind uint16) uint16 // the level it may be used from; nil = from the beginning
 }
 
 // appliers maps the high byte of a kind to its applier. Changing a number
 // breaks every stored log; 0x00 belongs to raftstore itself.
 var appliers = map[uint16]applier{
-	0x01: {applyWarehouse, warehouse.Speaks},
-	0x02: {ledger.Apply, ledger.Speaks},
-	0x03: {applyIntent, intent.Speaks},
-	0x04: {members.Apply, members.Speaks},
+	0x01: {apply: applyWarehouse, speaks: warehouse.Speaks},
+	0x02: {apply: ledger.Apply, speaks: ledger.Speaks},
+	0x03: {apply: applyIntent, speaks: intent.Speaks},
+	0x04: {members.Apply, members.Speaks, members.Since},
 }
 
 // applyIntent adapts the robots' intents, whose package knows no warehouse.
@@ -49,7 +50,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 
 // level is the feature level of this version. Raise it with every new kind or
 // version of a command, and let Speaks say from which level on it may be used.
-const level = 1
+const level = 2
 
 // levelStrict: a version from this level on never lets a command into the log
 // that one of the gateways does not know. Older ones did, and all of them
@@ -67,11 +68,13 @@ var (
 // Level implements raftstore.Versioned.
 func (Machine) Level() uint16 { return level }
 
-// Speaks implements raftstore.Versioned. All commands of this version may be
-// used from the beginning.
+// Speaks implements raftstore.Versioned.
 func (Machine) Speaks(kind, version uint16) (since uint16, ok bool) {
 	a, ok := appliers[kind>>8]
-	return 0, ok && a.speaks(kind, version)
+	if ok = ok && a.speaks(kind, version); ok && a.since != nil {
+		since = a.since(kind)
+	}
+	return since, ok
 }
 
 // Reform implements raftstore.Reformed.
