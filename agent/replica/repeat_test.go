@@ -101,6 +101,9 @@ func otherCommands(t *testing.T) (list []command) {
 	for _, c := range []members.Command{
 		members.MakeToken{ID: "T1", Hash: hash[:], Expires: 1 << 50},
 		members.UseToken{ID: "T1", Hash: hash[:], Gateway: "gw9"},
+		members.MakeToken{ID: "T2", Hash: hash[:], Expires: 1 << 50},
+		members.Admit{ID: "T2", Hash: hash[:], Satellite: "sat1", Key: hash[:]},
+		members.Dismiss{Satellite: "sat1"},
 	} {
 		kind, version, body, err := members.Encode(c)
 		add(c, kind, version, body, err)
