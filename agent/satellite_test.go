@@ -3,11 +3,16 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,7 +20,10 @@ import (
 	"tote/agent/api"
 	"tote/agent/identity"
 	"tote/agent/station"
+	"tote/agent/topics"
 	"tote/demo/handheld"
+	"tote/mqtt"
+	"tote/raftstore/peer"
 	"tote/warehouse"
 )
 
@@ -26,6 +34,18 @@ func (c *trio) satellite(id string) *site {
 	_, err := Join(s.ctx(), s.parsed(), c.gw[0].token(time.Hour), c.gw[0].port)
 	s.must(err)
 	s.start()
+	return s
+}
+
+// satelliteWithDevices is satellite with two pack stations and a dock plugged in.
+func (c *trio) satelliteWithDevices(id string) *site {
+	c.Helper()
+	s := c.newcomer(id)
+	s.startDevices()
+	_, err := Join(s.ctx(), s.parsed(), c.gw[0].token(time.Hour), c.gw[0].port)
+	s.must(err)
+	s.start()
+	s.devicesReady()
 	return s
 }
 
@@ -236,5 +256,168 @@ func TestSatelliteDismissed(t *testing.T) {
 		if _, err := Join(n.ctx(), n.parsed(), c.gw[0].token(time.Hour), c.gw[0].port); !errors.Is(err, identity.ErrTaken) {
 			t.Errorf("%s joined under the name of another: %v", n.id, err)
 		}
+	}
+}
+
+// TestSatelliteStation: a carton is weighed and labelled at the devices of a
+// satellite; a display at any other gateway shows the same, and hears the answers.
+func TestSatelliteStation(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	s := c.satelliteWithDevices("sat1")
+	tote := s.picked(1, "O1", "A1", 1)
+	near := s.screen(topics.Station, "pack1")
+	far := c.gw[1].screen(topics.Station, "pack1")
+	s.packed(near, "O1", tote, 450_000)
+	if n := s.labels("pack1"); n != 1 {
+		t.Errorf("%d labels came out", n)
+	}
+	far.untilStep(warehouse.StepScanTote)
+	far.answer(warehouse.CodeOK)
+	for _, g := range c.gw {
+		g.wantState("O1", warehouse.OrderLabelled)
+	}
+	s.stop() // before the gateways
+}
+
+// reports notes what a gateway hears of robots at the others.
+type reports struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (s *site) reports() *reports {
+	s.t.Helper()
+	r := &reports{}
+	s.must(s.gw.agent.elsewhere.Subscribe(s.ctx(), mqtt.Subscription{Filter: "uagv/v2/+/+/state", Handler: func(_ context.Context, m mqtt.Message) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.got = append(r.got, string(m.Payload))
+	}}))
+	return r
+}
+
+func (r *reports) is(want ...string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Equal(r.got, want)
+}
+
+// TestSatelliteRelays: what a robot says at a satellite's broker is heard at every
+// other gateway and satellite, once, and the other way round; a command of the
+// leader reaches the robot there.
+func TestSatelliteRelays(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	one, two := c.satellite("sat1"), c.newcomer("sat2")
+	two.more += fmt.Sprintf("cluster: {gateways: [{address: \"gw2@%s\"}]}\n", c.gw[1].port)
+	_, err := Join(two.ctx(), two.parsed(), c.gw[0].token(time.Hour), c.gw[0].port)
+	two.must(err)
+	two.start()
+	for i, s := range []*site{one, two} {
+		s.eventually(s.id+" is attached to a gateway of its own", func() bool {
+			return slices.Equal(c.gw[i].gw.agent.members.(*membership).c.desk.Attached(), []string{s.id})
+		})
+	}
+	all := []*site{c.gw[0], c.gw[1], c.gw[2], one, two}
+	heard := map[*site]*reports{}
+	for _, s := range all {
+		heard[s] = s.reports()
+	}
+	const topic = "uagv/v2/KIT/R1/state"
+	want := map[*site][]string{}
+	for i, s := range all {
+		text := fmt.Sprintf(`{"n":%d}`, i)
+		s.gw.agent.relay.send(callReport, relayed{Topic: topic, Payload: []byte(text)})
+		for _, o := range all {
+			if o != s {
+				want[o] = append(want[o], text)
+			}
+		}
+		for _, o := range all {
+			o.eventually(fmt.Sprintf("%s heard what was said at %s", o.id, s.id), func() bool { return heard[o].is(want[o]...) })
+		}
+	}
+	for _, s := range all {
+		if !heard[s].is(want[s]...) {
+			t.Errorf("%s heard %v, want %v", s.id, heard[s].got, want[s])
+		}
+	}
+	orders := make([]atomic.Bool, len(all))
+	for i, s := range all {
+		link := s.gw.agent.broker.Link()
+		s.must(link.Subscribe(s.ctx(), mqtt.Subscription{Filter: "uagv/v2/+/+/order", Handler: func(context.Context, mqtt.Message) { orders[i].Store(true) }}))
+		s.background(link.Run)
+	}
+	one.eventually("an order reaches the brokers of all others", func() bool {
+		c.gw[0].gw.agent.relay.call(one.ctx(), callCommand, relayed{Topic: "uagv/v2/KIT/R1/order", Payload: []byte("{}")})
+		return orders[1].Load() && orders[2].Load() && orders[3].Load() && orders[4].Load()
+	})
+	if orders[0].Load() {
+		t.Error("it came back to the one that leads")
+	}
+	one.stop()
+	two.stop()
+}
+
+// TestSatelliteRole: the certificate of a satellite opens nothing but its own
+// protocol, that of a gateway everything else; and neither takes the place of the
+// other on the same machine.
+func TestSatelliteRole(t *testing.T) {
+	t.Parallel()
+	gw1 := &site{t: t, dir: t.TempDir(), id: "gw1", port: "127.0.0.1:0", mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	gw1.found()
+	gw1.load()
+	s := &site{t: t, dir: t.TempDir(), id: "sat1", mqtt: "127.0.0.1:0", web: "127.0.0.1:0", more: "store: none\n"}
+	id, err := Join(s.ctx(), s.parsed(), gw1.token(time.Hour), gw1.port)
+	s.must(err)
+	if !id.Satellite() {
+		t.Error("it got the certificate of a gateway")
+	}
+	if _, err := os.Stat(filepath.Join(identityDir(s.parsed()), "ca.key")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it holds the key of the site: %v", err)
+	}
+	authority, err := identity.Load(identityDir(gw1.parsed()), time.Now)
+	gw1.must(err)
+	member, err := identity.Store(t.TempDir(), authority.Authority, "gw2", time.Now)
+	gw1.must(err)
+	at, err := peer.ParseAddress("gw1@" + gw1.port)
+	gw1.must(err)
+	for _, who := range []*identity.Identity{id, member} {
+		port, err := peer.Outgoing(peer.Config{ID: who.Gateway, TLS: who.TLS()})
+		s.must(err)
+		for _, proto := range []string{peer.ProtoRaft, peer.ProtoCall, peer.ProtoJoin, peer.ProtoSatellite} {
+			conn, err := port.Dial(s.ctx(), at, proto)
+			if err == nil {
+				// A client of TLS 1.3 hears of a refusal when it reads.
+				s.must(conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond)))
+				_, err = conn.Read(make([]byte, 1))
+				s.must(conn.Close())
+			}
+			open := errors.Is(err, os.ErrDeadlineExceeded)
+			if want := who.Satellite() == (proto == peer.ProtoSatellite); open != want {
+				t.Errorf("%s with %s: open %v, want %v (%v)", who.Gateway, proto, open, want, err)
+			}
+		}
+		s.must(port.Close())
+	}
+	// Its renewal is signed by the gateway.
+	s.start()
+	agent := s.gw.agent.members.(*satelliteMember)
+	before := agent.id.Expires()
+	s.eventually("a certificate that lasts longer", func() bool { // they count whole seconds
+		s.must(agent.id.Renew(s.ctx()))
+		return agent.id.Expires().After(before)
+	})
+	if !agent.id.Satellite() {
+		t.Error("the new one is that of a gateway")
+	}
+	s.stop()
+	s.more = ""
+	s.port = "127.0.0.1:0"
+	wrong, err := New(*s.parsed(), Options{Log: slog.New(slog.DiscardHandler)})
+	s.must(err)
+	if err := wrong.Run(s.ctx()); !errors.Is(err, identity.ErrRole) {
+		t.Errorf("with a store it ended with %v", err)
 	}
 }
