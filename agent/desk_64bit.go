@@ -44,6 +44,9 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 		},
 		KeyOf: identity.KeyOf,
 		Do: func(ctx context.Context, by replica.By, kind, version uint16, body []byte) (warehouse.Result, error) {
+			if !replica.OfWarehouse(kind) {
+				return warehouse.Result{}, fmt.Errorf("%w: kind %#04x by %s", satellite.ErrForbidden, kind, by.Actor)
+			}
 			return st().DoRaw(ctx, by, kind, version, body)
 		},
 		Again: func(err error) bool {

@@ -55,7 +55,7 @@ func (a *Agent) pages() (http.Handler, error) {
 		return nil, err
 	}
 	scripts := api.New(api.Config{
-		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		Log: a.log, Do: a.do, View: a.answerable, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
@@ -91,6 +91,9 @@ func onlyHere(next http.Handler) http.Handler {
 func (a *Agent) gatewayStatus() web.GatewayStatus {
 	g := web.GatewayStatus{
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(), Since: a.start,
+	}
+	if a.cfg.Satellite() {
+		g.Role = "satellite"
 	}
 	ok, since := a.quorum()
 	g.Quorum = web.Quorum{OK: ok}

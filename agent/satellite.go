@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,6 +68,7 @@ func (a *Agent) openSatellite() (store, func() error, error) {
 	id.Sign = s.Renew
 	ss := satelliteStore{s}
 	a.relay = satelliteRelay{a, s}
+	a.newToken = func(context.Context, time.Duration) (string, error) { return "", askAnother() }
 	a.members = &satelliteMember{a: a, s: ss, id: id, troubles: t}
 	end := func() error { return errors.Join(s.Close(), port.Close()) }
 	if err := a.sup.Go("certificate", a.keepCertificate(id, t)); err != nil {
@@ -140,6 +143,9 @@ func (s satelliteStore) Peers() []Peer {
 	}
 	return out
 }
+
+// Backup implements store.
+func (s satelliteStore) Backup(io.Writer, string) error { return askAnother() }
 
 // Disk implements store: there is none to watch.
 func (s satelliteStore) Disk() *api.Disk { return nil }
@@ -239,7 +245,7 @@ func codeOf(err error) string {
 }
 
 func askAnother() error {
-	return api.Refuse(http.StatusConflict, satellite.CodeNoStore, satellite.ErrNoStore.Error()+"; ask a gateway that does")
+	return api.Refuse(http.StatusConflict, satellite.CodeNoStore, "this is a satellite and keeps no store; ask a gateway that does")
 }
 
 // Transfer implements api.Cluster.
@@ -257,6 +263,30 @@ func (m *satelliteMember) Replace(context.Context, string, bool, time.Duration) 
 // satellite, they wait.
 func (a *Agent) patiently(fn func(r warehouse.Reader) error) error {
 	return a.untilAnswered(func() error { return a.view(fn) })
+}
+
+// answerable is view for scripts: what may go better in a moment is said so.
+func (a *Agent) answerable(fn func(r warehouse.Reader) error) error {
+	err := a.view(fn)
+	for code, is := range map[string]error{
+		satellite.CodeNoGateway: satellite.ErrNoGateway, satellite.CodeViewLost: satellite.ErrViewLost, satellite.CodeBusy: satellite.ErrBusy,
+	} {
+		if errors.Is(err, is) {
+			return api.Refuse(http.StatusServiceUnavailable, code, strings.TrimPrefix(err.Error(), code+": "))
+		}
+	}
+	return err
+}
+
+// again is view for a function that may run more than once: a view that is lost on
+// the way is read anew.
+func (a *Agent) again(fn func(r warehouse.Reader) error) (err error) {
+	for range 3 {
+		if err = a.view(fn); !errors.Is(err, satellite.ErrViewLost) {
+			return err
+		}
+	}
+	return err
 }
 
 // untilAnswered calls fn again while no gateway answers, until the agent stops.

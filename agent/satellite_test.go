@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,9 +20,13 @@ import (
 
 	"tote/agent/api"
 	"tote/agent/identity"
+	"tote/agent/identity/members"
+	"tote/agent/replica"
 	"tote/agent/station"
 	"tote/agent/topics"
+	"tote/cloudsync/ledger"
 	"tote/demo/handheld"
+	"tote/fleet/intent"
 	"tote/mqtt"
 	"tote/raftstore/peer"
 	"tote/warehouse"
@@ -114,7 +119,31 @@ func TestSatellite(t *testing.T) {
 			t.Errorf("%s of a gateway: %q", what, code)
 		}
 	}
-	if code, body := s.call("GET", "/v1/backup", "", ""); code == http.StatusOK || !strings.Contains(string(body), "SAT-104") {
+	if code, body := s.call("POST", "/v1/tokens", "application/json", `{"ttlSeconds":60}`); code != http.StatusConflict || !strings.Contains(string(body), "SAT-104") {
+		t.Errorf("a token: %d %s", code, body)
+	}
+	hash := sha256.Sum256([]byte("known"))
+	for name, encode := range map[string]func() (uint16, uint16, []byte, error){
+		"a token": func() (uint16, uint16, []byte, error) {
+			return members.Encode(members.MakeToken{ID: "t1", Hash: hash[:], Expires: 1 << 50})
+		},
+		"itself once more": func() (uint16, uint16, []byte, error) {
+			return members.Encode(members.Admit{ID: "t1", Hash: hash[:], Satellite: "sat9", Key: hash[:]})
+		},
+		"a robot": func() (uint16, uint16, []byte, error) {
+			return intent.Encode(intent.TakeRobot{Robot: "R1", Master: "sat1"})
+		},
+		"what the OMS knows": func() (uint16, uint16, []byte, error) { return ledger.Encode(ledger.ReleaseSubject{Subject: "O1"}) },
+	} {
+		kind, version, body, err := encode()
+		s.must(err)
+		c.gw[0].unchanged(func() {
+			if _, err := s.gw.agent.store.DoRaw(s.ctx(), replica.By{ID: newID(), Actor: "x"}, kind, version, body); err == nil || !strings.Contains(err.Error(), "SAT-106") {
+				t.Errorf("%s: answered %v", name, err)
+			}
+		})
+	}
+	if code, body := s.call("GET", "/v1/backup", "", ""); code != http.StatusConflict || !strings.Contains(string(body), "SAT-104") {
 		t.Errorf("a backup: %d %s", code, body)
 	}
 }
@@ -196,6 +225,10 @@ func TestSatelliteNoQuorum(t *testing.T) {
 	// With nobody left it is no different.
 	c.gw[2].stop()
 	screen.shows(false)
+	s.eventually("its pages say that nobody answers", func() bool {
+		code, body := s.call("GET", "/v1/orders/O1", "", "")
+		return code == http.StatusServiceUnavailable && strings.Contains(string(body), "SAT-101")
+	})
 	if len(done) > 0 || p.hh.Pending() != 1 {
 		t.Errorf("something was answered without a quorum: %d verbs wait", p.hh.Pending())
 	}
@@ -223,8 +256,9 @@ func TestSatelliteDismissed(t *testing.T) {
 	if code := c.gw[1].change("remove", `{"id":"sat1"}`, &struct{}{}); code != "STO-506" {
 		t.Errorf("one that runs was removed: %q", code)
 	}
-	if code := c.gw[1].change("remove", `{"id":"sat1","force":true}`, &struct{}{}); code != "" {
-		t.Fatalf("remove: %q", code)
+	var next api.Replacement
+	if code := c.gw[1].change("replace", `{"id":"sat1","force":true,"ttlSeconds":600}`, &next); code != "" || !next.Removed {
+		t.Fatalf("replace: %q %+v", code, next)
 	}
 	<-s.gw.ended
 	if !errors.Is(s.gw.err, ErrStoreStopped) || !errors.Is(s.gw.err, identity.ErrDismissed) {
@@ -236,7 +270,7 @@ func TestSatelliteDismissed(t *testing.T) {
 	if err != nil || len(moved) != 1 {
 		t.Fatalf("set aside %v %v", moved, err)
 	}
-	_, err = Join(again.ctx(), again.parsed(), c.gw[2].token(time.Hour), c.gw[2].port)
+	_, err = Join(again.ctx(), again.parsed(), next.Token, next.To[0])
 	again.must(err)
 	again.start()
 	if code := again.change("leave", `{}`, &struct{}{}); code != "" {

@@ -26,11 +26,16 @@ type applier struct {
 // appliers maps the high byte of a kind to its applier. Changing a number
 // breaks every stored log; 0x00 belongs to raftstore itself.
 var appliers = map[uint16]applier{
-	0x01: {apply: applyWarehouse, speaks: warehouse.Speaks},
-	0x02: {apply: ledger.Apply, speaks: ledger.Speaks},
-	0x03: {apply: applyIntent, speaks: intent.Speaks},
-	0x04: {members.Apply, members.Speaks, members.Since},
+	kindsOfWarehouse: {apply: applyWarehouse, speaks: warehouse.Speaks},
+	0x02:             {apply: ledger.Apply, speaks: ledger.Speaks},
+	0x03:             {apply: applyIntent, speaks: intent.Speaks},
+	0x04:             {members.Apply, members.Speaks, members.Since},
 }
+
+const kindsOfWarehouse = 0x01
+
+// OfWarehouse tells whether a kind is one of the domain: goods, orders and tasks.
+func OfWarehouse(kind uint16) bool { return kind>>8 == kindsOfWarehouse }
 
 // applyIntent adapts the robots' intents, whose package knows no warehouse.
 func applyIntent(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {

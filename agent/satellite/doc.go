@@ -18,7 +18,8 @@
 //     gateway has applied what this one was told of before.
 //   - What changed is asked for by number, from where it was told last. Where a
 //     gateway cannot tell that any more, the answer is "everything".
-//   - It never leads and holds no authority of the site.
+//   - It never leads and holds no authority of the site. It proposes commands of the
+//     warehouse only: not tokens, members, robots' intents or what the OMS was told.
 //
 // One goroutine attaches and listens; it is owned by the Store and ends with
 // Close. All methods may be called from any goroutine.
@@ -33,6 +34,7 @@ const (
 	CodeBusy      = "SAT-103"
 	CodeNoStore   = "SAT-104"
 	CodeMalformed = "SAT-105"
+	CodeForbidden = "SAT-106"
 )
 
 // Errors of this package. Their codes are in [Faults].
@@ -47,6 +49,8 @@ var (
 	ErrNoStore = errors.New(CodeNoStore + ": this is a satellite and keeps no store")
 	// ErrMalformed: a question or an answer is none of this version.
 	ErrMalformed = errors.New(CodeMalformed + ": a message between satellite and gateway does not decode")
+	// ErrForbidden: a satellite may not do that.
+	ErrForbidden = errors.New(CodeForbidden + ": a satellite may only propose work of the warehouse")
 	// ErrClosed: the gateway stops.
 	ErrClosed = errors.New("satellite: closed")
 )
@@ -62,5 +66,6 @@ func Faults() []Fault {
 		{CodeBusy, "A gateway has as many questions of satellites open as it takes.", "It passes by itself. When it lasts, look for a satellite that hangs, and spread them over the gateways."},
 		{CodeNoStore, "A satellite was asked for what only a gateway with a store can do.", "Ask a gateway that keeps a store; `tote cluster status` lists them."},
 		{CodeMalformed, "A satellite and a gateway do not understand each other.", "Run the same version of tote on all gateways and satellites."},
+		{CodeForbidden, "A satellite asked for what only a gateway that leads or holds the authority of the site may do. Nothing was done.", "Run the same version of tote on all gateways and satellites. When it happens again, take the satellite out with `tote cluster remove NAME` and look at who has been at that machine."},
 	}
 }

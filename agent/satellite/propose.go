@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"tote/agent/replica"
@@ -194,6 +193,3 @@ func known(err error) error {
 	}
 	return err
 }
-
-// Backup is for gateways with a store.
-func (s *Store) Backup(io.Writer, string) error { return ErrNoStore }

@@ -86,9 +86,6 @@ func TestRefusals(t *testing.T) {
 	if err != nil || res.OK || res.Code != warehouse.CodeMalformed {
 		t.Errorf("too big: %+v %v", res, err)
 	}
-	if err := st.Backup(nil, "s1"); !errors.Is(err, satellite.ErrNoStore) {
-		t.Errorf("a backup: %v", err)
-	}
 	about, err := st.About()
 	if last, lerr := st.LastSeq("12345"); err != nil || lerr != nil || about.Epoch != 7 || last != 5 {
 		t.Errorf("epoch %d %v, sequence %d %v", about.Epoch, err, last, lerr)

@@ -209,7 +209,7 @@ func (s *session) code(err error) string {
 	for _, known := range []struct {
 		err  error
 		code string
-	}{{satellite.ErrMalformed, satellite.CodeMalformed}, {satellite.ErrBusy, satellite.CodeBusy}, {satellite.ErrViewLost, satellite.CodeViewLost}} {
+	}{{satellite.ErrMalformed, satellite.CodeMalformed}, {satellite.ErrBusy, satellite.CodeBusy}, {satellite.ErrViewLost, satellite.CodeViewLost}, {satellite.ErrForbidden, satellite.CodeForbidden}} {
 		if errors.Is(err, known.err) {
 			return known.code
 		}
