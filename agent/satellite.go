@@ -265,6 +265,11 @@ func (a *Agent) patiently(fn func(r warehouse.Reader) error) error {
 	return a.untilAnswered(func() error { return a.view(fn) })
 }
 
+// unreadable tells of an error of a view whether it passes by itself.
+func unreadable(err error) bool {
+	return errors.Is(err, satellite.ErrNoGateway) || errors.Is(err, satellite.ErrViewLost) || errors.Is(err, satellite.ErrBusy)
+}
+
 // answerable is view for scripts: what may go better in a moment is said so.
 func (a *Agent) answerable(fn func(r warehouse.Reader) error) error {
 	err := a.view(fn)

@@ -146,7 +146,7 @@ func (s *Store) Leave(ctx context.Context) error {
 // once asks something that may be asked twice: of the next gateway when the
 // first does not answer.
 func (s *Store) once(method string, q any, ans interface{ Check() error }) error {
-	ctx, cancel := context.WithTimeout(s.ctx, viewWait)
+	ctx, cancel := context.WithTimeout(s.ctx, s.patience())
 	defer cancel()
 	for {
 		at, err := s.current(ctx)

@@ -13,11 +13,11 @@ import (
 )
 
 // View runs fn on a consistent snapshot of the state of the gateway it is
-// attached to. It waits a few seconds for a gateway ([ErrNoGateway]: fn was not
-// called). When the gateway is lost while fn runs, what fn reads fails with
+// attached to. It waits a few seconds for a gateway ([ErrNoGateway]: nothing was
+// read). When the gateway is lost while fn runs, what fn reads fails with
 // [ErrViewLost], and so does View, whatever fn makes of it.
 func (s *Store) View(fn func(r warehouse.Reader) error) error {
-	ctx, cancel := context.WithTimeout(s.ctx, viewWait)
+	ctx, cancel := context.WithTimeout(s.ctx, s.patience())
 	defer cancel()
 	select {
 	case s.views <- struct{}{}:
@@ -35,6 +35,17 @@ func (s *Store) View(fn func(r warehouse.Reader) error) error {
 		return err
 	}
 	return r.lost
+}
+
+// patience is how long a reader waits for a gateway: when nobody has answered for
+// a while, whoever reads hears of it at once.
+func (s *Store) patience() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.at == nil && !s.quorum && !s.since.IsZero() {
+		return 10 * time.Millisecond
+	}
+	return viewWait
 }
 
 // Rows in one answer: a range begins small, because many stop early.
