@@ -229,7 +229,11 @@ func certificateOf(id *identity.Identity, t *troubles) *api.Certificate {
 // Leave implements api.Cluster.
 func (m *satelliteMember) Leave(ctx context.Context) error {
 	m.a.leaving.Store(true)
-	if err := m.s.Leave(ctx); err != nil {
+	err := m.s.Leave(ctx)
+	if errors.Is(m.s.Err(), identity.ErrDismissed) {
+		err = nil // it heard of it before the answer came
+	}
+	if err != nil {
 		m.a.leaving.Store(false)
 		return api.Refuse(http.StatusServiceUnavailable, cmp.Or(codeOf(err), satellite.CodeNoGateway), err.Error())
 	}

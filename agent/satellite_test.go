@@ -235,11 +235,12 @@ func TestSatelliteNoQuorum(t *testing.T) {
 	c.gw[2].launch()
 	c.gw[0].launch()
 	s.quorum(true)
-	if res := <-done; !res.OK {
-		t.Errorf("the verb of the outbox: %+v", res)
+	res := <-done
+	if !res.OK || res.Next == nil {
+		t.Fatalf("the verb of the outbox: %+v", res)
 	}
 	screen.shows(true)
-	p.step = p.hh.Task()
+	p.step = *res.Next
 	c.gw[1].start()
 	p.until("ask")
 	s.wantState("O1", warehouse.OrderPicked)

@@ -42,7 +42,7 @@ var (
 	quorumHeld = 3 * time.Second        // the quorum is believed without an answer
 	betterWait = 2 * time.Second        // between looks for a gateway with a quorum
 	retryFirst = 100 * time.Millisecond // between rounds in which nobody answers
-	retryMost  = 5 * time.Second
+	retryMost  = 2 * time.Second
 	viewWait   = 3 * time.Second // of a view for a gateway
 	doAttempt  = 5 * time.Second // of a command at one gateway
 )
