@@ -55,6 +55,9 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 
 // level is the feature level of this version. Raise it with every new kind or
 // version of a command, and let Speaks say from which level on it may be used.
+//
+//	1  the digest chain of raftstore
+//	2  satellites: members.Admit and members.Dismiss
 const level = 2
 
 // levelStrict: a version from this level on never lets a command into the log

@@ -101,12 +101,27 @@ func otherCommands(t *testing.T) (list []command) {
 	for _, c := range []members.Command{
 		members.MakeToken{ID: "T1", Hash: hash[:], Expires: 1 << 50},
 		members.UseToken{ID: "T1", Hash: hash[:], Gateway: "gw9"},
+	} {
+		kind, version, body, err := members.Encode(c)
+		add(c, kind, version, body, err)
+	}
+	return list
+}
+
+// laterCommands are those that came after the golden log of version 1.
+func laterCommands(t *testing.T) (list []command) {
+	t.Helper()
+	hash := sha256.Sum256([]byte("secret"))
+	for _, c := range []members.Command{
 		members.MakeToken{ID: "T2", Hash: hash[:], Expires: 1 << 50},
 		members.Admit{ID: "T2", Hash: hash[:], Satellite: "sat1", Key: hash[:]},
 		members.Dismiss{Satellite: "sat1"},
 	} {
 		kind, version, body, err := members.Encode(c)
-		add(c, kind, version, body, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, command{fmt.Sprintf("%T", c), kind, version, body})
 	}
 	return list
 }
@@ -116,7 +131,7 @@ func otherCommands(t *testing.T) (list []command) {
 func TestRepeatOfEveryKind(t *testing.T) {
 	accepted := map[uint16]bool{}
 	for name, log := range map[string][]command{
-		"the spine": warehouseLog(t, "v1"), "the floor": warehouseLog(t, "v1-floor"), "the others": otherCommands(t),
+		"the spine": warehouseLog(t, "v1"), "the floor": warehouseLog(t, "v1-floor"), "the others": otherCommands(t), "later ones": laterCommands(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openAt(t, t.TempDir(), logDay)

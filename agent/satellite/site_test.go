@@ -152,7 +152,7 @@ func (g *gateway) start(listen string) {
 		LastSeq: func(device string) (uint64, error) { return uint64(len(device)), nil },
 		State: func() satellite.State {
 			st := satellite.State{Cluster: "c1", Applied: g.applied(), Term: 3, Quorum: g.get(&g.quorum), SinceMs: 1000, ClockMs: time.Now().UnixMilli()}
-			for _, o := range g.site.gw {
+			for _, o := range g.gw {
 				st.Members = append(st.Members, satellite.Member{ID: o.id, Address: o.addr, Up: true})
 			}
 			return st
