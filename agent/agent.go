@@ -31,8 +31,9 @@ import (
 	"tote/warehouse"
 )
 
-// store is what the agent needs of the replicated store. A 32-bit gateway has
-// none, so the package that holds it is named in store_64bit.go alone.
+// store is what the agent needs of the replicated store. A satellite has none and
+// asks those that do (package satellite). Packages that hold a store do not build
+// on 32 bits, so they are named in files *_64bit.go alone.
 type store interface {
 	Do(ctx context.Context, by replica.By, c warehouse.Command) (warehouse.Result, error)
 	DoRaw(ctx context.Context, by replica.By, kind, version uint16, body []byte) (warehouse.Result, error)
@@ -117,6 +118,9 @@ type Agent struct {
 	// members changes the gateways of the site; nil for one that stays alone.
 	members api.Cluster
 	leaving atomic.Bool // it was asked to leave the site
+	// stopping is closed when Run ends, before the parts do.
+	stopping  chan struct{}
+	sightings sightings // of satellites
 }
 
 // New checks the configuration and touches nothing.
@@ -130,7 +134,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
-		stations: map[string]chan struct{}{},
+		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
 		kickPool: make(chan struct{}, 1), kickSync: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1),
 	}
 	for _, s := range cfg.Stations {
@@ -161,6 +165,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		a.ready.Store(false)
+		close(a.stopping)
 		a.sup.Close()
 		err = errors.Join(err, closeStore())
 		a.log.Info("gateway stopped")

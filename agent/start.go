@@ -277,9 +277,15 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 
 func (a *Agent) projectionConfig() projection.Config {
 	c := projection.Config{
-		Log:     a.log,
-		View:    a.view,
-		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
+		Log:  a.log,
+		View: a.patiently,
+		LastSeq: func(device string) (last uint64, err error) {
+			err = a.untilAnswered(func() (err error) {
+				last, err = a.store.LastSeq(deviceKey(device))
+				return err
+			})
+			return last, err
+		},
 		Publish: func(class, id, name string, payload []byte) error {
 			return a.broker.Publish(topics.Of(a.cfg.Site, class, id, topics.State, name), payload, true, 1)
 		},
@@ -299,6 +305,13 @@ func (a *Agent) notify(key string) {
 	a.changes.kick()
 	class, id, _ := strings.Cut(key, "/")
 	switch class {
+	case "*": // the whole state may be another one
+		kick(a.kickPool)
+		kick(a.kickSync)
+		a.kickRobots()
+		for _, c := range a.stations {
+			kick(c)
+		}
 	case "pool", "worker":
 		kick(a.kickPool)
 		a.kickRobots() // a picking robot may have got its batch

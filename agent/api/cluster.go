@@ -62,15 +62,18 @@ const (
 	RoleVoter   = "voter"
 	RoleJoining = "joining" // no vote yet
 	RoleSpare   = "spare"   // no vote, there are enough
-	StateUp     = "up"
-	StateDown   = "down"
-	StateEmpty  = "empty" // it answers, and waits with an empty disk
+	// RoleSatellite: it keeps no store. Address is the gateway it is attached to.
+	RoleSatellite = "satellite"
+
+	StateUp    = "up"
+	StateDown  = "down"
+	StateEmpty = "empty" // it answers, and waits with an empty disk
 )
 
 // ClusterMember is one gateway.
 type ClusterMember struct {
 	ID      string `json:"id"`
-	Address string `json:"address"` // id@host:port
+	Address string `json:"address"` // id@host:port; of a satellite where it is attached
 	Role    string `json:"role"`
 	State   string `json:"state"`
 	Seen    string `json:"seen,omitempty"` // when it answered last, RFC 3339
@@ -110,7 +113,7 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 			up++
 		case m.Votes():
 			down = append(down, m.ID)
-		case m.State == StateDown:
+		case m.State == StateDown && m.Role != RoleSatellite:
 			quiet = append(quiet, m.ID)
 		}
 		if m.Votes() && m.State == StateEmpty {

@@ -20,16 +20,22 @@ import (
 type applier struct {
 	apply  func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
 	speaks func(kind, version uint16) bool
+	since  func(kind uint16) uint16 // the level it may be used from; nil = from the beginning
 }
 
 // appliers maps the high byte of a kind to its applier. Changing a number
 // breaks every stored log; 0x00 belongs to raftstore itself.
 var appliers = map[uint16]applier{
-	0x01: {applyWarehouse, warehouse.Speaks},
-	0x02: {ledger.Apply, ledger.Speaks},
-	0x03: {applyIntent, intent.Speaks},
-	0x04: {members.Apply, members.Speaks},
+	kindsOfWarehouse: {apply: applyWarehouse, speaks: warehouse.Speaks},
+	0x02:             {apply: ledger.Apply, speaks: ledger.Speaks},
+	0x03:             {apply: applyIntent, speaks: intent.Speaks},
+	0x04:             {members.Apply, members.Speaks, members.Since},
 }
+
+const kindsOfWarehouse = 0x01
+
+// OfWarehouse tells whether a kind is one of the domain: goods, orders and tasks.
+func OfWarehouse(kind uint16) bool { return kind>>8 == kindsOfWarehouse }
 
 // applyIntent adapts the robots' intents, whose package knows no warehouse.
 func applyIntent(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {
@@ -51,7 +57,8 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 // version of a command, and let sinceLevel say from which level on it may be used;
 // and with every rule of a package that changes (Meta.Level).
 //
-//	2  all of the warehouse but the path of an order; RobotPick version 2:
+//	1  the digest chain of raftstore
+//	2  satellites (members.Admit, members.Dismiss); all of the warehouse but the path of an order; RobotPick version 2:
 //	   goods a robot may hold
 const level = warehouse.Level
 
@@ -63,7 +70,10 @@ var levelOne = [][2]warehouse.Kind{
 
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
-	if kind>>8 != 0x01 {
+	if !OfWarehouse(kind) {
+		if a := appliers[kind>>8]; a.since != nil {
+			return a.since(kind)
+		}
 		return 0
 	}
 	for _, r := range levelOne {
