@@ -159,8 +159,13 @@ func (s *Store) buildState(r *rebuild) {
 		kick(s.speedNow)
 		return
 	}
-	if stopped := s.stopped(); stopped == nil {
+	switch stopped := s.stopped(); {
+	case stopped == nil:
 		s.fail(diskFault("", err))
+	case errors.Is(stopped, ErrClosed):
+		if err := s.files.opened(); err != nil { // it was told to end, it did not die
+			s.log.Warn("the next start takes this end for a crash", "error", err)
+		}
 	}
 	if v != nil {
 		_, err = s.closeView(v, 0)
@@ -182,9 +187,9 @@ func (s *Store) build(r *rebuild) (*view, error) {
 	if r.source != nil {
 		err = errors.Join(err, r.source.Close())
 	}
-	if errors.Is(err, errSnapshot) {
-		// Its checksum was right, so it was written like that. The next start
-		// takes the one before.
+	if errors.Is(err, errSnapshot) && s.stopped() == nil && FaultCode(diskFault("", err)) == "" {
+		// Neither the end of the store nor the disk: its checksum was right, so
+		// it was written like that. The next start takes the one before.
 		err = errors.Join(fault(CodeStateFailed, fmt.Errorf("%s: %w", s.snapshotPath(r.name), err)),
 			s.files.setAside(s.snapshotPath(r.name), "snapshot"))
 	}

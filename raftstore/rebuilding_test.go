@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/raft"
+
+	"tote/raftstore/vfs"
 )
 
 // held opens a store whose rebuild stands still at the first command of the log
@@ -180,6 +182,56 @@ func TestRebuildEnds(t *testing.T) {
 	}
 }
 
+// TestRebuildEndsInSnapshot: a store is closed while it reads its snapshot. That
+// is not the fault of the snapshot.
+func TestRebuildEndsInSnapshot(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t, t.TempDir())
+	s := openStore(t, cfg)
+	for i := range 40 {
+		do(t, s, byID(uint64(i+1), fmt.Sprintf("set k%02d %s", i, strings.Repeat("x", 8000))))
+	}
+	if err := s.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	want := dump(t, s)
+	closeStore(t, s)
+	makeUnclean(t, s)
+	// How many reads it is to the end of the snapshot.
+	count := newGate(vfs.OpRead, snapStateFile, 0)
+	cfg.FS, cfg.Early = count, false
+	s = openStore(t, cfg)
+	closeStore(t, s)
+	makeUnclean(t, s)
+	gate := newGate(vfs.OpRead, snapStateFile, count.calls.Load()-2)
+	cfg.FS, cfg.Early = gate, true
+	s, err := Open(cfg, testMachine{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-gate.reached
+	if got, ok := s.Rebuilding(); !ok || got.Bytes == 0 || got.Bytes >= got.OfBytes {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	await(t, "it closes", func() bool { return s.ending() })
+	close(gate.open)
+	if err := <-closed; err != nil {
+		t.Fatal(err)
+	}
+	if died, err := s.files.opening(); died != 0 || err != nil {
+		t.Errorf("%d starts died, %v", died, err)
+	}
+	if bad, _ := filepath.Glob(filepath.Join(cfg.Dir, "*.bad-*")); len(bad) > 0 {
+		t.Errorf("set aside: %v", bad)
+	}
+	cfg.FS, cfg.Early = nil, false
+	if d := cmp.Diff(want, dump(t, openStore(t, cfg))); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestRebuildFails: a state that cannot be built stops the store, or Open where
 // it waits.
 func TestRebuildFails(t *testing.T) {
@@ -343,6 +395,11 @@ func TestRebuildingLeader(t *testing.T) {
 		return leads != ""
 	})
 	other := map[string]string{"gw1": "gw2", "gw2": "gw1"}[leads]
+	// Who brings it a command hears that it does not lead, and looks again.
+	bring := proposeCall{Entry: encodeBatch(0, []*Command{new(byID(99, "add n 1"))}), WaitMs: 1000}
+	if got := nodes[leads].servePropose(testContext(t), bring); !errors.Is(got.err(), ErrNotLeader) {
+		t.Errorf("it answers %+v", got)
+	}
 	if nodes[leads].IsLeader() {
 		t.Error("it leads without a state")
 	}
@@ -473,7 +530,7 @@ func (w onlyChanges) Reset(Reader, uint64) error {
 func TestSnapshotBlocksNothing(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t, t.TempDir())
-	gate := newGate("/snapshots/", 2)
+	gate := newGate(vfs.OpWrite, "/snapshots/", 2)
 	cfg.FS = gate
 	s := openStore(t, cfg)
 	for i := range 40 {
