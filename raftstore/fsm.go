@@ -50,7 +50,8 @@ var errNotApplied = errors.New("the entry was not applied here")
 var errQueued = errors.New("the state is not built yet")
 
 // tellClock passes on the cluster time when it has moved. It runs on the apply
-// goroutine, and once before that starts.
+// goroutine, before that starts, and when a state that was built is taken into
+// use, before that goroutine goes on.
 func (s *Store) tellClock(ms int64) {
 	if s.cfg.OnClock != nil && ms > s.fsm.toldClock {
 		s.fsm.toldClock = ms
