@@ -1,8 +1,11 @@
 package agent
 
 import (
+	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 // gcPercent is how much garbage there may be, in percent of what is in use,
@@ -16,5 +19,51 @@ const gcPercent = 50
 func Frugal() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+}
+
+const (
+	memoryLook  = 10 * time.Second
+	memoryLeast = 4 << 20 // bytes that are worth the work
+)
+
+// memorySample is what the collector did and holds.
+type memorySample struct {
+	cycles uint32
+	held   uint64 // bytes of the heap that the machine cannot use for others
+}
+
+func takeSample() memorySample {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return memorySample{m.NumGC, m.HeapSys - m.HeapReleased}
+}
+
+// worthIt tells whether memory should be given back: nothing was collected since
+// the look before, so there is little work, and much more is held than after it
+// was given back last.
+func (now memorySample) worthIt(before, last memorySample) bool {
+	return now.cycles == before.cycles && now.held > last.held+memoryLeast
+}
+
+// giveBack returns to the machine what work has left behind. Without work the
+// collector would not run, and keep it for as long.
+func giveBack(ctx context.Context) error {
+	tick := time.NewTicker(memoryLook)
+	defer tick.Stop()
+	var last memorySample
+	for before := takeSample(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := takeSample()
+		if now.worthIt(before, last) {
+			debug.FreeOSMemory()
+			now = takeSample()
+			last = now
+		}
+		before = now
 	}
 }

@@ -18,3 +18,20 @@ func TestFrugal(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryIsGivenBackAtRest(t *testing.T) {
+	last := memorySample{cycles: 3, held: 20 << 20}
+	for name, tc := range map[string]struct {
+		now  memorySample
+		want bool
+	}{
+		"much, at rest":   {memorySample{9, 40 << 20}, true},
+		"much, at work":   {memorySample{10, 40 << 20}, false},
+		"little, at rest": {memorySample{9, 22 << 20}, false},
+		"less than then":  {memorySample{9, 10 << 20}, false},
+	} {
+		if got := tc.now.worthIt(memorySample{9, 40 << 20}, last); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

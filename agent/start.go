@@ -41,6 +41,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		}},
 		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"http", a.startHTTP},
+		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"stations", a.startStations},
