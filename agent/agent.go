@@ -9,6 +9,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -50,6 +51,8 @@ type store interface {
 	Quorum() (ok bool, since time.Time)
 	Peers() []Peer
 	Disk() *api.Disk
+	WaitRebuilt(ctx context.Context) error
+	Rebuilding() *api.Rebuild // nil when the state is whole
 	Done() <-chan struct{}
 	Err() error
 	Close() error
@@ -111,8 +114,9 @@ type Agent struct {
 	readings   readings
 	changes    changes
 	ready      atomic.Bool
-	relay      relay      // to the other gateways; nil when alone
-	elsewhere  *elsewhere // robots on the other gateways' brokers
+	whole      atomic.Bool // all parts were started; before it there may be no state
+	relay      relay       // to the other gateways; nil when alone
+	elsewhere  *elsewhere  // robots on the other gateways' brokers
 	// newToken makes a join token; nil for a gateway that stays alone.
 	newToken func(ctx context.Context, life time.Duration) (string, error)
 	// members changes the gateways of the site; nil for one that stays alone.
@@ -232,12 +236,23 @@ func kick(c chan<- struct{}) {
 func (a *Agent) isReady() error {
 	switch {
 	case !a.ready.Load():
-		return errors.New("the gateway is starting")
+		return errors.New(cmp.Or(a.starting(), "the gateway is stopping"))
 	}
 	if ok, since := a.quorum(); !ok {
 		return errors.New(noQuorumSince(since))
 	}
 	return nil
+}
+
+// starting says why there is no state to show yet, "" when there is.
+func (a *Agent) starting() string {
+	if a.whole.Load() {
+		return ""
+	}
+	if r := a.store.Rebuilding(); r != nil {
+		return "the gateway is starting, " + r.String()
+	}
+	return "the gateway is starting"
 }
 
 // quorumNow is whether the site can record anything.
@@ -246,7 +261,7 @@ func (a *Agent) quorumNow() api.Quorum {
 	if ok {
 		return api.Quorum{OK: true}
 	}
-	return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: noQuorum}
+	return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: cmp.Or(a.starting(), noQuorum)}
 }
 
 // status is this gateway's part of GET /v1/status.
@@ -255,7 +270,10 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
-	g.Peers, g.Disk = a.store.Peers(), a.store.Disk()
+	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
+	if !a.whole.Load() {
+		return g // the devices are not known yet
+	}
 	if sync := a.sync.Load(); sync != nil {
 		g.Sync = sync.Status()
 	}

@@ -178,6 +178,17 @@ func (s clusterStore) Peers() []Peer {
 	return out
 }
 
+// Rebuilding is how far the state is that is built anew, nil when it is whole.
+func (s clusterStore) Rebuilding() *api.Rebuild {
+	r, ok := s.Store.Rebuilding()
+	if !ok {
+		return nil
+	}
+	return &api.Rebuild{
+		Since: r.Since.UTC().Format(time.RFC3339), Bytes: r.Bytes, OfBytes: r.OfBytes, Entries: r.Entries, OfEntries: r.OfEntries,
+	}
+}
+
 // Disk is how the disk of the store is.
 func (s clusterStore) Disk() *api.Disk {
 	d, err := s.Store.Disk()

@@ -56,6 +56,8 @@ func (m *membership) Look() api.ClusterStatus {
 			row.State = api.StateDown
 		case g.Empty:
 			row.State = api.StateEmpty
+		case g.Rebuilding:
+			row.State = api.StateRebuilding
 		}
 		if !g.LastContact.IsZero() {
 			row.Seen = g.LastContact.UTC().Format(time.RFC3339)

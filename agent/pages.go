@@ -41,10 +41,11 @@ func (a *Agent) pages() (http.Handler, error) {
 			}
 			return res.Encode()
 		},
-		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
-		Gateway: a.gatewayStatus,
-		Changes: a.changes.subscribe,
-		Floor:   a.markers,
+		LastSeq:  func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
+		Starting: a.starting,
+		Gateway:  a.gatewayStatus,
+		Changes:  a.changes.subscribe,
+		Floor:    a.markers,
 		Faults: func(code string) (string, string, bool) {
 			f, ok := faults[code]
 			return f.Cause, f.Action, ok
@@ -55,7 +56,7 @@ func (a *Agent) pages() (http.Handler, error) {
 		return nil, err
 	}
 	scripts := api.New(api.Config{
-		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },

@@ -122,6 +122,12 @@ func (s satelliteStore) Epoch() (uint32, error) {
 	return about.Epoch, err
 }
 
+// WaitRebuilt implements store.
+func (s satelliteStore) WaitRebuilt(context.Context) error { return nil }
+
+// Rebuilding implements store: there is no state here that could be built anew.
+func (s satelliteStore) Rebuilding() *api.Rebuild { return nil }
+
 // Formed implements store.
 func (s satelliteStore) Formed() (list []api.Formed, err error) {
 	about, err := s.About()

@@ -29,6 +29,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 	cfg := raftstore.Config{
 		Dir:              storeDir(&a.cfg),
 		NodeID:           a.cfg.Gateway,
+		Early:            true, // broker, pages and the vote do not wait for the state
 		Logger:           a.log,
 		Now:              time.Now,
 		HeartbeatTimeout: time.Duration(a.cfg.Raft.HeartbeatMs) * time.Millisecond,

@@ -180,6 +180,9 @@ func (s *Store) proposeFor(ctx context.Context, q proposeCall) (Result, error) {
 	if err := s.stopped(); err != nil {
 		return Result{}, err
 	}
+	if s.building.Load() != nil {
+		return Result{}, ErrRebuilding // another one may lead before it is done
+	}
 	if q.WaitMs > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(q.WaitMs)*time.Millisecond)

@@ -100,6 +100,8 @@ type statusAnswer struct {
 	// SyncUs is Disk.SyncP99 in microseconds, Low a level of red or black.
 	SyncUs int64 `cbor:"20,keyasint,omitempty"`
 	Low    bool  `cbor:"21,keyasint,omitempty"`
+	// Rebuilding: its state is not whole yet.
+	Rebuilding bool `cbor:"23,keyasint,omitempty"`
 	// Fault is the code of a gateway that stopped by itself.
 	Fault string `cbor:"22,keyasint,omitempty"`
 }
@@ -136,6 +138,7 @@ var codes = []struct {
 	// The other gateway stops: for the asker that is no leader like any other.
 	{"not_leader", ErrLatched},
 	{"not_leader", ErrClosed},
+	{"not_leader", ErrRebuilding},
 }
 
 func toCode(err error) answerCode {

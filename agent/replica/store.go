@@ -143,6 +143,13 @@ func (s *Store) View(fn func(r warehouse.Reader) error) error {
 // The clock of a gateway may be wrong, this one goes on at every gateway alike.
 func (s *Store) Now() time.Time { return s.raft.ClusterTime() }
 
+// WaitRebuilt waits until the state is whole that is built anew after an unclean
+// stop (Config.Early). Until then View is refused and Do waits.
+func (s *Store) WaitRebuilt(ctx context.Context) error { return s.raft.WaitRebuilt(ctx) }
+
+// Rebuilding is how far it is, false when it is whole.
+func (s *Store) Rebuilding() (raftstore.Rebuild, bool) { return s.raft.Rebuilding() }
+
 // Disk is how the disk of the store is.
 func (s *Store) Disk() (raftstore.Disk, error) { return s.raft.Disk() }
 

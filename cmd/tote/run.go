@@ -22,6 +22,7 @@ func (c runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	agent.Frugal()
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
 		Log:     logger(cfg.Log.Level, cfg.Log.Format),
