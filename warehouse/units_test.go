@@ -17,7 +17,7 @@ func cased(cups int64) []Item {
 }
 
 func TestPackBarcodes(t *testing.T) {
-	t.Run("row 99: a scan of a pack counts its exact factor", func(t *testing.T) {
+	t.Run("a scan of a pack counts its exact factor", func(t *testing.T) {
 		w := stocked(t)
 		w.ok(PutItems{Items: cased(6)})
 		w.ok(release("O1", "CUP*8"))
