@@ -90,3 +90,45 @@ func BenchmarkAllocate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPick is what one confirmed pick costs (the scan of the tote), with
+// and without stock levels being told.
+func BenchmarkPick(b *testing.B) {
+	for _, every := range []int64{0, 1000} {
+		b.Run(fmt.Sprintf("atpEveryMs=%d", every), func(b *testing.B) {
+			w := stocked(b)
+			s := testSite()
+			s.ATPEveryMs, s.CartSlots = every, 50
+			w.ok(PutSite{Site: s})
+			w.ok(OpenStock{Rows: []StockRow{{Bin: "A-02", SKU: "PEN", Qty: 1e9}}})
+			var took time.Duration
+			n := 0
+			for k := 0; n < b.N; k++ {
+				var ids []string
+				for i := range 50 {
+					id := fmt.Sprintf("O%d-%d", k, i)
+					w.ok(release(id, "PEN"))
+					ids = append(ids, id)
+				}
+				w.assign(fmt.Sprintf("K%d", k), "w1", ids...)
+				for s := w.step("hw1"); s.Do != StepFinish; s = w.step("hw1") {
+					if s.Do != StepScanSlot {
+						w.act("hw1")
+						continue
+					}
+					c := Scan{Device: "hw1", Verb: "slot", Barcode: fmt.Sprintf("T-%d-%d", k, s.Slot), Task: s.Task}
+					w.m.Index++
+					began := time.Now()
+					res, err := Apply(w.tx, w.m, c)
+					took += time.Since(began)
+					if err != nil || !res.OK {
+						b.Fatalf("%+v %v", res, err)
+					}
+					n++
+				}
+				w.act("hw1")
+			}
+			b.ReportMetric(float64(n)/took.Seconds(), "picks/s")
+		})
+	}
+}
