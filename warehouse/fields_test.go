@@ -42,8 +42,26 @@ func TestFieldNumbersAreUnique(t *testing.T) {
 		look(reflect.TypeOf(c))
 	}
 	for _, r := range []any{
-		Order{}, Task{}, Batch{}, WorkerState{}, LU{}, StationState{}, LabelJob{}, Fallout{}, Transport{}, Carriage{},
-		Move{}, Result{}, Event{}, Adjustment{}, Kept{}, PackChange{}, FloorTask{}, Receipt{}, Return{}, Count{},
+		Order{},
+		Task{},
+		Batch{},
+		WorkerState{},
+		LU{},
+		StationState{},
+		LabelJob{},
+		Fallout{},
+		Transport{},
+		Carriage{},
+		Move{},
+		Result{},
+		Event{},
+		Adjustment{},
+		Kept{},
+		PackChange{},
+		FloorTask{},
+		Receipt{},
+		Return{},
+		Count{},
 	} {
 		look(reflect.TypeOf(r))
 	}

@@ -19,8 +19,11 @@ func stockDay(t *testing.T) *world {
 	items[0].Policy, items[1].Policy, items[2].Policy, items[3].MinDays = PolicyFIFO, PolicyClosest, PolicyTouches, 5
 	w.ok(PutItems{Items: items})
 	w.ok(OpenStock{Rows: []StockRow{
-		{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1}, {Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1}, {Bin: "A-03", SKU: "TEL", Serial: "s3", Qty: 1},
-		{Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 6}, {Bin: "A-04", SKU: "PEN", Status: StatusQC, Qty: 6},
+		{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1},
+		{Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1},
+		{Bin: "A-03", SKU: "TEL", Serial: "s3", Qty: 1},
+		{Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 6},
+		{Bin: "A-04", SKU: "PEN", Status: StatusQC, Qty: 6},
 	}})
 	tick()
 	w.ok(release("O1", "TEL*2", "CUP*3"))
@@ -96,8 +99,10 @@ func TestCorruptStock(t *testing.T) {
 	items[0].Policy, items[2].Policy = PolicyFIFO, PolicyClosest
 	w.ok(PutItems{Items: items})
 	w.ok(OpenStock{Rows: []StockRow{
-		{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1}, {Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1},
-		{Bin: "B-05", SKU: "BAG", Qty: 2}, {Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 6},
+		{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1},
+		{Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1},
+		{Bin: "B-05", SKU: "BAG", Qty: 2},
+		{Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 6},
 	}})
 	w.ok(release("O1", "BAG*3", "MILK*2"))
 	w.ok(release("O2", "TEL"))
@@ -122,12 +127,17 @@ func TestCorruptStock(t *testing.T) {
 		AdjustStock{Place: "bin/B-02", SKU: "MILK", Lot: "L2", Qty: 1, Reason: ReasonFound},
 		AdjustStock{Place: "bin/A-01", SKU: "CUP", Qty: -1, Reason: ReasonScrapped},
 		AdjustStock{Place: "bin/A-01", SKU: "TEL", Serial: "s9", Qty: 1, Reason: ReasonFound},
-		ApproveAdjust{Adjust: id}, RefuseAdjust{Adjust: id},
+		ApproveAdjust{Adjust: id},
+		RefuseAdjust{Adjust: id},
 		PutLU{Type: LUCarton, At: "lu/C1"},
-		PlaceLU{LU: "C2", At: "lu/P1"}, PlaceLU{LU: "P1", At: "worker/w2"},
+		PlaceLU{LU: "C2", At: "lu/P1"},
+		PlaceLU{LU: "P1", At: "worker/w2"},
 		Scan{Device: "hw1", Barcode: "]C101" + gtin(9) + "21s2"},
-		KeepStock{ID: "k2", For: "O9", SKU: "PEN", Qty: 3, Until: w.m.Now + 1000}, FreeStock{ID: "k1"},
-		AdvanceTime{}, ConfirmPack{SKU: "PEN"}, release("O7", "PEN"),
+		KeepStock{ID: "k2", For: "O9", SKU: "PEN", Qty: 3, Until: w.m.Now + 1000},
+		FreeStock{ID: "k1"},
+		AdvanceTime{},
+		ConfirmPack{SKU: "PEN"},
+		release("O7", "PEN"),
 		release("O9", "CUP"), release("O8", "TEL"),
 		OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "TEL", Serial: "s8", Qty: 1}}},
 	}

@@ -146,7 +146,9 @@ func TestRandomStockKeepsEveryInvariant(t *testing.T) {
 		m.ok(PutSite{Site: s})
 		m.ok(PutItems{Items: []Item{phone()}})
 		m.run(OpenStock{Rows: []StockRow{
-			{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1}, {Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1}, {Bin: "A-02", SKU: "TEL", Serial: "s3", Qty: 1},
+			{Bin: "A-01", SKU: "TEL", Serial: "s1", Qty: 1},
+			{Bin: "A-01", SKU: "TEL", Serial: "s2", Qty: 1},
+			{Bin: "A-02", SKU: "TEL", Serial: "s3", Qty: 1},
 			{Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 6},
 		}})
 		m.ok(PutLU{LU: "P1", Type: LUPallet, At: "bin/A-04"})

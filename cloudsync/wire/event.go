@@ -100,6 +100,81 @@ type EventData struct {
 	Serial string  `json:"serial,omitempty"`
 	Owner  string  `json:"owner,omitempty"` // consignor of the goods; "" = the house
 	Levels *Levels `json:"levels,omitempty"`
+	Expiry string  `json:"expiry,omitempty"`
+	Ref    string  `json:"ref,omitempty"` // id of the count, return or batch the event is about
+
+	Receipt  string         `json:"receipt,omitempty"`
+	Supplier string         `json:"supplier,omitempty"`
+	Received []ReceivedLine `json:"received,omitempty"`
+	Counted  []CountLine    `json:"counted,omitempty"`
+	Returned []ReturnLine   `json:"returned,omitempty"`
+	Exchange string         `json:"exchange,omitempty"` // order sent instead of what came back
+
+	Role     string `json:"role,omitempty"`     // who should decide
+	Severity int    `json:"severity,omitempty"` // 1..3, 3 = now
+	Level    int    `json:"level,omitempty"`    // of an escalation, 1..3
+	Facts    *Facts `json:"facts,omitempty"`    // for figures
+}
+
+// ReceivedLine is what was announced of an item and what came; Damaged, Expired,
+// WrongLot and Tagged are parts of Received.
+type ReceivedLine struct {
+	Line     int      `json:"line"`
+	SKU      string   `json:"sku"`
+	Lot      string   `json:"lot,omitempty"`
+	Expiry   string   `json:"expiry,omitempty"`
+	LU       string   `json:"lu,omitempty"`
+	Expected int64    `json:"expected,omitempty"`
+	Received int64    `json:"received,omitempty"`
+	Damaged  int64    `json:"damaged,omitempty"`
+	Expired  int64    `json:"expired,omitempty"`
+	WrongLot int64    `json:"wrongLot,omitempty"`
+	Tagged   int64    `json:"tagged,omitempty"`
+	Extra    bool     `json:"extra,omitempty"` // was not announced
+	Variance []string `json:"variance,omitempty"`
+}
+
+// CountLine is one position of a counted bin: the book, what was counted, and
+// the correction that was posted.
+type CountLine struct {
+	SKU     string `json:"sku"`
+	Lot     string `json:"lot,omitempty"`
+	Serial  string `json:"serial,omitempty"`
+	Owner   string `json:"owner,omitempty"`
+	Status  string `json:"status,omitempty"`
+	Book    int64  `json:"book,omitempty"`
+	Counted int64  `json:"counted,omitempty"`
+	Posted  int64  `json:"posted,omitempty"`
+}
+
+// ReturnLine is what came back of an item and what was decided about it.
+type ReturnLine struct {
+	SKU      string        `json:"sku"`
+	Lot      string        `json:"lot,omitempty"`
+	Expected int64         `json:"expected,omitempty"`
+	Received int64         `json:"received,omitempty"`
+	Reason   string        `json:"reason,omitempty"`
+	Decided  []Disposition `json:"decided,omitempty"`
+}
+
+// Disposition is how many pieces went which way.
+type Disposition struct {
+	What string `json:"what"` // RESTOCK, QUALITY_CHECK, QUARANTINE, SCRAP, RETURN_TO_VENDOR
+	Qty  int64  `json:"qty"`
+}
+
+// Facts of an order or a batch, for figures; times in milliseconds since 1970.
+type Facts struct {
+	PlacedAt   int64  `json:"placedAt,omitempty"`
+	ReleasedAt int64  `json:"releasedAt,omitempty"`
+	ShipBy     int64  `json:"shipBy,omitempty"`
+	Channel    string `json:"channel,omitempty"`
+	Lines      int64  `json:"lines,omitempty"`
+	Units      int64  `json:"units,omitempty"`
+	Reprints   int64  `json:"reprints,omitempty"`
+	Again      bool   `json:"again,omitempty"`
+	RouteMm    int64  `json:"routeMm,omitempty"`
+	Ms         int64  `json:"ms,omitempty"`
 }
 
 // Levels is how much there is of an item of one owner.

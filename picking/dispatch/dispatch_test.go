@@ -35,9 +35,9 @@ func TestAssignsOneBatchAlongTheShortestWalk(t *testing.T) {
 	s.bin("FAR", 2, 8)
 	s.bin("NEAR", 0, 1)
 	s.bin("MID", 1, 0)
-	s.bin("TWIN", 0, 1) // the other side of NEAR
-	s.order("O1", 5, "FAR", "NEAR", "TWIN")
-	s.order("O2", 5, "MID", "NEAR", "TWIN")
+	s.bin("PAIR", 0, 1) // the other side of NEAR
+	s.order("O1", 5, "FAR", "NEAR", "PAIR")
+	s.order("O2", 5, "MID", "NEAR", "PAIR")
 	s.worker("W1")
 	round(t, s)
 
@@ -70,7 +70,7 @@ func TestAssignsOneBatchAlongTheShortestWalk(t *testing.T) {
 	if len(got) != 6 || len(visits) != 4 {
 		t.Errorf("walk %v, want 6 tasks in 4 visits", got)
 	}
-	if i := strings.Index(strings.Join(visits, " "), "NEAR TWIN"); i < 0 {
+	if i := strings.Index(strings.Join(visits, " "), "NEAR PAIR"); i < 0 {
 		t.Errorf("walk %v, want the two bins of a cell behind each other", got)
 	}
 }
