@@ -48,6 +48,9 @@ var table = []entry{
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
+	command(KindAcceptQuote, "AcceptQuote", 1, acceptQuote),
+	command(KindDeclineQuote, "DeclineQuote", 1, declineQuote),
+	command(KindPutBack, "PutBack", 1, putBack),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -58,28 +58,45 @@ func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 	if o.State == OrderCancelled {
 		return res, nil
 	}
-	if code := tooLate(o.State); code != "" {
+	rules, err := c.changeRules()
+	if err != nil {
+		return res, err
+	}
+	reason := cleanText(cmd.Reason)
+	switch code := mayCancel(rules, o.State); code {
+	case AnswerApply:
+		if err := c.askFor(o, Request{State: RequestCancel, Reason: reason}); err != nil {
+			return res, err
+		}
+		return res, c.cancelNow(o)
+	case AnswerQuote:
+		if o.RequestState() == RequestCancel {
+			res.Text = "the cancel is quoted"
+			return res, nil
+		}
+		if err := c.askFor(o, Request{State: RequestCancel}); err != nil {
+			return res, err
+		}
+		if err := c.quote(o, rules, true, 0, reason); err != nil {
+			return res, err
+		}
+		return res, c.saveOrder(o)
+	default:
 		text := fmt.Sprintf("order %s is %s", cmd.Order, o.State)
 		d := EventData{State: string(o.State), Code: code, Text: text, Revision: o.Spec.Revision, Source: cmd.Source}
 		if err := c.emit(EvOrderCancelRejected, cmd.Order, d); err != nil {
 			return res, err
 		}
+		if rules != nil {
+			if err := c.askRefused(o, RequestCancel, RequestCancelRejected, 0, code); err != nil {
+				return res, err
+			}
+			if err := c.saveOrder(o); err != nil {
+				return res, err
+			}
+		}
 		return res, refuseKeep(code, "%s", text)
 	}
-	freed, err := c.withdraw(o, "cancelled")
-	if err != nil {
-		return res, err
-	}
-	for i := range o.Lines {
-		o.Lines[i].State = LineCancelled
-	}
-	if err := c.enter(o, OrderCancelled); err != nil {
-		return res, err
-	}
-	if err := c.saveOrder(o); err != nil {
-		return res, err
-	}
-	return res, c.retryWaiting(freed)
 }
 
 // retryOrder lets a parked order go on from where it stands.
@@ -91,6 +108,9 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	}
 	if o == nil || !validID(cmd.Order) {
 		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
+	}
+	if slices.ContainsFunc(o.Lines, func(l LineState) bool { return l.PutBack > 0 }) {
+		return res, refuse(FalloutPutBack, "goods of order %s have to be put back first", cmd.Order)
 	}
 	if o.Batch != "" && len(o.Fallout) > 0 {
 		return res, refuse(CodeHasWork, "order %s is in batch %s: retry when it is put down", cmd.Order, o.Batch)

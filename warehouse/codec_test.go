@@ -48,6 +48,9 @@ func everyCommand() []Command {
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},
+		AcceptQuote{Order: "O1", Revision: 2, Source: "oms/main"},
+		DeclineQuote{Order: "O1", Revision: 2, Source: "oms/main"},
+		PutBack{Order: "O1", Line: 1, Bin: "A-01", Qty: 2, Lot: "L1"},
 	}
 }
 

@@ -70,6 +70,13 @@ const (
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
+
+	CodeStock     = "STOCK"
+	CodeNoQuote   = "NO_QUOTE"
+	CodeDeclined  = "QUOTE_DECLINED"
+	CodeNoPutBack = "NO_PUT_BACK"
+	CodeAmended   = "ORDER_AMENDED"   // at a station: why the order left it
+	CodeCancelled = "ORDER_CANCELLED" // at a station: why the order left it
 )
 
 // Fallout and short-pick codes.
@@ -91,4 +98,5 @@ const (
 	FalloutRFIDExtra       = "RFID_EXTRA"   // also the answer to the pass
 	FalloutMissort         = "MISSORT"      // also the answer to the confirm
 	FalloutTooBig          = "ORDER_TOO_BIG"
+	FalloutPutBack         = "PUT_BACK"
 )

@@ -38,6 +38,10 @@ const (
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
+
+	KindAcceptQuote  Kind = 0x0113
+	KindDeclineQuote Kind = 0x0114
+	KindPutBack      Kind = 0x011a
 )
 
 // Command is one versioned change. The concrete types are those below; each is

@@ -61,7 +61,7 @@ func (c *change) tell(o *Order, typ string) error {
 func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
-		l.Tasks = nil
+		l.Tasks, l.PutBack, l.Returned = nil, 0, 0
 		out[i] = l
 	}
 	return out

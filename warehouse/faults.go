@@ -58,6 +58,12 @@ var Faults = []Fault{
 	{CodeExpired, "The conveyor confirmed a carton nobody decided about in time.", "Nothing to do: the place was recorded. Look at the link to the conveyor if it goes on."},
 	{CodeUnknownFallout, "No open fallout has this id.", "Look at the list of fallouts: somebody may have cleared it."},
 	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
+	{CodeStock, "There is not enough stock for what is asked for.", "Ask for less, send it from another site or wait for stock."},
+	{CodeNoQuote, "The order has no open quote of this revision.", "Look at the request state of the order: the quote was answered, replaced or came too late."},
+	{CodeDeclined, "The OMS declined the quote of the change.", "Nothing to do: the order goes on as it was."},
+	{CodeNoPutBack, "That many goods of the line do not have to be put back.", "Look at the order: what is to be put back stands at its lines."},
+	{CodeAmended, "The order at the station was changed by the OMS.", "Set the tote aside: the goods that are not wanted any more have to be put back first."},
+	{CodeCancelled, "The order at the station was cancelled by the OMS.", "Open the carton and set it aside with its goods: they have to be put back."},
 
 	{FalloutOutOfStock, "There is not enough usable stock for the line.", "Book stock in; the order goes on by itself. Or cancel it."},
 	{FalloutStockout, "The bin was empty.", "Count the bin. Retry the order to send what was found, or wait for stock."},
@@ -74,4 +80,5 @@ var Faults = []Fault{
 	{FalloutRFIDExtra, "Tags passed the portal that do not belong there.", "Find what went along. Carry the parcel through the portal again, or retry the order; clear the fallout when it has no order."},
 	{FalloutMissort, "The conveyor put the parcel on another lane than decided.", "Bring the parcel to its lane or load it at its dock."},
 	{FalloutTooBig, "There is enough stock for the order, but in too many bins for one order.", "Put the stock together in fewer bins, count them and retry the order; or cancel it."},
+	{FalloutPutBack, "Goods in the tote or carton are not wanted any more: the order was changed or cancelled after they were picked.", "Put what the text names back into a bin and say so; the order goes on by itself."},
 }

@@ -28,6 +28,7 @@ import (
 //	order  id                              Order
 //	count  state                           number of orders in that state
 //	reject id                              rejectRecord   (refused release, answered once)
+//	quote  order                           quoteRecord    (the revision an open quote is about)
 //	pool   9-priority intake id            1              (released, free to batch)
 //	wait   sku intake order                1              (orders short of the item)
 //	again  sku                             row of wait    (waiting orders behind it are still to be tried)
@@ -71,6 +72,7 @@ const (
 	kOrder   = "order"
 	kCount   = "count"
 	kReject  = "reject"
+	kQuote   = "quote"
 	kPool    = "pool"
 	kWait    = "wait"
 	kAgain   = "again"

@@ -25,6 +25,10 @@ type Site struct {
 	Lanes        []Lane   `cbor:"15,keyasint,omitempty" json:"lanes,omitempty"`        // exits of the conveyor; first match wins
 	DefaultLane  string   `cbor:"16,keyasint,omitempty" json:"defaultLane,omitempty"`  // one of Lanes: for whatever has no lane
 	Portals      []string `cbor:"17,keyasint,omitempty" json:"portals,omitempty"`      // docks with an RFID portal
+	// Changes says how the site answers what the OMS asks of an order
+	// between its points of no return. nil = it refuses all of it, and
+	// keeps no request state.
+	Changes *ChangeRules `cbor:"18,keyasint,omitempty" json:"changes,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -135,6 +139,9 @@ type Order struct {
 	Intake     uint64      `cbor:"14,keyasint,omitempty" json:"intake,omitempty"` // rising number given at intake: the order's age
 	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
 	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
+	// Request is the newest thing the OMS asked for and what became of it;
+	// nil = nothing since the release. See [Order.RequestState].
+	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
 }
 
 // LineState is what became of one order line.
@@ -146,6 +153,10 @@ type LineState struct {
 	Picked int64    `cbor:"5,keyasint,omitempty" json:"picked,omitempty"`
 	Lots   []LotQty `cbor:"6,keyasint,omitempty" json:"lots,omitempty"`  // what was picked, in order
 	Tasks  []string `cbor:"7,keyasint,omitempty" json:"tasks,omitempty"` // task ids, also closed ones
+	// PutBack of Picked is not wanted any more and waits in the tote to be
+	// put back; Returned was put back.
+	PutBack  int64 `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
+	Returned int64 `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 }
 
 // LotQty is a quantity of one lot; Lot is "" for items without lots.

@@ -45,10 +45,10 @@ var next = map[OrderState][]OrderState{
 	"":                {OrderReleased, OrderShortWaiting},
 	OrderShortWaiting: {OrderReleased, OrderCancelled},
 	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting},
-	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting},
-	OrderPicked:       {OrderPacking},
-	OrderPacking:      {OrderPacked, OrderPicked},
-	OrderPacked:       {OrderLabelled},
+	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting, OrderCancelled},
+	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled},
+	OrderPacking:      {OrderPacked, OrderPicked, OrderCancelled},
+	OrderPacked:       {OrderLabelled, OrderCancelled},
 	OrderLabelled:     {OrderStaged},
 	OrderStaged:       {OrderShipped},
 }
@@ -142,6 +142,12 @@ var (
 		}
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
+	askWork = func() (whats []int) {
+		for i := range 32 {
+			whats = append(whats, i)
+		}
+		return append(whats, 22, 26, 29, 30, 44, 44, 45, 45, 46, 46, 47, 48, 48, 49, 49)
+	}()
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
 )
 
@@ -189,6 +195,12 @@ func (m *model) random(what int) {
 		m.pass()
 	case 39, 40, 41, 42, 43:
 		m.sort()
+	case 44, 45, 46:
+		m.amend()
+	case 47:
+		m.run(CancelOrder{Order: pickOne(m, orderIDs, "order"), Source: "oms/main"})
+	case 48, 49:
+		m.putBack()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -234,6 +246,74 @@ func (m *model) release() {
 		s.Lines[0].Qty = 0
 	}
 	m.run(ReleaseOrder{Order: s, Source: "oms/main"})
+}
+
+// here picks an order that is on record.
+func (m *model) here() (*Order, bool) {
+	all := seen(Orders(m.tx, "", 0))
+	if len(all) == 0 {
+		return nil, false
+	}
+	o := pickOne(m, all, "order on record")
+	return &o, true
+}
+
+// amend asks for another revision of an order, or answers a quote.
+func (m *model) amend() {
+	o, ok := m.here()
+	if !ok {
+		return
+	}
+	if o.Request != nil && !m.odds(4, "ask anew") {
+		yes := AcceptQuote{Order: o.Spec.ID, Revision: o.Request.Revision, Source: o.Source}
+		if m.odds(4, "no") {
+			m.run(DeclineQuote(yes))
+		} else {
+			m.run(yes)
+		}
+		if m.odds(2, "enough") {
+			return
+		}
+	}
+	s := o.Spec
+	s.Revision += m.num(0, 2, "revision")
+	if o.Request != nil {
+		s.Revision = max(s.Revision, o.Request.Revision+m.num(0, 1, "later"))
+	}
+	s.Lines = slices.Clone(s.Lines)
+	switch m.num(0, 4, "change") {
+	case 0:
+		s.ShipTo.Street = fmt.Sprintf("Street %d", m.num(1, 3, "street"))
+	case 1:
+		s.Lines = append(s.Lines, OrderLine{Line: m.num(1, 5, "line"), SKU: pickOne(m, skus, "sku"), Qty: int64(m.num(1, 3, "qty"))})
+	case 2:
+		if len(s.Lines) > 1 {
+			s.Lines = slices.Delete(s.Lines, 0, 1)
+		}
+	default:
+		i := m.num(0, len(s.Lines)-1, "which")
+		s.Lines[i].Qty = max(1, s.Lines[i].Qty+int64(m.num(-3, 2, "more")))
+	}
+	m.run(ReleaseOrder{Order: s, Source: o.Source})
+}
+
+// putBack puts goods that are not wanted any more into a bin.
+func (m *model) putBack() {
+	for _, f := range seen(Fallouts(m.tx, true)) {
+		if f.Code != FalloutPutBack {
+			continue
+		}
+		for _, l := range m.order(f.Order).Lines {
+			if l.PutBack == 0 {
+				continue
+			}
+			lot := pickOne(m, l.Lots, "lot")
+			m.run(PutBack{
+				Order: f.Order, Line: l.Line, Bin: pickOne(m, []string{"A-01", "B-02", "Z-99"}, "bin"), Lot: lot.Lot,
+				Qty: int64(m.num(1, int(l.PutBack)+1, "qty")),
+			})
+		}
+	}
 }
 
 func (m *model) openStock() {
@@ -631,5 +711,23 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 		"TransportState " + CodeTransportState, "PortalPass OK", "PortalPass " + FalloutRFIDMissing, "PortalPass " + FalloutRFIDExtra,
 		"Depart OK", "Depart " + CodeNotVerified, "Induct OK", "Induct " + CodeNoRead, "Divert OK", "Divert " + FalloutMissort,
 		"Divert " + CodeExpired, "ClearFallout OK",
+	})
+}
+
+// The same with changes and cancels of orders that are worked on.
+func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		s := testSite()
+		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
+		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
+		m.ok(PutSite{Site: s})
+		for i := range 4 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, append(askWork, 32, 33, 34), []string{
+		"Depart OK", "ReleaseOrder OK", "AcceptQuote OK", "AcceptQuote " + CodeNoQuote, "DeclineQuote OK", "CancelOrder OK",
+		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeStock, "ReleaseOrder " + CodeSoftPONR,
+		"ReleaseOrder " + CodeHardPONR, "CancelOrder " + CodeHardPONR, "StartPack " + CodeInFallout, "TransportState OK",
 	})
 }

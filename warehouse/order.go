@@ -19,10 +19,10 @@ var transitions = []struct {
 	{OrderReleased, []OrderState{OrderPicking, OrderCancelled, OrderValidated}},
 	// Back to the start only when every line was short and nothing was
 	// picked: a person's retry.
-	{OrderPicking, []OrderState{OrderPicked, OrderAllocated, OrderShortWaiting}},
-	{OrderPicked, []OrderState{OrderPacking}},
-	{OrderPacking, []OrderState{OrderPacked, OrderPicked /* weight mismatch */}},
-	{OrderPacked, []OrderState{OrderLabelled}},
+	{OrderPicking, []OrderState{OrderPicked, OrderAllocated, OrderShortWaiting, OrderCancelled}},
+	{OrderPicked, []OrderState{OrderPacking, OrderPicking /* amended: more to pick */, OrderCancelled}},
+	{OrderPacking, []OrderState{OrderPacked, OrderPicked /* weight mismatch, amended */, OrderCancelled}},
+	{OrderPacked, []OrderState{OrderLabelled, OrderCancelled}},
 	{OrderLabelled, []OrderState{OrderStaged}},
 	{OrderStaged, []OrderState{OrderShipped}},
 	{OrderShipped, nil},
@@ -56,18 +56,6 @@ func milestoneOf(s OrderState) string {
 	return ""
 }
 
-// tooLate is the code by which a cancel or an amendment is refused in a state,
-// "" while it is accepted: the points of no return.
-func tooLate(s OrderState) string {
-	switch s {
-	case OrderPicking, OrderPicked, OrderPacking, OrderPacked:
-		return CodeSoftPONR
-	case OrderLabelled, OrderStaged, OrderShipped:
-		return CodeHardPONR
-	}
-	return ""
-}
-
 // enter takes an order into a state and tells the milestone. Lines and parcels
 // must be as the event shall show them.
 func (c *change) enter(o *Order, to OrderState) error {
@@ -84,9 +72,11 @@ func (c *change) enter(o *Order, to OrderState) error {
 		c.count(to, 1)
 		o.State, o.Since = to, c.meta.Now
 		if ev := milestoneOf(to); ev != "" {
-			return c.tell(o, ev)
+			if err := c.tell(o, ev); err != nil {
+				return err
+			}
 		}
-		return nil
+		return c.endQuote(o)
 	}
 	return refuse(CodeIllegalState, "order %s cannot go from %q to %s", o.Spec.ID, o.State, to)
 }

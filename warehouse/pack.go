@@ -70,6 +70,9 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if len(o.Fallout) > 0 {
 		return res, refuse(CodeInFallout, "order %s is parked: %s", lu.Order, strings.Join(o.Fallout, ", "))
 	}
+	if !slices.ContainsFunc(o.Lines, func(l LineState) bool { return l.Picked > 0 }) {
+		return res, refuse(CodeNotPicked, "nothing is in the tote of order %s any more", lu.Order)
+	}
 	expected, err := c.expectedMg(o)
 	if err != nil {
 		return res, err

@@ -266,6 +266,12 @@ func (c *change) putDown(site *Site, s BatchSlot) error {
 	if err := c.placeLU(s.Tote, PlacePackDrop); err != nil {
 		return err
 	}
+	if o.State == OrderCancelled { // on its way
+		if err := c.emptied(o); err != nil {
+			return err
+		}
+		return c.saveOrder(o)
+	}
 	if open, err := c.hasOpenTasks(o); err != nil || open {
 		if err == nil {
 			err = c.saveOrder(o)

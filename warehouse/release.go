@@ -61,13 +61,41 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if rej != nil && spec.Revision < rej.Revision {
 		return res, refuse(CodeRevision, "revision %d was refused before", rej.Revision)
 	}
+	if old != nil && old.RequestState() == RequestAmendQuoted {
+		q, err := must2(load[quoteRecord](c, key(kQuote, spec.ID)))("quote of order", spec.ID)
+		switch {
+		case err != nil:
+			return res, err
+		case spec.Revision < q.Spec.Revision:
+			return res, refuse(CodeRevision, "revision %d is quoted", q.Spec.Revision)
+		case spec.Revision == q.Spec.Revision && slices.Equal(sum[:], q.Hash):
+			res.Text = fmt.Sprintf("revision %d is quoted", spec.Revision)
+			return res, nil
+		case spec.Revision == q.Spec.Revision:
+			// The open quote stands.
+			rec := rejectRecord{
+				Revision: spec.Revision, Hash: sum[:], Code: CodeConflict, At: c.meta.Now,
+				Text: fmt.Sprintf("revision %d is quoted with other content", spec.Revision),
+			}
+			return res, c.tellRejected(spec, rec, cmd.Source, EvOrderAmendRejected)
+		}
+	}
 	code, text, err := c.checkRelease(site, spec, old)
 	if err != nil {
 		return res, err
 	}
+	quote := code == "" && old != nil && mayAmend(site.Changes, old.State) == AnswerQuote
+	if quote {
+		if code, text, err = c.checkReshape(old, spec); err != nil {
+			return res, err
+		}
+	}
 	if code != "" {
 		rec := rejectRecord{Revision: spec.Revision, Hash: sum[:], Code: code, Text: text, At: c.meta.Now}
-		return res, c.rejectOrder(spec, rec, cmd.Source, old != nil)
+		return res, c.rejectOrder(spec, rec, cmd.Source, old)
+	}
+	if quote {
+		return res, c.quoteAmend(old, site.Changes, spec, sum[:], cmd.Source)
 	}
 	if rej != nil {
 		if err := c.Delete(rejectKey(spec.ID)); err != nil {
@@ -84,27 +112,16 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 		return CodeInvalid, why, nil
 	}
 	if old != nil {
-		late := tooLate(old.State)
+		late := mayAmend(site.Changes, old.State)
 		switch {
 		case spec.Revision == old.Spec.Revision:
 			return CodeConflict, fmt.Sprintf("revision %d is here with other content", spec.Revision), nil
-		case late != "":
+		case late != AnswerApply && late != AnswerQuote:
 			return late, fmt.Sprintf("order is %s", old.State), nil
-		case old.State == OrderCancelled:
-			return CodeRevision, "order is CANCELLED", nil
 		}
 	}
-	for _, l := range spec.Lines {
-		it, err := GetItem(c, l.SKU)
-		if err != nil {
-			return "", "", err
-		}
-		if it == nil {
-			return CodeUnknownItem, fmt.Sprintf("line %d: item %s", l.Line, l.SKU), nil
-		}
-	}
-	if carrierFor(site, spec.Method) == nil {
-		return CodeUnknownMethod, fmt.Sprintf("no carrier serves method %q", spec.Method), nil
+	if code, text, err := c.checkItems(site, spec); err != nil || code != "" {
+		return code, text, err
 	}
 	if c.tooBig != "" {
 		return CodeInvalid, c.tooBig, nil
@@ -113,13 +130,29 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 }
 
 // rejectOrder makes the refusal of a release a fact: it is remembered and told.
-func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, amend bool) error {
-	if err := save(c, rejectKey(spec.ID), &rec); err != nil {
+func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, old *Order) error {
+	rules, err := c.changeRules()
+	if err != nil {
 		return err
 	}
-	typ := EvOrderRejected
-	if amend {
-		typ = EvOrderAmendRejected
+	if old == nil {
+		return c.tellRejected(spec, rec, source, EvOrderRejected)
+	}
+	if rules != nil {
+		if err := c.askRefused(old, RequestAmend, RequestAmendRejected, spec.Revision, rec.Code); err != nil {
+			return err
+		}
+		if err := c.saveOrder(old); err != nil {
+			return err
+		}
+	}
+	return c.tellRejected(spec, rec, source, EvOrderAmendRejected)
+}
+
+// tellRejected remembers and tells a refusal.
+func (c *change) tellRejected(spec OrderSpec, rec rejectRecord, source, typ string) error {
+	if err := save(c, rejectKey(spec.ID), &rec); err != nil {
+		return err
 	}
 	id := spec.ID
 	if len(id) > maxText {
@@ -137,6 +170,7 @@ func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, am
 // claimed of.
 func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) error {
 	var freed []string
+	amended := o != nil
 	if o == nil {
 		n, err := c.next(kOrder)
 		if err != nil {
@@ -163,6 +197,11 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 	for i, l := range spec.Lines {
 		o.Lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
 	}
+	if amended {
+		if err := c.amended(o); err != nil {
+			return err
+		}
+	}
 	if err := c.enter(o, OrderValidated); err != nil {
 		return err
 	}
@@ -170,4 +209,26 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 		return err
 	}
 	return c.retryWaiting(freed)
+}
+
+// amended notes that a later revision is in force of an order nothing was
+// claimed of.
+func (c *change) amended(o *Order) error {
+	rules, err := c.changeRules()
+	if err != nil || rules == nil {
+		return err
+	}
+	r := Request{State: RequestAmend, Revision: o.Spec.Revision}
+	to := Request{State: RequestAmendAccepted, Revision: o.Spec.Revision}
+	if o.RequestState() == RequestAmendQuoted { // accepted just now
+		to.Charge, to.Limits = o.Request.Charge, o.Request.Limits
+	} else if err := c.askFor(o, r); err != nil {
+		return err
+	}
+	if err := c.ask(o, to); err != nil {
+		return err
+	}
+	return c.emit(EvOrderAmended, o.Spec.ID, EventData{
+		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: to.Charge, Restrictions: to.Limits,
+	})
 }

@@ -84,6 +84,38 @@ func shift(t *testing.T) *world {
 	return w
 }
 
+// asking is a day at a site that quotes changes of orders.
+func asking(t *testing.T) *world {
+	w := changing(t)
+	w.ok(release("O1", "CUP*2", "PEN*3", "BAG*1"))
+	w.ok(release("O2", "MILK*2"))
+	w.ok(release("O3", "BAG*2"))
+	w.ok(revised("O3", 2, "BAG*1"))
+	w.assign("K1", "w1", "O1", "O2")
+	for w.order("O1").Lines[0].State != LinePicked {
+		w.act("hw1")
+	}
+	w.ok(drop(revised("O1", 2, "CUP*2", "PEN*4", "BAG*1"), 1))
+	w.ok(accept("O1", 2))
+	w.ok(PutBack{Order: "O1", Line: 1, Bin: "A-01", Qty: 2})
+	w.walkTo("hw1", StepAsk)
+	w.ok(revised("O1", 3, "CUP*1", "PEN*4", "BAG*1"))
+	w.ok(DeclineQuote{Order: "O1", Revision: 3, Source: "oms/main"})
+	w.cancels(CancelQuote)
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O2").Tote})
+	w.weigh("pack1")
+	w.ok(CancelOrder{Order: "O2", Source: "oms/main", Reason: "customer"})
+	w.ok(accept("O2", 0))
+	w.ok(PutBack{Order: "O2", Line: 1, Bin: "B-03", Qty: 2, Lot: "L1"})
+	w.ok(revised("O1", 4, "CUP*1", "PEN*4", "BAG*1"))
+	w.label("pack2", "O1")
+	w.no(CancelOrder{Order: "O1", Source: "oms/main"}, CodeHardPONR)
+	w.wantRequest("O1", RequestCancelRejected, CodeHardPONR)
+	w.invariants()
+	w.books()
+	return w
+}
+
 func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 	tx := memtx.New()
 	var results []string
@@ -109,7 +141,7 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking} {
 		w := day(t)
 		first, answers := replay(t, w.log)
 		if first.Digest() != w.tx.Digest() {
@@ -128,7 +160,7 @@ func TestSameLogSameState(t *testing.T) {
 func TestGoldenLogs(t *testing.T) {
 	// Each begins where a program of its time began. A log that is there is
 	// never written again.
-	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated}
+	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking}
 	for name, day := range days {
 		dir := filepath.Join("testdata/golden", name)
 		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
@@ -216,7 +248,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking} {
 		w := day(t)
 		tx := memtx.New()
 		for _, l := range w.log {
@@ -320,6 +352,40 @@ func TestCorruptFloor(t *testing.T) {
 	}
 	w.ok(Load{Dock: "d1", Barcode: sscc})
 	if err := EveryCorruption(w.tx, w.m, []Command{Depart{Dock: "d1"}, RetryOrder{Order: "P1"}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The same for what is asked of an order while it is worked on.
+func TestCorruptRequests(t *testing.T) {
+	w := changing(t)
+	w.ok(release("O1", "CUP*2", "PEN*3"))
+	w.pick("K1", "w1", "O1")
+	w.ok(revised("O1", 2, "CUP*1", "PEN*3", "BAG*1"))
+	w.ok(release("O2", "MILK*2"))
+	w.pick("K2", "w1", "O2")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O2").Tote})
+	w.weigh("pack1")
+	w.ok(release("O3", "CUP*2", "BAG*1"))
+	w.assign("K3", "w1", "O3")
+	for w.order("O3").Lines[0].State != LinePicked {
+		w.act("hw1")
+	}
+	cmds := []Command{
+		accept("O1", 2), DeclineQuote{Order: "O1", Revision: 2}, revised("O1", 3, "CUP*1"),
+		CancelOrder{Order: "O1"}, CancelOrder{Order: "O2"}, CancelOrder{Order: "O3"},
+		revised("O3", 2, "CUP*1", "BAG*2"),
+	}
+	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
+		t.Fatal(err)
+	}
+	w.ok(CancelOrder{Order: "O2"})
+	w.ok(accept("O1", 2))
+	cmds = []Command{
+		PutBack{Order: "O2", Line: 1, Bin: "B-03", Qty: 2, Lot: "L1"}, PutBack{Order: "O1", Line: 1, Bin: "B-03", Qty: 1},
+		revised("O1", 3, "CUP*1"), RetryOrder{Order: "O1"},
+	}
+	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -86,6 +86,11 @@ type EventData struct {
 	Lines    []LineState `cbor:"10,keyasint,omitempty" json:"lines,omitempty"`
 	Parcels  []Parcel    `cbor:"11,keyasint,omitempty" json:"parcels,omitempty"`
 	Source   string      `cbor:"12,keyasint,omitempty" json:"source,omitempty"`
+	// Of order.quoted and order.amended: the state of the request axis, what
+	// the change costs on top in minor units, and what it does not reach.
+	Request      string   `cbor:"20,keyasint,omitempty" json:"request,omitempty"`
+	ExtraCharge  int64    `cbor:"21,keyasint,omitempty" json:"extraCharge,omitempty"`
+	Restrictions []string `cbor:"22,keyasint,omitempty" json:"restrictions,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -104,6 +109,8 @@ const (
 	EvOrderCancelled      = "order.cancelled"
 	EvOrderCancelRejected = "order.cancelRejected"
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
+	EvOrderAmended        = "order.amended"       // a later revision is in force
+	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 )

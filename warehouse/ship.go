@@ -29,12 +29,15 @@ func ssccOf(barcode string) string {
 // parcel finds a parcel of this site and its order, nil when there is none.
 func (c *change) parcel(sscc string) (*Order, *Parcel, error) {
 	lu, err := GetLU(c, sscc)
-	if err != nil || lu == nil || lu.Kind != "carton" {
+	if err != nil || lu == nil || lu.Kind != "carton" || lu.Order == "" {
 		return nil, nil, err
 	}
 	o, err := c.order(lu.Order)
 	if _, err := must(o, err, "order", lu.Order); err != nil {
 		return nil, nil, err
+	}
+	if o.State == OrderCancelled {
+		return nil, nil, nil // an open carton
 	}
 	at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == sscc })
 	if at < 0 {

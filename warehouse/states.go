@@ -55,6 +55,7 @@ const (
 	JobPrinted   = "PRINTED"
 	JobFailed    = "FAILED"
 	JobUnknown   = "UNKNOWN"
+	JobVoid      = "VOID" // the order was cancelled before the label was sent
 )
 
 // Transport states. All but DELIVERED and CANCELLED are open: something or

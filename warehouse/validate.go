@@ -151,6 +151,9 @@ func checkSite(s Site) string {
 			}
 		}
 	}
+	if why := checkChanges(s.Changes); why != "" {
+		return why
+	}
 	return checkFloor(s)
 }
 

@@ -93,6 +93,10 @@ type EventData struct {
 	Lines    []Line   `json:"lines,omitempty"`
 	Parcels  []Parcel `json:"parcels,omitempty"`
 	Source   string   `json:"source,omitempty"` // who released the order
+	// Of order.quoted and order.amended.
+	Request      string   `json:"request,omitempty"`      // state of the request axis
+	ExtraCharge  int64    `json:"extraCharge,omitempty"`  // what the change costs on top, minor units
+	Restrictions []string `json:"restrictions,omitempty"` // what the change does not reach
 }
 
 // Line is what became of one order line.
