@@ -93,8 +93,12 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 }
 
 // tryAllocate reserves everything an order asks for and puts it into the pool,
-// or parks it as a whole with a fallout per short line. The order is saved.
+// or parks it as a whole with a fallout per short line. A held order stays where
+// it is. The order is saved.
 func (c *change) tryAllocate(o *Order) (bool, error) {
+	if o.held() {
+		return false, c.saveOrder(o)
+	}
 	p, err := c.planOrder(o)
 	if err != nil {
 		return false, err

@@ -50,6 +50,8 @@ var table = []entry{
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
 	command(KindAcceptQuote, "AcceptQuote", 1, acceptQuote),
 	command(KindDeclineQuote, "DeclineQuote", 1, declineQuote),
+	command(KindHoldOrder, "HoldOrder", 1, holdOrder),
+	command(KindReleaseHold, "ReleaseHold", 1, releaseHold),
 	command(KindPutBack, "PutBack", 1, putBack),
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Cancel and retry: what the OMS or a person may still decide about an order.
@@ -114,6 +115,9 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	}
 	if o.Batch != "" && len(o.Fallout) > 0 {
 		return res, refuse(CodeHasWork, "order %s is in batch %s: retry when it is put down", cmd.Order, o.Batch)
+	}
+	if o.held() && (o.State == OrderShortWaiting || o.State == OrderPicking) {
+		return res, refuse(CodeHeld, "order %s is held: %s", cmd.Order, strings.Join(o.Holds, ", "))
 	}
 	switch {
 	case o.State == OrderShortWaiting:

@@ -50,6 +50,8 @@ func everyCommand() []Command {
 		ClearFallout{Fallout: "F000001"},
 		AcceptQuote{Order: "O1", Revision: 2, Source: "oms/main"},
 		DeclineQuote{Order: "O1", Revision: 2, Source: "oms/main"},
+		hold("O1", HoldPayment),
+		free("O1", HoldPayment),
 		PutBack{Order: "O1", Line: 1, Bin: "A-01", Qty: 2, Lot: "L1"},
 	}
 }

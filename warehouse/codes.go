@@ -71,6 +71,8 @@ const (
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 
+	CodeHeld      = "E_HELD"
+	CodeNotHolder = "NOT_THE_HOLDER"
 	CodeStock     = "STOCK"
 	CodeNoQuote   = "NO_QUOTE"
 	CodeDeclined  = "QUOTE_DECLINED"

@@ -41,6 +41,8 @@ const (
 
 	KindAcceptQuote  Kind = 0x0113
 	KindDeclineQuote Kind = 0x0114
+	KindHoldOrder    Kind = 0x0115
+	KindReleaseHold  Kind = 0x0116
 	KindPutBack      Kind = 0x011a
 )
 

@@ -58,6 +58,8 @@ var Faults = []Fault{
 	{CodeExpired, "The conveyor confirmed a carton nobody decided about in time.", "Nothing to do: the place was recorded. Look at the link to the conveyor if it goes on."},
 	{CodeUnknownFallout, "No open fallout has this id.", "Look at the list of fallouts: somebody may have cleared it."},
 	{CodeTooBig, "The command would write more than one command may.", "Send it in smaller parts."},
+	{CodeHeld, "The order is held: nothing more may be done for it.", "Look at the order for the reason and for who holds it; it goes on by itself when they let go."},
+	{CodeNotHolder, "Somebody else holds the order for this reason.", "Ask the party that holds it to let go."},
 	{CodeStock, "There is not enough stock for what is asked for.", "Ask for less, send it from another site or wait for stock."},
 	{CodeNoQuote, "The order has no open quote of this revision.", "Look at the request state of the order: the quote was answered, replaced or came too late."},
 	{CodeDeclined, "The OMS declined the quote of the change.", "Nothing to do: the order goes on as it was."},

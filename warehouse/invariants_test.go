@@ -90,10 +90,12 @@ func (v *inspector) orders() error {
 		id := o.Spec.ID
 		v.counts[o.State]++
 		switch o.State {
-		case OrderReceived, OrderValidated, OrderAllocated, "":
+		case OrderValidated:
+			v.check(o.held(), "order %s rests in %q", id, o.State)
+		case OrderReceived, OrderAllocated, "":
 			v.fail("order %s rests in %q", id, o.State)
 		case OrderReleased:
-			if o.Batch == "" && len(o.Fallout) == 0 {
+			if o.Batch == "" && len(o.Fallout) == 0 && !o.held() {
 				v.want[string(poolKey(o))] = true
 			}
 			fs, err := Fallouts(v.r, true)
@@ -109,7 +111,7 @@ func (v *inspector) orders() error {
 					open = open || err == nil && t.State == TaskOpen
 				}
 			}
-			if o.Batch == "" && len(o.Fallout) == 0 {
+			if o.Batch == "" && len(o.Fallout) == 0 && !o.held() {
 				v.check(open, "order %s is PICKING, but nobody picks and nothing says why", id)
 				v.want[string(poolKey(o))] = true
 			}
@@ -118,10 +120,12 @@ func (v *inspector) orders() error {
 			st, err := GetStation(v.r, o.Station)
 			v.check(err == nil && st.Order == id && st.Step == StepWeigh, "order %s is PACKING, station %+v", id, st)
 		case OrderShipped:
+			v.check(!o.held(), "order %s is %s and held", id, o.State)
 			v.check(len(o.Fallout) == 0, "order %s is %s with fallouts", id, o.State)
 		case OrderCancelled:
 			v.check(len(o.Fallout) == 0 || o.Tote != "", "order %s is %s with fallouts", id, o.State)
 		}
+		v.check(len(o.Holds) == len(o.HeldBy) && len(o.Holds) <= 2*len(holdCodes), "order %s is held %v by %v", id, o.Holds, o.HeldBy)
 		if err := v.request(o); err != nil {
 			return false, err
 		}
@@ -260,6 +264,8 @@ func (v *inspector) tasks() error {
 		case TaskAssigned, TaskClaimed:
 			b, err := GetBatch(v.r, t.Batch)
 			v.check(err == nil && b != nil && b.State == BatchActive && slices.Contains(b.Walk, t.ID), "task %s is %s, batch %+v", t.ID, t.State, b)
+			o, err := GetOrder(v.r, t.Order)
+			v.check(err == nil && o != nil && (t.State == TaskClaimed || !o.held()), "task %s is %s, its order is held: %v", t.ID, t.State, o.Holds)
 		case TaskDone:
 			v.check(t.Picked == t.Qty && t.Short == 0, "task %s DONE: %+v", t.ID, t)
 		case TaskShort:

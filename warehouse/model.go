@@ -103,6 +103,7 @@ type OrderSpec struct {
 	ShipBy   int64       `cbor:"7,keyasint,omitempty" json:"shipBy,omitempty"`
 	Channel  string      `cbor:"8,keyasint,omitempty" json:"channel,omitempty"`
 	Lines    []OrderLine `cbor:"9,keyasint" json:"lines"`
+	Holds    []string    `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 }
 
 // Address is where the parcel goes.
@@ -139,6 +140,10 @@ type Order struct {
 	Intake     uint64      `cbor:"14,keyasint,omitempty" json:"intake,omitempty"` // rising number given at intake: the order's age
 	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
 	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
+	// Holds are why nothing more may be done for the order; HeldBy are the
+	// parties that hold, in the same places.
+	Holds  []string `cbor:"17,keyasint,omitempty" json:"holds,omitempty"`
+	HeldBy []string `cbor:"18,keyasint,omitempty" json:"heldBy,omitempty"`
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`

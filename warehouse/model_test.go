@@ -26,6 +26,7 @@ type model struct {
 	tags    map[string][]string // SSCC → its tags
 	proven  map[string]bool     // SSCCs of complete passes
 	portal  bool                // at dock d1
+	holds   bool                // orders may come held
 }
 
 var (
@@ -42,9 +43,10 @@ var (
 // next lists which state may follow which within one command, written down a
 // second time on purpose.
 var next = map[OrderState][]OrderState{
-	"":                {OrderReleased, OrderShortWaiting},
-	OrderShortWaiting: {OrderReleased, OrderCancelled},
-	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting},
+	"":                {OrderReleased, OrderShortWaiting, OrderValidated},
+	OrderValidated:    {OrderReleased, OrderShortWaiting, OrderCancelled},
+	OrderShortWaiting: {OrderReleased, OrderCancelled, OrderValidated},
+	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting, OrderValidated},
 	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting, OrderCancelled},
 	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled},
 	OrderPacking:      {OrderPacked, OrderPicked, OrderCancelled},
@@ -142,12 +144,10 @@ var (
 		}
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
-	askWork = func() (whats []int) {
-		for i := range 32 {
-			whats = append(whats, i)
-		}
-		return append(whats, 22, 26, 29, 30, 44, 44, 45, 45, 46, 46, 47, 48, 48, 49, 49)
-	}()
+	askWork = []int{
+		0, 1, 8, 11, 11, 12, 15, 15, 16, 16, 17, 21, 22, 22, 23, 26, 26, 27, 29, 29, 30, 31, 32, 33, 34, 6,
+		44, 44, 45, 46, 47, 48, 48, 49, 50, 51,
+	}
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
 )
 
@@ -201,6 +201,8 @@ func (m *model) random(what int) {
 		m.run(CancelOrder{Order: pickOne(m, orderIDs, "order"), Source: "oms/main"})
 	case 48, 49:
 		m.putBack()
+	case 50, 51:
+		m.hold()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -238,6 +240,9 @@ func (m *model) release() {
 	s.Priority = m.num(0, 2, "priority")
 	for i := range m.num(1, 3, "lines") {
 		s.Lines = append(s.Lines, OrderLine{Line: i + 1, SKU: pickOne(m, skus, "sku"), Qty: int64(m.num(1, 4, "qty"))})
+	}
+	if m.holds && m.odds(4, "held") {
+		s.Holds = []string{HoldPayment}
 	}
 	switch m.num(0, 12, "flaw") {
 	case 0:
@@ -295,6 +300,28 @@ func (m *model) amend() {
 		s.Lines[i].Qty = max(1, s.Lines[i].Qty+int64(m.num(-3, 2, "more")))
 	}
 	m.run(ReleaseOrder{Order: s, Source: o.Source})
+}
+
+// hold holds an order or lets it go.
+func (m *model) hold() {
+	o, ok := m.here()
+	if !ok {
+		return
+	}
+	c := HoldOrder{
+		Order: o.Spec.ID, Source: pickOne(m, []string{"oms/main", SourceSite, "oms/other"}, "party"),
+		Code: pickOne(m, []string{HoldPayment, HoldExport}, "code"),
+	}
+	for i := range o.Holds {
+		if m.odds(2, "let go") {
+			m.run(ReleaseHold{Order: o.Spec.ID, Code: o.Holds[i], Source: o.HeldBy[i]})
+		}
+	}
+	if m.odds(3, "let go of what may not be there") {
+		m.run(ReleaseHold(c))
+		return
+	}
+	m.run(c)
 }
 
 // putBack puts goods that are not wanted any more into a bin.
@@ -717,17 +744,28 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 // The same with changes and cancels of orders that are worked on.
 func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
+		m.holds = true
 		s := testSite()
 		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
 		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
 		m.ok(PutSite{Site: s})
-		for i := range 4 {
+		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG", "PEN"}, {"CUP", "PEN"}, {"MILK"}} {
+			id := orderIDs[i]
+			m.ok(release(id, lines...))
+			m.pick("K"+id, "w1", id)
+			if i < 2 {
+				m.label("pack1", id)
+			}
+			m.states[id] = m.order(id).State
+		}
+		for i := range 2 {
 			m.run(SignIn{Device: devices[i], Badge: badges[i]})
 		}
 	}
-	randomRuns(t, start, append(askWork, 32, 33, 34), []string{
+	randomRuns(t, start, askWork, []string{
 		"Depart OK", "ReleaseOrder OK", "AcceptQuote OK", "AcceptQuote " + CodeNoQuote, "DeclineQuote OK", "CancelOrder OK",
-		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeStock, "ReleaseOrder " + CodeSoftPONR,
-		"ReleaseOrder " + CodeHardPONR, "CancelOrder " + CodeHardPONR, "StartPack " + CodeInFallout, "TransportState OK",
+		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
+		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
+		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld,
 	})
 }

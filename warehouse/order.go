@@ -13,7 +13,7 @@ var transitions = []struct {
 }{
 	{"", []OrderState{OrderReceived}},
 	{OrderReceived, []OrderState{OrderValidated, OrderCancelled}},
-	{OrderValidated, []OrderState{OrderAllocated, OrderShortWaiting, OrderCancelled}},
+	{OrderValidated, []OrderState{OrderAllocated, OrderShortWaiting, OrderCancelled, OrderValidated /* held and amended */}},
 	{OrderShortWaiting, []OrderState{OrderAllocated, OrderCancelled, OrderValidated /* amended */}},
 	{OrderAllocated, []OrderState{OrderReleased, OrderShortWaiting, OrderCancelled, OrderValidated}},
 	{OrderReleased, []OrderState{OrderPicking, OrderCancelled, OrderValidated}},
@@ -116,10 +116,10 @@ func (c *change) saveOrder(o *Order) error {
 	return save(c, key(kOrder, o.Spec.ID), o)
 }
 
-// inPool tells whether an order is free to batch: it has work, and neither a
-// batch nor a fallout holds it.
+// inPool tells whether an order is free to batch: it has work, and no batch, no
+// fallout and no hold keeps it.
 func (c *change) inPool(o *Order) (bool, error) {
-	if o.Batch != "" || len(o.Fallout) > 0 {
+	if o.Batch != "" || len(o.Fallout) > 0 || o.held() {
 		return false, nil
 	}
 	if o.State == OrderPicking {

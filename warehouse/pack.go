@@ -60,6 +60,9 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	case o.State != OrderPicked:
 		return res, refuse(CodeNotPicked, "order %s is %s", lu.Order, o.State)
 	}
+	if o.held() {
+		return res, refuse(CodeHeld, "order %s is held: %s", lu.Order, strings.Join(o.Holds, ", "))
+	}
 	// The carton is weighed again, and the tote is here, whoever carried it.
 	err = c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool {
 		return f.Code == FalloutWeightMismatch || isTransportFallout(f)

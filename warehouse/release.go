@@ -205,6 +205,9 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 	if err := c.enter(o, OrderValidated); err != nil {
 		return err
 	}
+	if err := c.takeHolds(o); err != nil {
+		return err
+	}
 	if _, err := c.tryAllocate(o); err != nil {
 		return err
 	}

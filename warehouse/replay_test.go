@@ -116,6 +116,26 @@ func asking(t *testing.T) *world {
 	return w
 }
 
+// holding is a day at a site whose orders are held.
+func holding(t *testing.T) *world {
+	w := changing(t)
+	unpaid := release("O1", "CUP*2", "BAG*1")
+	unpaid.Order.Holds = []string{HoldPayment}
+	w.ok(unpaid)
+	w.ok(revised("O1", 2, "CUP*2", "BAG*1", "PEN"))
+	w.ok(free("O1", HoldPayment))
+	w.assign("K1", "w1", "O1")
+	w.act("hw1")
+	w.ok(HoldOrder{Order: "O1", Code: HoldRecall, Source: SourceSite})
+	w.walkTo("hw1", StepAsk)
+	w.ok(ReleaseHold{Order: "O1", Code: HoldRecall, Source: SourceSite})
+	w.pick("K2", "w1", "O1")
+	w.label("pack1", "O1")
+	w.invariants()
+	w.books()
+	return w
+}
+
 func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 	tx := memtx.New()
 	var results []string
@@ -141,7 +161,7 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding} {
 		w := day(t)
 		first, answers := replay(t, w.log)
 		if first.Digest() != w.tx.Digest() {
@@ -160,7 +180,7 @@ func TestSameLogSameState(t *testing.T) {
 func TestGoldenLogs(t *testing.T) {
 	// Each begins where a program of its time began. A log that is there is
 	// never written again.
-	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking}
+	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking, "v3-holds": holding}
 	for name, day := range days {
 		dir := filepath.Join("testdata/golden", name)
 		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
@@ -248,7 +268,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding} {
 		w := day(t)
 		tx := memtx.New()
 		for _, l := range w.log {
@@ -374,7 +394,7 @@ func TestCorruptRequests(t *testing.T) {
 	cmds := []Command{
 		accept("O1", 2), DeclineQuote{Order: "O1", Revision: 2}, revised("O1", 3, "CUP*1"),
 		CancelOrder{Order: "O1"}, CancelOrder{Order: "O2"}, CancelOrder{Order: "O3"},
-		revised("O3", 2, "CUP*1", "BAG*2"),
+		revised("O3", 2, "CUP*1", "BAG*2"), hold("O3", HoldPayment), hold("O2", HoldPayment),
 	}
 	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
 		t.Fatal(err)

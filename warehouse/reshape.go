@@ -40,6 +40,14 @@ func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 	if err := c.ask(o, r); err != nil {
 		return err
 	}
+	if err := c.takeHolds(o); err != nil {
+		return err
+	}
+	if o.held() {
+		if err := c.setAside(o); err != nil {
+			return err
+		}
+	}
 	var freed []string
 	if !same {
 		var err error
@@ -181,7 +189,7 @@ func (c *change) addTo(o *Order, l *LineState, need int64) error {
 	takes, missing = roomFor(o, takes, missing)
 	slot := 0
 	var b *Batch
-	if o.Batch != "" {
+	if o.Batch != "" && !o.held() {
 		if b, err = c.batch(o.Batch); err != nil {
 			return err
 		}
@@ -191,7 +199,11 @@ func (c *change) addTo(o *Order, l *LineState, need int64) error {
 			}
 		}
 	}
-	ids, err := c.makeTasks(o, l, takes, o.Batch, slot)
+	id := ""
+	if b != nil {
+		id = b.ID
+	}
+	ids, err := c.makeTasks(o, l, takes, id, slot)
 	if err != nil {
 		return err
 	}

@@ -111,6 +111,8 @@ const (
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
 	EvOrderAmended        = "order.amended"       // a later revision is in force
 	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
+	EvOrderHeld           = "order.held"          // once for each hold
+	EvOrderHoldReleased   = "order.holdReleased"
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 )

@@ -72,6 +72,8 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	switch {
 	case p.Dock != "":
 		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
+	case o.held():
+		return res, refuse(CodeHeld, "order %s is held: %s", o.Spec.ID, strings.Join(o.Holds, ", "))
 	case o.State != OrderLabelled || j.State != JobPrinted:
 		return res, refuse(CodeNotLabelled, "order %s is %s, its label %s", o.Spec.ID, o.State, j.State)
 	}

@@ -62,6 +62,7 @@ func (c *change) cancelled(o *Order) error {
 	if err := c.ask(o, r); err != nil {
 		return err
 	}
+	o.Holds, o.HeldBy = nil, nil
 	return c.enter(o, OrderCancelled)
 }
 

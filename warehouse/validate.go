@@ -325,6 +325,8 @@ func checkSpec(s OrderSpec) string {
 		return "channel"
 	case s.PlacedAt < 0 || s.ShipBy < 0:
 		return "times"
+	case checkHolds(s.Holds) != "":
+		return checkHolds(s.Holds)
 	case len(s.Lines) == 0:
 		return "no lines"
 	case len(s.Lines) > maxLines:
