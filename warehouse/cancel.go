@@ -64,7 +64,7 @@ func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 		return res, err
 	}
 	reason := cleanText(cmd.Reason)
-	switch code := mayCancel(rules, o.State); code {
+	switch code := mayCancel(rules, o); code {
 	case AnswerApply:
 		if err := c.askFor(o, Request{State: RequestCancel, Reason: reason}); err != nil {
 			return res, err

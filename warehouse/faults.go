@@ -40,7 +40,7 @@ var Faults = []Fault{
 	{CodeAlreadyLoaded, "The parcel is loaded already.", "Nothing to do; look for a second parcel with the same label."},
 	{CodeNothingLoaded, "No parcel is loaded at this dock.", "Scan the parcels first."},
 	{CodeSoftPONR, "Picking of the order has begun: the soft point of no return.", "Stop the order by hand at the site if it must not go out."},
-	{CodeHardPONR, "The label of the order was sent to the printer: the hard point of no return.", "Let it ship and take it back as a return."},
+	{CodeHardPONR, "The order is past its hard point of no return: its label was sent to the printer, or a station in hard mode has it.", "Finish the order at the station first. One that must not go out comes back as a return."},
 	{CodeTrackingUsedUp, "The carrier's range of tracking numbers is used up.", "Enter a new range for the carrier, then weigh again."},
 	{CodeSiteNotSet, "The rules of the site are not set yet.", "Load the site file."},
 	{CodeDuplicateInFile, "The list names the same thing twice.", "Remove one of the two rows."},

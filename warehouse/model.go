@@ -29,6 +29,9 @@ type Site struct {
 	// between its points of no return. nil = it refuses all of it, and
 	// keeps no request state.
 	Changes *ChangeRules `cbor:"18,keyasint,omitempty" json:"changes,omitempty"`
+	// HardMode lists the pack stations that take no next order, and no change
+	// of the one they have, from its start until its label is proven.
+	HardMode []string `cbor:"19,keyasint,omitempty" json:"hardMode,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -144,6 +147,9 @@ type Order struct {
 	// parties that hold, in the same places.
 	Holds  []string `cbor:"17,keyasint,omitempty" json:"holds,omitempty"`
 	HeldBy []string `cbor:"18,keyasint,omitempty" json:"heldBy,omitempty"`
+	// Hard: a station in hard mode started the order, so it is past its hard
+	// point of no return before its label is sent.
+	Hard bool `cbor:"20,keyasint,omitempty" json:"hard,omitempty"`
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`

@@ -747,6 +747,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		m.holds = true
 		s := testSite()
 		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
+		s.HardMode = benches[:m.num(0, 1, "hard mode")]
 		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
 		m.ok(PutSite{Site: s})
 		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG", "PEN"}, {"CUP", "PEN"}, {"MILK"}} {

@@ -52,7 +52,14 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if st.Order == lu.Order && o.State == OrderPacking {
 		return res, nil // the packer comes back to it
 	}
+	site, err := c.theSite()
+	if err != nil {
+		return res, err
+	}
+	hard := slices.Contains(site.HardMode, st.ID)
 	switch {
+	case st.Step != StepScanTote && hard:
+		return res, refuse(CodeHardPONR, "order %s is past its hard point of no return at %s", st.Order, st.ID)
 	case st.Step != StepScanTote:
 		return res, refuse(CodeStationBusy, "order %s is not finished here", st.Order)
 	case o.State == OrderPacking:
@@ -83,7 +90,7 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.endTrip(lu.ID); err != nil {
 		return res, err
 	}
-	o.Station = st.ID
+	o.Station, o.Hard = st.ID, hard
 	if err := c.enter(o, OrderPacking); err != nil {
 		return res, err
 	}
@@ -160,6 +167,7 @@ func pack(c *change, cmd Pack) (Result, error) {
 // parkWeight makes a wrong weight a fact: the order is parked, the station free.
 func (c *change) parkWeight(o *Order, st *StationState, got int64) error {
 	text := fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got)
+	o.Hard = false // parked: the lane is free, and the order may be changed
 	if err := c.enter(o, OrderPicked); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	quote := code == "" && old != nil && mayAmend(site.Changes, old.State) == AnswerQuote
+	quote := code == "" && old != nil && mayAmend(site.Changes, old) == AnswerQuote
 	if quote {
 		if code, text, err = c.checkReshape(old, spec); err != nil {
 			return res, err
@@ -112,7 +112,7 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 		return CodeInvalid, why, nil
 	}
 	if old != nil {
-		late := mayAmend(site.Changes, old.State)
+		late := mayAmend(site.Changes, old)
 		switch {
 		case spec.Revision == old.Spec.Revision:
 			return CodeConflict, fmt.Sprintf("revision %d is here with other content", spec.Revision), nil

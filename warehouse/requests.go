@@ -13,6 +13,8 @@ import (
 //   - Before the soft point of no return a change is applied. Between the soft
 //     and the hard one it is quoted: work goes on, and the change is made when
 //     the OMS accepts the quote. Behind the hard point it is refused.
+//   - A pack station in hard mode (Site.HardMode) puts the hard point at the start
+//     of the order there, and takes no other one until its label is proven.
 //   - The first to commit wins, and the answer is an event, never silence. An
 //     open quote ends when the order passes its hard point.
 //   - The newest request stays visible on the order with its code.
@@ -189,8 +191,11 @@ func (c *change) changeRules() (*ChangeRules, error) {
 
 // mayAmend is the answer to an amendment at a site: AnswerApply, AnswerQuote or
 // the code of the refusal.
-func mayAmend(rules *ChangeRules, s OrderState) string {
-	a := answerIn(s).Amend
+func mayAmend(rules *ChangeRules, o *Order) string {
+	a := answerIn(o.State).Amend
+	if a == AnswerQuote && o.Hard {
+		return CodeHardPONR
+	}
 	if a == AnswerQuote && rules == nil {
 		return CodeSoftPONR
 	}
@@ -198,10 +203,12 @@ func mayAmend(rules *ChangeRules, s OrderState) string {
 }
 
 // mayCancel is the answer to a cancel at this site.
-func mayCancel(rules *ChangeRules, s OrderState) string {
-	a := answerIn(s).Cancel
+func mayCancel(rules *ChangeRules, o *Order) string {
+	a := answerIn(o.State).Cancel
 	switch {
 	case a != AnswerQuote:
+	case o.Hard:
+		return CodeHardPONR
 	case rules == nil || rules.Cancel == CancelRefuse:
 		return CodeSoftPONR
 	case rules.Cancel == CancelAccept:
@@ -337,7 +344,7 @@ func (c *change) rejectQuote(o *Order, code, text string) error {
 // endQuote rejects an open quote of an order that has just passed its hard
 // point of no return.
 func (c *change) endQuote(o *Order) error {
-	if !o.Request.quoted() || answerIn(o.State).Amend != CodeHardPONR {
+	if !o.Request.quoted() || !o.Hard && answerIn(o.State).Amend != CodeHardPONR {
 		return nil
 	}
 	return c.rejectQuote(o, CodeHardPONR, fmt.Sprintf("order is %s", o.State))

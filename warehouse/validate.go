@@ -154,6 +154,9 @@ func checkSite(s Site) string {
 	if why := checkChanges(s.Changes); why != "" {
 		return why
 	}
+	if why := checkNames("station in hard mode", s.HardMode); why != "" {
+		return why
+	}
 	return checkFloor(s)
 }
 
