@@ -66,6 +66,10 @@ type orderPlan struct {
 // planOrder finds stock for everything an order asks for. It writes nothing.
 func (c *change) planOrder(o *Order) (orderPlan, error) {
 	p := orderPlan{takes: make([][]take, len(o.Lines)), short: make([]int64, len(o.Lines)), all: true}
+	leave, err := c.leaves(o)
+	if err != nil {
+		return p, err
+	}
 	for i, l := range o.Lines {
 		var held []take
 		for j := range i {
@@ -73,10 +77,12 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 				held = append(held, p.takes[j]...)
 			}
 		}
-		var err error
-		if p.takes[i], p.short[i], err = c.plan(l.SKU, l.Qty, held); err != nil {
+		takes, missing, err := c.plan(l.SKU, l.Qty+leave, held)
+		if err != nil {
 			return p, err
 		}
+		p.short[i] = min(missing, l.Qty)
+		p.takes[i] = firstOf(takes, l.Qty-p.short[i])
 		p.all = p.all && p.short[i] == 0
 	}
 	if !p.all {
@@ -90,6 +96,21 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 	}
 	p.keys, p.bytes, p.tooBig = weigh(o, p.takes)
 	return p, nil
+}
+
+// firstOf cuts takes off behind n units.
+func firstOf(takes []take, n int64) []take {
+	for i := range takes {
+		if takes[i].qty >= n {
+			takes[i].qty = n
+			if n > 0 {
+				i++
+			}
+			return takes[:i]
+		}
+		n -= takes[i].qty
+	}
+	return takes
 }
 
 // tryAllocate reserves everything an order asks for and puts it into the pool,
@@ -210,7 +231,7 @@ func (c *change) setWaiting(o *Order, want bool) error {
 	}
 	for _, l := range o.Lines {
 		if l.State == LineShort {
-			if err := c.index(key(kWait, l.SKU, num(o.Intake), o.Spec.ID), want); err != nil {
+			if err := c.index(key(kWait, l.SKU, o.queue(), o.Spec.ID), want); err != nil {
 				return err
 			}
 		}

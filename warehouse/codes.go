@@ -74,6 +74,8 @@ const (
 	CodeHeld      = "E_HELD"
 	CodeNotHolder = "NOT_THE_HOLDER"
 	CodeStock     = "STOCK"
+	CodeCapacity  = "CAPACITY"
+	CodeCutOff    = "CUTOFF"
 	CodeNoQuote   = "NO_QUOTE"
 	CodeDeclined  = "QUOTE_DECLINED"
 	CodeNoPutBack = "NO_PUT_BACK"
@@ -101,4 +103,5 @@ const (
 	FalloutMissort         = "MISSORT"      // also the answer to the confirm
 	FalloutTooBig          = "ORDER_TOO_BIG"
 	FalloutPutBack         = "PUT_BACK"
+	FalloutAddress         = "ADDRESS" // also the refusal of a revision
 )

@@ -61,6 +61,8 @@ var Faults = []Fault{
 	{CodeHeld, "The order is held: nothing more may be done for it.", "Look at the order for the reason and for who holds it; it goes on by itself when they let go."},
 	{CodeNotHolder, "Somebody else holds the order for this reason.", "Ask the party that holds it to let go."},
 	{CodeStock, "There is not enough stock for what is asked for.", "Ask for less, send it from another site or wait for stock."},
+	{CodeCapacity, "The site has as many open orders as it takes.", "Send the order to another site, or again when orders have left."},
+	{CodeCutOff, "No pickup of the carrier is early enough for the promised ship-by.", "Send the order to another site, or with a later promise or another method."},
 	{CodeNoQuote, "The order has no open quote of this revision.", "Look at the request state of the order: the quote was answered, replaced or came too late."},
 	{CodeDeclined, "The OMS declined the quote of the change.", "Nothing to do: the order goes on as it was."},
 	{CodeNoPutBack, "That many goods of the line do not have to be put back.", "Look at the order: what is to be put back stands at its lines."},
@@ -82,5 +84,6 @@ var Faults = []Fault{
 	{FalloutRFIDExtra, "Tags passed the portal that do not belong there.", "Find what went along. Carry the parcel through the portal again, or retry the order; clear the fallout when it has no order."},
 	{FalloutMissort, "The conveyor put the parcel on another lane than decided.", "Bring the parcel to its lane or load it at its dock."},
 	{FalloutTooBig, "There is enough stock for the order, but in too many bins for one order.", "Put the stock together in fewer bins, count them and retry the order; or cancel it."},
+	{FalloutAddress, "The ship-to address does not look like one of its country.", "Have the OMS send a revision with the right address, or retry the order when the address is right as it is."},
 	{FalloutPutBack, "Goods in the tote or carton are not wanted any more: the order was changed or cancelled after they were picked.", "Put what the text names back into a bin and say so; the order goes on by itself."},
 }

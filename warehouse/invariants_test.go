@@ -99,7 +99,7 @@ func (v *inspector) orders() error {
 				v.want[string(poolKey(o))] = true
 			}
 			fs, err := Fallouts(v.r, true)
-			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed }),
+			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed && f.Code != FalloutAddress }),
 				"order %s is RELEASED with fallouts", id)
 		case OrderShortWaiting:
 			v.check(len(o.Fallout) > 0, "order %s waits without a reason", id)
@@ -243,7 +243,7 @@ func (v *inspector) lines(o *Order) error {
 		case LineShort:
 			v.check(l.kept()+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
 			if o.State == OrderShortWaiting {
-				v.row(kWait, l.SKU, num(o.Intake), id)
+				v.row(kWait, l.SKU, o.queue(), id)
 			}
 		case LineOpen, LineCancelled:
 			v.check(open == 0 && l.kept() == 0, "order %s line %d %s holds something", id, l.Line, l.State)

@@ -29,8 +29,8 @@ import (
 //	count  state                           number of orders in that state
 //	reject id                              rejectRecord   (refused release, answered once)
 //	quote  order                           quoteRecord    (the revision an open quote is about)
-//	pool   9-priority intake id            1              (released, free to batch)
-//	wait   sku intake order                1              (orders short of the item)
+//	pool   9-priority queue id             1              (released, free to batch)
+//	wait   sku queue order                 1              (orders short of the item)
 //	again  sku                             row of wait    (waiting orders behind it are still to be tried)
 //	task   id                              Task
 //	open   bin sku lot task                1              (tasks in the pool)

@@ -32,6 +32,10 @@ type Site struct {
 	// HardMode lists the pack stations that take no next order, and no change
 	// of the one they have, from its start until its label is proven.
 	HardMode []string `cbor:"19,keyasint,omitempty" json:"hardMode,omitempty"`
+	// Intake are the rules for new orders; nil = all good ones are taken, and
+	// the oldest comes first.
+	Intake    *IntakeRules  `cbor:"20,keyasint,omitempty" json:"intake,omitempty"`
+	Countries []CountryRule `cbor:"21,keyasint,omitempty" json:"countries,omitempty"` // those not listed are not checked
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -150,6 +154,10 @@ type Order struct {
 	// Hard: a station in hard mode started the order, so it is past its hard
 	// point of no return before its label is sent.
 	Hard bool `cbor:"20,keyasint,omitempty" json:"hard,omitempty"`
+	// Pickup is when the order has to be staged; Queue is its place among
+	// those of the same priority, 0 = by Intake.
+	Pickup int64  `cbor:"21,keyasint,omitempty" json:"pickup,omitempty"`
+	Queue  uint64 `cbor:"22,keyasint,omitempty" json:"-"`
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`

@@ -241,6 +241,9 @@ func (m *model) release() {
 	for i := range m.num(1, 3, "lines") {
 		s.Lines = append(s.Lines, OrderLine{Line: i + 1, SKU: pickOne(m, skus, "sku"), Qty: int64(m.num(1, 4, "qty"))})
 	}
+	if m.holds {
+		s.Channel = pickOne(m, []string{"", "shop", "market"}, "channel")
+	}
 	if m.holds && m.odds(4, "held") {
 		s.Holds = []string{HoldPayment}
 	}
@@ -747,6 +750,10 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		m.holds = true
 		s := testSite()
 		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
+		s.Intake = &IntakeRules{
+			Pickups:  []Pickup{{Carrier: "POST", Minute: 1, Days: 127}},
+			Channels: []ChannelRule{{Channel: "shop", Rank: 1}, {Channel: "market", Leave: 2}},
+		}
 		s.HardMode = benches[:m.num(0, 1, "hard mode")]
 		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
 		m.ok(PutSite{Site: s})

@@ -155,5 +155,5 @@ func (c *change) hasOpenTasks(o *Order) (bool, error) {
 }
 
 func poolKey(o *Order) []byte {
-	return key(kPool, string([]byte{'0' + byte(9-o.Spec.Priority)}), num(o.Intake), o.Spec.ID)
+	return key(kPool, string([]byte{'0' + byte(9-o.Spec.Priority)}), o.queue(), o.Spec.ID)
 }

@@ -126,6 +126,12 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 	if c.tooBig != "" {
 		return CodeInvalid, c.tooBig, nil
 	}
+	if old == nil {
+		return c.checkIntakeOf(site, spec)
+	}
+	if why := badAddress(site, spec.ShipTo); why != "" && spec.ShipTo != old.Spec.ShipTo {
+		return FalloutAddress, why, nil
+	}
 	return "", "", nil
 }
 
@@ -171,6 +177,7 @@ func (c *change) tellRejected(spec OrderSpec, rec rejectRecord, source, typ stri
 func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) error {
 	var freed []string
 	amended := o != nil
+	doubt := !amended // look at the address
 	if o == nil {
 		n, err := c.next(kOrder)
 		if err != nil {
@@ -181,7 +188,11 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 			return err
 		}
 	} else {
-		var err error
+		fs, err := c.falloutsOf(o)
+		if err != nil {
+			return err
+		}
+		doubt = slices.ContainsFunc(fs, isAddress) // a person did not decide yet
 		if freed, err = c.withdraw(o, "amended"); err != nil {
 			return err
 		}
@@ -193,9 +204,9 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 		o.Told = 0
 	}
 	o.Spec, o.Hash, o.Source, o.ReleasedAt = spec, hash, source, c.meta.Now
-	o.Lines = make([]LineState, len(spec.Lines))
-	for i, l := range spec.Lines {
-		o.Lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
+	o.Lines = openLines(spec)
+	if err := c.lineUp(o); err != nil {
+		return err
 	}
 	if amended {
 		if err := c.amended(o); err != nil {
@@ -207,6 +218,11 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 	}
 	if err := c.takeHolds(o); err != nil {
 		return err
+	}
+	if doubt {
+		if err := c.parkAddress(o); err != nil {
+			return err
+		}
 	}
 	if _, err := c.tryAllocate(o); err != nil {
 		return err
@@ -234,4 +250,13 @@ func (c *change) amended(o *Order) error {
 	return c.emit(EvOrderAmended, o.Spec.ID, EventData{
 		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: to.Charge, Restrictions: to.Limits,
 	})
+}
+
+// openLines is the state of the lines of an order nothing was done of.
+func openLines(spec OrderSpec) []LineState {
+	lines := make([]LineState, len(spec.Lines))
+	for i, l := range spec.Lines {
+		lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
+	}
+	return lines
 }

@@ -36,6 +36,9 @@ func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 		return err
 	}
 	o.Spec, o.Hash, o.Source = q.Spec, q.Hash, q.Source
+	if err := c.lineUp(o); err != nil {
+		return err
+	}
 	r := Request{State: RequestAmendAccepted, Revision: q.Spec.Revision, Charge: o.Request.Charge, Limits: o.Request.Limits}
 	if err := c.ask(o, r); err != nil {
 		return err

@@ -157,6 +157,12 @@ func checkSite(s Site) string {
 	if why := checkNames("station in hard mode", s.HardMode); why != "" {
 		return why
 	}
+	if why := checkIntake(s.Intake, s.Carriers); why != "" {
+		return why
+	}
+	if why := checkCountries(s.Countries); why != "" {
+		return why
+	}
 	return checkFloor(s)
 }
 
