@@ -59,6 +59,7 @@ type orderPlan struct {
 	takes       [][]take // by line
 	short       []int64  // by line: missing
 	all         bool     // nothing is
+	partly      bool     // something is found, and the order goes with that
 	keys, bytes int      // what it costs to carry it out
 	tooBig      string   // why it cannot be
 }
@@ -70,7 +71,11 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 	if err != nil {
 		return p, err
 	}
+	some := false
 	for i, l := range o.Lines {
+		if l.skipped() {
+			continue
+		}
 		var held []take
 		for j := range i {
 			if o.Lines[j].SKU == l.SKU {
@@ -84,8 +89,10 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 		p.short[i] = min(missing, l.Qty)
 		p.takes[i] = firstOf(takes, l.Qty-p.short[i])
 		p.all = p.all && p.short[i] == 0
+		some = some || len(p.takes[i]) > 0
 	}
-	if !p.all {
+	p.partly = !p.all && some && o.Spec.Partial
+	if !p.all && !p.partly {
 		// Parked: lines, and fallouts that come or go.
 		p.keys = len(o.Lines) + 6*min(len(o.Lines), shortFallouts) + 10
 		p.bytes = p.keys*256 + 2*sizeOf(o)
@@ -114,10 +121,10 @@ func firstOf(takes []take, n int64) []take {
 }
 
 // tryAllocate reserves everything an order asks for and puts it into the pool,
-// or parks it as a whole with a fallout per short line. A held order stays where
-// it is. The order is saved.
+// or parks it as a whole with a fallout per short line. One that is held or
+// of which something is still to be made stays where it is. The order is saved.
 func (c *change) tryAllocate(o *Order) (bool, error) {
-	if o.held() {
+	if o.held() || o.makes() {
 		return false, c.saveOrder(o)
 	}
 	p, err := c.planOrder(o)
@@ -137,7 +144,7 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 		return false, err
 	}
 	switch {
-	case !p.all:
+	case !p.all && !p.partly:
 		return false, c.park(o, p.short)
 	case p.tooBig != "":
 		return false, c.parkTooBig(o, p)
@@ -150,7 +157,18 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 		if _, err := c.makeTasks(o, &o.Lines[i], p.takes[i], "", 0); err != nil {
 			return false, err
 		}
-		o.Lines[i].State = LineAllocated
+		switch {
+		case o.Lines[i].skipped():
+		case p.short[i] > 0:
+			o.Lines[i].State = LineShort
+		default:
+			o.Lines[i].State = LineAllocated
+		}
+	}
+	if p.partly {
+		if err := c.tell(o, EvOrderShort); err != nil {
+			return false, err
+		}
 	}
 	if err := c.enter(o, OrderAllocated); err != nil {
 		return false, err
@@ -178,8 +196,8 @@ func isOutOfStock(f *Fallout) bool { return f.Code == FalloutOutOfStock }
 // park lets an order wait for stock: lines, waiting rows and fallouts follow
 // what is short now.
 func (c *change) park(o *Order, short []int64) error {
+	o.reopen()
 	for i := range o.Lines {
-		o.Lines[i].State = LineOpen
 		if short[i] > 0 {
 			o.Lines[i].State = LineShort
 		}

@@ -208,12 +208,18 @@ func (c *change) checkReshape(o *Order, spec OrderSpec) (code, text string, err 
 	lines := len(o.Lines)
 	for _, l := range spec.Lines {
 		if !hasLine(o, l.Line) {
+			if l.Kind == LineKindMake {
+				return CodeSoftPONR, fmt.Sprintf("line %d: picking has begun, nothing more can be made", l.Line), nil
+			}
 			lines++
 			continue
 		}
 		st, err := lineOf(o, l.Line)
 		if err != nil {
 			return "", "", err
+		}
+		if st.Kind != l.Kind {
+			return CodeSoftPONR, fmt.Sprintf("line %d: another kind needs another line number", l.Line), nil
 		}
 		if st.SKU != l.SKU {
 			return CodeSoftPONR, fmt.Sprintf("line %d: another item needs another line number", l.Line), nil
@@ -241,13 +247,16 @@ func (c *change) checkMore(o *Order, spec OrderSpec) (code, text string, err err
 	held := make(map[string][]take) // looked up only
 	for _, l := range spec.Lines {
 		need := l.Qty
+		if l.Kind == LineKindDropShip {
+			continue
+		}
 		if hasLine(o, l.Line) {
 			st, err := lineOf(o, l.Line)
 			if err != nil {
 				return "", "", err
 			}
-			if st.due() == l.Qty {
-				continue // nothing changes, short or not
+			if st.due() >= l.Qty {
+				continue // nothing more is asked for, short or not
 			}
 			open, err := c.openQty(st)
 			if err != nil {

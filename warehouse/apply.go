@@ -52,6 +52,7 @@ var table = []entry{
 	command(KindDeclineQuote, "DeclineQuote", 1, declineQuote),
 	command(KindHoldOrder, "HoldOrder", 1, holdOrder),
 	command(KindReleaseHold, "ReleaseHold", 1, releaseHold),
+	command(KindProductionDone, "ProductionDone", 1, productionDone),
 	command(KindPutBack, "PutBack", 1, putBack),
 }
 

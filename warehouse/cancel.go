@@ -197,9 +197,7 @@ func (c *change) restart(o *Order) error {
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
 		return err
 	}
-	for i := range o.Lines {
-		o.Lines[i].State = LineOpen
-	}
+	o.reopen()
 	_, err := c.tryAllocate(o)
 	return err
 }

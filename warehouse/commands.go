@@ -39,11 +39,12 @@ const (
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
 
-	KindAcceptQuote  Kind = 0x0113
-	KindDeclineQuote Kind = 0x0114
-	KindHoldOrder    Kind = 0x0115
-	KindReleaseHold  Kind = 0x0116
-	KindPutBack      Kind = 0x011a
+	KindAcceptQuote    Kind = 0x0113
+	KindDeclineQuote   Kind = 0x0114
+	KindHoldOrder      Kind = 0x0115
+	KindReleaseHold    Kind = 0x0116
+	KindProductionDone Kind = 0x0119
+	KindPutBack        Kind = 0x011a
 )
 
 // Command is one versioned change. The concrete types are those below; each is

@@ -43,8 +43,12 @@ func (c *change) tell(o *Order, typ string) error {
 			return nil
 		}
 		o.Told |= 1 << i
-		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source}
+		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, BackorderOf: o.BackorderOf}
 		switch typ {
+		case EvOrderAccepted:
+			if o.special() {
+				d.Lines = tellLines(o.Lines)
+			}
 		case EvOrderShort, EvOrderPicked:
 			d.Lines = tellLines(o.Lines)
 		case EvOrderPacked, EvOrderLabelled:
@@ -61,7 +65,7 @@ func (c *change) tell(o *Order, typ string) error {
 func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
-		l.Tasks, l.PutBack, l.Returned = nil, 0, 0
+		l.Tasks, l.PutBack, l.Returned, l.Kind = nil, 0, 0, LineKindStock
 		out[i] = l
 	}
 	return out

@@ -152,8 +152,8 @@ func (c *change) checkIntakeOf(site *Site, spec OrderSpec) (code, text string, e
 	if !r.RejectShort {
 		return "", "", nil
 	}
-	p, err := c.planOrder(&Order{Spec: spec, Lines: openLines(spec)})
-	if err != nil || p.all {
+	p, err := c.planOrder(&Order{Spec: spec, Lines: openLines(spec, nil)})
+	if err != nil || p.all || p.partly {
 		return "", "", err
 	}
 	for i, missing := range p.short {

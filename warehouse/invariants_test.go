@@ -91,7 +91,7 @@ func (v *inspector) orders() error {
 		v.counts[o.State]++
 		switch o.State {
 		case OrderValidated:
-			v.check(o.held(), "order %s rests in %q", id, o.State)
+			v.check(o.held() || o.makes(), "order %s rests in %q", id, o.State)
 		case OrderReceived, OrderAllocated, "":
 			v.fail("order %s rests in %q", id, o.State)
 		case OrderReleased:
@@ -245,7 +245,8 @@ func (v *inspector) lines(o *Order) error {
 			if o.State == OrderShortWaiting {
 				v.row(kWait, l.SKU, o.queue(), id)
 			}
-		case LineOpen, LineCancelled:
+		case LineOpen, LineCancelled, LineProduction, LineDropShip:
+			v.check((l.State == LineProduction) == (o.State == OrderValidated && l.Kind == LineKindMake) || l.State != LineProduction, "order %s is %s, line %d %s", id, o.State, l.Line, l.State)
 			v.check(open == 0 && l.kept() == 0, "order %s line %d %s holds something", id, l.Line, l.State)
 		default:
 			v.fail("order %s line %d: state %q", id, l.Line, l.State)

@@ -110,7 +110,10 @@ type OrderSpec struct {
 	ShipBy   int64       `cbor:"7,keyasint,omitempty" json:"shipBy,omitempty"`
 	Channel  string      `cbor:"8,keyasint,omitempty" json:"channel,omitempty"`
 	Lines    []OrderLine `cbor:"9,keyasint" json:"lines"`
-	Holds    []string    `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
+	// Partial: what is here is shipped, and the rest becomes a backorder;
+	// otherwise the order waits until it is complete.
+	Partial bool     `cbor:"12,keyasint,omitempty" json:"partial,omitempty"`
+	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 }
 
 // Address is where the parcel goes.
@@ -127,6 +130,7 @@ type OrderLine struct {
 	Line int    `cbor:"1,keyasint" json:"line"` // 1-based, unique in the order
 	SKU  string `cbor:"2,keyasint" json:"sku"`
 	Qty  int64  `cbor:"3,keyasint" json:"qty"`
+	Kind string `cbor:"4,keyasint,omitempty" json:"kind,omitempty"` // LineKindStock, LineKindDropShip, LineKindMake
 }
 
 // Order is the site's record of an order.
@@ -158,6 +162,10 @@ type Order struct {
 	// those of the same priority, 0 = by Intake.
 	Pickup int64  `cbor:"21,keyasint,omitempty" json:"pickup,omitempty"`
 	Queue  uint64 `cbor:"22,keyasint,omitempty" json:"-"`
+	// Backorder is the order that the rest became; BackorderOf the one that
+	// this is the rest of.
+	Backorder   string `cbor:"23,keyasint,omitempty" json:"backorder,omitempty"`
+	BackorderOf string `cbor:"24,keyasint,omitempty" json:"backorderOf,omitempty"`
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
@@ -174,8 +182,9 @@ type LineState struct {
 	Tasks  []string `cbor:"7,keyasint,omitempty" json:"tasks,omitempty"` // task ids, also closed ones
 	// PutBack of Picked is not wanted any more and waits in the tote to be
 	// put back; Returned was put back.
-	PutBack  int64 `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
-	Returned int64 `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
+	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
+	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
+	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
 }
 
 // LotQty is a quantity of one lot; Lot is "" for items without lots.

@@ -146,7 +146,7 @@ var (
 	}()
 	askWork = []int{
 		0, 1, 8, 11, 11, 12, 15, 15, 16, 16, 17, 21, 22, 22, 23, 26, 26, 27, 29, 29, 30, 31, 32, 33, 34, 6,
-		44, 44, 45, 46, 47, 48, 48, 49, 50, 51,
+		44, 44, 45, 46, 47, 48, 48, 49, 50, 51, 52,
 	}
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
 )
@@ -203,6 +203,14 @@ func (m *model) random(what int) {
 		m.putBack()
 	case 50, 51:
 		m.hold()
+	case 52:
+		for _, o := range seen(Orders(m.tx, "", 0)) {
+			for _, l := range o.Lines {
+				if l.State == LineProduction && m.odds(2, "made") {
+					m.run(ProductionDone{Order: o.Spec.ID, Line: l.Line})
+				}
+			}
+		}
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -244,6 +252,12 @@ func (m *model) release() {
 	if m.holds {
 		s.Channel = pickOne(m, []string{"", "shop", "market"}, "channel")
 	}
+	for i := range s.Lines {
+		if m.holds {
+			s.Lines[i].Kind = pickOne(m, []string{"", "", "", LineKindMake, LineKindDropShip}, "kind")
+		}
+	}
+	s.Partial = m.holds && m.odds(3, "partial")
 	if m.holds && m.odds(4, "held") {
 		s.Holds = []string{HoldPayment}
 	}
@@ -774,6 +788,6 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		"Depart OK", "ReleaseOrder OK", "AcceptQuote OK", "AcceptQuote " + CodeNoQuote, "DeclineQuote OK", "CancelOrder OK",
 		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
 		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
-		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld,
+		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld, "ProductionDone OK",
 	})
 }

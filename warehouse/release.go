@@ -204,7 +204,7 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 		o.Told = 0
 	}
 	o.Spec, o.Hash, o.Source, o.ReleasedAt = spec, hash, source, c.meta.Now
-	o.Lines = openLines(spec)
+	o.Lines = openLines(spec, o.Lines)
 	if err := c.lineUp(o); err != nil {
 		return err
 	}
@@ -250,13 +250,4 @@ func (c *change) amended(o *Order) error {
 	return c.emit(EvOrderAmended, o.Spec.ID, EventData{
 		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: to.Charge, Restrictions: to.Limits,
 	})
-}
-
-// openLines is the state of the lines of an order nothing was done of.
-func openLines(spec OrderSpec) []LineState {
-	lines := make([]LineState, len(spec.Lines))
-	for i, l := range spec.Lines {
-		lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
-	}
-	return lines
 }

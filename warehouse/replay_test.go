@@ -136,6 +136,48 @@ func holding(t *testing.T) *world {
 	return w
 }
 
+// mixed is a day with lines of every kind, at a site with rules for new orders
+// and a bench in hard mode.
+func mixed(t *testing.T) *world {
+	w := changing(t)
+	s := *seen(GetSite(w.tx))
+	s.HardMode = []string{"pack1"}
+	s.Countries = []CountryRule{{Country: "DE", Postcodes: []string{"99999"}}}
+	s.Intake = &IntakeRules{
+		MaxOpen: 4, RejectLate: true, Pickups: []Pickup{{Carrier: "POST", Minute: 900, Days: 127}},
+		Channels: []ChannelRule{{Channel: "shop", Rank: 5}, {Channel: "market", Leave: 3}},
+	}
+	w.ok(PutSite{Site: s})
+	w.ok(kinds(release("O1", "CUP*2", "BAG*9", "PEN"), "", LineKindDropShip, LineKindMake))
+	shop := partial(release("O2", "MILK*9", "PEN*2"))
+	shop.Order.Channel = "shop"
+	w.ok(shop)
+	market := release("O3", "BAG*3")
+	market.Order.Channel, market.Order.ShipTo.Postcode = "market", "X"
+	w.ok(market)
+	late := release("O4", "CUP")
+	late.Order.ShipBy = w.m.Now + 1
+	w.no(late, CodeCutOff)
+	w.ok(ProductionDone{Order: "O1", Line: 3})
+	w.pick("K1", "w1", "O2", "O1")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O1").Tote})
+	w.no(StartPack{Station: "pack1", Barcode: w.order("O2").Tote}, CodeHardPONR)
+	w.no(CancelOrder{Order: "O1", Source: "oms/main"}, CodeHardPONR)
+	sscc := w.weigh("pack1")
+	w.ok(LabelSent{Job: sscc})
+	w.ok(LabelOutcome{Job: sscc, Outcome: JobPrinted})
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "O2")})
+	w.ok(Depart{Dock: "d1"})
+	w.ok(AdvanceTime{})
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "B-03", SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Qty: 4}, {Bin: "B-01", SKU: "BAG", Qty: 1}}})
+	w.ok(RetryOrder{Order: "O3"})
+	w.pick("K2", "w1", "O2-B1", "O3")
+	w.invariants()
+	w.books()
+	return w
+}
+
 func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 	tx := memtx.New()
 	var results []string
@@ -161,7 +203,7 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed} {
 		w := day(t)
 		first, answers := replay(t, w.log)
 		if first.Digest() != w.tx.Digest() {
@@ -180,7 +222,7 @@ func TestSameLogSameState(t *testing.T) {
 func TestGoldenLogs(t *testing.T) {
 	// Each begins where a program of its time began. A log that is there is
 	// never written again.
-	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking, "v3-holds": holding}
+	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking, "v3-holds": holding, "v4-lines": mixed}
 	for name, day := range days {
 		dir := filepath.Join("testdata/golden", name)
 		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
@@ -268,7 +310,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed} {
 		w := day(t)
 		tx := memtx.New()
 		for _, l := range w.log {

@@ -79,7 +79,7 @@ func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 	for _, l := range o.Spec.Lines {
 		if !hasLine(o, l.Line) {
-			o.Lines = append(o.Lines, LineState{Line: l.Line, SKU: l.SKU, State: LineOpen})
+			o.Lines = append(o.Lines, LineState{Line: l.Line, SKU: l.SKU, Kind: l.Kind, State: LineOpen})
 		}
 	}
 	for i := range o.Lines {
@@ -88,11 +88,23 @@ func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 		if l.due() == want {
 			continue
 		}
-		err := c.clearFallouts(o, "amended", func(f *Fallout) bool { return f.Line == l.Line && (isOutOfStock(f) || isShortReason(f.Code)) })
+		if l.Kind == LineKindDropShip {
+			if want == 0 {
+				l.State = LineCancelled
+			} else {
+				l.Qty, l.State = want, LineDropShip
+			}
+			continue
+		}
+		open, err := c.openQty(l)
 		if err != nil {
 			return nil, err
 		}
-		open, err := c.openQty(l)
+		if l.State == LineShort && want < l.Qty && l.kept()+open < want {
+			l.Qty = want // less, and short still
+			continue
+		}
+		err = c.clearFallouts(o, "amended", func(f *Fallout) bool { return f.Line == l.Line && (isOutOfStock(f) || isShortReason(f.Code)) })
 		if err != nil {
 			return nil, err
 		}
@@ -221,6 +233,9 @@ func (c *change) addTo(o *Order, l *LineState, need int64) error {
 	}
 	if missing > 0 {
 		l.State = LineShort
+		if o.Spec.Partial {
+			return c.tell(o, EvOrderShort)
+		}
 		return c.openFallout(o, Fallout{Code: FalloutOutOfStock, Line: l.Line, SKU: l.SKU, Qty: missing})
 	}
 	return nil

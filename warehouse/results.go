@@ -91,6 +91,9 @@ type EventData struct {
 	Request      string   `cbor:"20,keyasint,omitempty" json:"request,omitempty"`
 	ExtraCharge  int64    `cbor:"21,keyasint,omitempty" json:"extraCharge,omitempty"`
 	Restrictions []string `cbor:"22,keyasint,omitempty" json:"restrictions,omitempty"`
+	// The order this one is the rest of, and the order its rest became.
+	BackorderOf string `cbor:"23,keyasint,omitempty" json:"backorderOf,omitempty"`
+	Backorder   string `cbor:"24,keyasint,omitempty" json:"backorder,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -113,6 +116,7 @@ const (
 	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
+	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 )

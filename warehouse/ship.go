@@ -157,6 +157,10 @@ func depart(c *change, cmd Depart) (Result, error) {
 // shipCost is at most what ship writes for an order: keys and bytes.
 func shipCost(o *Order) (keys, bytes int) {
 	keys, bytes = 6*len(o.Parcels)+8, 500*len(o.Parcels)+2*sizeOf(o)
+	if o.Spec.Partial {
+		keys += 8*len(o.Lines) + 10
+		bytes += 2*sizeOf(o) + 400*len(o.Lines)
+	}
 	for _, l := range o.Lines {
 		n := max(len(l.Lots), 1)
 		keys += 4 * n
@@ -208,6 +212,9 @@ func (c *change) ship(o *Order) error {
 	}
 	o.ShippedAt = c.meta.Now
 	if err := c.enter(o, OrderShipped); err != nil {
+		return err
+	}
+	if err := c.backorder(o); err != nil {
 		return err
 	}
 	return c.saveOrder(o)

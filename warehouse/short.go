@@ -86,7 +86,11 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	}
 	if missing > 0 {
 		l.State = LineShort
-		err := c.openFallout(o, Fallout{Code: reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
+		if o.Spec.Partial { // the rest becomes a backorder
+			err = c.tell(o, EvOrderShort)
+		} else {
+			err = c.openFallout(o, Fallout{Code: reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
+		}
 		if err != nil {
 			return "", err
 		}

@@ -29,6 +29,9 @@ const (
 	LineShipped   = "SHIPPED"
 	LineShort     = "SHORT"
 	LineCancelled = "CANCELLED"
+
+	LineProduction = "PRODUCTION" // made to order, not made yet
+	LineDropShip   = "DROP_SHIP"  // shipped by somebody else
 )
 
 // Task states.

@@ -334,6 +334,8 @@ func checkSpec(s OrderSpec) string {
 		return "channel"
 	case s.PlacedAt < 0 || s.ShipBy < 0:
 		return "times"
+	case len(s.Lines) > 0 && checkKinds(s.Lines) != "":
+		return checkKinds(s.Lines)
 	case checkHolds(s.Holds) != "":
 		return checkHolds(s.Holds)
 	case len(s.Lines) == 0:

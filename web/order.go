@@ -251,6 +251,7 @@ func eventTitle(typ string) string {
 		warehouse.EvOrderLabelled: "Label sent to the printer", warehouse.EvOrderStaged: "Loaded at the dock",
 		warehouse.EvOrderShipped: "Shipped", warehouse.EvOrderCancelled: "Cancelled",
 		warehouse.EvOrderCancelRejected: "Cancel refused", warehouse.EvOrderAmendRejected: "Later revision refused",
+		warehouse.EvOrderBackordered: "The rest became a backorder",
 		warehouse.EvOrderHeld: "Held", warehouse.EvOrderHoldReleased: "Let go",
 		warehouse.EvOrderAmended: "Later revision in force", warehouse.EvOrderQuoted: "Change quoted to the OMS",
 	}

@@ -97,6 +97,8 @@ type EventData struct {
 	Request      string   `json:"request,omitempty"`      // state of the request axis
 	ExtraCharge  int64    `json:"extraCharge,omitempty"`  // what the change costs on top, minor units
 	Restrictions []string `json:"restrictions,omitempty"` // what the change does not reach
+	BackorderOf  string   `json:"backorderOf,omitempty"`  // the order this one is the rest of
+	Backorder    string   `json:"backorder,omitempty"`    // the order that the rest of this one became
 }
 
 // Line is what became of one order line.

@@ -49,6 +49,12 @@ type Order struct {
 	PlacedAt int64   `json:"placedAt,omitempty"` // ms since 1970 UTC
 	ShipBy   int64   `json:"shipBy,omitempty"`   // ms since 1970 UTC
 	Channel  string  `json:"channel,omitempty"`
+	// Partial: what is there is shipped and the rest becomes a backorder;
+	// otherwise the order waits until it is complete.
+	Partial bool `json:"partial,omitempty"`
+	// Holds are the reasons for which nothing may be done yet: PAYMENT,
+	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
+	Holds []string `json:"holds,omitempty"`
 	// Lines has at least one entry, line numbers unique.
 	Lines []OrderLine `json:"lines"`
 }
@@ -66,7 +72,8 @@ type Address struct {
 type OrderLine struct {
 	Line int    `json:"line"` // 1-based, unique in the order
 	SKU  string `json:"sku"`
-	Qty  int64  `json:"qty"` // 1..1000000
+	Qty  int64  `json:"qty"`            // 1..1000000
+	Kind string `json:"kind,omitempty"` // "drop_ship": not of this site; "make": made to order
 }
 
 // Cancel asks the site to withdraw an order. The site decides; the answer is
