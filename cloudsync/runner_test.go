@@ -536,7 +536,7 @@ func TestFaults(t *testing.T) {
 func TestEventDataIsTheSameOnTheWire(t *testing.T) {
 	full := warehouse.EventData{
 		State: "s", Code: "c", Text: "t", Revision: 1, Line: 2, SKU: "k", Bin: "b", Qty: 3, Fallout: "f", Source: "o",
-		Request: "r", ExtraCharge: 4, Restrictions: []string{"l"}, BackorderOf: "x", Backorder: "y",
+		Request: "r", ExtraCharge: 4, Restrictions: []string{"l"}, BackorderOf: "x", Backorder: "y", Kit: 5,
 		Lines:   []warehouse.LineState{{Line: 1, SKU: "k", Qty: 2, State: "s", Picked: 1, Lots: []warehouse.LotQty{{Lot: "l", Expiry: "e", Qty: 1}}, Tasks: []string{"t"}}},
 		Parcels: []warehouse.Parcel{{SSCC: "s", WeightMg: 1, Carrier: "c", Tracking: "t", Job: "j", Dock: "d"}},
 	}

@@ -87,7 +87,7 @@ func (c *change) quoteOf(id string, revision int, answered ...RequestState) (o *
 	if r.State == RequestCancel {
 		return o, nil, false, nil
 	}
-	q, err = must2(load[quoteRecord](c, key(kQuote, id)))("quote of order", id)
+	q, err = must2(load[quoteRecord](c, key(kQuote, o.Spec.ID)))("quote of order", id)
 	return o, q, false, err
 }
 

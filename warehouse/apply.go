@@ -53,6 +53,8 @@ var table = []entry{
 	command(KindHoldOrder, "HoldOrder", 1, holdOrder),
 	command(KindReleaseHold, "ReleaseHold", 1, releaseHold),
 	command(KindProductionDone, "ProductionDone", 1, productionDone),
+	command(KindEnterOrder, "EnterOrder", 1, enterOrder),
+	command(KindBindOrder, "BindOrder", 1, bindOrder),
 	command(KindPutBack, "PutBack", 1, putBack),
 }
 

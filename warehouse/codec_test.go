@@ -52,6 +52,8 @@ func everyCommand() []Command {
 		DeclineQuote{Order: "O1", Revision: 2, Source: "oms/main"},
 		hold("O1", HoldPayment),
 		free("O1", HoldPayment),
+		EnterOrder{Kit: 7, Order: slip("CUP")},
+		BindOrder{Kit: 7, Order: "O7", Source: "oms/main"},
 		ProductionDone{Order: "O1", Line: 2},
 		PutBack{Order: "O1", Line: 1, Bin: "A-01", Qty: 2, Lot: "L1"},
 	}

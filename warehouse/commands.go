@@ -43,6 +43,8 @@ const (
 	KindDeclineQuote   Kind = 0x0114
 	KindHoldOrder      Kind = 0x0115
 	KindReleaseHold    Kind = 0x0116
+	KindBindOrder      Kind = 0x0117
+	KindEnterOrder     Kind = 0x0118
 	KindProductionDone Kind = 0x0119
 	KindPutBack        Kind = 0x011a
 )

@@ -18,8 +18,12 @@ var milestones = []string{
 	EvOrderPacked, EvOrderLabelled, EvOrderStaged, EvOrderShipped, EvOrderCancelled,
 }
 
-// emit appends one event to the control stream.
+// emit appends one event to the control stream. It carries the id by which the
+// OMS knows the order.
 func (c *change) emit(typ, order string, data EventData) error {
+	if o := c.orders[order]; o != nil {
+		order = o.told()
+	}
 	head, err := outboxHead(c, StreamControl)
 	if err != nil {
 		return err

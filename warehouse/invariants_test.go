@@ -128,6 +128,16 @@ func (v *inspector) orders() error {
 		v.check(!o.Hard || slices.Contains([]OrderState{OrderPacking, OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State), "order %s is %s and hard", id, o.State)
 		v.check(!o.Hard || !o.Request.quoted(), "order %s is past its hard point with an open quote", id)
 		v.check(len(o.Holds) == len(o.HeldBy) && len(o.Holds) <= 2*len(holdCodes), "order %s is held %v by %v", id, o.Holds, o.HeldBy)
+		if o.Bound != "" {
+			v.row(kAlias, o.Bound)
+			by, err := GetOrder(v.r, o.Bound)
+			v.check(err == nil && by != nil && by.Spec.ID == id, "order %s is bound to %s, which is %+v", id, o.Bound, by)
+		}
+		if o.Spec.Kit != 0 {
+			v.row(kKit, num(uint64(o.Spec.Kit)))
+			by, err := v.r.Get(kitKey(o.Spec.Kit))
+			v.check(err == nil && string(by) == id, "order %s is slip %d, which is %q", id, o.Spec.Kit, by)
+		}
 		if err := v.request(o); err != nil {
 			return false, err
 		}
@@ -547,7 +557,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray,
+		kTrips, kCarry, kBelts, kStray, kKit, kAlias,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			v.check(v.want[string(k)], "index row %q is stale", k)

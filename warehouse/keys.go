@@ -28,6 +28,8 @@ import (
 //	order  id                              Order
 //	count  state                           number of orders in that state
 //	reject id                              rejectRecord   (refused release, answered once)
+//	kit    number                          order id       (slips of the order crash kit)
+//	alias  id                              order id       (OMS ids of orders entered here)
 //	quote  order                           quoteRecord    (the revision an open quote is about)
 //	pool   9-priority queue id             1              (released, free to batch)
 //	wait   sku queue order                 1              (orders short of the item)
@@ -72,6 +74,8 @@ const (
 	kOrder   = "order"
 	kCount   = "count"
 	kReject  = "reject"
+	kKit     = "kit"
+	kAlias   = "alias"
 	kQuote   = "quote"
 	kPool    = "pool"
 	kWait    = "wait"

@@ -121,7 +121,7 @@ func (c *change) backorder(o *Order) error {
 		return nil
 	}
 	spec := o.Spec
-	spec.Lines, spec.Holds = nil, nil
+	spec.Lines, spec.Holds, spec.Kit = nil, nil, 0
 	short := []int64{}
 	for _, l := range o.Lines {
 		if l.State == LineShort {
@@ -132,7 +132,7 @@ func (c *change) backorder(o *Order) error {
 	if len(short) == 0 {
 		return nil
 	}
-	root := o.Spec.ID
+	root := o.told()
 	if o.BackorderOf != "" {
 		root = o.BackorderOf
 	}

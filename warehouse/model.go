@@ -113,6 +113,7 @@ type OrderSpec struct {
 	// Partial: what is here is shipped, and the rest becomes a backorder;
 	// otherwise the order waits until it is complete.
 	Partial bool     `cbor:"12,keyasint,omitempty" json:"partial,omitempty"`
+	Kit     int64    `cbor:"13,keyasint,omitempty" json:"kit,omitempty"`   // number of the slip of the order crash kit it was written on
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 }
 
@@ -166,6 +167,8 @@ type Order struct {
 	// this is the rest of.
 	Backorder   string `cbor:"23,keyasint,omitempty" json:"backorder,omitempty"`
 	BackorderOf string `cbor:"24,keyasint,omitempty" json:"backorderOf,omitempty"`
+	// Bound is the id at the OMS of an order that was entered here.
+	Bound string `cbor:"25,keyasint,omitempty" json:"bound,omitempty"`
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`

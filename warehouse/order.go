@@ -88,10 +88,14 @@ func (c *change) order(id string) (*Order, error) {
 		return o, nil
 	}
 	o, err := GetOrder(c, id)
-	if err == nil && o != nil {
-		c.orders[id] = o
+	if err != nil || o == nil {
+		return nil, err
 	}
-	return o, err
+	if known := c.orders[o.Spec.ID]; known != nil { // by its other id
+		return known, nil
+	}
+	c.orders[o.Spec.ID] = o
+	return o, nil
 }
 
 // saveOrder writes the order and its row in the pool.

@@ -40,13 +40,20 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		return Result{}, refuse(CodeMalformed, "order: %v", err)
 	}
 	sum := sha256.Sum256(canon)
-	var old *Order
-	if validID(spec.ID) {
-		if old, err = c.order(spec.ID); err != nil {
-			return Result{}, err
+	res := Result{Ref: spec.ID}
+	old, err := c.findReleased(spec, cmd.Source)
+	if err != nil {
+		return res, err
+	}
+	if old != nil {
+		spec.ID = old.Spec.ID
+		if spec.Kit == 0 {
+			spec.Kit = old.Spec.Kit
+		}
+		if took, err := c.takeOver(old, spec, sum[:], cmd.Source); err != nil || took {
+			return res, err
 		}
 	}
-	res := Result{Ref: spec.ID}
 	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && slices.Equal(sum[:], old.Hash)) {
 		res.Text = fmt.Sprintf("order %s is here with revision %d", spec.ID, old.Spec.Revision)
 		return res, nil
@@ -119,6 +126,9 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 		case late != AnswerApply && late != AnswerQuote:
 			return late, fmt.Sprintf("order is %s", old.State), nil
 		}
+	}
+	if why, err := c.checkKit(spec, old); err != nil || why != "" {
+		return CodeConflict, why, err
 	}
 	if code, text, err := c.checkItems(site, spec); err != nil || code != "" {
 		return code, text, err
@@ -205,6 +215,9 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 	}
 	o.Spec, o.Hash, o.Source, o.ReleasedAt = spec, hash, source, c.meta.Now
 	o.Lines = openLines(spec, o.Lines)
+	if err := c.noteKit(o); err != nil {
+		return err
+	}
 	if err := c.lineUp(o); err != nil {
 		return err
 	}

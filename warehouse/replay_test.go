@@ -178,6 +178,27 @@ func mixed(t *testing.T) *world {
 	return w
 }
 
+// slips is a day on which the OMS was away for a while.
+func slips(t *testing.T) *world {
+	w := changing(t)
+	w.ok(EnterOrder{Kit: 7, Order: slip("CUP*2", "PEN")})
+	w.ok(EnterOrder{Kit: 8, Order: slip("BAG")})
+	w.ok(brought(9, "O9", "PEN"))
+	w.ok(EnterOrder{Kit: 9, Order: slip("PEN")})
+	w.no(EnterOrder{Kit: 9, Order: slip("PEN*2")}, CodeConflict)
+	w.pick("K1", "w1", "W1-K000007")
+	w.ok(BindOrder{Kit: 8, Order: "O8", Source: "oms/main"})
+	w.no(BindOrder{Kit: 8, Order: "O9", Source: "oms/main"}, CodeConflict)
+	w.ok(brought(7, "O7", "CUP", "PEN"))
+	w.ok(accept("O7", 1))
+	w.ok(PutBack{Order: "O7", Line: 1, Bin: "A-01", Qty: 1})
+	w.label("pack1", "O7")
+	w.ok(CancelOrder{Order: "O8", Source: "oms/main"})
+	w.invariants()
+	w.books()
+	return w
+}
+
 func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 	tx := memtx.New()
 	var results []string
@@ -203,7 +224,7 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed, slips} {
 		w := day(t)
 		first, answers := replay(t, w.log)
 		if first.Digest() != w.tx.Digest() {
@@ -222,7 +243,7 @@ func TestSameLogSameState(t *testing.T) {
 func TestGoldenLogs(t *testing.T) {
 	// Each begins where a program of its time began. A log that is there is
 	// never written again.
-	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking, "v3-holds": holding, "v4-lines": mixed}
+	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking, "v3-holds": holding, "v4-lines": mixed, "v5-kit": slips}
 	for name, day := range days {
 		dir := filepath.Join("testdata/golden", name)
 		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
@@ -310,7 +331,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed} {
+	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed, slips} {
 		w := day(t)
 		tx := memtx.New()
 		for _, l := range w.log {
@@ -433,7 +454,12 @@ func TestCorruptRequests(t *testing.T) {
 	for w.order("O3").Lines[0].State != LinePicked {
 		w.act("hw1")
 	}
+	w.ok(EnterOrder{Kit: 7, Order: slip("PEN")})
+	w.ok(EnterOrder{Kit: 8, Order: slip("PEN")})
+	w.ok(BindOrder{Kit: 8, Order: "O8", Source: "oms/main"})
 	cmds := []Command{
+		EnterOrder{Kit: 7, Order: slip("PEN")}, BindOrder{Kit: 7, Order: "O7", Source: "oms/main"}, brought(7, "O7", "PEN"),
+		hold("O8", HoldPayment), CancelOrder{Order: "O8"}, brought(8, "O8", "PEN"),
 		accept("O1", 2), DeclineQuote{Order: "O1", Revision: 2}, revised("O1", 3, "CUP*1"),
 		CancelOrder{Order: "O1"}, CancelOrder{Order: "O2"}, CancelOrder{Order: "O3"},
 		revised("O3", 2, "CUP*1", "BAG*2"), hold("O3", HoldPayment), hold("O2", HoldPayment),

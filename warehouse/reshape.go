@@ -39,6 +39,9 @@ func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 	if err := c.lineUp(o); err != nil {
 		return err
 	}
+	if err := c.noteKit(o); err != nil {
+		return err
+	}
 	r := Request{State: RequestAmendAccepted, Revision: q.Spec.Revision, Charge: o.Request.Charge, Limits: o.Request.Limits}
 	if err := c.ask(o, r); err != nil {
 		return err

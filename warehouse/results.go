@@ -94,6 +94,7 @@ type EventData struct {
 	// The order this one is the rest of, and the order its rest became.
 	BackorderOf string `cbor:"23,keyasint,omitempty" json:"backorderOf,omitempty"`
 	Backorder   string `cbor:"24,keyasint,omitempty" json:"backorder,omitempty"`
+	Kit         int64  `cbor:"25,keyasint,omitempty" json:"kit,omitempty"` // slip of the order crash kit
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -117,6 +118,7 @@ const (
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
+	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 )

@@ -334,6 +334,8 @@ func checkSpec(s OrderSpec) string {
 		return "channel"
 	case s.PlacedAt < 0 || s.ShipBy < 0:
 		return "times"
+	case s.Kit < 0 || s.Kit > maxKit:
+		return "kit: 0 to 999999"
 	case len(s.Lines) > 0 && checkKinds(s.Lines) != "":
 		return checkKinds(s.Lines)
 	case checkHolds(s.Holds) != "":

@@ -99,6 +99,7 @@ type EventData struct {
 	Restrictions []string `json:"restrictions,omitempty"` // what the change does not reach
 	BackorderOf  string   `json:"backorderOf,omitempty"`  // the order this one is the rest of
 	Backorder    string   `json:"backorder,omitempty"`    // the order that the rest of this one became
+	Kit          int64    `json:"kit,omitempty"`          // slip of the order crash kit
 }
 
 // Line is what became of one order line.

@@ -55,6 +55,9 @@ type Order struct {
 	// Holds are the reasons for which nothing may be done yet: PAYMENT,
 	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
 	Holds []string `json:"holds,omitempty"`
+	// Kit is the number of the slip of the order crash kit on which the site
+	// may have entered this order already; 0 = none.
+	Kit int64 `json:"kit,omitempty"`
 	// Lines has at least one entry, line numbers unique.
 	Lines []OrderLine `json:"lines"`
 }
