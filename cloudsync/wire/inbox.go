@@ -12,6 +12,10 @@ const (
 const (
 	TypeRelease = "order.release" // Data is an [Order]
 	TypeCancel  = "order.cancel"  // Data is a [Cancel]
+	TypeQuote   = "order.quote"   // Data is a [QuoteAnswer]
+	TypeHold    = "order.hold"    // Data is a [Hold]
+	TypeUnhold  = "order.unhold"  // Data is a [Hold]
+	TypeBind    = "order.bind"    // Data is a [Bind]
 )
 
 // InboxPage answers a poll.
@@ -83,4 +87,24 @@ type OrderLine struct {
 // the event order.cancelled or order.cancelRejected.
 type Cancel struct {
 	Reason string `json:"reason,omitempty"`
+}
+
+// QuoteAnswer answers the event order.quoted of the item's revision, or of a
+// cancel. What becomes of it is told by order.amended, order.amendRejected,
+// order.cancelled or order.cancelRejected.
+type QuoteAnswer struct {
+	Accept bool `json:"accept"`
+	Cancel bool `json:"cancel,omitempty"` // the quote was of a cancel
+}
+
+// Hold keeps an order from going on, or lets it go. The answer is the event
+// order.held or order.holdReleased.
+type Hold struct {
+	Code string `json:"code"` // as in [Order].Holds
+}
+
+// Bind says that the item's order is the one the site entered from a slip of its
+// order crash kit. The answer is the event order.bound.
+type Bind struct {
+	Kit int64 `json:"kit"`
 }
