@@ -182,7 +182,12 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // do proposes a command of the gateway itself, with a fresh id.
 func (a *Agent) do(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error) {
-	return a.store.Do(ctx, replica.By{ID: newID(), Actor: actor}, c)
+	return a.doAs(ctx, newID(), actor, c)
+}
+
+// doAs is do for somebody who may ask again with the same id.
+func (a *Agent) doAs(ctx context.Context, id [16]byte, actor string, c warehouse.Command) (warehouse.Result, error) {
+	return a.store.Do(ctx, replica.By{ID: id, Actor: actor}, c)
 }
 
 // errNoQuorum says what people read on every screen.

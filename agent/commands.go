@@ -42,12 +42,22 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 	if refused != nil {
 		return req.Refuse(refused, a.next(device)), nil
 	}
-	res, err := a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
+	last, err := a.store.LastSeq(deviceKey(device))
+	if err != nil {
+		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
+	}
+	res := warehouse.Result{Code: replica.CodeSeqJump, Text: fmt.Sprintf("sequence %d after %d: go on from state/seq, nothing was done", req.Seq, last)}
+	if !handheld.Jumps(last, req.Seq) {
+		res, err = a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
+	}
 	if err != nil {
 		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
 	}
 	if seqTold[res.Code] {
 		a.projector.Connected(class, device) // tell it where to go on
+		if a.relay != nil && res.Code != replica.CodeSeqJump {
+			a.relay.send(callTwice, relayed{Topic: broker.Device{Class: class, ID: device}.String()})
+		}
 	}
 	if res.Next == nil {
 		res.Next = a.next(device)

@@ -50,6 +50,10 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 	return func(s station.Light) { l.set(gpio.Light(s), a.isReady() == nil) }, a.startDevice(place+"/tower", t.Run, t.Status)
 }
 
+// eyeHeld is how long a carton or pallet may stand in a photo-eye: longer is no
+// passage but a jam.
+const eyeHeld = time.Minute
+
 // startDoor starts what watches a dock door: the photo-eye and the RFID reader.
 func (a *Agent) startDoor(cfg config.Dock) error {
 	if cfg.RFID == nil {
@@ -102,7 +106,7 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	}
 	eye, err := gpio.NewInput(gpio.InputConfig{
 		Name: cfg.ID + "/photo-eye", Open: gpioLines(cfg.PhotoEye.GPIO), Line: cfg.PhotoEye.Line, ActiveLow: cfg.PhotoEye.ActiveLow,
-		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Log: a.log,
+		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Held: eyeHeld, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s gpio.Signal) {
 			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])

@@ -55,8 +55,8 @@ func (a *Agent) pages() (http.Handler, error) {
 		return nil, err
 	}
 	scripts := api.New(api.Config{
-		Log: a.log, Do: a.do, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
-		Robot: a.robotByHand, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
+		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		Robot: a.robotByHand, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
 	})
@@ -214,4 +214,4 @@ func weightText(mg int64, stable bool) string {
 }
 
 // seqTold are the answers after which a device must learn its sequence.
-var seqTold = map[string]bool{replica.CodeSeqTooOld: true, replica.CodeSeqReused: true}
+var seqTold = map[string]bool{replica.CodeSeqTooOld: true, replica.CodeSeqReused: true, replica.CodeSeqJump: true}

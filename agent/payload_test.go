@@ -261,3 +261,28 @@ func TestGarbageOnTheMQTTPort(t *testing.T) {
 		t.Errorf("broker: %+v", n)
 	}
 }
+
+// TestSequenceAtItsEnd: no message uses up the numbers of an id, behind which the
+// handheld could do nothing for ever.
+func TestSequenceAtItsEnd(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	w := s.wire("h1")
+	if r := w.send(verb(1, "sign_in", `,"barcode":"BADGE-1"`)); !r.OK {
+		t.Fatalf("sign in: %+v", r)
+	}
+	s.unchanged(func() {
+		for _, seq := range []int{1<<53 - 1, 1<<52 + 1<<33} {
+			if r := w.send(verb(seq, "ask", "")); r.OK || r.Code != replica.CodeSeqJump || r.Seq != uint64(seq) || r.Next == nil {
+				t.Errorf("answered %+v, want %s", r, replica.CodeSeqJump)
+			}
+		}
+	})
+	if r := w.send(verb(2, "ask", "")); !r.OK {
+		t.Errorf("the next one: %+v", r)
+	}
+	// A reset handheld that counts from its clock is let on.
+	if r := w.send(verb(1_795_000_000_000_000, "ask", "")); !r.OK {
+		t.Errorf("microseconds: %+v", r)
+	}
+}

@@ -31,6 +31,10 @@ const (
 	// callByHand carries what a person said of a robot, at any gateway, to the
 	// one that leads. Topic is the act, Payload the robot.
 	callByHand = "robot/by-hand"
+	// callTwice asks who else has a device (Topic, its client id) whose
+	// sequences another one used. Who has it says so, with Payload seenToo.
+	callTwice = "device/twice"
+	seenToo   = "too" // not answered again
 )
 
 // relayed is one such message.
@@ -61,6 +65,11 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 		return nil, a.broker.Publish(m.Topic, m.Payload, false, 0)
 	case method == callByHand:
 		a.leadByHand(string(m.Payload), m.Topic)
+		return nil, nil
+	case method == callTwice:
+		if a.broker.Apart(m.Topic, from) && string(m.Payload) != seenToo && a.relay != nil {
+			a.relay.send(callTwice, relayed{Topic: m.Topic, Payload: []byte(seenToo)})
+		}
 		return nil, nil
 	case method == callReport && broker.IsRobotReport(m.Topic):
 		a.elsewhere.heard(mqtt.Message{Topic: m.Topic, Payload: m.Payload})

@@ -29,7 +29,7 @@ type peers struct {
 // startRelay starts what sends queued messages to the other gateways.
 func (a *Agent) startRelay(c *cluster, s *replica.Store) error {
 	p := &peers{a: a, caller: peer.NewCaller(c.port), store: s, queues: map[string]chan relayed{}}
-	for _, method := range []string{callPublish, callReport} {
+	for _, method := range []string{callPublish, callReport, callTwice} {
 		queue := make(chan relayed, relayQueue)
 		p.queues[method] = queue
 		err := a.sup.Go("relay/"+method, func(ctx context.Context) error {

@@ -27,7 +27,7 @@ type books struct {
 
 func newBooks(t *testing.T) *books {
 	t.Helper()
-	b := &books{t: t, tx: memtx.New(), m: warehouse.Meta{Now: 1_700_000_000_000, Actor: "test"}}
+	b := &books{t: t, tx: memtx.New(), m: warehouse.Meta{Now: 1_700_000_000_000, Actor: "test", Level: warehouse.Level}}
 	b.jobs = &robotJobs{
 		log:    slog.New(slog.DiscardHandler),
 		robots: map[string]config.Robot{"P": {ID: "P", Work: "pick", Badge: "ROBOT-1"}, "C": {ID: "C", Work: "transport"}},

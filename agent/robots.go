@@ -58,6 +58,12 @@ func (a *Agent) startFleet(ctx context.Context) error {
 	return a.sup.Go("fleet", master.Run)
 }
 
+// onTheMap tells whether robots know a node of that name; true without robots.
+func (a *Agent) onTheMap(node string) bool {
+	m := a.robots.Load()
+	return m == nil || m.Knows(node)
+}
+
 func (a *Agent) kickRobots() {
 	if m := a.robots.Load(); m != nil {
 		m.Kick()

@@ -319,6 +319,12 @@ func (s *site) call(method, path, contentType, body string) (int, []byte) {
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	return s.send(req)
+}
+
+// send makes a request of one's own.
+func (s *site) send(req *http.Request) (int, []byte) {
+	s.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	s.must(err)

@@ -332,11 +332,11 @@ func TestPoisonOrderAmongMany(t *testing.T) {
 				t.Errorf("%d requests to find one event", n)
 			}
 			st := r.Status()
-			if len(st.Held) != 1 || st.Held[0].Subject != "O-123" || st.Held[0].Events != 3 || st.Held[0].Code != "POISON" || !st.Connected {
+			if len(st.Held) != 1 || st.Held[0].Subject != "site/O-123" || st.Held[0].Events != 3 || st.Held[0].Code != "POISON" || !st.Connected {
 				t.Errorf("%+v", st)
 			}
 			c.setFront(nil)
-			if err := r.Retry(t.Context(), "O-123"); err != nil {
+			if err := r.Retry(t.Context(), "site/O-123"); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the retried order is through", func() bool { return s.drained() && c.state("O-123") == oms.StateCancelled })
@@ -366,10 +366,10 @@ func TestDropGivesEventsUp(t *testing.T) {
 	r := s.runner(t, c.client(t))
 	run(t, r)
 	eventually(t, "held", func() bool { return s.drained() && len(r.Status().Held) == 1 })
-	if err := r.Drop(t.Context(), "O-1", ""); err == nil {
+	if err := r.Drop(t.Context(), "site/O-1", ""); err == nil {
 		t.Error("dropped without a reason")
 	}
-	if err := r.Drop(t.Context(), "O-1", "test order"); err != nil {
+	if err := r.Drop(t.Context(), "site/O-1", "test order"); err != nil {
 		t.Fatal(err)
 	}
 	if st := r.Status(); len(st.Held) != 0 || st.Depth != 0 {
@@ -407,10 +407,10 @@ func TestRejectedByTheOMS(t *testing.T) {
 	// The HTTP client may repeat the batch by itself; otherwise a probe of one
 	// event comes next, and the second event of the order waits as well.
 	st := r.Status()
-	if st.Held[0].Subject != "O-1" || st.Held[0].Code != oms.CodeBadData || st.Held[0].Events > 2 {
+	if st.Held[0].Subject != "site/O-1" || st.Held[0].Code != oms.CodeBadData || st.Held[0].Events > 2 {
 		t.Errorf("%+v", st.Held)
 	}
-	if err := r.Retry(t.Context(), "O-1"); err != nil {
+	if err := r.Retry(t.Context(), "site/O-1"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the retried event is there", func() bool { return c.summary().Events["wms.order.accepted.v1"] == 2 && s.drained() })

@@ -70,7 +70,7 @@ func (s *site) domain(t testing.TB, c warehouse.Command) {
 	s.mu.Lock()
 	s.index++
 	s.now++
-	res, err := warehouse.Apply(s.tx, warehouse.Meta{Index: s.index, Now: s.now, Cause: fmt.Sprint("test/", s.index)}, c)
+	res, err := warehouse.Apply(s.tx, warehouse.Meta{Index: s.index, Now: s.now, Cause: fmt.Sprint("test/", s.index), Level: warehouse.Level}, c)
 	s.mu.Unlock()
 	if err != nil || !res.OK {
 		t.Fatalf("%T: %+v %v", c, res, err)
@@ -100,7 +100,7 @@ func (s *site) propose(_ context.Context, kind, version uint16, body []byte) (wa
 	}
 	s.index++
 	before := s.tx.Snapshot()
-	res, err := ledger.Apply(s.tx, warehouse.Meta{Index: s.index, Now: s.now}, kind, version, body)
+	res, err := ledger.Apply(s.tx, warehouse.Meta{Index: s.index, Now: s.now, Level: warehouse.Level}, kind, version, body)
 	if err != nil || !res.OK && !res.Keep {
 		s.tx.Rollback(before)
 	}

@@ -540,7 +540,7 @@ func TestFaults(t *testing.T) {
 // The event data of the site and of the wire are two types with one JSON.
 func TestEventDataIsTheSameOnTheWire(t *testing.T) {
 	full := warehouse.EventData{
-		State: "s", Code: "c", Text: "t", Revision: 1, Line: 2, SKU: "k", Bin: "b", Qty: 3, Fallout: "f", Source: "o",
+		State: "s", Code: "c", Text: "t", Revision: 1, Line: 2, SKU: "k", Bin: "b", Qty: 3, Fallout: "f", Source: "o", Born: "b",
 		Request: "r", ExtraCharge: 4, Restrictions: []string{"l"}, BackorderOf: "x", Backorder: "y", Kit: 5,
 		Lines:   []warehouse.LineState{{Line: 1, SKU: "k", Qty: 2, State: "s", Picked: 1, Lots: []warehouse.LotQty{{Lot: "l", Expiry: "e", Qty: 1}}, Tasks: []string{"t"}}},
 		Parcels: []warehouse.Parcel{{SSCC: "s", WeightMg: 1, Carrier: "c", Tracking: "t", Job: "j", Dock: "d"}},
@@ -578,10 +578,10 @@ func TestReleasedBeforeNewer(t *testing.T) {
 				t.Fatalf("%+v %v", res, err)
 			}
 		}
-		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "P", Seqs: []uint64{1}, From: 2, Code: "X"})
+		do(ledger.HoldSubject{Epoch: 1, Stream: "control", Subject: "site/P", Seqs: []uint64{1}, From: 2, Code: "X"})
 		_, _ = onVirtualTime(t, f, w, time.Minute)
 		w.domain(t, warehouse.CancelOrder{Order: "P", Source: "site"})
-		do(ledger.ReleaseSubject{Subject: "P"})
+		do(ledger.ReleaseSubject{Subject: "site/P"})
 		_, _ = onVirtualTime(t, f, w, time.Minute)
 		var got []string
 		for _, e := range f.got {

@@ -106,6 +106,24 @@ func (p *picker) run(ctx context.Context) error {
 				p.carry(tote)
 				p.paths.stop(step.Order, step.Bin)
 			}
+		case "scan_unit": // a lead gave it to them; here nobody puts goods back out of totes
+			res, err = p.do(ctx, handheld.Verb{Verb: "skip", Task: step.Task, Reason: "the tote is not at hand"})
+		case "count":
+			res, err = p.countBin(ctx, step)
+		case "put_down":
+			bin := step.Bin
+			if bin == "" {
+				bin = p.paths.another(at)
+			}
+			p.pace.take(ctx, p.paths.walk(at, bin))
+			at = bin
+			res, err = p.do(ctx, handheld.Verb{Verb: "scan", Expect: "bin", Barcode: bin, Task: step.Task})
+			if err == nil && res.OK {
+				for _, u := range held {
+					p.world.putBack(bin, u)
+				}
+				held = nil
+			}
 		case "finish":
 			p.pace.take(ctx, p.paths.walk(at, ""))
 			at = ""
@@ -129,6 +147,17 @@ func (p *picker) run(ctx context.Context) error {
 		step = *res.Next
 	}
 	return ctx.Err()
+}
+
+// countBin scans what lies in a bin, then the bin.
+func (p *picker) countBin(ctx context.Context, step handheld.Step) (handheld.Result, error) {
+	for _, g := range p.world.lying(step.Bin) {
+		res, err := p.do(ctx, handheld.Verb{Verb: "scan", Expect: "item", Barcode: p.world.barcode(g.unit), Qty: g.n, Task: step.Task})
+		if err != nil || !res.OK {
+			return res, err
+		}
+	}
+	return p.do(ctx, handheld.Verb{Verb: "scan", Expect: "bin", Barcode: step.Bin, Task: step.Task})
 }
 
 func (p *picker) do(ctx context.Context, v handheld.Verb) (handheld.Result, error) {

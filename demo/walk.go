@@ -26,6 +26,16 @@ func newPaths(d *gen.Physical) *paths {
 	return p
 }
 
+// another is a bin that is not the given one.
+func (p *paths) another(bin string) string {
+	for _, b := range p.data.Bins {
+		if b.Code != bin {
+			return b.Code
+		}
+	}
+	return bin
+}
+
 // between is the way from one bin to another in millimetres; "" is the depot.
 func (p *paths) between(from, to string) int64 {
 	l := p.data.Site.Layout

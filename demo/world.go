@@ -150,6 +150,24 @@ func (w *world) putBack(bin string, u unit) {
 	add(w.bins, bin, u, 1)
 }
 
+// goods are so many things of one kind.
+type goods struct {
+	unit
+	n int64
+}
+
+// lying is what lies in a bin.
+func (w *world) lying(bin string) (all []goods) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for u, n := range w.bins[bin] {
+		if n > 0 {
+			all = append(all, goods{u, n})
+		}
+	}
+	return all
+}
+
 // barcode is the symbol on a thing as the scanner sends it: a GS1 DataMatrix
 // with lot and expiry where the item has lots, an EAN-13 otherwise.
 func (w *world) barcode(u unit) string {

@@ -320,11 +320,35 @@ func (u *unit) close(ctx context.Context, v view, outcome intent.Outcome, code s
 	}
 	if u.rec.Open.Job != "" { // a drive home keeps the robot's turn
 		u.jobSince = v.now
+		if outcome == intent.Failed || outcome == intent.Done && u.rec.Open.Final {
+			u.noteEnd(u.rec.Open.Job, code)
+		}
 	}
 	u.out, u.asked, u.job, u.cancels = nil, time.Time{}, nil, 0
 	u.inHand("", "")
 	u.m.freed()
 	return 0
+}
+
+// maxEnds is how often in a row a robot ends one and the same job. The owner of
+// the jobs gives a job again that changed nothing, such as the last drop of a
+// walk: without a bound the robot would do it for ever.
+const maxEnds = 3
+
+// noteEnd counts the ends of a job, failed or done.
+func (u *unit) noteEnd(job, code string) {
+	if u.lastJob != job {
+		u.lastJob, u.ends = job, 0
+	}
+	if u.ends++; u.ends < maxEnds || u.aside != nil {
+		return
+	}
+	text := fmt.Sprintf("job %s ended %d times", job, u.ends)
+	if code != "" {
+		text += ", at last with " + code
+	}
+	u.setAside(CodeRepeats, text, time.Time{})
+	u.log.Error("a job does not come about", "job", job, "code", CodeRepeats, "text", text, "action", action(CodeRepeats))
 }
 
 func (u *unit) setAside(code, text string, until time.Time) { u.aside = &aside{code, text, until} }

@@ -25,6 +25,7 @@ const (
 	CodeOrder       = "ROBOT_ORDER"
 	CodeGone        = "ROBOT_GONE"
 	CodeStore       = "ROBOT_STORE"
+	CodeRepeats     = "ROBOT_REPEATS"
 )
 
 // Fault is one row of the table of faults.
@@ -60,6 +61,7 @@ func Faults() []Fault {
 		{CodeLoaded, "The robot carries something no job knows of, after a job that failed.", "Take the load off, then POST /v1/robots/ID/clear on any gateway."},
 		{CodeOrder, "The robot drives an order that is not ours.", "Find out who else commands it. POST /v1/robots/ID/clear on any gateway cancels that order."},
 		{CodeGone, "A person said that the robot was taken off the floor.", "Put it on its park node before switching it on again."},
+		{CodeRepeats, "The robot ended the same job three times in a row and was given it again each time: what it should do does not come about. It gets no job.", "Look at the robot, and at the warnings in the gateway's log about its reports; do by hand what the job asks for, or put the cause right. Then POST /v1/robots/ID/clear on any gateway."},
 		{CodeStore, "The site's records cannot be written now: there is no leader or no quorum.", "See the cluster; robots go on by themselves."},
 		{"NODE_HELD", "Another robot holds a node of the way.", "Nothing; the robot waits. When it stays, see the other robot."},
 		{"INTENT_OPEN", "The robot has an order that is not over.", "Nothing; a newer leader is at work."},

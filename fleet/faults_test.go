@@ -502,7 +502,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 	for _, c := range []string{
 		CodeAbsent, CodeLost, CodeVersion, CodePlace, CodeTwice, CodeMode, CodeBattery, CodeError, CodeStopped, CodeMalformed,
 		CodeRejected, CodeUnconfirmed, CodeCancel, CodeForgot, CodeAction, CodeBlocked, CodeWaits, CodeNoRoute, CodeCannot, CodeLoaded,
-		CodeOrder, CodeGone, CodeStore, intent.CodeNodeHeld, intent.CodeOpen, intent.CodeConflict, intent.CodeUnknown, intent.CodeMalformed,
+		CodeOrder, CodeGone, CodeStore, CodeRepeats, intent.CodeNodeHeld, intent.CodeOpen, intent.CodeConflict, intent.CodeUnknown, intent.CodeMalformed,
 	} {
 		if !known[c] {
 			t.Errorf("%s is not in the table", c)

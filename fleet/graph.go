@@ -105,6 +105,12 @@ func newGraph(m Map, robots []RobotConfig) (*graph, error) {
 	return g, g.placeRobots(robots)
 }
 
+// Knows tells whether the map has a node of that name.
+func (m *Master) Knows(node string) bool {
+	_, ok := m.graph.index[node]
+	return ok
+}
+
 // placeRobots checks the robots and their park nodes.
 func (g *graph) placeRobots(robots []RobotConfig) error {
 	ids, serials := map[string]bool{}, map[string]bool{}

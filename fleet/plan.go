@@ -61,8 +61,8 @@ func (u *unit) clear(v view) {
 	cleared := u.cleared
 	u.cleared = false
 	u.mu.Unlock()
-	if u.aside != nil && (cleared || !v.now.Before(u.aside.until)) {
-		u.aside = nil
+	if u.aside != nil && (cleared || !u.aside.until.IsZero() && !v.now.Before(u.aside.until)) {
+		u.aside, u.lastJob, u.ends = nil, "", 0
 	}
 	if cleared {
 		u.foreign, u.forgiven = v.st.OrderID, u.rec.Failed

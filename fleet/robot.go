@@ -48,6 +48,8 @@ type unit struct {
 	forgiven  string // order after which a load on board was cleared by hand
 	foreign   string // order of somebody else that may be cancelled
 	cancels   int    // rounds of cancelling an order that is closed already
+	lastJob   string // that ended
+	ends      int    // how often in a row
 }
 
 type recall struct{ job, code string }
@@ -55,7 +57,7 @@ type recall struct{ job, code string }
 // aside keeps a robot from getting jobs.
 type aside struct {
 	code, text string
-	until      time.Time
+	until      time.Time // zero: until a person says otherwise
 }
 
 // view is what the goroutine looks at in one tick.
@@ -200,6 +202,7 @@ func (u *unit) takeOver(ctx context.Context) bool {
 	u.led, u.tookOver, u.requested, u.fault = true, now, time.Time{}, nil
 	u.out, u.job, u.aside, u.sent = nil, nil, nil, time.Time{}
 	u.foreign, u.forgiven, u.cancels = "", "", 0
+	u.lastJob, u.ends = "", 0
 	u.writer = vda5050.Writer{Version: u.cfg.Version, Manufacturer: u.cfg.Manufacturer, Serial: u.cfg.Serial}
 	u.request(ctx, now)
 	return true

@@ -58,6 +58,8 @@ const (
 	CodePaymentFailed = "PAYMENT_FAILED" // reason of the cancel that follows
 	CodeNotRejected   = "NOT_REJECTED"
 	CodeContent       = "REFUSED_CONTENT"
+	CodeIDTaken       = "ORDER_ID_TAKEN"
+	CodeSiteOrder     = "SITE_ORDER"
 )
 
 // Fault explains a code: what happened and what to do.
@@ -90,6 +92,8 @@ func Faults() []Fault {
 		{CodeAlreadyHad, "The event stands for one that was taken before.", "Nothing to do."},
 		{CodePaymentFailed, "The payment failed after the order went to the site, so the site was asked to cancel it.", "Wait for the site's answer."},
 		{CodeNotRejected, "Only an order that its site refused, and that nobody asked to cancel, can be sent again.", "Look at the order's state; there is nothing to send while the site has it."},
+		{CodeIDTaken, "A site has an order of its own under the id of an order of the OMS. They are two orders; neither changed the other.", "Look at the conflicts: cancel the order here and place it under a new id, or have the site enter its order under one."},
+		{CodeSiteOrder, "The order was entered at the site, which is its only master.", "Have the site cancel it."},
 		{CodeContent, "The site refused the order for what it says, and it would say the same again.", "Cancel it and place a corrected order under a new id."},
 	}
 }

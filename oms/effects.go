@@ -80,6 +80,9 @@ func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Ev
 		if err != nil {
 			return "", "", err
 		}
+		if o.origin != wire.BornSite && siteBorn(name, &data) {
+			return wire.StatusRejected, CodeIDTaken, s.conflict(ctx, tx, site, e, data)
+		}
 		if o.site != site {
 			return wire.StatusRejected, CodeWrongSite, nil
 		}
@@ -151,7 +154,8 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 		if err := set(`UPDATE orders SET request = CASE request WHEN '' THEN '' ELSE ? END, updated_at = ? WHERE n = ?`, CancelAccepted); err != nil {
 			return err
 		}
-	case name == "order.cancelRejected":
+	case name == "order.cancelRejected" && d.Source != wire.BornSite:
+		// One that people of the site asked for is no answer to us.
 		if err := set(`UPDATE orders SET request = ?, request_code = ?, updated_at = ? WHERE n = ?`, CancelRejected, d.Code); err != nil {
 			return err
 		}

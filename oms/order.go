@@ -95,7 +95,7 @@ func (o *NewOrder) check(sites []Site) []IntakeError {
 	}
 	id := func(field, s string) {
 		if !plainID(s) {
-			bad(field, CodeInvalid, "%s must be 1 to 64 printable ASCII characters without '/'", field)
+			bad(field, CodeInvalid, "%s must be 1 to 64 printable ASCII characters without '/', and not . or ..", field)
 		}
 	}
 	id("id", o.ID)
@@ -150,7 +150,7 @@ func (o *NewOrder) check(sites []Site) []IntakeError {
 
 // plainID is the rule of the site for ids: they are parts of keys and topics.
 func plainID(s string) bool {
-	if len(s) < 1 || len(s) > 64 || strings.TrimSpace(s) != s {
+	if len(s) < 1 || len(s) > 64 || strings.TrimSpace(s) != s || s == "." || s == ".." { // dots are paths, no names
 		return false
 	}
 	for i := range len(s) {

@@ -47,6 +47,7 @@ type OrderView struct {
 	Parcels   []ParcelView    `json:"parcels"`
 	Fallout   []FalloutView   `json:"fallout"`
 	Timeline  []TimelineView  `json:"timeline"`
+	Conflicts []ConflictView  `json:"conflicts,omitempty"` // other orders under this id
 	CreatedAt int64           `json:"createdAt"`
 	UpdatedAt int64           `json:"updatedAt"`
 }
@@ -167,6 +168,7 @@ func (s *Server) view(ctx context.Context, id string) (*OrderView, error) {
 			v.Cancel = &CancelView{State: request, Code: reqCode, Reason: reason}
 		}
 		return errors.Join(
+			conflictsOf(ctx, tx, id, &v.Conflicts),
 			each(ctx, tx, func(p *ParcelView) []any { return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock} }, &v.Parcels,
 				`SELECT sscc, weight_mg, carrier, tracking, dock FROM parcels WHERE order_id = ? ORDER BY sscc`, id),
 			each(ctx, tx, func(f *FalloutView) []any {
@@ -207,9 +209,10 @@ type Summary struct {
 	ByPayment   map[string]int                          `json:"byPayment"`
 	OpenFallout map[string]int                          `json:"openFallout"` // by code
 	Parcels     int                                     `json:"parcels"`
-	Events      map[string]int                          `json:"events"`  // applied, by type
-	Refused     map[string]int                          `json:"refused"` // events without effect, by code: rejected, held, superseded
-	Streams     map[string]map[string]map[string]uint64 `json:"streams"` // site → epoch → stream → acknowledged seq
+	Conflicts   int                                     `json:"conflicts"` // orders of sites under the id of an order here
+	Events      map[string]int                          `json:"events"`    // applied, by type
+	Refused     map[string]int                          `json:"refused"`   // events without effect, by code: rejected, held, superseded
+	Streams     map[string]map[string]map[string]uint64 `json:"streams"`   // site → epoch → stream → acknowledged seq
 }
 
 func (s *Server) getSummary(w http.ResponseWriter, r *http.Request) error {
@@ -241,6 +244,7 @@ func (s *Server) getSummary(w http.ResponseWriter, r *http.Request) error {
 			by(&sum.Events, `SELECT type, count(*) FROM events WHERE status = 'applied' GROUP BY type`),
 			by(&sum.Refused, `SELECT code, count(*) FROM events WHERE status != 'applied' GROUP BY code`),
 			tx.QueryRowContext(ctx, `SELECT count(*) FROM parcels`).Scan(&sum.Parcels),
+			tx.QueryRowContext(ctx, `SELECT count(*) FROM conflicts`).Scan(&sum.Conflicts),
 			each(ctx, tx, func(t *stream) []any { return []any{&t.site, &t.epoch, &t.name, &t.ack} }, &streams,
 				`SELECT site, CAST(epoch AS TEXT), stream, ack FROM streams`),
 		)

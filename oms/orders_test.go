@@ -360,3 +360,14 @@ func TestFailHidesInternals(t *testing.T) {
 		}
 	}
 }
+
+// An id that is a relative path could never be asked for.
+func TestDotsAreNoOrderIDs(t *testing.T) {
+	s := newServer(t)
+	for _, id := range []string{".", ".."} {
+		rec := call(t, s, "POST", "/v1/orders", jsonType, orderJSON(id, PaymentPending), nil)
+		if rec.Code != 422 || !strings.Contains(rec.Body.String(), "not . or ..") {
+			t.Errorf("%q: %d %s", id, rec.Code, rec.Body)
+		}
+	}
+}

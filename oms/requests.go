@@ -124,6 +124,8 @@ func (s *Server) postCancel(w http.ResponseWriter, r *http.Request) error {
 			return &httpError{http.StatusConflict, CodeShipped, "the order has shipped; a cancel is a return now"}
 		case o.state == StateCancelled:
 			return nil
+		case o.origin == wire.BornSite:
+			return &httpError{http.StatusConflict, CodeSiteOrder, "the order was entered at the site; cancel it there"}
 		case o.state == StateNew || o.state == StateRejected:
 			// The site does not have it, so the OMS alone decides.
 			if _, err := tx.ExecContext(ctx, `UPDATE orders SET state = ?, request = ?, reason = ?, updated_at = ? WHERE n = ?`,

@@ -13,7 +13,7 @@ import (
 // contentCodes are the refusals of a site that speak of the order itself. Any
 // other one speaks of the site as it was (an item or a carrier it did not know
 // yet), and the site may take the same order today.
-var contentCodes = []string{"INVALID", "MALFORMED", "CONFLICT"}
+var contentCodes = []string{"INVALID", "MALFORMED", "CONFLICT", CodeIDTaken}
 
 // postResubmit sends an order that its site refused to the site again. The
 // site remembers what it refused and answers a repeat from memory, so the same

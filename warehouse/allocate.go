@@ -280,6 +280,7 @@ func (c *change) makeTasks(o *Order, l *LineState, takes []take, batch string, s
 		}
 		l.Tasks = append(l.Tasks, t.ID)
 		ids = append(ids, t.ID)
+		c.mayBeLow(tk.bin, l.SKU)
 	}
 	return ids, nil
 }

@@ -27,15 +27,15 @@ type (
 	// AcceptQuote takes the offer of order.quoted: the change is made now.
 	// Revision is that of the quoted amendment, 0 for a quoted cancel.
 	AcceptQuote struct {
-		Order    string `cbor:"1,keyasint"`
-		Revision int    `cbor:"2,keyasint,omitempty"`
-		Source   string `cbor:"3,keyasint"`
+		Order    string `cbor:"1,keyasint" json:"order"`
+		Revision int    `cbor:"2,keyasint,omitempty" json:"revision,omitempty"`
+		Source   string `cbor:"3,keyasint" json:"source"`
 	}
 	// DeclineQuote leaves the order as it is.
 	DeclineQuote struct {
-		Order    string `cbor:"1,keyasint"`
-		Revision int    `cbor:"2,keyasint,omitempty"`
-		Source   string `cbor:"3,keyasint"`
+		Order    string `cbor:"1,keyasint" json:"order"`
+		Revision int    `cbor:"2,keyasint,omitempty" json:"revision,omitempty"`
+		Source   string `cbor:"3,keyasint" json:"source"`
 	}
 )
 
@@ -73,9 +73,12 @@ func (c *change) quoteAmend(o *Order, rules *ChangeRules, spec OrderSpec, hash [
 
 // quoteOf loads the order and the open quote a command answers. done says that
 // it was answered so before.
-func (c *change) quoteOf(id string, revision int, answered ...RequestState) (o *Order, q *quoteRecord, done bool, err error) {
+func (c *change) quoteOf(id, source string, revision int, answered ...RequestState) (o *Order, q *quoteRecord, done bool, err error) {
 	if o, err = c.knownOrder(id); err != nil {
 		return nil, nil, false, err
+	}
+	if source != "" && source != o.Source {
+		return nil, nil, false, refuse(CodeConflict, "order %s is of %s", id, o.Source)
 	}
 	r := o.Request
 	if r != nil && r.Revision == revision && slices.Contains(answered, r.State) {
@@ -93,7 +96,7 @@ func (c *change) quoteOf(id string, revision int, answered ...RequestState) (o *
 
 func declineQuote(c *change, cmd DeclineQuote) (Result, error) {
 	res := Result{Ref: cmd.Order}
-	o, _, done, err := c.quoteOf(cmd.Order, cmd.Revision, RequestAmendRejected, RequestCancelRejected)
+	o, _, done, err := c.quoteOf(cmd.Order, cmd.Source, cmd.Revision, RequestAmendRejected, RequestCancelRejected)
 	if err != nil || done {
 		return res, err
 	}
@@ -107,7 +110,7 @@ func declineQuote(c *change, cmd DeclineQuote) (Result, error) {
 // went on meanwhile.
 func acceptQuote(c *change, cmd AcceptQuote) (Result, error) {
 	res := Result{Ref: cmd.Order}
-	o, q, done, err := c.quoteOf(cmd.Order, cmd.Revision, RequestAmendAccepted, RequestCancelAccepted)
+	o, q, done, err := c.quoteOf(cmd.Order, cmd.Source, cmd.Revision, RequestAmendAccepted, RequestCancelAccepted)
 	if err != nil || done {
 		return res, err
 	}

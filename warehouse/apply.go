@@ -56,6 +56,35 @@ var table = []entry{
 	command(KindEnterOrder, "EnterOrder", 1, enterOrder),
 	command(KindBindOrder, "BindOrder", 1, bindOrder),
 	command(KindPutBack, "PutBack", 1, putBack),
+	command(KindAckFallout, "AckFallout", 1, ackFallout),
+	command(KindClaimFloor, "ClaimFloor", 1, claimFloor),
+	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
+	command(KindMoveFloor, "MoveFloor", 1, moveFloor),
+	command(KindEndFloor, "EndFloor", 1, endFloor),
+	command(KindAskMove, "AskMove", 1, askMove),
+	command(KindPutSuppliers, "PutSuppliers", 1, putSuppliers),
+	command(KindPutVendorCodes, "PutVendorCodes", 1, putVendorCodes),
+	command(KindAnnounceReceipt, "AnnounceReceipt", 1, announceReceipt),
+	command(KindOpenReceipt, "OpenReceipt", 1, openReceipt),
+	command(KindCheckReceipt, "CheckReceipt", 1, checkReceipt),
+	command(KindCloseReceipt, "CloseReceipt", 1, closeReceipt),
+	command(KindCancelReceipt, "CancelReceipt", 1, cancelReceipt),
+	command(KindReceive, "Receive", 1, receive),
+	command(KindReceiveUnit, "ReceiveUnit", 1, receiveUnit),
+	command(KindAnnounceTags, "AnnounceTags", 1, announceTags),
+	command(KindSeeTags, "SeeTags", 1, seeTags),
+	command(KindBookTags, "BookTags", 1, bookTags),
+	command(KindProposeAlias, "ProposeAlias", 1, proposeAlias),
+	command(KindDecideAlias, "DecideAlias", 1, decideAlias),
+	command(KindRequestCount, "RequestCount", 1, requestCount),
+	command(KindDecideCount, "DecideCount", 1, decideCount),
+	command(KindZeroCheck, "ZeroCheck", 1, zeroCheck),
+	command(KindCountZone, "CountZone", 1, countZone),
+	command(KindPutPickFaces, "PutPickFaces", 1, putPickFaces),
+	command(KindAnnounceReturn, "AnnounceReturn", 1, announceReturn),
+	command(KindReceiveReturn, "ReceiveReturn", 1, receiveReturn),
+	command(KindInspectReturn, "InspectReturn", 1, inspectReturn),
+	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
@@ -130,6 +159,11 @@ func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
 	res, err := e.handle(c, cmd)
 	var no *refusal
 	var big *tooBigError
+	if err == nil || errors.As(err, &no) && no.keep {
+		if bad := c.settle(); bad != nil {
+			err = bad
+		}
+	}
 	if err == nil || errors.As(err, &no) && no.keep {
 		if why := c.tooMuch(); why != "" {
 			err = &tooBigError{why}

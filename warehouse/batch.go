@@ -63,6 +63,9 @@ func assignBatch(c *change, cmd AssignBatch) (Result, error) {
 		return Result{}, err
 	}
 	c.touch("waiting", "")
+	if site.Figures {
+		b.Since = max(c.meta.Now, 1)
+	}
 	if err := c.index(dueKey(b), true); err != nil {
 		return Result{}, err
 	}
@@ -160,7 +163,7 @@ func (c *change) saveBatch(b *Batch) error {
 
 // endBatch closes a batch and sets its worker free. The batch is saved.
 func (c *change) endBatch(b *Batch, state string) error {
-	b.State, b.BinOK, b.Held = state, false, 0
+	b.State, b.BinOK, b.Held, b.Zero = state, false, 0, ""
 	if err := c.index(dueKey(b), false); err != nil {
 		return err
 	}

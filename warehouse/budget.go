@@ -40,6 +40,11 @@ const (
 	departBytes  = 200 << 10
 	leaseKeys    = 500
 	leaseBytes   = 64 << 10
+	receiveKeys  = 1500 // of one scanned unit
+	receiveBytes = 150 << 10
+	putawayTries = 50  // bins with the item that are looked at
+	claimTries   = 20  // tasks a worker may not do that are passed over
+	ringMost     = 200 // alarms of one round
 	retryOrders  = 25
 	retryKeys    = 2500
 	retryBytes   = 300 << 10

@@ -56,6 +56,9 @@ func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 	if o == nil || !validID(cmd.Order) {
 		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
 	}
+	if err := c.foreignCancel(o, cmd); err != nil {
+		return res, err
+	}
 	if o.State == OrderCancelled {
 		return res, nil
 	}
@@ -84,7 +87,7 @@ func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 		return res, c.saveOrder(o)
 	default:
 		text := fmt.Sprintf("order %s is %s", cmd.Order, o.State)
-		d := EventData{State: string(o.State), Code: code, Text: text, Revision: o.Spec.Revision, Source: cmd.Source}
+		d := EventData{State: string(o.State), Code: code, Text: text, Revision: o.Spec.Revision, Source: cmd.Source, Born: c.bornOf(o)}
 		if err := c.emit(EvOrderCancelRejected, cmd.Order, d); err != nil {
 			return res, err
 		}

@@ -24,6 +24,12 @@ type change struct {
 	tasks   map[string]*Task
 	batches map[string]*Batch
 	counts  []stateCount
+	low     []faceAt // pick faces that may need goods
+	// Figures of the command, written by settle.
+	ticks   []tick
+	samples []sample
+	onHand  int64
+	moved   bool
 }
 
 type stateCount struct {

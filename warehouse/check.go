@@ -26,7 +26,7 @@ type account struct {
 // LedgerCheck computes the books again from the journal: each item sums to zero
 // over all places, no real place is negative, no more is reserved than is
 // there, every balance is the sum of its moves and every reservation the sum of
-// its open tasks. It reads the whole journal.
+// its open tasks and floor tasks. It reads the whole journal.
 func LedgerCheck(r Reader) (LedgerReport, error) {
 	rep := LedgerReport{Violations: []string{}}
 	at := make(map[string]int) // key → index of accounts; looked up only
@@ -65,6 +65,15 @@ func LedgerCheck(r Reader) (LedgerReport, error) {
 	err = each(r, under(kTask), func(t *Task) (bool, error) {
 		if !closed(t) {
 			find(stockRowKey(BinPlace(t.Bin), stockKey{sku: t.SKU, lot: t.Lot})).outstanding += t.Qty - t.Picked
+		}
+		return true, nil
+	})
+	if err != nil {
+		return rep, err
+	}
+	err = each(r, under(kFloor), func(t *FloorTask) (bool, error) {
+		if t.Qty > 0 {
+			find(stockRowKey(t.From, t.stock())).outstanding += t.Qty
 		}
 		return true, nil
 	})

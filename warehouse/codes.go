@@ -69,6 +69,16 @@ const (
 	CodeNoLane           = "NO_LANE"
 	CodeExpired          = "E_EXPIRED"
 	CodeUnknownFallout   = "UNKNOWN_FALLOUT"
+	CodeUnknownReceipt   = "UNKNOWN_RECEIPT"
+	CodeUnknownReturn    = "UNKNOWN_RETURN"
+	CodeUnknownSupplier  = "UNKNOWN_SUPPLIER"
+	CodeReceiptClosed    = "RECEIPT_CLOSED"
+	CodeCheckOpen        = "CHECK_OPEN"
+	CodeSamePerson       = "SAME_PERSON"
+	CodeClaimed          = "E_CLAIMED"
+	CodeUnknownTask      = "UNKNOWN_TASK"
+	CodeConfirm          = "CONFIRM" // scan the same place again
+	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 
 	CodeHeld      = "E_HELD"
@@ -81,6 +91,7 @@ const (
 	CodeNoPutBack = "NO_PUT_BACK"
 	CodeAmended   = "ORDER_AMENDED"   // at a station: why the order left it
 	CodeCancelled = "ORDER_CANCELLED" // at a station: why the order left it
+	CodeIDTaken   = "ORDER_ID_TAKEN"
 )
 
 // Fallout and short-pick codes.

@@ -47,6 +47,39 @@ const (
 	KindEnterOrder     Kind = 0x0118
 	KindProductionDone Kind = 0x0119
 	KindPutBack        Kind = 0x011a
+	KindAckFallout     Kind = 0x0168
+
+	KindPutSuppliers    Kind = 0x01b0
+	KindPutVendorCodes  Kind = 0x01b1
+	KindAnnounceReceipt Kind = 0x01b2
+	KindOpenReceipt     Kind = 0x01b3
+	KindCheckReceipt    Kind = 0x01b4
+	KindCloseReceipt    Kind = 0x01b5
+	KindCancelReceipt   Kind = 0x01b6
+	KindReceive         Kind = 0x01b7
+	KindReceiveUnit     Kind = 0x01b8
+	KindAnnounceTags    Kind = 0x01b9
+	KindSeeTags         Kind = 0x01ba
+	KindBookTags        Kind = 0x01bb
+	KindProposeAlias    Kind = 0x01bc
+	KindDecideAlias     Kind = 0x01bd
+
+	KindRequestCount Kind = 0x01c0
+	KindDecideCount  Kind = 0x01c1
+	KindZeroCheck    Kind = 0x01c2
+	KindCountZone    Kind = 0x01c3
+	KindPutPickFaces Kind = 0x01c4
+
+	KindAnnounceReturn Kind = 0x01e0
+	KindReceiveReturn  Kind = 0x01e1
+	KindInspectReturn  Kind = 0x01e2
+	KindCloseReturn    Kind = 0x01e3
+
+	KindClaimFloor Kind = 0x01a0
+	KindSkipFloor  Kind = 0x01a1
+	KindMoveFloor  Kind = 0x01a2
+	KindEndFloor   Kind = 0x01a3
+	KindAskMove    Kind = 0x01a4
 )
 
 // Command is one versioned change. The concrete types are those below; each is
@@ -60,23 +93,23 @@ type (
 	}
 	// PutItems adds or replaces items by SKU. All or nothing.
 	PutItems struct {
-		Items []Item `cbor:"1,keyasint"`
+		Items []Item `cbor:"1,keyasint" json:"items"`
 	}
 	// PutBins adds or replaces bins by code. All or nothing.
 	PutBins struct {
-		Bins []Bin `cbor:"1,keyasint"`
+		Bins []Bin `cbor:"1,keyasint" json:"bins"`
 	}
 	// PutWorkers adds or replaces workers by id. All or nothing.
 	PutWorkers struct {
-		Workers []Worker `cbor:"1,keyasint"`
+		Workers []Worker `cbor:"1,keyasint" json:"workers"`
 	}
 	// OpenStock books counted stock from the virtual place "opening". All
 	// or nothing. Orders that waited for the items are tried again. Ref,
 	// when set, names the count: the same Ref again books nothing, so that
 	// a file may be run twice.
 	OpenStock struct {
-		Rows []StockRow `cbor:"1,keyasint"`
-		Ref  string     `cbor:"2,keyasint,omitempty"`
+		Rows []StockRow `cbor:"1,keyasint" json:"rows"`
+		Ref  string     `cbor:"2,keyasint,omitempty" json:"ref,omitempty"`
 	}
 	// StockRow is one counted position.
 	StockRow struct {
@@ -91,19 +124,19 @@ type (
 	// first-expired-first-out, admit to the pool. The same revision with
 	// the same content again is a no-op; other content is CONFLICT.
 	ReleaseOrder struct {
-		Order  OrderSpec `cbor:"1,keyasint"`
-		Source string    `cbor:"2,keyasint"` // "oms/<name>", "site"
+		Order  OrderSpec `cbor:"1,keyasint" json:"order"`
+		Source string    `cbor:"2,keyasint" json:"source"` // "oms/<name>", "site"
 	}
 	// CancelOrder withdraws an order before its soft point of no return.
 	CancelOrder struct {
-		Order  string `cbor:"1,keyasint"`
-		Reason string `cbor:"2,keyasint,omitempty"`
-		Source string `cbor:"3,keyasint"`
+		Order  string `cbor:"1,keyasint" json:"order"`
+		Reason string `cbor:"2,keyasint,omitempty" json:"reason,omitempty"`
+		Source string `cbor:"3,keyasint" json:"source"`
 	}
 	// RetryOrder clears the open fallouts of an order and lets it go on
 	// from where it was parked.
 	RetryOrder struct {
-		Order string `cbor:"1,keyasint"`
+		Order string `cbor:"1,keyasint" json:"order"`
 	}
 
 	// SignIn binds the worker of a badge to a handheld. Running work comes
@@ -184,7 +217,7 @@ type (
 	// Reprint asks for one more copy of a label whose outcome is failed or
 	// unknown, with the same SSCC. A person's act.
 	Reprint struct {
-		Job string `cbor:"1,keyasint"`
+		Job string `cbor:"1,keyasint" json:"job"`
 	}
 
 	// Load puts a labelled parcel on the truck at a dock.
@@ -221,7 +254,7 @@ type (
 	// RetryTransport asks again for a failed transport. A person's act: it
 	// says that the tote stands where it was to be fetched.
 	RetryTransport struct {
-		Transport string `cbor:"1,keyasint"`
+		Transport string `cbor:"1,keyasint" json:"transport"`
 	}
 	// RobotPick is what became of the current task of a robot's batch, in
 	// one command: bin, item and slot of a person. Picked: all of Qty is in
@@ -263,7 +296,7 @@ type (
 	}
 	// ClearFallout ends a fallout that belongs to no order. A person's act.
 	ClearFallout struct {
-		Fallout string `cbor:"1,keyasint"`
+		Fallout string `cbor:"1,keyasint" json:"fallout"`
 	}
 )
 

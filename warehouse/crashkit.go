@@ -17,14 +17,14 @@ type (
 	// EnterOrder takes the order of a slip in. It gets its id from the site
 	// and the number.
 	EnterOrder struct {
-		Kit   int64     `cbor:"1,keyasint"`
-		Order OrderSpec `cbor:"2,keyasint"` // without id, revision and kit
+		Kit   int64     `cbor:"1,keyasint" json:"kit"`
+		Order OrderSpec `cbor:"2,keyasint" json:"order"` // without id, revision and kit
 	}
 	// BindOrder tells which order of the OMS a slip is.
 	BindOrder struct {
-		Kit    int64  `cbor:"1,keyasint"`
-		Order  string `cbor:"2,keyasint"` // id at the OMS
-		Source string `cbor:"3,keyasint"`
+		Kit    int64  `cbor:"1,keyasint" json:"kit"`
+		Order  string `cbor:"2,keyasint" json:"order"` // id at the OMS
+		Source string `cbor:"3,keyasint" json:"source"`
 	}
 )
 
@@ -112,7 +112,7 @@ func (c *change) bind(o *Order, id, source string) error {
 	if other != nil {
 		return refuse(CodeConflict, "order %s is here and is not slip %d", id, o.Spec.Kit)
 	}
-	if err := c.Set(key(kAlias, id), []byte(o.Spec.ID)); err != nil {
+	if err := c.Set(key(kBound, id), []byte(o.Spec.ID)); err != nil {
 		return err
 	}
 	o.Bound, o.Source = id, source

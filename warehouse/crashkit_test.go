@@ -47,7 +47,7 @@ func TestCrashKitRow31(t *testing.T) {
 		bind := BindOrder{Kit: 7, Order: "O7", Source: "oms/main"}
 		w.ok(bind)
 		w.ok(bind)
-		if ev := w.last(); ev.Type != EvOrderBound || ev.Order != "O7" || ev.Data.Kit != 7 || !strings.Contains(ev.Data.Text, local) {
+		if ev := w.lastEvent(); ev.Type != EvOrderBound || ev.Order != "O7" || ev.Data.Kit != 7 || !strings.Contains(ev.Data.Text, local) {
 			t.Errorf("%+v", ev)
 		}
 		if o := w.order("O7"); o.Spec.ID != local || o.Source != "oms/main" {

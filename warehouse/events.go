@@ -29,6 +29,9 @@ func (c *change) emit(typ, order string, data EventData) error {
 		return err
 	}
 	ev := Event{Seq: head.Next, Type: typ, Order: order, At: c.meta.Now, Cause: c.meta.Cause, Data: data}
+	if err := c.countEvent(&ev); err != nil {
+		return err
+	}
 	if err := save(c, key(kOut, StreamControl, num(head.Next)), &ev); err != nil {
 		return err
 	}
@@ -47,7 +50,11 @@ func (c *change) tell(o *Order, typ string) error {
 			return nil
 		}
 		o.Told |= 1 << i
-		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, BackorderOf: o.BackorderOf}
+		facts, err := c.factsOf(o, typ)
+		if err != nil {
+			return err
+		}
+		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts, Born: c.bornOf(o), BackorderOf: o.BackorderOf}
 		switch typ {
 		case EvOrderAccepted:
 			if o.special() {

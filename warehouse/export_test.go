@@ -56,3 +56,19 @@ func Rest(t *testing.T, tx Tx, id string, s OrderState) {
 		t.Fatal(err)
 	}
 }
+
+// ScorTagsOf lists the tags of an event type.
+func ScorTagsOf(event string) (tags []string) {
+	for _, t := range scorTags {
+		if t.event == event {
+			tags = append(tags, t.tag)
+		}
+	}
+	return tags
+}
+
+// Moves lists the journal.
+func Moves(r Reader) ([]Move, error) { return list[Move](r, under(kMove), 0) }
+
+// Rules lists the rules of all fallout codes.
+func Rules() []Rule { return rules }

@@ -15,6 +15,9 @@ func (c *change) record(f *Fallout) error {
 	}
 	f.ID = fmt.Sprintf("F%06d", n) // padded: ids sort by age
 	f.Since = c.meta.Now
+	if err := c.watchFallout(f); err != nil {
+		return err
+	}
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
 		return err
 	}
@@ -31,7 +34,7 @@ func (c *change) openFallout(o *Order, f Fallout) error {
 	o.Fallout = append(o.Fallout, f.ID)
 	return c.emit(EvFalloutOpened, o.Spec.ID, EventData{
 		State: string(o.State), Code: f.Code, Text: f.Detail, Revision: o.Spec.Revision,
-		Line: f.Line, SKU: f.SKU, Bin: f.Bin, Qty: f.Qty, Fallout: f.ID,
+		Line: f.Line, SKU: f.SKU, Bin: f.Bin, Qty: f.Qty, Fallout: f.ID, Born: c.bornOf(o),
 	})
 }
 
@@ -62,10 +65,36 @@ func (c *change) setFallout(o *Order, f Fallout) error {
 	return c.updateFallout(fs[at], f)
 }
 
-// updateFallout gives an open fallout newer facts.
+// maxEvidence bounds what one fallout keeps: whoever has not looked after so
+// many passes does not need the next one to know that something is wrong.
+const maxEvidence = 8
+
+// add keeps what was found beside what was found before. The same again is no
+// news.
+func (f *Fallout) add(e Evidence) {
+	same := func(k Evidence) bool {
+		return k.Detail == e.Detail && k.Qty == e.Qty && k.Dock == e.Dock && k.LU == e.LU
+	}
+	if len(f.Evidence) == 0 {
+		f.Evidence = []Evidence{{At: f.Since, Detail: f.Detail, Qty: f.Qty, Dock: f.Dock, LU: f.LU}}
+	}
+	switch {
+	case slices.ContainsFunc(f.Evidence, same):
+	case len(f.Evidence) < maxEvidence:
+		f.Evidence = append(f.Evidence, e)
+	default:
+		f.More++
+	}
+}
+
+// updateFallout gives an open fallout newer facts. What was found before stays:
+// a stray tag may be gone when somebody comes to look.
 func (c *change) updateFallout(known *Fallout, f Fallout) error {
 	if known.Detail == f.Detail && known.Qty == f.Qty && known.Dock == f.Dock && known.LU == f.LU {
 		return nil
+	}
+	if c.since(level2) {
+		known.add(Evidence{At: c.meta.Now, Detail: f.Detail, Qty: f.Qty, Dock: f.Dock, LU: f.LU})
 	}
 	known.Detail, known.Qty, known.Dock, known.LU = f.Detail, f.Qty, f.Dock, f.LU
 	c.touch("fallout", "")
@@ -75,6 +104,9 @@ func (c *change) updateFallout(known *Fallout, f Fallout) error {
 // end closes a fallout.
 func (c *change) end(f *Fallout, by string) error {
 	f.ClearedAt, f.ClearedBy = c.meta.Now, by
+	if err := c.endFallout(f, by); err != nil {
+		return err
+	}
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
 		return err
 	}
@@ -144,7 +176,7 @@ func (c *change) clearFallouts(o *Order, by string, match func(*Fallout) bool) e
 		if err := c.end(f, by); err != nil {
 			return err
 		}
-		d := EventData{State: string(o.State), Code: f.Code, Revision: o.Spec.Revision, Line: f.Line, SKU: f.SKU, Fallout: f.ID}
+		d := EventData{State: string(o.State), Code: f.Code, Revision: o.Spec.Revision, Line: f.Line, SKU: f.SKU, Fallout: f.ID, Born: c.bornOf(o)}
 		if err := c.emit(EvFalloutCleared, o.Spec.ID, d); err != nil {
 			return err
 		}

@@ -29,22 +29,19 @@ const (
 
 var holdCodes = []string{HoldPayment, HoldCredit, HoldTerms, HoldPrice, HoldPackSize, HoldRecall, HoldAddress, HoldExport}
 
-// SourceSite is the party of the site itself: its rules and its people.
-const SourceSite = "site"
-
 type (
 	// HoldOrder keeps an order from going on. Source is the party: the
 	// order's OMS, or "site".
 	HoldOrder struct {
-		Order  string `cbor:"1,keyasint"`
-		Code   string `cbor:"2,keyasint"`
-		Source string `cbor:"3,keyasint"`
+		Order  string `cbor:"1,keyasint" json:"order"`
+		Code   string `cbor:"2,keyasint" json:"code"`
+		Source string `cbor:"3,keyasint" json:"source"`
 	}
 	// ReleaseHold ends a hold of the same party.
 	ReleaseHold struct {
-		Order  string `cbor:"1,keyasint"`
-		Code   string `cbor:"2,keyasint"`
-		Source string `cbor:"3,keyasint"`
+		Order  string `cbor:"1,keyasint" json:"order"`
+		Code   string `cbor:"2,keyasint" json:"code"`
+		Source string `cbor:"3,keyasint" json:"source"`
 	}
 )
 
@@ -214,6 +211,6 @@ func (c *change) takeHolds(o *Order) error {
 
 func (c *change) tellHold(o *Order, typ, code, party string) error {
 	return c.emit(typ, o.Spec.ID, EventData{
-		State: string(o.State), Code: code, Revision: o.Spec.Revision, Source: o.Source, Text: "by " + cleanText(party),
+		State: string(o.State), Code: code, Revision: o.Spec.Revision, Source: o.Source, Text: "by " + cleanText(party), Born: c.bornOf(o),
 	})
 }

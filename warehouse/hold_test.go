@@ -35,7 +35,7 @@ func TestHeldAtRelease(t *testing.T) {
 			}
 			w.wantQty("bin/A-01", "CUP", "", 10, 0)
 			w.wantEvents("O1", EvOrderAccepted, EvOrderHeld)
-			if ev := w.last(); ev.Data.Code != code {
+			if ev := w.lastEvent(); ev.Data.Code != code {
 				t.Errorf("%+v", ev)
 			}
 			w.invariants()

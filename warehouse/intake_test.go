@@ -56,7 +56,7 @@ func TestSiteSendsElsewhereRow58(t *testing.T) {
 				t.Error("not told")
 			}
 			w.wantRequest("O1", RequestRejected, tt.code)
-			if ev := w.last(); ev.Type != EvOrderRejected || ev.Data.Code != tt.code || ev.Data.Text == "" {
+			if ev := w.lastEvent(); ev.Type != EvOrderRejected || ev.Data.Code != tt.code || ev.Data.Text == "" {
 				t.Errorf("%+v", ev)
 			}
 			w.no(tt.cmd, tt.code)

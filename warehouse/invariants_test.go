@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.floor, v.receipts, v.returns, v.counting, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -64,16 +64,26 @@ func (v *inspector) stock() error {
 		}
 		v.row(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status)
 		if bin, ok := strings.CutPrefix(place, placeBin); ok {
-			if row.Qty > row.Reserved {
+			if row.Qty > row.Reserved && s.serial == "" && s.owner == "" && s.status == "" {
 				v.want[string(fefoKey(s.sku, row.Expiry, bin, s.lot))] = true
 			}
 			return true, nil
 		}
-		v.check(row.Reserved == 0, "%q: reserved outside a bin", k)
+		if strings.HasPrefix(place, placeReceipt) {
+			v.check(row.Reserved == row.Qty, "%q: goods that nobody puts away", k)
+			return true, nil
+		}
+		if id, ok := strings.CutPrefix(place, placeReturn); ok {
+			rt, err := GetReturn(v.r, id)
+			v.check(err == nil && rt != nil && rt.State != "", "%q: goods of no return", k)
+			v.check(s.status == StatusQC || row.Reserved == row.Qty, "%q: inspected goods that nobody puts away", k)
+			return true, nil
+		}
 		id, ok := strings.CutPrefix(place, placeLU)
 		v.check(ok, "%q: a place of no kind", k)
 		lu, err := GetLU(v.r, id)
-		v.check(lu != nil && lu.Order != "", "%q: goods in a unit without an order", k)
+		v.check(lu != nil && (lu.Order != "" || row.Reserved == row.Qty), "%q: goods in a unit without an order", k)
+		v.check(lu == nil || lu.Order == "" || row.Reserved == 0, "%q: reserved in an order's unit", k)
 		return true, err
 	})
 }
@@ -129,7 +139,7 @@ func (v *inspector) orders() error {
 		v.check(!o.Hard || !o.Request.quoted(), "order %s is past its hard point with an open quote", id)
 		v.check(len(o.Holds) == len(o.HeldBy) && len(o.Holds) <= 2*len(holdCodes), "order %s is held %v by %v", id, o.Holds, o.HeldBy)
 		if o.Bound != "" {
-			v.row(kAlias, o.Bound)
+			v.row(kBound, o.Bound)
 			by, err := GetOrder(v.r, o.Bound)
 			v.check(err == nil && by != nil && by.Spec.ID == id, "order %s is bound to %s, which is %+v", id, o.Bound, by)
 		}
@@ -338,6 +348,10 @@ func (v *inspector) workers() error {
 			v.row(kAskers, num(uint64(ws.WaitingSince)), ws.Worker)
 			v.check(ws.Batch == "" && ws.Device != "", "worker waits: %+v", ws)
 		}
+		if ws.Floor != "" {
+			t, err := GetFloorTask(v.r, ws.Floor)
+			v.check(err == nil && t != nil && t.Worker == ws.Worker, "worker %s: floor task %+v", ws.Worker, t)
+		}
 		if ws.Batch != "" {
 			b, err := GetBatch(v.r, ws.Batch)
 			v.check(err == nil && b != nil && b.State == BatchActive && b.Worker == ws.Worker, "worker %s: batch %+v", ws.Worker, b)
@@ -353,7 +367,6 @@ func (v *inspector) units() error {
 		if err != nil {
 			return false, err
 		}
-		v.check(lu.Order != "" || len(in) == 0, "unit %s is free and holds %+v", lu.ID, in)
 		if lu.Order == "" {
 			return true, nil
 		}
@@ -460,6 +473,10 @@ func (v *inspector) conveyor() error {
 // fallouts: those without an order are one for each dock.
 func (v *inspector) fallouts() error {
 	return each(v.r, under(kFallout), func(f *Fallout) (bool, error) {
+		if f.Due != 0 {
+			v.want[string(alarmKey(f.Due, alarmFallout, f.ID))] = true
+			v.check(f.ClearedAt == 0 && f.AckAt == 0, "fallout %+v has a deadline", f)
+		}
 		if f.Order != "" || f.ClearedAt != 0 {
 			return true, nil
 		}
@@ -468,6 +485,122 @@ func (v *inspector) fallouts() error {
 		id, err := v.r.Get(key(kStray, f.Dock))
 		v.check(err == nil && string(id) == f.ID, "fallout %s of dock %s, which has %q", f.ID, f.Dock, id)
 		return true, nil
+	})
+}
+
+// floor tasks: what they shall move is reserved (see ledger), and who has one
+// has no other work.
+func (v *inspector) floor() error {
+	return each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
+		switch t.State {
+		case TaskOpen:
+			v.want[string(floorQueueKey(t))] = true
+			v.check(t.Worker == "" && t.Lease == 0 && t.Held == 0 && !t.AtFrom, "open floor task %+v is in hand", t)
+		case TaskClaimed:
+			v.want[string(alarmKey(t.Lease, alarmFloor, t.ID))] = true
+			ws, err := GetWorkerState(v.r, t.Worker)
+			v.check(err == nil && ws != nil && ws.Floor == t.ID && ws.Batch == "" && ws.WaitingSince == 0, "floor task %+v, worker %+v", t, ws)
+		default:
+			v.fail("floor task %+v", t)
+		}
+		v.check(t.Held <= t.Qty && (t.Held == 0 || t.AtFrom), "floor task %+v holds too much", t)
+		return true, nil
+	})
+}
+
+// counting: a bin has one count, and a count that is not in review a task.
+func (v *inspector) counting() error {
+	tasks := make(map[string]int)
+	err := each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
+		if t.Kind == FloorCount {
+			tasks[t.Ref]++
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kTally), func(ct *Count) (bool, error) {
+		v.row(kCounting, ct.Bin)
+		id, err := v.r.Get(key(kCounting, ct.Bin))
+		v.check(err == nil && string(id) == ct.ID, "count %s of bin %s, which has %q", ct.ID, ct.Bin, id)
+		want := 1
+		if ct.State == CountReview {
+			want = 0
+		}
+		v.check(tasks[ct.ID] == want, "count %+v has %d tasks", ct, tasks[ct.ID])
+		delete(tasks, ct.ID)
+		return true, nil
+	})
+	v.check(len(tasks) == 0, "tasks of no count: %v", tasks)
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kFace), func(f *PickFace) (bool, error) {
+		if f.Task == "" {
+			return true, nil
+		}
+		t, err := GetFloorTask(v.r, f.Task)
+		v.check(err == nil && t != nil && t.Kind == FloorReplenish && t.Ref == f.Bin && t.SKU == f.SKU, "face %+v has task %+v", f, t)
+		return true, nil
+	})
+}
+
+// returns: what came back and is not decided about waits in the place of the
+// return.
+func (v *inspector) returns() error {
+	return each(v.r, under(kReturn), func(rt *Return) (bool, error) {
+		for _, l := range rt.Lines {
+			left := l.Received - l.decided()
+			row, err := load[stockRow](v.r, stockRowKey(ReturnPlace(rt.ID), stockKey{sku: l.SKU, lot: l.Lot, status: StatusQC}))
+			if err != nil {
+				return false, err
+			}
+			var free int64
+			if row != nil {
+				free = row.Qty - row.Reserved
+			}
+			v.check(left >= 0 && free == left, "return %s: %d of %s are not decided about, %d wait", rt.ID, left, l.SKU, free)
+			v.check(rt.State != ReceiptClosed || left == 0, "return %s is closed with %d of %s open", rt.ID, left, l.SKU)
+		}
+		return true, nil
+	})
+}
+
+// receipts: what lines say came in is what left the supplier.
+func (v *inspector) receipts() error {
+	came := make(map[string]int64)
+	err := each(v.r, under(kMove), func(m *Move) (bool, error) {
+		if m.From == PlaceSupplier {
+			came[m.To+" "+m.SKU] += m.Qty
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kReceipt), func(rc *Receipt) (bool, error) {
+		if rc.State == ReceiptExpected || rc.State == ReceiptReceiving {
+			v.row(kReceipts, rc.ID)
+		}
+		for _, l := range rc.Lines {
+			came[ReceiptPlace(rc.ID)+" "+l.SKU] -= l.Received
+			v.check(l.Damaged+l.Expired <= 2*l.Received && l.Tagged <= l.Received, "receipt %s line %+v", rc.ID, l)
+		}
+		return true, nil
+	})
+	for k, n := range came {
+		v.check(n == 0, "%d of %s came in beside the lines", n, k)
+	}
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kBin), func(b *Bin) (bool, error) {
+		in, err := Contents(v.r, BinPlace(b.Code))
+		if b.Class != "" && len(in) == 0 {
+			v.row(kFreeBin, b.Class, b.Code)
+		}
+		return true, err
 	})
 }
 
@@ -557,9 +690,14 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kKit, kAlias,
+		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kCounting,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
+			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {
+				lot, err := load[lotRecord](v.r, key(kLot, about[2], about[3]))
+				v.check(err == nil && lot != nil && lot.Expiry != "", "alarm %q of a lot that never ends", k)
+				return true, nil // whether it was told is not kept
+			}
 			v.check(v.want[string(k)], "index row %q is stale", k)
 			delete(v.want, string(k))
 			return true, nil

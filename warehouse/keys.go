@@ -29,7 +29,7 @@ import (
 //	count  state                           number of orders in that state
 //	reject id                              rejectRecord   (refused release, answered once)
 //	kit    number                          order id       (slips of the order crash kit)
-//	alias  id                              order id       (OMS ids of orders entered here)
+//	bound  id                              order id       (OMS ids of orders entered here)
 //	quote  order                           quoteRecord    (the revision an open quote is about)
 //	pool   9-priority queue id             1              (released, free to batch)
 //	wait   sku queue order                 1              (orders short of the item)
@@ -54,6 +54,26 @@ import (
 //	carry  lu                              transport id   (open transport of a tote)
 //	belt   sscc                            Carriage
 //	belts  sscc                            1              (on a conveyor)
+//	floor  id                              FloorTask
+//	floorq kind 9-priority place id        1              (floor tasks nobody has)
+//	supplier id                            Supplier
+//	vendor supplier code                   sku            (the supplier's codes)
+//	supfig supplier                        SupplierFigures
+//	receipt id                             Receipt
+//	receipts id                            1              (not closed)
+//	rtag   receipt tag                     tagExpected | tagSeen
+//	alias  barcode                         Alias          (waits for a decision)
+//	freebin class bin                      1              (empty bins that have a class)
+//	tally  id                              Count          (not over)
+//	counting bin                           count id
+//	face   sku bin                         PickFace
+//	return id                              Return
+//	fig    day name dim                    counter of the day
+//	val    name day value                  how often the value came that day
+//	hand                                   onHand         (stock of the site)
+//	handday day                            onHand         (at the last move of the day)
+//	learn  number                          Decision       (what people decided)
+//	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
 //	seq    name …                          counter
@@ -75,7 +95,7 @@ const (
 	kCount   = "count"
 	kReject  = "reject"
 	kKit     = "kit"
-	kAlias   = "alias"
+	kBound   = "bound"
 	kQuote   = "quote"
 	kPool    = "pool"
 	kWait    = "wait"
@@ -100,9 +120,30 @@ const (
 	kCarry   = "carry"
 	kBelt    = "belt"
 	kBelts   = "belts"
-	kOut     = "out"
-	kOutHead = "outh"
-	kSeq     = "seq"
+	kFloor   = "floor"
+	kFloorQ  = "floorq"
+	kAlarm   = "alarm"
+
+	kTally    = "tally"
+	kCounting = "counting"
+	kFace     = "face"
+	kReturn   = "return"
+	kLearn    = "learn"
+	kFig      = "fig"
+	kVal      = "val"
+	kHand     = "hand"
+	kHandDay  = "handday"
+	kSupplier = "supplier"
+	kVendor   = "vendor"
+	kSupFig   = "supfig"
+	kReceipt  = "receipt"
+	kReceipts = "receipts"
+	kRTag     = "rtag"
+	kAlias    = "alias"
+	kFreeBin  = "freebin"
+	kOut      = "out"
+	kOutHead  = "outh"
+	kSeq      = "seq"
 )
 
 // sep separates the components of a key; no id may hold it.
@@ -159,6 +200,8 @@ const (
 	placeRobot   = "robot/"
 	placeLane    = "lane/"
 	placeDock    = "dock/"
+	placeReceipt = "receipt/"
+	placeReturn  = "return/"
 	// PlacePackDrop is where finished totes wait for a pack station.
 	PlacePackDrop = "packdrop"
 )

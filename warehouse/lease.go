@@ -55,6 +55,13 @@ func NextDue(r Reader) (atMs int64, ok bool, err error) {
 		atMs, ok = int64(fromNum(k[len(prefix):])), true
 		return false, nil
 	})
+	if err != nil {
+		return 0, false, err
+	}
+	alarm, rings, err := firstAlarm(r)
+	if rings && (!ok || alarm < atMs) {
+		atMs, ok = alarm, true
+	}
 	return atMs, ok, err
 }
 
@@ -78,6 +85,9 @@ func advanceTime(c *change, _ AdvanceTime) (Result, error) {
 		if c.over(leaseKeys, leaseBytes) {
 			return Result{}, nil // the others are still due
 		}
+	}
+	if err := c.ring(); err != nil || c.over(leaseKeys, leaseBytes) {
+		return Result{}, err
 	}
 	return Result{}, c.retryMarked()
 }

@@ -25,6 +25,7 @@ type stockRow struct {
 // lotRecord holds what is true of a lot wherever it stands.
 type lotRecord struct {
 	Expiry string `cbor:"1,keyasint,omitempty"`
+	First  int64  `cbor:"2,keyasint,omitempty"` // when the first of what is here came, where figures are kept
 }
 
 // suspectRecord marks a bin that held less of an item than the book says. The
@@ -39,7 +40,7 @@ const noExpiry = "9999-12-31"
 
 func isVirtual(place string) bool {
 	switch place {
-	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap:
+	case PlaceOpening, PlaceSupplier, PlaceCustomer, PlaceAdjustment, PlaceScrap, PlaceVendor:
 		return true
 	}
 	return false
@@ -56,6 +57,15 @@ func parseStockKey(k []byte) (place string, s stockKey, err error) {
 		return "", s, fmt.Errorf("%w: stock key %q", ErrCorrupt, k)
 	}
 	return p[2], stockKey{sku: p[1], lot: p[3], serial: p[4], owner: p[5], status: p[6]}, nil
+}
+
+// parseAtKey takes a key of what stands in a place apart.
+func parseAtKey(k []byte) (stockKey, error) {
+	p := strings.Split(string(k), string(rune(sep)))
+	if len(p) != 7 {
+		return stockKey{}, fmt.Errorf("%w: place key %q", ErrCorrupt, k)
+	}
+	return stockKey{sku: p[2], lot: p[3], serial: p[4], owner: p[5], status: p[6]}, nil
 }
 
 // move takes qty from one place to another. reserved of it is given back in the
@@ -79,11 +89,15 @@ func (c *change) move(s stockKey, qty int64, from, to string, reserved int64) er
 		return err
 	}
 	c.touch("stock", s.sku)
-	return save(c, key(kMove, num(n)), &Move{
+	m := &Move{
 		SKU: s.sku, Lot: s.lot, Serial: s.serial, Owner: s.owner, Status: s.status,
 		Qty: qty, From: from, To: to,
 		At: c.meta.Now, Cause: c.meta.Cause, Actor: c.meta.Actor, Reason: c.reason,
-	})
+	}
+	if err := c.countMove(m); err != nil {
+		return err
+	}
+	return save(c, key(kMove, num(n)), m)
 }
 
 // reserve adds to the reservations in a bin, or gives back when qty < 0.
@@ -118,6 +132,11 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 	}
 	if err := c.index(key(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status), !gone); err != nil {
 		return err
+	}
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && (gone || row.Qty == qty) {
+		if err := c.keepFreeBin(bin); err != nil {
+			return err
+		}
 	}
 	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.serial == "" && s.owner == "" && s.status == "" {
 		return c.index(fefoKey(s.sku, row.Expiry, bin, s.lot), row.Qty > row.Reserved)
@@ -159,6 +178,9 @@ func (c *change) setLot(sku, lot, expiry string) error {
 	}
 	if old != nil {
 		return nil
+	}
+	if err := c.watchLot(sku, lot, expiry); err != nil {
+		return err
 	}
 	return save(c, k, &lotRecord{Expiry: expiry})
 }

@@ -25,8 +25,8 @@ const (
 // ProductionDone says that what a made-to-order line asks for is made and in
 // stock.
 type ProductionDone struct {
-	Order string `cbor:"1,keyasint"`
-	Line  int    `cbor:"2,keyasint"`
+	Order string `cbor:"1,keyasint" json:"order"`
+	Line  int    `cbor:"2,keyasint" json:"line"`
 }
 
 // Kind of the command.
@@ -174,6 +174,6 @@ func (c *change) backorder(o *Order) error {
 		}
 	}
 	return c.emit(EvOrderBackordered, o.Spec.ID, EventData{
-		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Lines: tellLines(b.Lines), Backorder: spec.ID,
+		State: string(o.State), Born: c.bornOf(o), Revision: o.Spec.Revision, Source: o.Source, Lines: tellLines(b.Lines), Backorder: spec.ID,
 	})
 }

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"fmt"
 
 	"tote/gs1"
@@ -11,7 +12,7 @@ import (
 
 func putSite(c *change, cmd PutSite) (Result, error) {
 	s := cmd.Site
-	if why := checkSite(s); why != "" {
+	if why := cmp.Or(checkSite(s), c.newID("site id", s.ID)); why != "" {
 		return Result{}, refuse(CodeInvalid, "%s", why)
 	}
 	old, err := GetSite(c)
@@ -22,8 +23,14 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 		return Result{}, refuse(CodeConflict, "this is site %s, not %s", old.ID, s.ID)
 	}
 	if old != nil {
+		// Bins that are there may be named as they were allowed to be.
+		renamed := s.TotePrefix != old.TotePrefix || s.PackDrop != old.PackDrop
 		err := each(c, under(kBin), func(b *Bin) (bool, error) {
-			if why := checkBin(*b, s.Layout); why != "" {
+			why := checkBin(*b, s.Layout)
+			if renamed && why == "" {
+				why = c.binName(&s, b.Code)
+			}
+			if why != "" {
 				return false, refuse(CodeConflict, "bin %s: %s", b.Code, why)
 			}
 			return true, nil
@@ -85,7 +92,7 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 	seen := make(map[string]bool, len(cmd.Items))
 	for i := range cmd.Items {
 		it := &cmd.Items[i]
-		if why := checkItem(*it); why != "" {
+		if why := cmp.Or(checkItem(*it), c.newID("sku", it.SKU)); why != "" {
 			return Result{}, refuse(CodeInvalid, "row %d: item %s: %s", i+1, it.SKU, why)
 		}
 		if err := twice(seen, i+1, "item", it.SKU); err != nil {
@@ -152,18 +159,46 @@ func putBins(c *change, cmd PutBins) (Result, error) {
 	seen := make(map[string]bool, len(cmd.Bins))
 	for i := range cmd.Bins {
 		b := &cmd.Bins[i]
-		if why := checkBin(*b, site.Layout); why != "" {
+		if why := cmp.Or(checkBin(*b, site.Layout), c.newID("bin code", b.Code)); why != "" {
 			return Result{}, refuse(CodeInvalid, "row %d: bin %s: %s", i+1, b.Code, why)
 		}
 		if err := twice(seen, i+1, "bin", b.Code); err != nil {
 			return Result{}, err
 		}
+		if why := c.binName(site, b.Code); why != "" {
+			// One that is there from before this rule may still change.
+			if old, err := GetBin(c, b.Code); err != nil {
+				return Result{}, err
+			} else if old == nil {
+				return Result{}, refuse(CodeInvalid, "row %d: bin %s: %s", i+1, b.Code, why)
+			}
+		}
+		if err := c.dropFreeBin(b); err != nil {
+			return Result{}, err
+		}
 		if err := save(c, key(kBin, b.Code), b); err != nil {
+			return Result{}, err
+		}
+		if err := c.keepFreeBin(b.Code); err != nil {
 			return Result{}, err
 		}
 	}
 	c.touch("bins", "")
 	return Result{Text: fmt.Sprintf("%d bins", len(cmd.Bins))}, nil
+}
+
+// binName is why a new bin cannot have a code, "" when it can: whoever scans the
+// bin would be told that it is a tote or the pack drop.
+func (c *change) binName(site *Site, code string) string {
+	switch {
+	case !c.since(level2):
+		return ""
+	case isTote(site, code):
+		return fmt.Sprintf("bin code: it begins like a tote (totePrefix %s)", site.TotePrefix)
+	case code == site.PackDrop:
+		return "bin code: it is the barcode of the pack drop (packDrop)"
+	}
+	return ""
 }
 
 func putWorkers(c *change, cmd PutWorkers) (Result, error) {
@@ -173,7 +208,7 @@ func putWorkers(c *change, cmd PutWorkers) (Result, error) {
 	seen := make(map[string]bool, len(cmd.Workers))
 	for i := range cmd.Workers {
 		w := &cmd.Workers[i]
-		if why := checkWorker(*w); why != "" {
+		if why := cmp.Or(checkWorker(*w), c.newID("worker id", w.ID)); why != "" {
 			return Result{}, refuse(CodeInvalid, "row %d: worker %s: %s", i+1, w.ID, why)
 		}
 		if err := twice(seen, i+1, "worker", w.ID); err != nil {

@@ -36,6 +36,13 @@ type Site struct {
 	// the oldest comes first.
 	Intake    *IntakeRules  `cbor:"20,keyasint,omitempty" json:"intake,omitempty"`
 	Countries []CountryRule `cbor:"21,keyasint,omitempty" json:"countries,omitempty"` // those not listed are not checked
+	// Counts: the most pieces two counts may correct without a lead.
+	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
+	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
+	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
+	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
+	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
+	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -78,6 +85,7 @@ type Item struct {
 	LotTracked bool     `cbor:"5,keyasint,omitempty" json:"lotTracked,omitempty"` // a pick must name the lot
 	Barcodes   []string `cbor:"6,keyasint,omitempty" json:"barcodes,omitempty"`   // aliases
 	Tagged     bool     `cbor:"7,keyasint,omitempty" json:"tagged,omitempty"`     // every unit carries an RFID tag with its SGTIN
+	Class      string   `cbor:"30,keyasint,omitempty" json:"class,omitempty"`     // of the bins it is put away to
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -86,6 +94,7 @@ type Bin struct {
 	Aisle int    `cbor:"2,keyasint" json:"aisle"`
 	Cell  int    `cbor:"3,keyasint" json:"cell"`
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
+	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.
@@ -172,6 +181,7 @@ type Order struct {
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
+	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 }
 
 // LineState is what became of one order line.
@@ -245,6 +255,8 @@ type Batch struct {
 	Held    int64       `cbor:"8,keyasint,omitempty" json:"held,omitempty"`     // scanned, not yet put into a slot
 	Lease   int64       `cbor:"9,keyasint" json:"lease"`                        // ends at
 	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
+	Zero    string      `cbor:"11,keyasint,omitempty" json:"zero,omitempty"`    // bin just emptied by the book
+	Since   int64       `cbor:"12,keyasint,omitempty" json:"since,omitempty"`   // when it was assigned, where figures are kept
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.
@@ -263,7 +275,8 @@ type WorkerState struct {
 	Batch  string `cbor:"3,keyasint,omitempty" json:"batch,omitempty"`
 	// WaitingSince is when the worker asked for work that is not there
 	// yet; 0 = not waiting.
-	WaitingSince int64 `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+	WaitingSince int64  `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
+	Floor        string `cbor:"5,keyasint,omitempty" json:"floor,omitempty"` // floor task in hand
 }
 
 // LU is a logistic unit: a tote or a carton. It stands in one place.
@@ -319,6 +332,23 @@ type Fallout struct {
 	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
 	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal
 	LU        string `cbor:"14,keyasint,omitempty" json:"lu,omitempty"`   // tote or SSCC
+	AckAt     int64  `cbor:"15,keyasint,omitempty" json:"ackAt,omitempty"`
+	AckBy     string `cbor:"16,keyasint,omitempty" json:"ackBy,omitempty"`
+	Escalated int    `cbor:"17,keyasint,omitempty" json:"escalated,omitempty"` // how often
+	Due       int64  `cbor:"18,keyasint,omitempty" json:"due,omitempty"`       // of the next escalation
+	// The facts above are the newest. Evidence is all there were, when there
+	// were more than one, oldest first; More counts those it has no room for.
+	Evidence []Evidence `cbor:"28,keyasint,omitempty" json:"evidence,omitempty"`
+	More     int64      `cbor:"29,keyasint,omitempty" json:"more,omitempty"`
+}
+
+// Evidence is what was found once: of a portal, the tags of one pass.
+type Evidence struct {
+	At     int64  `cbor:"1,keyasint" json:"at"`
+	Detail string `cbor:"2,keyasint,omitempty" json:"detail,omitempty"`
+	Qty    int64  `cbor:"3,keyasint,omitempty" json:"qty,omitempty"`
+	Dock   string `cbor:"4,keyasint,omitempty" json:"dock,omitempty"`
+	LU     string `cbor:"5,keyasint,omitempty" json:"lu,omitempty"`
 }
 
 // Transport is one tote to be carried by a robot.

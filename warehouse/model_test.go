@@ -20,6 +20,7 @@ type model struct {
 	*world
 	rt      *rapid.T
 	opened  map[string]int64 // SKU → booked in
+	back    map[string]int64 // SKU → came back from customers
 	states  map[string]OrderState
 	seen    map[string]int // commands by name and code
 	batches int
@@ -81,10 +82,16 @@ func (m *model) odds(n int, name string) bool { return m.num(1, n, name) == 1 }
 func (m *model) run(c Command) Result {
 	res := m.apply(c)
 	m.seen[CommandName(c.Kind())+" "+res.Code]++
+	if res.Code == CodeNegativeStock {
+		m.t.Fatalf("%#v: a plan did not fit the stock: %s", c, res.Text)
+	}
 	if s, ok := c.(OpenStock); ok && res.OK {
 		for _, r := range s.Rows {
 			m.opened[r.SKU] += r.Qty
 		}
+	}
+	if r, ok := c.(ReceiveReturn); ok && res.OK {
+		m.back[r.Barcode] += r.Qty
 	}
 	m.agree(c)
 	return res
@@ -119,17 +126,19 @@ func (m *model) agree(c Command) {
 		if q, _ := m.qty(PlaceOpening, sku, ""); sku != "MILK" && -q != m.opened[sku] {
 			m.t.Fatalf("%s: opened %d, the book says %d", sku, m.opened[sku], -q)
 		}
-		var real, customer int64
+		var real, customer, came int64
 		for _, b := range seen(Balances(m.tx, sku)) {
 			switch b.Place {
 			case PlaceOpening:
+			case PlaceSupplier, PlaceAdjustment, PlaceScrap, PlaceVendor:
+				came -= b.Qty
 			case PlaceCustomer:
 				customer += b.Qty
 			default:
 				real += b.Qty
 			}
 		}
-		if customer != shipped[sku] || real+customer != m.opened[sku] {
+		if customer != shipped[sku]-m.back[sku] || real+customer != m.opened[sku]+came {
 			m.t.Fatalf("%s: %d here and %d gone of %d opened, orders say %d gone", sku, real, customer, m.opened[sku], shipped[sku])
 		}
 	}
@@ -146,13 +155,15 @@ var (
 	}()
 	askWork = []int{
 		0, 1, 8, 11, 11, 12, 15, 15, 16, 16, 17, 21, 22, 22, 23, 26, 26, 27, 29, 29, 30, 31, 32, 33, 34, 6,
-		44, 44, 45, 46, 47, 48, 48, 49, 50, 51, 52,
+		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62,
 	}
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
-// floor.
+// floor, 44 for floor tasks,
+// 45 for deliveries, 46 for counts, 47 for returns.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -195,15 +206,15 @@ func (m *model) random(what int) {
 		m.pass()
 	case 39, 40, 41, 42, 43:
 		m.sort()
-	case 44, 45, 46:
+	case 54, 55, 56:
 		m.amend()
-	case 47:
+	case 57:
 		m.run(CancelOrder{Order: pickOne(m, orderIDs, "order"), Source: "oms/main"})
-	case 48, 49:
+	case 58, 59:
 		m.putBack()
-	case 50, 51:
+	case 60, 61:
 		m.hold()
-	case 52:
+	case 62:
 		for _, o := range seen(Orders(m.tx, "", 0)) {
 			for _, l := range o.Lines {
 				if l.State == LineProduction && m.odds(2, "made") {
@@ -211,6 +222,14 @@ func (m *model) random(what int) {
 				}
 			}
 		}
+	case 44:
+		m.tasks()
+	case 45:
+		m.receipts()
+	case 46:
+		m.counts()
+	case 47:
+		m.returns()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
@@ -225,9 +244,124 @@ func (m *model) random(what int) {
 	}
 }
 
+// tasks asks for a floor task, or does something with one.
+func (m *model) tasks() {
+	dev := pickOne(m, devices[:2], "device")
+	open := seen(FloorTasks(m.tx, 0))
+	if len(open) < 2 {
+		ask := AskMove{SKU: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 3, "qty")), From: pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "from")}
+		if m.odds(2, "to") {
+			ask.To = pickOne(m, []string{"A-01", "A-02", "B-01"}, "to")
+		}
+		m.run(ask)
+		return
+	}
+	t := pickOne(m, open, "task")
+	if t.Worker == "w2" {
+		dev = "hw2"
+	}
+	id := t.ID
+	switch m.num(0, 7, "do") {
+	case 0:
+		m.run(MoveFloor{Task: id, Worker: pickOne(m, []string{"", "w1", "w2"}, "worker"), Reason: "lead"})
+	case 1:
+		m.run(EndFloor{Task: id, Reason: "lead"})
+	case 2:
+		m.run(SkipFloor{Device: dev, Task: id})
+	default:
+		m.run(ClaimFloor{Device: dev})
+		for range m.num(1, 6, "acts") {
+			m.good(dev)
+		}
+	}
+}
+
+// counts asks for counts, answers questions and decides.
+func (m *model) counts() {
+	bin := pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "bin")
+	open := seen(Counts(m.tx))
+	switch do := m.num(0, 9, "do"); {
+	case do == 0 || len(open) == 0:
+		m.run(RequestCount{Bin: bin, Reason: "cycle"})
+	case do == 1:
+		max := int64(m.num(1, 12, "max"))
+		m.run(PutPickFaces{Faces: []PickFace{{Bin: bin, SKU: pickOne(m, skus[:3], "sku"), Min: max / 2, Max: max}}})
+	case do == 2:
+		m.run(ZeroCheck{Device: pickOne(m, devices[:2], "device"), Empty: m.odds(2, "empty")})
+	case do == 3:
+		m.run(CountZone{Bins: []string{bin}, EPCs: []string{m.tag(gtin(1), "9521234", 1)}})
+	default:
+		for _, ct := range open {
+			if ct.State == CountReview {
+				m.m.Actor = "lead"
+				m.run(DecideCount{Count: ct.ID, Accept: m.odds(2, "accept"), Reason: "MISCOUNTED"})
+				m.m.Actor = "test"
+			}
+		}
+		for _, dev := range devices[:2] {
+			m.run(ClaimFloor{Device: dev, Of: FloorCount})
+			for range m.num(1, 5, "acts") {
+				m.good(dev)
+			}
+		}
+	}
+}
+
+// returns brings goods back and decides about them.
+func (m *model) returns() {
+	id := pickOne(m, []string{"RMA1", "RMA2"}, "return")
+	sku := pickOne(m, skus[:3], "sku")
+	switch m.num(0, 5, "do") {
+	case 0:
+		m.run(AnnounceReturn{Return: id, Lines: []ReturnLine{{SKU: sku, Expected: int64(m.num(1, 3, "qty")), Reason: "OTHER"}}, Source: "oms/main"})
+	case 1, 2:
+		m.run(ReceiveReturn{Return: id, Barcode: sku, Qty: int64(m.num(1, 3, "qty")), Reason: "DAMAGED", Confirm: m.odds(2, "confirm")})
+	case 3, 4:
+		rt, err := GetReturn(m.tx, id)
+		if err == nil && rt != nil && len(rt.Lines) > 0 {
+			sku = pickOne(m, rt.Lines, "line").SKU
+		}
+		how := pickOne(m, []string{DispRestock, DispQC, DispQuarantine, DispScrap, DispVendor}, "how")
+		m.run(InspectReturn{Return: id, SKU: sku, Qty: int64(m.num(1, 2, "qty")), Disposition: how})
+	default:
+		m.run(CloseReturn{Return: id})
+	}
+}
+
+// receipts does something with one of two deliveries.
+func (m *model) receipts() {
+	id := pickOne(m, []string{"R1", "R2"}, "receipt")
+	sku := pickOne(m, skus[:3], "sku")
+	switch m.num(0, 9, "do") {
+	case 0:
+		s := ReceiptSpec{ID: id, Supplier: "OLD", Revision: m.num(0, 2, "revision")}
+		for i := range m.num(1, 2, "lines") {
+			s.Lines = append(s.Lines, ReceiptLine{Line: i + 1, SKU: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 4, "qty")), LU: "395212340000000014"})
+		}
+		m.run(AnnounceReceipt{Receipt: s, Source: "oms/main"})
+	case 1:
+		m.run(OpenReceipt{Receipt: id, Supplier: "OLD"})
+	case 2:
+		m.run(ReceiveUnit{Receipt: id, LU: "395212340000000014"})
+	case 3:
+		m.run(SeeTags{Receipt: id, EPCs: []string{m.tag(gtin(m.num(1, 2, "item")), "0952123", m.num(0, 9, "serial"))}})
+		m.run(BookTags{Receipt: id, Extra: m.odds(2, "extra")})
+	case 4:
+		m.run(CloseReceipt{Receipt: id, Confirm: m.odds(2, "confirm")})
+	default:
+		m.run(Receive{
+			Receipt: id, Barcode: sku, Qty: int64(m.num(1, 4, "qty")),
+			Damaged: m.odds(5, "damaged"), Check: m.odds(5, "check"), Confirm: m.odds(2, "confirm"),
+		})
+	}
+}
+
 func (m *model) retry() {
 	id := pickOne(m, orderIDs, "order")
 	for _, f := range seen(Fallouts(m.tx, true)) {
+		if m.odds(6, "acknowledge") {
+			m.run(AckFallout{Fallout: f.ID})
+		}
 		if m.odds(2, "this one") {
 			id = f.Order
 			if id == "" {
@@ -410,6 +544,10 @@ func (m *model) plan() {
 // good does what a handheld asks for, sometimes only a part of it.
 func (m *model) good(dev string) {
 	s := m.step(dev)
+	if s.Zero != "" && m.odds(2, "zero") {
+		m.run(ZeroCheck{Device: dev, Empty: m.odds(2, "empty")})
+		return
+	}
 	switch s.Do {
 	case StepScanBin:
 		if s.Worker[0] == 'r' && !m.odds(10, "by hand") {
@@ -423,6 +561,20 @@ func (m *model) good(dev string) {
 			take = int(s.Qty) + 1
 		}
 		m.run(Scan{Device: dev, Barcode: itemCode(s), Qty: int64(take)})
+	case StepCount:
+		if m.odds(2, "more") {
+			m.run(Scan{Device: dev, Barcode: pickOne(m, skus[:3], "sku"), Qty: int64(m.num(1, 12, "qty"))})
+			return
+		}
+		m.run(Scan{Device: dev, Barcode: s.Bin, Task: s.Task})
+	case StepScanUnit:
+		m.run(Scan{Device: dev, Verb: "slot", Barcode: s.Tote, Task: s.Task})
+	case StepPutDown:
+		bin := s.Bin
+		if bin == "" || m.odds(4, "other bin") {
+			bin = pickOne(m, []string{"A-01", "A-02", "B-01", "Z-99"}, "bin")
+		}
+		m.run(Scan{Device: dev, Barcode: bin, Task: s.Task})
 	case StepScanSlot:
 		tote := s.Tote
 		if tote == "" || m.odds(10, "other tote") {
@@ -684,7 +836,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{
 			world: floor(rt), rt: rt, seen: total,
-			opened: make(map[string]int64), states: make(map[string]OrderState),
+			opened: make(map[string]int64), back: make(map[string]int64), states: make(map[string]OrderState),
 			tags: make(map[string][]string), proven: make(map[string]bool),
 		}
 		for _, r := range testStock() {
@@ -789,5 +941,30 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
 		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
 		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld, "ProductionDone OK",
+	})
+}
+
+// Floor tasks between the picks, by few people, so that they get in each
+// other's way.
+func TestRandomTasksKeepEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		site := testSite()
+		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate = true, true, 2, true, true
+		m.ok(PutSite{Site: site})
+		m.ok(PutSuppliers{Suppliers: testSuppliers()})
+		items := testItems()
+		items[0].Class = "FAST"
+		m.ok(PutItems{Items: items[:1]})
+		m.ok(PutBins{Bins: []Bin{{Code: "A-01", Class: "FAST"}, {Code: "A-05", Cell: 4, Class: "FAST"}}})
+		for i := range 2 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, taskWork, []string{
+		"AnnounceReceipt OK", "OpenReceipt OK", "Receive OK", "ReceiveUnit OK", "CloseReceipt OK", "BookTags OK",
+		"RequestCount OK", "DecideCount OK", "ZeroCheck OK", "CountZone OK", "PutPickFaces OK",
+		"AnnounceReturn OK", "ReceiveReturn OK", "InspectReturn OK", "CloseReturn OK",
+		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
+		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
 	})
 }

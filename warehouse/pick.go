@@ -105,18 +105,22 @@ func verbStep(verb string) string {
 }
 
 func scan(c *change, cmd Scan) (Result, error) {
+	ws, err := c.onDevice(cmd.Device)
+	if err != nil {
+		return Result{}, err
+	}
+	if ws.Floor != "" {
+		if err := checkScan(cmd); err != nil {
+			return Result{}, err
+		}
+		return c.scanFloor(ws, cmd)
+	}
 	w, err := c.walkOf(cmd.Device, cmd.Task)
 	if err != nil {
 		return Result{}, err
 	}
-	if cmd.Verb != "" && verbStep(cmd.Verb) == "" {
-		return Result{}, refuse(CodeInvalid, "verb %q", cmd.Verb)
-	}
-	if cmd.Qty < 0 || cmd.Qty > maxQty {
-		return Result{}, refuse(CodeInvalid, "quantity")
-	}
-	if !scannable(cmd.Barcode) {
-		return Result{}, refuse(CodeUnknownBarcode, "barcode of %d bytes", len(cmd.Barcode))
+	if err := checkScan(cmd); err != nil {
+		return Result{}, err
 	}
 	site, err := c.theSite()
 	if err != nil {
@@ -129,6 +133,7 @@ func scan(c *change, cmd Scan) (Result, error) {
 	if cmd.Verb != "" && verbStep(cmd.Verb) != w.step {
 		return Result{}, refuse(CodeWrongStep, "expected %s", w.step)
 	}
+	w.batch.Zero = "" // whoever goes on scanning found it empty
 	switch w.step {
 	case StepScanBin:
 		err = c.scanBin(w, code)
@@ -143,6 +148,19 @@ func scan(c *change, cmd Scan) (Result, error) {
 		return Result{}, err
 	}
 	return c.done(w)
+}
+
+// checkScan looks at the fields of a scan.
+func checkScan(cmd Scan) error {
+	switch {
+	case cmd.Verb != "" && verbStep(cmd.Verb) == "":
+		return refuse(CodeInvalid, "verb %q", cmd.Verb)
+	case cmd.Qty < 0 || cmd.Qty > maxQty:
+		return refuse(CodeInvalid, "quantity")
+	case !scannable(cmd.Barcode):
+		return refuse(CodeUnknownBarcode, "barcode of %d bytes", len(cmd.Barcode))
+	}
+	return nil
 }
 
 func (c *change) scanBin(w *walk, code string) error {
@@ -244,6 +262,12 @@ func finishBatch(c *change, cmd FinishBatch) (Result, error) {
 	}
 	for _, s := range w.batch.Slots {
 		if err := c.putDown(site, s); err != nil {
+			return Result{}, err
+		}
+	}
+	if b := w.batch; b.Since != 0 {
+		f := &OrderFacts{RouteMm: b.RouteMm, Ms: c.meta.Now - b.Since}
+		if err := c.emit(EvBatchDone, "", EventData{Ref: b.ID, Facts: f}); err != nil {
 			return Result{}, err
 		}
 	}

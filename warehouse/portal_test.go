@@ -263,6 +263,51 @@ func TestStrayTags(t *testing.T) {
 	w.invariants()
 }
 
+// A second stray tag does not wipe out the first: it may be gone when somebody
+// comes to look.
+func TestStrayTagsAreKept(t *testing.T) {
+	w := floor(t)
+	first := w.m.Now
+	for i := range 12 {
+		w.m.Now = first + int64(i)
+		w.no(PortalPass{Dock: "d1", EPCs: []string{fmt.Sprintf("E2%02d", i)}}, FalloutRFIDExtra)
+	}
+	w.no(PortalPass{Dock: "d1", EPCs: []string{"E203"}}, FalloutRFIDExtra) // seen before
+	f := seen(Fallouts(w.tx, true))[0]
+	if f.Detail != "E203" || len(f.Evidence) != 8 || f.More != 4 {
+		t.Fatalf("%+v", f)
+	}
+	for i, e := range f.Evidence {
+		if want := (Evidence{At: first + int64(i), Detail: fmt.Sprintf("E2%02d", i), Qty: 1, Dock: "d1"}); e != want {
+			t.Errorf("%+v, want %+v", e, want)
+		}
+	}
+	w.ok(ClearFallout{Fallout: f.ID})
+	w.no(PortalPass{Dock: "d1", EPCs: []string{"E299"}}, FalloutRFIDExtra)
+	if f := seen(Fallouts(w.tx, true))[0]; len(f.Evidence) > 0 || f.Detail != "E299" {
+		t.Errorf("a new fallout begins with old evidence: %+v", f)
+	}
+	w.m.Level = 1 // a log of the rules before
+	w.no(PortalPass{Dock: "d1", EPCs: []string{"E277"}}, FalloutRFIDExtra)
+	if f := seen(Fallouts(w.tx, true))[0]; len(f.Evidence) > 0 || f.Detail != "E277" {
+		t.Errorf("%+v", f)
+	}
+	w.invariants()
+}
+
+// The same for a parcel that comes through with something else missing.
+func TestEvidenceOfAParcelIsKept(t *testing.T) {
+	w := floor(t)
+	sscc := w.labelled("CUP*2")[0]
+	epcs := w.epcs(sscc)
+	w.no(PortalPass{Dock: "d1", EPCs: epcs[:1]}, FalloutRFIDMissing)
+	w.no(PortalPass{Dock: "d1", EPCs: epcs[:2]}, FalloutRFIDMissing)
+	f := seen(Fallouts(w.tx, true))[0]
+	if len(f.Evidence) != 2 || f.Evidence[0].Detail != "CUP 2" || f.Evidence[1].Detail != "CUP 1" || f.Detail != "CUP 1" || f.Evidence[0].LU != sscc {
+		t.Errorf("%+v", f)
+	}
+}
+
 // No truck leaves a dock with a portal before all its parcels are proven.
 func TestDepartWaitsForThePortal(t *testing.T) {
 	w := floor(t)

@@ -11,11 +11,11 @@ import (
 // PutBack says that a person put goods of an order back: Qty of a line from the
 // order's tote or open carton into a bin. Lot is asked for items with lots.
 type PutBack struct {
-	Order string `cbor:"1,keyasint"`
-	Line  int    `cbor:"2,keyasint"`
-	Bin   string `cbor:"3,keyasint"`
-	Qty   int64  `cbor:"4,keyasint"`
-	Lot   string `cbor:"5,keyasint,omitempty"`
+	Order string `cbor:"1,keyasint" json:"order"`
+	Line  int    `cbor:"2,keyasint" json:"line"`
+	Bin   string `cbor:"3,keyasint" json:"bin"`
+	Qty   int64  `cbor:"4,keyasint" json:"qty"`
+	Lot   string `cbor:"5,keyasint,omitempty" json:"lot,omitempty"`
 }
 
 // Kind of the command.

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,7 @@ type rejectRecord struct {
 	Code     string `cbor:"3,keyasint"`
 	Text     string `cbor:"4,keyasint"`
 	At       int64  `cbor:"5,keyasint"`
+	Source   string `cbor:"6,keyasint,omitempty"` // who was refused; since level 2
 }
 
 // rejectKey makes room for ids that are no ids.
@@ -50,6 +52,21 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		if spec.Kit == 0 {
 			spec.Kit = old.Spec.Kit
 		}
+	}
+	rej, err := load[rejectRecord](c, rejectKey(spec.ID))
+	if err != nil {
+		return res, err
+	}
+	taken := c.idTaken(cmd, old, rej)
+	switch {
+	case taken != "" && cmd.Source == SourceSite:
+		// Told to the person at once. Told as an event, it would reach the
+		// OMS as news of its own order.
+		return res, refuse(CodeIDTaken, "%s", taken)
+	case taken != "":
+		old = nil // another order
+	}
+	if old != nil {
 		if took, err := c.takeOver(old, spec, sum[:], cmd.Source); err != nil || took {
 			return res, err
 		}
@@ -58,15 +75,19 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		res.Text = fmt.Sprintf("order %s is here with revision %d", spec.ID, old.Spec.Revision)
 		return res, nil
 	}
-	rej, err := load[rejectRecord](c, rejectKey(spec.ID))
-	if err != nil {
-		return res, err
+	known := rej
+	if !c.sameMaster(rej, cmd.Source) {
+		rej = nil
 	}
 	if rej != nil && rej.Revision == spec.Revision && slices.Equal(rej.Hash, sum[:]) {
 		return res, refuse(rej.Code, "%s", rej.Text)
 	}
 	if rej != nil && spec.Revision < rej.Revision {
 		return res, refuse(CodeRevision, "revision %d was refused before", rej.Revision)
+	}
+	rec := rejectRecord{Revision: spec.Revision, Hash: sum[:], At: c.meta.Now}
+	if c.since(level2) {
+		rec.Source = cmd.Source
 	}
 	if old != nil && old.RequestState() == RequestAmendQuoted {
 		q, err := must2(load[quoteRecord](c, key(kQuote, spec.ID)))("quote of order", spec.ID)
@@ -80,31 +101,29 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 			return res, nil
 		case spec.Revision == q.Spec.Revision:
 			// The open quote stands.
-			rec := rejectRecord{
-				Revision: spec.Revision, Hash: sum[:], Code: CodeConflict, At: c.meta.Now,
-				Text: fmt.Sprintf("revision %d is quoted with other content", spec.Revision),
-			}
+			rec.Code, rec.Text = CodeConflict, fmt.Sprintf("revision %d is quoted with other content", spec.Revision)
 			return res, c.tellRejected(spec, rec, cmd.Source, EvOrderAmendRejected)
 		}
 	}
-	code, text, err := c.checkRelease(site, spec, old)
-	if err != nil {
-		return res, err
-	}
-	quote := code == "" && old != nil && mayAmend(site.Changes, old) == AnswerQuote
-	if quote {
-		if code, text, err = c.checkReshape(old, spec); err != nil {
+	rec.Code, rec.Text = CodeIDTaken, taken
+	if taken == "" {
+		if rec.Code, rec.Text, err = c.checkRelease(site, spec, old); err != nil {
 			return res, err
 		}
 	}
-	if code != "" {
-		rec := rejectRecord{Revision: spec.Revision, Hash: sum[:], Code: code, Text: text, At: c.meta.Now}
+	quote := rec.Code == "" && old != nil && mayAmend(site.Changes, old) == AnswerQuote
+	if quote {
+		if rec.Code, rec.Text, err = c.checkReshape(old, spec); err != nil {
+			return res, err
+		}
+	}
+	if rec.Code != "" {
 		return res, c.rejectOrder(spec, rec, cmd.Source, old)
 	}
 	if quote {
 		return res, c.quoteAmend(old, site.Changes, spec, sum[:], cmd.Source)
 	}
-	if rej != nil {
+	if known != nil {
 		if err := c.Delete(rejectKey(spec.ID)); err != nil {
 			return res, err
 		}
@@ -115,7 +134,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 
 // checkRelease finds the reason to refuse a release, if any.
 func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, text string, err error) {
-	if why := checkSpec(spec); why != "" {
+	if why := cmp.Or(checkSpec(spec), c.newID("order id", spec.ID)); why != "" {
 		return CodeInvalid, why, nil
 	}
 	if old != nil {
@@ -175,7 +194,9 @@ func (c *change) tellRejected(spec OrderSpec, rec rejectRecord, source, typ stri
 		id = strings.ToValidUTF8(id[:maxText], "")
 	}
 	c.touch("order", id)
-	err := c.emit(typ, id, EventData{Revision: spec.Revision, Code: rec.Code, Text: rec.Text, Source: source})
+	err := c.emit(typ, id, EventData{
+		Revision: spec.Revision, Code: rec.Code, Text: rec.Text, Source: source, Born: c.bornOf(&Order{Source: source}),
+	})
 	if err != nil {
 		return err
 	}
@@ -261,6 +282,6 @@ func (c *change) amended(o *Order) error {
 		return err
 	}
 	return c.emit(EvOrderAmended, o.Spec.ID, EventData{
-		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: to.Charge, Restrictions: to.Limits,
+		State: string(o.State), Born: c.bornOf(o), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: to.Charge, Restrictions: to.Limits,
 	})
 }

@@ -26,8 +26,28 @@ type goldenLine struct {
 	Actor   string `json:"actor"`
 	Kind    uint16 `json:"kind"`
 	Version uint16 `json:"version"`
+	Level   uint16 `json:"level,omitempty"`
 	Body    string `json:"body"` // hex
 	Result  string `json:"result"`
+}
+
+// goldenDays are the days whose logs are kept, one directory each.
+var goldenDays = []struct {
+	name string
+	day  func(*testing.T) *world
+}{
+	{"v1", shift},
+	{"v1-floor", automated},
+	{"v1-tasks", tasks},
+	{"v1-inbound", inbound},
+	{"v1-counts", counts},
+	{"v1-returns", returns},
+	{"v1-decisions", decisions},
+	{"v2-disputes", disputes},
+	{"v2-requests", asking},
+	{"v3-holds", holding},
+	{"v4-lines", mixed},
+	{"v5-kit", slips},
 }
 
 // shift is a day at a small site that uses every command and most refusals.
@@ -224,7 +244,8 @@ func replay(t fataler, log []logged) (*memtx.Tx, []string) {
 
 // The same log gives the same bytes of state and the same answers.
 func TestSameLogSameState(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed, slips} {
+	for _, g := range goldenDays {
+		day := g.day
 		w := day(t)
 		first, answers := replay(t, w.log)
 		if first.Digest() != w.tx.Digest() {
@@ -243,15 +264,14 @@ func TestSameLogSameState(t *testing.T) {
 func TestGoldenLogs(t *testing.T) {
 	// Each begins where a program of its time began. A log that is there is
 	// never written again.
-	days := map[string]func(*testing.T) *world{"v1": shift, "v1-floor": automated, "v2-requests": asking, "v3-holds": holding, "v4-lines": mixed, "v5-kit": slips}
-	for name, day := range days {
-		dir := filepath.Join("testdata/golden", name)
+	for _, g := range goldenDays {
+		dir := filepath.Join("testdata/golden", g.name)
 		if _, err := os.Stat(dir); *update && os.IsNotExist(err) {
-			writeGolden(t, dir, day(t))
+			writeGolden(t, dir, g.day(t))
 		}
 	}
 	dirs, err := filepath.Glob("testdata/golden/*")
-	if err != nil || len(dirs) != len(days) {
+	if err != nil || len(dirs) != len(goldenDays) {
 		t.Fatalf("golden logs %v: %v", dirs, err)
 	}
 	for _, dir := range dirs {
@@ -275,7 +295,7 @@ func TestGoldenLogs(t *testing.T) {
 				t.Fatal(err)
 			}
 			log = append(log, logged{
-				meta: Meta{Index: g.Index, Now: g.Now, Cause: g.Cause, Actor: g.Actor},
+				meta: Meta{Index: g.Index, Now: g.Now, Cause: g.Cause, Actor: g.Actor, Level: g.Level},
 				kind: g.Kind, version: g.Version, body: body,
 			})
 			answers = append(answers, g.Result)
@@ -295,8 +315,8 @@ func TestGoldenLogs(t *testing.T) {
 	}
 	// Together they must use every command.
 	used := make(map[Kind]bool)
-	for _, day := range days {
-		for _, l := range day(t).log {
+	for _, g := range goldenDays {
+		for _, l := range g.day(t).log {
 			used[Kind(l.kind)] = true
 		}
 	}
@@ -313,7 +333,7 @@ func writeGolden(t *testing.T, dir string, w *world) {
 	enc := json.NewEncoder(&buf)
 	for i, l := range w.log {
 		err := enc.Encode(goldenLine{
-			l.meta.Index, l.meta.Now, l.meta.Cause, l.meta.Actor, l.kind, l.version, hex.EncodeToString(l.body), results[i],
+			l.meta.Index, l.meta.Now, l.meta.Cause, l.meta.Actor, l.kind, l.version, l.meta.Level, hex.EncodeToString(l.body), results[i],
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -331,7 +351,8 @@ func writeGolden(t *testing.T, dir string, w *world) {
 
 // A transaction that fails anywhere ends in an error, never in an answer.
 func TestFailuresOfTheTransactionAreNotSwallowed(t *testing.T) {
-	for _, day := range []func(*testing.T) *world{shift, automated, asking, holding, mixed, slips} {
+	for _, g := range goldenDays {
+		day := g.day
 		w := day(t)
 		tx := memtx.New()
 		for _, l := range w.log {

@@ -307,7 +307,7 @@ func (c *change) quote(o *Order, rules *ChangeRules, cancel bool, revision int, 
 		return err
 	}
 	return c.emit(EvOrderQuoted, o.Spec.ID, EventData{
-		State: string(o.State), Request: string(r.State), Revision: revision, Source: o.Source,
+		State: string(o.State), Born: c.bornOf(o), Request: string(r.State), Revision: revision, Source: o.Source,
 		ExtraCharge: r.Charge, Restrictions: r.Limits,
 	})
 }
@@ -338,7 +338,7 @@ func (c *change) rejectQuote(o *Order, code, text string) error {
 	if r.State == RequestCancel {
 		rev = o.Spec.Revision
 	}
-	return c.emit(typ, o.Spec.ID, EventData{State: string(o.State), Code: code, Text: text, Revision: rev, Source: o.Source})
+	return c.emit(typ, o.Spec.ID, EventData{State: string(o.State), Born: c.bornOf(o), Code: code, Text: text, Revision: rev, Source: o.Source})
 }
 
 // endQuote rejects an open quote of an order that has just passed its hard

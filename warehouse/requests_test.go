@@ -51,7 +51,7 @@ func (w *world) wantRequest(id string, want RequestState, code string) {
 	}
 }
 
-func (w *world) last() Event {
+func (w *world) lastEvent() Event {
 	w.t.Helper()
 	evs := w.events()
 	return evs[len(evs)-1]
@@ -102,7 +102,7 @@ func TestAmendmentAtEachStateRow97(t *testing.T) {
 				if o := w.order("O1"); o.Spec.Revision != 1 || o.Lines[0].Qty != 5 {
 					t.Errorf("applied before it was accepted: %+v", o)
 				}
-				ev := w.last()
+				ev := w.lastEvent()
 				want, limits := int64(500), []string(nil)
 				switch s {
 				case OrderPicking:
@@ -132,7 +132,7 @@ func TestAmendmentAtEachStateRow97(t *testing.T) {
 					t.Error("not told")
 				}
 				w.wantRequest("O1", RequestAmendRejected, CodeHardPONR)
-				if ev := w.last(); ev.Type != EvOrderAmendRejected || ev.Data.Code != CodeHardPONR {
+				if ev := w.lastEvent(); ev.Type != EvOrderAmendRejected || ev.Data.Code != CodeHardPONR {
 					t.Errorf("%+v", ev)
 				}
 				w.state("O1", s)
@@ -158,7 +158,7 @@ func TestRemovedLineIsPutBackRow105(t *testing.T) {
 	}
 	cmd := drop(revised("O1", 2, "CUP*2", "PEN*3", "BAG*1"), 1, 3)
 	w.ok(cmd)
-	quote := w.last()
+	quote := w.lastEvent()
 	if quote.Type != EvOrderQuoted || quote.Data.ExtraCharge != 250 || len(quote.Data.Restrictions) != 1 {
 		t.Fatalf("%+v", quote)
 	}
@@ -212,7 +212,7 @@ func TestQuotesEnd(t *testing.T) {
 		w := picked(t)
 		w.ok(DeclineQuote{Order: "O1", Revision: 3, Source: "oms/main"})
 		w.wantRequest("O1", RequestAmendRejected, CodeDeclined)
-		if ev := w.last(); ev.Type != EvOrderAmendRejected || ev.Data.Revision != 3 {
+		if ev := w.lastEvent(); ev.Type != EvOrderAmendRejected || ev.Data.Revision != 3 {
 			t.Errorf("%+v", ev)
 		}
 		w.ok(DeclineQuote{Order: "O1", Revision: 3, Source: "oms/main"})
@@ -458,7 +458,7 @@ func TestCancelBetweenThePoints(t *testing.T) {
 				w.ok(cancel)
 				if how == CancelQuote {
 					w.wantRequest("O1", RequestCancel, "")
-					if ev := w.last(); ev.Type != EvOrderQuoted || ev.Data.ExtraCharge != 900 || ev.Data.Request != string(RequestCancel) {
+					if ev := w.lastEvent(); ev.Type != EvOrderQuoted || ev.Data.ExtraCharge != 900 || ev.Data.Request != string(RequestCancel) {
 						t.Errorf("%+v", ev)
 					}
 					w.state("O1", s)

@@ -65,7 +65,7 @@ func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 		}
 	}
 	err := c.emit(EvOrderAmended, o.Spec.ID, EventData{
-		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: r.Charge, Restrictions: r.Limits,
+		State: string(o.State), Born: c.bornOf(o), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: r.Charge, Restrictions: r.Limits,
 		Lines: tellLines(o.Lines),
 	})
 	if err != nil {
@@ -126,7 +126,7 @@ func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 		}
 		l.Qty, l.State = want, LineAllocated
 		if need := want - l.kept() - open; need > 0 {
-			if err := c.addTo(o, l, need); err != nil {
+			if err := c.reserveMore(o, l, need); err != nil {
 				return nil, err
 			}
 		} else if open == 0 {
@@ -198,8 +198,8 @@ func (c *change) dropTask(b *Batch, id string) error {
 	return c.saveBatch(b)
 }
 
-// addTo reserves more for a line. What is nowhere after all makes it short.
-func (c *change) addTo(o *Order, l *LineState, need int64) error {
+// reserveMore reserves more for a line. What is nowhere after all makes it short.
+func (c *change) reserveMore(o *Order, l *LineState, need int64) error {
 	takes, missing, err := c.plan(l.SKU, need, nil)
 	if err != nil {
 		return err

@@ -31,6 +31,9 @@ const (
 	StepScanItem   = "scan_item"
 	StepScanSlot   = "scan_slot"   // scan the tote on the slot
 	StepFinish     = "finish"      // scan the pack drop
+	StepScanUnit   = "scan_unit"   // floor task: the tote the goods are in
+	StepPutDown    = "put_down"    // floor task: the bin the goods go to
+	StepCount      = "count"       // floor task: scan what lies in the bin, then the bin again
 	StepScanTote   = "scan_tote"   // station: free
 	StepWeigh      = "weigh"       // station: carton on the scale
 	StepPrint      = "print"       // station: label on its way
@@ -59,6 +62,8 @@ type Step struct {
 	SSCC       string `cbor:"18,keyasint,omitempty" json:"sscc,omitempty"`
 	ExpectedMg int64  `cbor:"19,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"` // why the last act was refused
+	Kind       string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
+	Zero       string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"` // bin that should be empty now: is it?
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -95,6 +100,23 @@ type EventData struct {
 	BackorderOf string `cbor:"23,keyasint,omitempty" json:"backorderOf,omitempty"`
 	Backorder   string `cbor:"24,keyasint,omitempty" json:"backorder,omitempty"`
 	Kit         int64  `cbor:"25,keyasint,omitempty" json:"kit,omitempty"` // slip of the order crash kit
+
+	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
+	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
+	Received []ReceivedLine `cbor:"32,keyasint,omitempty" json:"received,omitempty"`
+	Exchange string         `cbor:"37,keyasint,omitempty" json:"exchange,omitempty"`
+	Returned []ReturnLine   `cbor:"38,keyasint,omitempty" json:"returned,omitempty"`
+	Facts    *OrderFacts    `cbor:"39,keyasint,omitempty" json:"facts,omitempty"`
+	Role     string         `cbor:"43,keyasint,omitempty" json:"role,omitempty"`
+	Severity int            `cbor:"44,keyasint,omitempty" json:"severity,omitempty"` // 1..3
+	Level    int            `cbor:"42,keyasint,omitempty" json:"level,omitempty"`    // of an escalation, 1..3
+	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
+	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
+	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
+	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
+	// Born is SourceSite in what is said of an order that was entered at the
+	// site. Source alone does not tell: of a refusal it is who asked.
+	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -121,6 +143,14 @@ const (
 	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
+	EvFalloutEscalated    = "fallout.escalated"
+	EvReceiptClosed       = "receipt.closed"
+	EvAliasProposed       = "item.aliasProposed"
+	EvBatchDone           = "batch.done"
+	EvCountClosed         = "count.closed"
+	EvReturnClosed        = "return.closed"
+	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides
+	EvLotExpires          = "stock.nearExpiry"
 )
 
 // StreamControl is the outbox stream of order events.

@@ -15,6 +15,13 @@ func isShortReason(code string) bool {
 // elsewhere and appended to the walk; what is nowhere makes the line short and
 // parks the order, never the walk.
 func shortPick(c *change, cmd ShortPick) (Result, error) {
+	ws, err := c.onDevice(cmd.Device)
+	if err != nil {
+		return Result{}, err
+	}
+	if ws.Floor != "" {
+		return c.shortFloor(ws, cmd)
+	}
 	w, err := c.walkOf(cmd.Device, cmd.Task)
 	if err != nil {
 		return Result{}, err
@@ -60,8 +67,7 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err := c.saveTask(t); err != nil {
 		return "", err
 	}
-	doubt := suspectRecord{Since: c.meta.Now, Reason: reason}
-	if err := save(c, key(kSuspect, t.Bin, t.SKU), &doubt); err != nil {
+	if err := c.suspect(t.Bin, t.SKU, reason); err != nil {
 		return "", err
 	}
 	takes, missing, err := c.plan(t.SKU, rest, nil)
@@ -103,8 +109,10 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 
 // rescue moves the tasks of the pool that count on the same stock to other
 // bins, each as a whole or not at all.
-func (c *change) rescue(failed *Task) error {
-	ids, err := c.openTasks(failed.Bin, failed.SKU, failed.Lot)
+func (c *change) rescue(failed *Task) error { return c.rescueFrom(failed.Bin, failed.SKU, failed.Lot) }
+
+func (c *change) rescueFrom(bin, sku, lot string) error {
+	ids, err := c.openTasks(bin, sku, lot)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,10 @@ func (c *change) put(w *walk, code string) error {
 	if err := c.saveOrder(o); err != nil {
 		return err
 	}
+	c.mayBeLow(t.Bin, t.SKU)
+	if err := c.askZero(w); err != nil {
+		return err
+	}
 	return c.advance(w)
 }
 

@@ -87,6 +87,14 @@ const (
 	PickFailed = "failed"
 )
 
+// Classes of stock. Only what is sellable is ever picked.
+const (
+	StatusSellable    = ""
+	StatusQC          = "qc" // waits for a quality check
+	StatusDamaged     = "damaged"
+	StatusQuarantined = "quarantined"
+)
+
 // Virtual places of the ledger. They alone may go negative.
 const (
 	PlaceOpening    = "opening"
@@ -94,4 +102,5 @@ const (
 	PlaceCustomer   = "customer"
 	PlaceAdjustment = "adjustment"
 	PlaceScrap      = "scrap"
+	PlaceVendor     = "vendor" // sent back
 )

@@ -17,6 +17,8 @@ func NextStep(r Reader, device string) (*Step, error) {
 		return nil, err
 	case ws == nil:
 		return &Step{Do: StepSignIn}, nil
+	case ws.Floor != "":
+		return nextFloor(r, ws)
 	case ws.Batch == "" && ws.WaitingSince != 0:
 		return &Step{Do: StepWait, Worker: worker}, nil
 	case ws.Batch == "":
@@ -26,7 +28,7 @@ func NextStep(r Reader, device string) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Do: StepFinish, Batch: b.ID, Worker: worker}
+	s := &Step{Do: StepFinish, Batch: b.ID, Worker: worker, Zero: b.Zero}
 	if b.At >= len(b.Walk) {
 		return s, nil
 	}

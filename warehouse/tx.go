@@ -32,4 +32,7 @@ type Meta struct {
 	Cause string
 	// Actor is who asked: "worker/W1", "gateway/gw1", "oms/main".
 	Actor string
+	// Level is the feature level of the cluster at this entry: which of the
+	// rules that changed hold. 0 = those of the first version.
+	Level uint16
 }

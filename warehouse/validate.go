@@ -136,6 +136,10 @@ func checkSite(s Site) string {
 		return "layout lengths"
 	case l.DepotAisle < 0 || l.DepotAisle >= l.Aisles:
 		return "layout depot aisle"
+	case s.CountLimit < 0 || s.CountLimit > maxStockQty:
+		return "countLimit"
+	case s.ExpiryDays < 0 || s.ExpiryDays > 3650:
+		return "expiryDays: 0 to 3650"
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
 	case len(s.Carriers) > maxNamed:
@@ -250,8 +254,10 @@ func checkItem(it Item) string {
 		return "weight"
 	case it.Tagged && it.GTIN == "":
 		return "tagged items need a gtin"
-	case len(it.Barcodes) > 16:
+	case len(it.Barcodes) > maxAliases:
 		return "more than 16 barcodes"
+	case it.Class != "" && !validID(it.Class):
+		return "class"
 	}
 	for _, b := range it.Barcodes {
 		if !validBarcode(b) {
@@ -271,6 +277,8 @@ func checkBin(b Bin, l Layout) string {
 		return "cell outside the layout"
 	case b.Side != "" && !validID(b.Side):
 		return "side"
+	case b.Class != "" && !validID(b.Class):
+		return "class"
 	}
 	return ""
 }

@@ -32,7 +32,7 @@ func GetOrder(r Reader, id string) (*Order, error) {
 	if err != nil || o != nil || !validID(id) {
 		return o, err
 	}
-	local, err := r.Get(key(kAlias, id))
+	local, err := r.Get(key(kBound, id))
 	if err != nil || local == nil {
 		return nil, err
 	}

@@ -105,6 +105,9 @@ func (c *change) leaveDevice(worker string) error {
 	if ws.Batch != "" {
 		return refuse(CodeHasWork, "%s has batch %s on %s", worker, ws.Batch, ws.Device)
 	}
+	if ws.Floor != "" {
+		return refuse(CodeHasWork, "%s has task %s on %s", worker, ws.Floor, ws.Device)
+	}
 	before := *ws
 	ws.Device, ws.WaitingSince = "", 0
 	return c.saveWorker(ws, before)
@@ -125,6 +128,9 @@ func askWork(c *change, cmd AskWork) (Result, error) {
 	}
 	if ws.Batch != "" {
 		return Result{}, refuse(CodeHasWork, "batch %s", ws.Batch)
+	}
+	if ws.Floor != "" {
+		return Result{}, refuse(CodeHasWork, "task %s", ws.Floor)
 	}
 	res := Result{Code: CodeWait, Ref: ws.Worker}
 	if ws.WaitingSince != 0 {

@@ -36,7 +36,7 @@ type fataler interface {
 }
 
 func newWorld(t fataler) *world {
-	return &world{t: t, tx: memtx.New(), m: Meta{Now: start, Actor: "test"}}
+	return &world{t: t, tx: memtx.New(), m: Meta{Now: start, Actor: "test", Level: Level}}
 }
 
 // apply runs c and checks that a refusal without Keep wrote nothing.

@@ -208,6 +208,9 @@ func (s *server) falloutRow(r warehouse.Reader, c clock, f warehouse.Fallout) (f
 	if f.Detail != "" {
 		facts = append(facts, readable(f.Detail))
 	}
+	if was := foundBefore(f); was != "" {
+		facts = append(facts, "found before: "+was)
+	}
 	row.Facts = strings.Join(facts, " · ")
 	if f.Order == "" {
 		row.Retry, row.Clear = false, true
@@ -221,6 +224,21 @@ func (s *server) falloutRow(r warehouse.Reader, c clock, f warehouse.Fallout) (f
 		row.Retry, row.Batch, row.Where = false, o.Batch, "When batch "+short(o.Batch)+" is put down"
 	}
 	return row, nil
+}
+
+// foundBefore lists the evidence of a fallout but the newest, which is told
+// already.
+func foundBefore(f warehouse.Fallout) string {
+	var was []string
+	for _, e := range f.Evidence {
+		if e.Detail != f.Detail {
+			was = append(was, readable(e.Detail))
+		}
+	}
+	if f.More > 0 {
+		was = append(was, fmt.Sprintf("and %d more", f.More))
+	}
+	return strings.Join(was, ", ")
 }
 
 // explain looks a code up in the table of the gateway, then in the one of the

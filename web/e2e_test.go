@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"net/http"
@@ -95,6 +96,13 @@ func TestBrowser(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	mux.HandleFunc("POST /test/move", func(w http.ResponseWriter, _ *http.Request) {
+		m := s.aMove()
+		s.must(warehouse.AskMove{SKU: m.SKU, Qty: 2, From: m.From, To: m.To})
+		if err := json.NewEncoder(w).Encode(m); err != nil {
+			t.Error(err)
+		}
+	})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	args := []string{"browser.js", srv.URL, chromium}
@@ -110,6 +118,9 @@ func TestBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if left := s.floorTasks(); len(left) != 1 || left[0].State != warehouse.TaskOpen || left[0].Qty != 2 {
+		t.Errorf("floor tasks left: %+v", left)
+	}
 	o := s.order("WEB-1")
 	if o.State != warehouse.OrderPicked || o.Lines[0].Picked != 2 || o.Lines[1].Picked != 1 {
 		t.Errorf("the order picked on the page is %s: %+v", o.State, o.Lines)
@@ -117,4 +128,39 @@ func TestBrowser(t *testing.T) {
 	if !strings.HasPrefix(s.commands[0], `{"verb":"sign_in"`) {
 		t.Errorf("first message %s", s.commands[0])
 	}
+}
+
+// aMove is something that can be moved: two free pieces of an item without lots,
+// and two other bins.
+func (s *site) aMove() (m struct{ SKU, From, To, Other string }) {
+	err := s.view(func(r warehouse.Reader) error {
+		for _, sku := range []string{"SKU-001", "SKU-002", "SKU-003", "SKU-005", "SKU-006"} {
+			all, err := warehouse.Balances(r, sku)
+			if err != nil {
+				return err
+			}
+			for _, b := range all {
+				if bin, ok := strings.CutPrefix(b.Place, warehouse.BinPlace("")); ok && b.Qty-b.Reserved >= 2 {
+					m.SKU, m.From, m.To, m.Other = sku, bin, "H-13-L", "H-14-R"
+					return nil
+				}
+			}
+		}
+		return errors.New("nothing is free")
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+	return m
+}
+
+func (s *site) floorTasks() (all []warehouse.FloorTask) {
+	err := s.view(func(r warehouse.Reader) (err error) {
+		all, err = warehouse.FloorTasks(r, 0)
+		return err
+	})
+	if err != nil {
+		s.t.Error(err)
+	}
+	return all
 }

@@ -201,3 +201,17 @@ func TestNobodyLeavesTheMap(t *testing.T) {
 		t.Errorf("not on the map: %s", missing)
 	}
 }
+
+// What was found before the newest pass stands beside it.
+func TestFalloutShowsWhatWasFoundBefore(t *testing.T) {
+	s := automated(t)
+	for i := range 10 {
+		if _, err := s.do(t.Context(), "portal/dock1", warehouse.PortalPass{Dock: "dock1", EPCs: []string{fmt.Sprintf("E20%d", i)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body := get(t, serve(t, s.config()), "/").Body.String()
+	if want := "E209 · found before: E200, E201, E202, E203, E204, E205, E206, E207, and 2 more"; !strings.Contains(body, want) {
+		t.Errorf("the console lacks %q", want)
+	}
+}

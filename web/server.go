@@ -76,6 +76,9 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("POST /orders/{id}/retry", s.retry)
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancel)
 	mux.HandleFunc("POST /fallouts/{id}/clear", s.clear)
+	mux.HandleFunc("GET /floor-tasks", s.floorTasks)
+	mux.HandleFunc("POST /floor-tasks/{id}/back", s.floorBack)
+	mux.HandleFunc("POST /floor-tasks/{id}/end", s.floorEnd)
 	mux.HandleFunc("GET /hh/{$}", s.handheld)
 	mux.HandleFunc("GET /hh/manifest.webmanifest", s.manifest)
 	mux.HandleFunc("GET /hh/events", s.deviceEvents)
@@ -205,7 +208,7 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reason := cmp.Or(r.PostForm.Get("reason"), "cancelled at the site")
-	s.act(w, r, id, "Cancelled.", warehouse.CancelOrder{Order: id, Reason: reason, Source: "site"})
+	s.act(w, r, id, "Cancelled.", warehouse.CancelOrder{Order: id, Reason: reason, Source: warehouse.SourceSite})
 }
 
 // act proposes what a person decided and shows what it came to: as the page of
@@ -246,7 +249,7 @@ func (s *server) do(r *http.Request, done string, c warehouse.Command) (*notice,
 	case !res.OK:
 		_, action := s.explain(res.Code)
 		status := http.StatusConflict
-		if res.Code == warehouse.CodeUnknownOrder {
+		if res.Code == warehouse.CodeUnknownOrder || res.Code == warehouse.CodeUnknownTask {
 			status = http.StatusNotFound
 		}
 		return &notice{Code: res.Code, Text: cmp.Or(res.Text, "Refused."), Action: action}, status
@@ -261,7 +264,8 @@ func (s *server) funcs() template.FuncMap {
 	return template.FuncMap{
 		"asset": s.assets.URL, "plural": plural,
 		// order is the page of an order; an id may hold anything printable.
-		"order":   func(id string) string { return "/orders/" + url.PathEscape(id) },
-		"fallout": func(id string) string { return "/fallouts/" + url.PathEscape(id) },
+		"order":     func(id string) string { return "/orders/" + url.PathEscape(id) },
+		"fallout":   func(id string) string { return "/fallouts/" + url.PathEscape(id) },
+		"floortask": func(id string) string { return "/floor-tasks/" + url.PathEscape(id) },
 	}
 }

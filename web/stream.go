@@ -124,7 +124,7 @@ type rendering struct {
 // events answers GET /events?page=…: the fragments of a page as they change.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Query().Get("page")
-	if page != "/" && !strings.HasPrefix(page, "/orders") {
+	if page != "/" && !strings.HasPrefix(page, "/orders") && !strings.HasPrefix(page, "/floor-tasks") {
 		http.NotFound(w, r)
 		return
 	}
@@ -206,6 +206,13 @@ func (s *server) render(r warehouse.Reader, page string, a around) ([]fragment, 
 			return nil, err
 		}
 		return s.parts(part{"order", "order-body", p})
+	}
+	if rest, ok := strings.CutPrefix(page, "/floor-tasks"); ok {
+		list, ok, err := s.readFloor(r, a.clock, strings.TrimPrefix(rest, "?kind="))
+		if err != nil || !ok {
+			return nil, err
+		}
+		return s.parts(part{"floortasks", "floortasks-body", list})
 	}
 	_, state, _ := strings.Cut(page, "?state=")
 	list, ok, err := s.readOrders(r, a.clock, state)

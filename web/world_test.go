@@ -62,7 +62,7 @@ func (s *site) apply(actor string, c warehouse.Command) (warehouse.Result, error
 	s.index++
 	s.now = s.now.Add(s.step)
 	before := s.tx.Snapshot()
-	m := warehouse.Meta{Index: s.index, Now: s.now.UnixMilli(), Cause: fmt.Sprintf("test/%d", s.index), Actor: actor}
+	m := warehouse.Meta{Index: s.index, Now: s.now.UnixMilli(), Cause: fmt.Sprintf("test/%d", s.index), Actor: actor, Level: warehouse.Level}
 	res, err := warehouse.Apply(s.tx, m, c)
 	if err != nil {
 		return res, err
@@ -123,9 +123,9 @@ func (s *site) lastSeq(device string) (uint64, error) {
 // decoder, and answers it; a repeat gets the first answer.
 func (s *site) command(_ context.Context, device string, payload []byte) ([]byte, error) {
 	var m struct {
-		CmdID, Verb, Barcode, Expect, Task, Reason string
-		Seq                                        uint64
-		Qty                                        int64
+		CmdID, Verb, Barcode, Expect, Task, Reason, Kind string
+		Seq                                              uint64
+		Qty                                              int64
 	}
 	if err := json.Unmarshal(payload, &m); err != nil {
 		return json.Marshal(map[string]any{"ok": false, "code": warehouse.CodeMalformed})
@@ -154,6 +154,12 @@ func (s *site) command(_ context.Context, device string, payload []byte) ([]byte
 		c = warehouse.ShortPick{Device: device, Task: m.Task, Reason: m.Reason}
 	case "finish":
 		c = warehouse.FinishBatch{Device: device, Barcode: m.Barcode}
+	case "claim":
+		c = warehouse.ClaimFloor{Device: device, Task: m.Task, Of: m.Kind}
+	case "skip":
+		c = warehouse.SkipFloor{Device: device, Task: m.Task, Reason: m.Reason}
+	case "empty", "left":
+		c = warehouse.ZeroCheck{Device: device, Empty: m.Verb == "empty"}
 	default:
 		return nil, fmt.Errorf("verb %q", m.Verb)
 	}

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"tote/agent/health"
 	"tote/agent/intake"
@@ -38,12 +39,16 @@ const (
 	CodeInternal   = "INTERNAL"
 	CodeAlone      = "ALONE"
 	CodeStockThere = "STOCK_THERE"
+	CodeKeyReused  = "KEY_REUSED"
 )
 
 // Config is what the interface needs of the agent.
 type Config struct {
-	Log  *slog.Logger
-	Do   func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+	Log *slog.Logger
+	Do  func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error)
+	// DoAs is Do with an id of the caller's own: the same id again gets the
+	// first answer, or SEQ_REUSED when it was another command.
+	DoAs func(ctx context.Context, id [16]byte, actor string, c warehouse.Command) (warehouse.Result, error)
 	View func(fn func(r warehouse.Reader) error) error
 	// Ready is nil when scans can be accepted, else why not.
 	Ready func() error
@@ -58,6 +63,9 @@ type Config struct {
 	// Robot does what a person says of a robot, RobotClear or RobotGone; false
 	// when nobody configured it.
 	Robot func(ctx context.Context, id, act string) bool
+	// Node tells whether the map of the robots has a node of that name; nil
+	// when there are no robots.
+	Node func(name string) bool
 	// NewToken makes a join token; nil for a gateway that stays alone.
 	NewToken func(ctx context.Context, life time.Duration) (string, error)
 	// Cluster shows and changes the gateways; nil for one that stays alone.
@@ -134,6 +142,8 @@ type Status struct {
 type Refusal struct {
 	Code     string           `json:"code"`
 	Text     string           `json:"text,omitempty"`
+	Cause    string           `json:"cause,omitempty"`  // of the table of faults
+	Action   string           `json:"action,omitempty"` // what to do
 	Problems []intake.Problem `json:"problems,omitempty"`
 }
 
@@ -143,6 +153,7 @@ var Routes = []string{
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
+	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
@@ -167,6 +178,9 @@ func New(cfg Config) http.Handler {
 		"POST /v1/tokens":             s.token,
 		"POST /v1/robots/{id}/clear":  s.robot(RobotClear),
 		"POST /v1/robots/{id}/gone":   s.robot(RobotGone),
+		"GET /v1/do":                  s.doable,
+		"POST /v1/do/{command}":       s.doCommand,
+		"GET /v1/floor-tasks":         s.floorTasks,
 		"GET /v1/backup":              s.backup,
 		"GET /v1/cluster":             s.cluster,
 		"POST /v1/cluster/transfer":   s.transfer,
@@ -178,7 +192,11 @@ func New(cfg Config) http.Handler {
 	for _, route := range Routes {
 		h := handlers[route]
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
-			if err := h(w, r); err != nil {
+			err := readable(r)
+			if err == nil {
+				err = h(w, r)
+			}
+			if err != nil {
 				s.fail(w, r, err)
 			}
 		})
@@ -192,6 +210,15 @@ func New(cfg Config) http.Handler {
 		s.fail(w, r, refuse(http.StatusNotFound, CodeNotFound, "no such page; see api/openapi-agent.yaml"))
 	})
 	return mux
+}
+
+// readable refuses a path that is not text: no id here is, and none could go
+// into a command.
+func readable(r *http.Request) error {
+	if utf8.ValidString(r.URL.Path) {
+		return nil
+	}
+	return refuse(http.StatusBadRequest, CodeBadRequest, "the path is not UTF-8")
 }
 
 // methodOf is a method the path of r is served for, "" when it is not at all.
@@ -292,14 +319,23 @@ func (s *server) quorum() error {
 
 // do proposes a command for a person at this gateway.
 func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, error) {
+	return s.propose(r, func(ctx context.Context) (warehouse.Result, error) { return s.cfg.Do(ctx, siteActor, c) })
+}
+
+// propose asks for a change and waits for its outcome as long as a person does.
+func (s *server) propose(r *http.Request, do func(ctx context.Context) (warehouse.Result, error)) (warehouse.Result, error) {
 	if err := s.quorum(); err != nil {
 		return warehouse.Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerIn)
 	defer cancel()
-	res, err := s.cfg.Do(ctx, "site/api", c)
+	res, err := do(ctx)
 	if err != nil && ctx.Err() != nil {
 		return res, refuse(http.StatusGatewayTimeout, CodeUnknown, "no answer in time; ask again for what became of it")
+	}
+	if errors.Is(err, warehouse.ErrMalformed) {
+		// It would never be taken, however often it is asked for.
+		return res, refuse(http.StatusBadRequest, warehouse.CodeMalformed, err.Error())
 	}
 	if err != nil {
 		return res, refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())

@@ -17,6 +17,7 @@ import (
 
 	"tote/agent/health"
 	"tote/agent/intake"
+	"tote/agent/replica"
 	"tote/warehouse"
 	"tote/warehouse/memtx"
 )
@@ -29,23 +30,33 @@ type fake struct {
 	tx       *memtx.Tx
 	index    uint64
 	done     []warehouse.Command // what was proposed
-	doErr    error               // what proposing fails with
+	by       []string            // by whom
+	answers  map[[16]byte]answered
+	doErr    error // what proposing fails with
 	viewErr  error
 	hang     bool // proposing takes until the context ends
 	notReady error
 	quorum   Quorum
-	robots   []string // what was said of robots
+	robots   []string               // what was said of robots
+	node     func(name string) bool // of the map of the robots; nil = any
 	log      bytes.Buffer
+}
+
+// answered is a command with an id of its own and what became of it.
+type answered struct {
+	c   warehouse.Command
+	res warehouse.Result
 }
 
 const now = int64(1_767_225_600_000)
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	g := &fake{t: t, contract: readContract(t), tx: memtx.New(), quorum: Quorum{OK: true}}
+	g := &fake{t: t, contract: readContract(t), tx: memtx.New(), quorum: Quorum{OK: true}, answers: map[[16]byte]answered{}}
 	g.handler = New(Config{
 		Log:    slog.New(slog.NewTextHandler(&g.log, nil)),
 		Do:     g.do,
+		DoAs:   g.doAs,
 		Quorum: func() Quorum { return g.quorum },
 		NewToken: func(_ context.Context, life time.Duration) (string, error) {
 			if g.doErr != nil {
@@ -63,6 +74,7 @@ func newFake(t *testing.T) *fake {
 			g.robots = append(g.robots, id+" "+act)
 			return id == "R1"
 		},
+		Node:  func(name string) bool { return g.node == nil || g.node(name) },
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
 			return Gateway{
@@ -98,8 +110,23 @@ func (g *fake) do(ctx context.Context, actor string, c warehouse.Command) (wareh
 		return warehouse.Result{}, g.doErr
 	}
 	g.index++
-	g.done = append(g.done, c)
-	return warehouse.Apply(g.tx, warehouse.Meta{Index: g.index, Now: now, Actor: actor, Cause: fmt.Sprint(g.index)}, c)
+	g.done, g.by = append(g.done, c), append(g.by, actor)
+	return warehouse.Apply(g.tx, warehouse.Meta{Index: g.index, Now: now, Actor: actor, Cause: fmt.Sprint(g.index), Level: warehouse.Level}, c)
+}
+
+// doAs gives the first answer of an id again, as the store does.
+func (g *fake) doAs(ctx context.Context, id [16]byte, actor string, c warehouse.Command) (warehouse.Result, error) {
+	if a, ok := g.answers[id]; ok {
+		if !cmp.Equal(a.c, c) {
+			return warehouse.Result{Code: replica.CodeSeqReused}, nil
+		}
+		return a.res, nil
+	}
+	res, err := g.do(ctx, actor, c)
+	if err == nil {
+		g.answers[id] = answered{c, res}
+	}
+	return res, err
 }
 
 // site is a fake with a site of one item, one bin and the orders O1 to O5.
@@ -308,6 +335,10 @@ func TestSite(t *testing.T) {
 	if s := decode[warehouse.Site](t, g.want(http.StatusOK, g.get("/v1/site"))); s.ID != "s1" || s.ToleranceMg != 20_000 {
 		t.Errorf("%+v", s)
 	}
+	full := strings.TrimSuffix(siteJSON, "}") + `,"transport":"robot","packStations":["pack1"],"lanes":[{"id":"L1","carrier":"P","dock":"dock1"},{"id":"L9"}],"defaultLane":"L9",
+		"portals":["dock1"],"countLimit":5,"autoCount":true,"expiryDays":30,"zeroCheck":true}`
+	g.want(http.StatusOK, g.put("/v1/site", full))
+	g.want(http.StatusOK, g.get("/v1/site")) // as the contract says it
 	r := g.want(http.StatusConflict, g.put("/v1/site", strings.Replace(siteJSON, `"s1"`, `"s2"`, 1))).refusal(t)
 	if r.Code != warehouse.CodeConflict {
 		t.Errorf("another site: %+v", r)

@@ -8,12 +8,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"tote/warehouse"
 )
 
 const contractFile = "../../api/openapi-agent.yaml"
@@ -118,7 +122,7 @@ func TestEveryRouteIsServed(t *testing.T) {
 	g := newFake(t)
 	for _, route := range Routes {
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items").Replace(path)
+		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items", "{command}", "AskMove").Replace(path)
 		rec := httptest.NewRecorder()
 		g.handler.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
 		if rec.Code == http.StatusMethodNotAllowed || strings.Contains(rec.Body.String(), "no such page; see") {
@@ -145,9 +149,12 @@ func (r response) refusal(t *testing.T) Refusal {
 }
 
 // call makes a request and holds the answer against the contract.
-func (g *fake) call(method, path, contentType string, body io.Reader) response {
+func (g *fake) call(method, path, contentType string, body io.Reader, headers ...string) response {
 	g.t.Helper()
 	req := httptest.NewRequest(method, path, body)
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
@@ -170,4 +177,30 @@ func matches(route, method, path string) bool {
 	return m == method && len(want) == len(got) && !slices.ContainsFunc(want, func(part string) bool {
 		return !strings.HasPrefix(part, "{") && !slices.Contains(got, part)
 	})
+}
+
+// TestFieldsOfTheContract: what a record of the domain says in JSON is what the
+// contract describes, field by field.
+func TestFieldsOfTheContract(t *testing.T) {
+	c := readContract(t)
+	for name, v := range map[string]any{
+		"FloorTask": warehouse.FloorTask{}, "Site": warehouse.Site{}, "Order": warehouse.Order{}, "OrderSpec": warehouse.OrderSpec{},
+		"Fallout": warehouse.Fallout{}, "Balance": warehouse.Balance{}, "LedgerReport": warehouse.LedgerReport{},
+	} {
+		var want, got []string
+		for _, f := range fieldsOf(reflect.TypeOf(v)) {
+			if f.Name != "" {
+				want = append(want, f.Name)
+			}
+		}
+		props, _ := c.at("components", "schemas", name, "properties")
+		for p := range props.(map[string]any) {
+			got = append(got, p)
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: fields of the code (-) and contract (+):\n%s", name, d)
+		}
+	}
 }

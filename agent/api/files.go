@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -112,11 +113,34 @@ func (s *server) putSite(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, 64<<10, &site, "the site's rules cannot be read"); err != nil {
 		return err
 	}
+	if why := s.checkSite(&site); why != "" {
+		return refuse(http.StatusConflict, warehouse.CodeInvalid, why)
+	}
 	res, err := s.do(r, warehouse.PutSite{Site: site})
 	if err != nil {
 		return err
 	}
 	return answer(w, res)
+}
+
+// minLease is the shortest time a batch belongs to a walking person.
+const minLease = 10 * time.Second
+
+// checkSite names the first field no floor can work with. The domain takes them:
+// they stand in logs from before they were refused here.
+func (s *server) checkSite(site *warehouse.Site) string {
+	switch {
+	case site.LeaseMs < minLease.Milliseconds():
+		return fmt.Sprintf("leaseMs: %d, at least %d: a batch would be taken back before its first scan", site.LeaseMs, minLease.Milliseconds())
+	case site.Layout.CellMm < 1:
+		return "layout.cellMm: at least 1: walks could not be planned"
+	}
+	for _, p := range site.PackStations {
+		if s.cfg.Node != nil && !s.cfg.Node(p) {
+			return fmt.Sprintf("packStations: the map of the robots has no node %s", p)
+		}
+	}
+	return ""
 }
 
 func (s *server) getSite(w http.ResponseWriter, _ *http.Request) error {

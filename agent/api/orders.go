@@ -122,7 +122,7 @@ func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {
 	if err := readJSON(w, r, 4<<10, &req, `the body must be {"reason": "…"}`); err != nil {
 		return err
 	}
-	res, err := s.do(r, warehouse.CancelOrder{Order: r.PathValue("id"), Reason: req.Reason, Source: "site"})
+	res, err := s.do(r, warehouse.CancelOrder{Order: r.PathValue("id"), Reason: req.Reason, Source: warehouse.SourceSite})
 	if err != nil {
 		return err
 	}

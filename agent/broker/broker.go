@@ -44,6 +44,7 @@ type Broker struct {
 	state    int              // idle, running, closed
 	sessions map[string]*conn // by client id; at most one connection each
 	chases   map[string]*chase
+	aparts   map[string]apart // by client id: connected to another gateway too
 	links    []*Link
 	kept     map[string]struct{} // topics of robots with a retained message
 }
@@ -90,7 +91,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 	if h == nil {
 		return nil, fmt.Errorf("%w: no handler", ErrConfig)
 	}
-	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, kept: map[string]struct{}{}, pace: pacer{now: cfg.Now}}
+	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, aparts: map[string]apart{}, kept: map[string]struct{}{}, pace: pacer{now: cfg.Now}}
 	b.gate = gate{every: cfg.Limits.ConnectEvery, most: cfg.Limits.ConnectWait, burst: cfg.Limits.ConnectBurst}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 

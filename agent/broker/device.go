@@ -23,7 +23,7 @@ const (
 const (
 	branchUp    = "up"    // written by the device
 	branchDown  = "down"  // written by the gateway
-	branchState = "state" // retained; conn and main by the device, the rest by the gateway
+	branchState = "state" // retained; conn by the device, main by a conveyor, the rest by the gateway
 )
 
 // Names in the state branch that the device itself writes.
@@ -86,8 +86,9 @@ func placeOf(site, filter string) (class, id string, ok bool) {
 // quorumTopic is what every device may read: whether anything can be recorded.
 func quorumTopic(site string) string { return "tote/v1/" + site + "/site/" + site + "/state/quorum" }
 
-// mayPublish is the write side of the rights: own up/{name}, own state/conn and
-// state/main.
+// mayPublish is the write side of the rights: own up/{name}, own state/conn, and
+// of a conveyor state/main. What stands retained in a state topic is believed by
+// whoever reads it, and nobody reads a main of the others.
 func mayPublish(site string, dev Device, topic string) bool {
 	switch dev.Class {
 	case ClassDisplay, ClassWatch:
@@ -104,7 +105,7 @@ func mayPublish(site string, dev Device, topic string) bool {
 	case branchUp:
 		return validID(name)
 	case branchState:
-		return name == stateConn || name == stateMain
+		return name == stateConn || name == stateMain && dev.Class == ClassConveyor
 	}
 	return false
 }

@@ -18,7 +18,7 @@ type Fault struct{ Code, Cause, Action string }
 // Faults is what can be wrong with those who connect.
 func Faults() []Fault {
 	return []Fault{
-		{CodeTwice, "Two devices use one client id: each new connection ends the other one's, so neither works for long. Nothing that was acknowledged is lost.", "Find both by the addresses in the text and give each its own id. When there is only one, its network breaks all the time. The fault ends a minute after the last take-over."},
+		{CodeTwice, "Two devices use one client id: at one gateway each new connection ends the other one's, so neither works for long; at two gateways they use up each other's sequences. Nothing that was acknowledged is lost.", "Find both by the addresses or gateways in the text and give each its own id. When there is only one, its network breaks all the time. The fault ends a minute after the last sign of it."},
 	}
 }
 
@@ -36,9 +36,9 @@ type Twice struct {
 	Device    string    `json:"device"` // the client id, "handheld:h1"
 	Code      string    `json:"code"`
 	Text      string    `json:"text"`
-	Since     time.Time `json:"since"` // the first take-over
+	Since     time.Time `json:"since"` // the first take-over, or sign of the other
 	Last      time.Time `json:"last"`
-	TakeOvers uint64    `json:"takeOvers"` // since Since
+	TakeOvers uint64    `json:"takeOvers"` // since Since; 0 when they are at two gateways
 }
 
 // chase is the take-overs of one client id that followed each other closely.
@@ -97,6 +97,11 @@ func (b *Broker) twice() []Twice {
 	for id, c := range b.chases {
 		if c.n >= twiceCount && now.Sub(c.last) < twiceWindow {
 			out = append(out, Twice{id, CodeTwice, c.text(), c.since, c.last, c.n})
+		}
+	}
+	for id, a := range b.aparts {
+		if now.Sub(a.last) < twiceWindow {
+			out = append(out, Twice{id, CodeTwice, a.text(), a.since, a.last, 0})
 		}
 	}
 	slices.SortFunc(out, func(a, b Twice) int { return cmp.Compare(a.Device, b.Device) })

@@ -54,3 +54,31 @@ func TestTwoDevicesWithOneID(t *testing.T) {
 		t.Errorf("accused by what is over: %+v", got)
 	}
 }
+
+// Two devices with one id at two gateways: each gateway names the other.
+func TestTwoDevicesAtTwoGateways(t *testing.T) {
+	var log syncBuffer
+	var late atomic.Int64
+	b := start(t, accept, func(cfg *broker.Config) {
+		cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+		cfg.Now = func() time.Time { return time.Unix(1_800_000_000+late.Load(), 0) }
+	})
+	if b.Apart("handheld:h1", "gw2") || len(b.Stats().Twice) != 0 {
+		t.Error("accused although it is not here")
+	}
+	connectRaw(t, b.Addr(), connectOpts{id: "handheld:h1"})
+	if !b.Apart("handheld:h1", "gw2") || !b.Apart("handheld:h1", "gw2") {
+		t.Error("it is here")
+	}
+	got := b.Stats().Twice
+	if len(got) != 1 || got[0].Device != "handheld:h1" || got[0].Code != broker.CodeTwice || got[0].Text != "connected here and at gateway gw2" {
+		t.Errorf("%+v", got)
+	}
+	if line := log.String(); strings.Count(line, broker.CodeTwice) != 1 || !strings.Contains(line, "level=ERROR") || !strings.Contains(line, "gateway gw2") {
+		t.Errorf("logged %s", line)
+	}
+	late.Store(61)
+	if got := b.Stats().Twice; len(got) != 0 {
+		t.Errorf("still accused: %+v", got)
+	}
+}

@@ -24,6 +24,10 @@ const (
 	VerbScan    = "scan"     // barcode of a bin, item or tote
 	VerbShort   = "short"    // the bin holds no more; reason says why
 	VerbFinish  = "finish"   // barcode: the pack drop
+	VerbClaim   = "claim"    // a floor task: the named one, or the first of a kind or of any
+	VerbSkip    = "skip"     // the floor task: back to the end of its queue; reason says why
+	VerbEmpty   = "empty"    // the bin of the step's zero is empty; to go on scanning says so too
+	VerbLeft    = "left"     // something is left in it: it is to be counted
 )
 
 // What a scan may expect.
@@ -38,9 +42,23 @@ const (
 	MaxPayload = 4 << 10   // bytes of a message
 	MaxBarcode = 256       // bytes
 	MaxID      = 64        // bytes of cmdId and task
+	MaxReason  = 200       // bytes of the reason of a skip
 	MaxQty     = 9999      //
 	MaxSeq     = 1<<53 - 1 // the largest integer every JSON library keeps exactly
 )
+
+// Sequences may begin anywhere: some handhelds count from their clock, in
+// microseconds at most, which is far below maxLeap. Further up they go in steps,
+// so that no message can take a device to the end of its numbers, behind which
+// there is no next one.
+const (
+	maxStep = 1 << 32
+	maxLeap = 1 << 52
+)
+
+// Jumps tells whether a sequence lies too far ahead of the newest one the site
+// has of the device.
+func Jumps(last, seq uint64) bool { return seq > maxLeap && seq > last && seq-last > maxStep }
 
 // gs separates the fields of a GS1 element string; the only control character
 // in a barcode.
@@ -48,7 +66,12 @@ const gs = '\x1d'
 
 // Verbs lists the verbs.
 func Verbs() []string {
-	return []string{VerbSignIn, VerbSignOut, VerbAsk, VerbScan, VerbShort, VerbFinish}
+	return []string{VerbSignIn, VerbSignOut, VerbAsk, VerbScan, VerbShort, VerbFinish, VerbClaim, VerbSkip, VerbEmpty, VerbLeft}
+}
+
+// FloorKinds lists the kinds of floor tasks a worker may ask for.
+func FloorKinds() []string {
+	return []string{warehouse.FloorPutBack, warehouse.FloorReplenish, warehouse.FloorCount, warehouse.FloorPutaway, warehouse.FloorMove}
 }
 
 // Expects lists what a scan may expect.
@@ -88,9 +111,9 @@ func refuse(code, format string, args ...any) *Refusal {
 // message is an up/cmd message as it is on the wire. given names the fields
 // that were there with a value.
 type message struct {
-	CmdID, Verb, Barcode, Expect, Task, Reason string
-	Seq, Qty, At                               int64
-	given                                      map[string]bool
+	CmdID, Verb, Barcode, Expect, Task, Reason, Kind string
+	Seq, Qty, At                                     int64
+	given                                            map[string]bool
 }
 
 // Decode reads one up/cmd message of a device. When it returns a Refusal, the
@@ -186,6 +209,8 @@ func (m *message) set(key string, raw json.RawMessage) *Refusal {
 		text = &m.Task
 	case "reason":
 		text = &m.Reason
+	case "kind":
+		text = &m.Kind
 	case "seq":
 		num = &m.Seq
 	case "qty":
@@ -216,12 +241,16 @@ func fieldsOf(verb string) (required, optional []string, ok bool) {
 	switch verb {
 	case VerbSignIn, VerbFinish:
 		return []string{"barcode"}, nil, true
-	case VerbSignOut, VerbAsk:
+	case VerbSignOut, VerbAsk, VerbEmpty, VerbLeft:
 		return nil, nil, true
 	case VerbScan:
 		return []string{"barcode"}, []string{"qty", "expect", "task"}, true
 	case VerbShort:
 		return []string{"reason"}, []string{"task"}, true
+	case VerbClaim:
+		return nil, []string{"task", "kind"}, true
+	case VerbSkip:
+		return []string{"task"}, []string{"reason"}, true
 	}
 	return nil, nil, false
 }
@@ -240,7 +269,7 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 			return nil, refuse(warehouse.CodeInvalid, "verb %s needs field %s", m.Verb, f)
 		}
 	}
-	for _, f := range []string{"barcode", "qty", "expect", "task", "reason"} {
+	for _, f := range []string{"barcode", "qty", "expect", "task", "reason", "kind"} {
 		if m.given[f] && !slices.Contains(required, f) && !slices.Contains(optional, f) {
 			return nil, refuse(warehouse.CodeMalformed, "field %s does not belong to verb %s", f, m.Verb)
 		}
@@ -259,6 +288,12 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 		return warehouse.Scan{Device: device, Verb: m.Expect, Barcode: m.Barcode, Qty: m.Qty, Task: m.Task}, nil
 	case VerbShort:
 		return warehouse.ShortPick{Device: device, Task: m.Task, Reason: m.Reason}, nil
+	case VerbClaim:
+		return warehouse.ClaimFloor{Device: device, Task: m.Task, Of: m.Kind}, nil
+	case VerbSkip:
+		return warehouse.SkipFloor{Device: device, Task: m.Task, Reason: m.Reason}, nil
+	case VerbEmpty, VerbLeft:
+		return warehouse.ZeroCheck{Device: device, Empty: m.Verb == VerbEmpty}, nil
 	default: // VerbFinish: fieldsOf knows no other
 		return warehouse.FinishBatch{Device: device, Barcode: m.Barcode}, nil
 	}
@@ -303,7 +338,20 @@ func (m *message) checkValues() *Refusal {
 	if m.given["task"] && !validID(m.Task) {
 		return refuse(warehouse.CodeInvalid, "field task: want 1 to %d printable ASCII characters", MaxID)
 	}
-	if m.given["reason"] && !slices.Contains(ShortReasons(), m.Reason) {
+	if m.given["kind"] && !slices.Contains(FloorKinds(), m.Kind) {
+		return refuse(warehouse.CodeInvalid, "field kind: want one of %s", strings.Join(FloorKinds(), ", "))
+	}
+	return m.checkReason()
+}
+
+// checkReason: of a short pick the reason is a code, of a skip what a person
+// says.
+func (m *message) checkReason() *Refusal {
+	switch {
+	case !m.given["reason"]:
+	case m.Verb == VerbSkip && (len(m.Reason) > MaxReason || strings.ContainsFunc(m.Reason, unicode.IsControl)):
+		return refuse(warehouse.CodeInvalid, "field reason: at most %d bytes, no control characters", MaxReason)
+	case m.Verb != VerbSkip && !slices.Contains(ShortReasons(), m.Reason):
 		return refuse(warehouse.CodeInvalid, "field reason: want one of %s", strings.Join(ShortReasons(), ", "))
 	}
 	return nil

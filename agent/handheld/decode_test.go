@@ -90,6 +90,15 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"short","reason":"DAMAGED","task":"T1"}`, want{cmd: warehouse.ShortPick{Device: "h1", Task: "T1", Reason: "DAMAGED"}}},
 		{head + `"verb":"finish","barcode":"DROP"}`, want{cmd: warehouse.FinishBatch{Device: "h1", Barcode: "DROP"}}},
 
+		{head + `"verb":"empty"}`, want{cmd: warehouse.ZeroCheck{Device: "h1", Empty: true}}},
+		{head + `"verb":"left"}`, want{cmd: warehouse.ZeroCheck{Device: "h1"}}},
+		{head + `"verb":"claim"}`, want{cmd: warehouse.ClaimFloor{Device: "h1"}}},
+		{head + `"verb":"claim","task":"K000001"}`, want{cmd: warehouse.ClaimFloor{Device: "h1", Task: "K000001"}}},
+		{head + `"verb":"claim","kind":"PUTAWAY"}`, want{cmd: warehouse.ClaimFloor{Device: "h1", Of: "PUTAWAY"}}},
+		{head + `"verb":"skip","task":"K000001","reason":"Gang 3 gesperrt: Öl"}`, want{cmd: warehouse.SkipFloor{Device: "h1", Task: "K000001", Reason: "Gang 3 gesperrt: Öl"}}},
+		{head + `"verb":"skip","task":"K000001","reason":""}`, want{cmd: warehouse.SkipFloor{Device: "h1", Task: "K000001"}}},
+		{head + `"verb":"skip","task":"K000001","reason":"` + long[:200] + `"}`, want{cmd: warehouse.SkipFloor{Device: "h1", Task: "K000001", Reason: long[:200]}}},
+
 		{head + `"verb":"fly"}`, want{code: "UNKNOWN_COMMAND", text: `"fly"`}},
 		{head + `"verb":"Scan","barcode":"A"}`, want{code: "UNKNOWN_COMMAND"}},
 		{head + `"barcode":"A"}`, want{code: "INVALID", text: "verb is missing"}},
@@ -99,6 +108,17 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"finish"}`, want{code: "INVALID", text: "needs field barcode"}},
 		{head + `"verb":"short"}`, want{code: "INVALID", text: "needs field reason"}},
 		{head + `"verb":"short","reason":"LAZY"}`, want{code: "INVALID", text: "want one of STOCKOUT"}},
+		{head + `"verb":"left","barcode":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
+		{head + `"verb":"claim","kind":"PICK"}`, want{code: "INVALID", text: "want one of PUTBACK"}},
+		{head + `"verb":"claim","kind":7}`, want{code: "MALFORMED", text: "kind must be a text"}},
+		{head + `"verb":"claim","reason":"OTHER"}`, want{code: "MALFORMED", text: "does not belong"}},
+		{head + `"verb":"claim","barcode":"K000001"}`, want{code: "MALFORMED", text: "does not belong"}},
+		{head + `"verb":"scan","barcode":"A","kind":"MOVE"}`, want{code: "MALFORMED", text: "does not belong"}},
+		{head + `"verb":"skip"}`, want{code: "INVALID", text: "needs field task"}},
+		{head + `"verb":"skip","task":""}`, want{code: "INVALID", text: "needs field task"}},
+		{head + `"verb":"skip","task":"K1","kind":"MOVE"}`, want{code: "MALFORMED", text: "does not belong"}},
+		{head + `"verb":"skip","task":"K1","reason":"a\u0007"}`, want{code: "INVALID", text: "field reason"}},
+		{head + `"verb":"skip","task":"K1","reason":"` + long[:201] + `"}`, want{code: "INVALID", text: "200 bytes"}},
 		{head + `"verb":"ask","barcode":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"sign_in","barcode":"A","qty":1}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"short","reason":"OTHER","barcode":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
@@ -211,6 +231,14 @@ func TestRoundTrip(t *testing.T) {
 			want = s
 		case handheld.VerbShort:
 			m["reason"], m["task"], want = reason, task, warehouse.ShortPick{Device: "h1", Task: task, Reason: reason}
+		case handheld.VerbClaim:
+			kind := rapid.SampledFrom(append(handheld.FloorKinds(), "")).Draw(t, "kind")
+			m["task"], m["kind"], want = task, kind, warehouse.ClaimFloor{Device: "h1", Task: task, Of: kind}
+		case handheld.VerbEmpty, handheld.VerbLeft:
+			want = warehouse.ZeroCheck{Device: "h1", Empty: m["verb"] == handheld.VerbEmpty}
+		case handheld.VerbSkip:
+			why, task := rapid.StringMatching(`[ -~äß]{0,100}`).Draw(t, "why"), id.Draw(t, "task in hand")
+			m["task"], m["reason"], want = task, why, warehouse.SkipFloor{Device: "h1", Task: task, Reason: why}
 		case handheld.VerbFinish:
 			m["barcode"], want = barcode, warehouse.FinishBatch{Device: "h1", Barcode: barcode}
 		}
@@ -288,5 +316,31 @@ func FuzzDecode(f *testing.F) {
 		if s, ok := req.Command.(warehouse.Scan); ok && (len(s.Barcode) > handheld.MaxBarcode || s.Qty > handheld.MaxQty || s.Qty < 0) {
 			t.Fatalf("out of bounds: %+v", s)
 		}
+		if s, ok := req.Command.(warehouse.SkipFloor); ok && (s.Task == "" || len(s.Reason) > handheld.MaxReason) {
+			t.Fatalf("out of bounds: %+v", s)
+		}
 	})
+}
+
+func TestJumps(t *testing.T) {
+	const maxSeq, maxStep, maxLeap = handheld.MaxSeq, 1 << 32, 1 << 52
+	for _, tc := range []struct {
+		last, seq uint64
+		want      bool
+	}{
+		{0, 1, false},
+		{0, maxSeq, true},
+		{5, 1_795_000_000_000, false},     // a clock in milliseconds
+		{5, 1_795_000_000_000_000, false}, // in microseconds
+		{0, maxLeap, false},
+		{0, maxLeap + 1, true},
+		{maxLeap, maxLeap + maxStep, false},
+		{maxLeap, maxLeap + maxStep + 1, true},
+		{maxSeq, 1, false}, // behind: too old, not ahead
+		{maxSeq - 1, maxSeq, false},
+	} {
+		if got := handheld.Jumps(tc.last, tc.seq); got != tc.want {
+			t.Errorf("%d after %d: %v", tc.seq, tc.last, got)
+		}
+	}
 }

@@ -56,7 +56,8 @@ func Groups() []Group {
 		group("warehouse", "The answers of the rules: on handhelds, at stations, in files and in fallouts.", warehouse.Faults),
 		group("agent/replica", "Answers to handhelds that lost count.", []own{
 			{"SEQ_TOO_OLD", "The handheld's sequence lies before the answers the site keeps: it was reset.", "Go on from the retained state/seq; nothing was done."},
-			{"SEQ_REUSED", "The handheld's sequence belongs to another verb: it was reset and counts anew, or two handhelds have one id.", "Go on from the retained state/seq; nothing was done. Give each handheld its own id."},
+			{"SEQ_REUSED", "The handheld's sequence belongs to another verb: it was reset and counts anew, or two handhelds have one id.", "Go on from the retained state/seq; nothing was done. When there are two, DEVICE_TWICE in the device list names their gateways: give each its own id."},
+			{"SEQ_JUMP", "The handheld's sequence lies so far ahead that it would use up the numbers of its id.", "Go on from the retained state/seq; nothing was done. Count up by one, or from a clock in microseconds at most."},
 		}),
 		group("agent/station", "Hints on the display of a station or dock, and answers to scans there.", []own{
 			{"NO_QUORUM", "Fewer than half of the gateways hear each other, so nothing can be recorded, booked or printed. Also in state/quorum of the site.", "Start the other gateways or mend the network between them; work goes on by itself. What was scanned and answered with this code is scanned again then."},
@@ -83,6 +84,7 @@ func Groups() []Group {
 			{"NOT_READY", "The gateway is starting, has no leader, or its store refuses new work.", "Wait a moment; when it stays, read the gateway's log."},
 			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
 			{"STOCK_THERE", "A counted file names a position that holds stock already; nothing was booked.", "Take out what was booked before, or bring the file in with add=1 (tote import --add) to add to what is there."},
+			{"KEY_REUSED", "An Idempotency-Key was sent again with another command; nothing was done.", "Make a new key for each command; send the same one only with the same command."},
 			{"ALONE", "A token was asked of a gateway that has no others.", "Give it a cluster section in its configuration and run `tote site init`."},
 			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
 		}),

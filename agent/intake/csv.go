@@ -31,7 +31,7 @@ const (
 // Bounds: hostile or broken files must not take the gateway down.
 const (
 	maxField    = 256
-	maxRows     = 500_000
+	maxRows     = 100_000
 	maxProblems = 100
 )
 
@@ -123,7 +123,7 @@ func (t *table) next() bool {
 		t.line, _ = t.csv.FieldPos(0)
 		t.rows++
 		if t.rows > maxRows {
-			t.fail(t.line, "", CodeTooLong, fmt.Sprintf("more than %d rows", maxRows))
+			t.fail(t.line, "", CodeTooLong, fmt.Sprintf("more than %d rows: split the file", maxRows))
 			return false
 		}
 		t.row = row

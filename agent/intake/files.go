@@ -62,7 +62,7 @@ func Read(kind string, r io.Reader) ([]warehouse.Command, []Problem, error) {
 		}
 	case "orders":
 		for _, o := range t.orders() {
-			cmds = append(cmds, warehouse.ReleaseOrder{Order: o, Source: "site"})
+			cmds = append(cmds, warehouse.ReleaseOrder{Order: o, Source: warehouse.SourceSite})
 		}
 	}
 	if len(t.problems) > 0 {

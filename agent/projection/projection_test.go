@@ -61,7 +61,7 @@ func (s *site) do(c warehouse.Command) {
 	s.t.Helper()
 	s.mu.Lock()
 	s.index++
-	res, err := warehouse.Apply(s.tx, warehouse.Meta{Index: s.index, Now: 1_800_000_000_000, Cause: "c"}, c)
+	res, err := warehouse.Apply(s.tx, warehouse.Meta{Index: s.index, Now: 1_800_000_000_000, Cause: "c", Level: warehouse.Level}, c)
 	s.mu.Unlock()
 	if err != nil || !res.OK {
 		s.t.Fatalf("%#v: %+v %v", c, res, err)

@@ -15,6 +15,10 @@ const CodeSeqTooOld = "SEQ_TOO_OLD"
 // verb: it was reset and began to count anew. Nothing was done.
 const CodeSeqReused = "SEQ_REUSED"
 
+// CodeSeqJump refuses a verb whose sequence would use up the numbers of the
+// device: from the last one on nothing could be told apart any more.
+const CodeSeqJump = "SEQ_JUMP"
+
 // By says who makes a command and how a repeat of it is recognised.
 type By struct {
 	ID     [16]byte // a fresh id, kept for every retry; ignored when Device is set

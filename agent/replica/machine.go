@@ -48,8 +48,9 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 }
 
 // level is the feature level of this version. Raise it with every new kind or
-// version of a command, and let Speaks say from which level on it may be used.
-const level = 1
+// version of a command, and let Speaks say from which level on it may be used;
+// and with every rule of a package that changes (Meta.Level).
+const level = warehouse.Level
 
 // levelStrict: a version from this level on never lets a command into the log
 // that one of the gateways does not know. Older ones did, and all of them
@@ -90,7 +91,7 @@ func (mach Machine) Apply(tx raftstore.Tx, m raftstore.Meta, body []byte) (rafts
 		res := warehouse.Result{Code: warehouse.CodeUnknownKind, Text: fmt.Sprintf("kind %#04x", m.Kind)}
 		return outcome(m.Kind, m.Version, body, res), nil
 	}
-	wm := warehouse.Meta{Index: m.Index, Now: m.Now, Actor: m.Actor, Cause: cause(m.Device, m.Seq, m.ID)}
+	wm := warehouse.Meta{Index: m.Index, Now: m.Now, Actor: m.Actor, Cause: cause(m.Device, m.Seq, m.ID), Level: m.Level}
 	res, err := a.apply(tx, wm, m.Kind, m.Version, body)
 	if err != nil {
 		return raftstore.Outcome{}, fmt.Errorf("replica: apply kind %#04x at %d: %w", m.Kind, m.Index, err)

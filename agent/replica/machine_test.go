@@ -207,3 +207,20 @@ func TestCause(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestLevelReachesTheRules: a rule that changed holds from its level on, and what
+// stands in the log before that leads where it led.
+func TestLevelReachesTheRules(t *testing.T) {
+	oms := testOrder
+	oms.Source, oms.Order.ID = "oms/main", "."
+	for level, want := range map[uint16]string{0: warehouse.CodeUnknownItem, 1: warehouse.CodeUnknownItem, warehouse.Level: warehouse.CodeInvalid} {
+		tx := memtx.New()
+		for _, c := range []warehouse.Command{warehouse.PutSite{Site: testSite}, oms} {
+			meta, body := encoded(t, c)
+			meta.Level = level
+			if _, res := run(t, tx, meta, body); c.Kind() == warehouse.KindReleaseOrder && res.Code != want {
+				t.Errorf("level %d: %+v, want %s", level, res, want)
+			}
+		}
+	}
+}

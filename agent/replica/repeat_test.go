@@ -3,6 +3,7 @@
 package replica
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"tote/agent/identity/members"
 	"tote/cloudsync/ledger"
@@ -30,6 +31,7 @@ type command struct {
 	name          string
 	kind, version uint16
 	body          []byte
+	actor         string // "" = "test"
 }
 
 // warehouseLog is a golden log of the warehouse, which together use every kind.
@@ -44,6 +46,7 @@ func warehouseLog(t *testing.T, name string) (list []command) {
 			Kind    uint16 `json:"kind"`
 			Version uint16 `json:"version"`
 			Body    string `json:"body"`
+			Actor   string `json:"actor"`
 		}
 		if err := json.Unmarshal([]byte(line), &g); err != nil {
 			t.Fatal(err)
@@ -52,7 +55,7 @@ func warehouseLog(t *testing.T, name string) (list []command) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, command{warehouse.CommandName(warehouse.Kind(g.Kind)), g.Kind, g.Version, body})
+		list = append(list, command{warehouse.CommandName(warehouse.Kind(g.Kind)), g.Kind, g.Version, body, g.Actor})
 	}
 	return list
 }
@@ -64,7 +67,7 @@ func otherCommands(t *testing.T) (list []command) {
 		if err != nil {
 			t.Fatalf("%T: %v", c, err)
 		}
-		list = append(list, command{fmt.Sprintf("%T", c), kind, version, body})
+		list = append(list, command{fmt.Sprintf("%T", c), kind, version, body, ""})
 	}
 	for _, c := range []warehouse.Command{
 		warehouse.PutSite{Site: testSite},
@@ -112,15 +115,22 @@ func otherCommands(t *testing.T) (list []command) {
 // answer and change nothing. Failure matrix row 12.
 func TestRepeatOfEveryKind(t *testing.T) {
 	accepted := map[uint16]bool{}
-	for name, log := range map[string][]command{
-		"the spine": warehouseLog(t, "v1"), "the floor": warehouseLog(t, "v1-floor"), "the others": otherCommands(t),
-	} {
+	logs := map[string][]command{"the others": otherCommands(t)}
+	golden, err := filepath.Glob("../../warehouse/testdata/golden/*")
+	if err != nil || len(golden) < 2 {
+		t.Fatalf("golden logs %v: %v", golden, err)
+	}
+	for _, dir := range golden {
+		name := filepath.Base(dir)
+		logs[name] = warehouseLog(t, name)
+	}
+	for name, log := range logs {
 		t.Run(name, func(t *testing.T) {
 			s := openAt(t, t.TempDir(), logDay)
 			r := s.raft
 			first := make([]raftstore.Result, len(log))
 			cmd := func(i int) raftstore.Command {
-				c := raftstore.Command{Actor: "test", Kind: log[i].kind, Version: log[i].version, Body: log[i].body}
+				c := raftstore.Command{Actor: cmp.Or(log[i].actor, "test"), Kind: log[i].kind, Version: log[i].version, Body: log[i].body}
 				if i%2 == 0 {
 					c.ID = [16]byte{1, byte(i >> 8), byte(i)}
 				} else { // few enough of each device for its window
@@ -144,7 +154,7 @@ func TestRepeatOfEveryKind(t *testing.T) {
 				}
 				want := first[i]
 				want.Duplicate = true
-				if d := cmp.Diff(want, again); d != "" {
+				if d := gocmp.Diff(want, again); d != "" {
 					t.Errorf("%s %d, repeated %s: another answer (-first +again):\n%s", log[i].name, i, when, d)
 				}
 				if got := digest(); got != before {

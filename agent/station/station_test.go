@@ -96,7 +96,7 @@ func (f *floor) do(ctx context.Context, actor string, c warehouse.Command) (ware
 	}
 	f.index++
 	before := f.tx.Snapshot()
-	res, err := warehouse.Apply(f.tx, warehouse.Meta{Index: f.index, Now: time.Now().UnixMilli(), Cause: "c", Actor: actor}, c)
+	res, err := warehouse.Apply(f.tx, warehouse.Meta{Index: f.index, Now: time.Now().UnixMilli(), Cause: "c", Actor: actor, Level: warehouse.Level}, c)
 	if err == nil && !res.OK && !res.Keep {
 		f.tx.Rollback(before)
 	}

@@ -405,7 +405,9 @@ func TestWords(t *testing.T) {
 		"result codes":  {results, enum(t, "code.json")},
 		"verbs":         {handheld.Verbs(), enum(t, "handheld-cmd.json", "properties", "verb")},
 		"expects":       {handheld.Expects(), enum(t, "handheld-cmd.json", "properties", "expect")},
-		"short reasons": {handheld.ShortReasons(), enum(t, "handheld-cmd.json", "properties", "reason")},
+		"short reasons": {handheld.ShortReasons(), enum(t, "handheld-cmd.json", "$defs", "shortReason")},
+		"floor kinds":   {handheld.FloorKinds(), enum(t, "handheld-cmd.json", "properties", "kind")},
+		"kinds known":   {constants(t, "../../warehouse/*.go", "Floor"), handheld.FloorKinds()},
 		"steps":         {constants(t, "../../warehouse/results.go", "Step"), enum(t, "step.json", "properties", "do")},
 		"hints":         {hints, enum(t, "hint.json", "properties", "code")},
 		"connection":    {[]string{handheld.StateOnline, handheld.StateOffline}, enum(t, "conn.json", "properties", "state")},
@@ -476,12 +478,14 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 			for _, more := range []string{
 				"", `,"qty":2`, `,"qty":0`, `,"qty":10000`, `,"qty":2,"expect":"item"`, `,"qty":2,"expect":"bin"`, `,"expect":"slot"`, `,"expect":"x"`,
 				`,"task":"T"`, `,"task":""`, `,"reason":"OTHER"`, `,"reason":"OTHER","task":"T"`, `,"reason":""`, `,"reason":"X"`, `,"at":1`, `,"at":-1`, `,"x":1`,
+				`,"kind":"MOVE"`, `,"kind":""`, `,"kind":"X"`, `,"kind":"MOVE","task":"T"`, `,"task":"T","reason":"stairs, wet"`, `,"task":"T","reason":"a\u0007"`,
 			} {
 				cases = append(cases, head+`"verb":"`+verb+`"`+barcode+more+"}")
 			}
 		}
 	}
 	cases = append(cases,
+		head+`"verb":"skip","task":"T","reason":"`+strings.Repeat("x", 200)+`"}`, head+`"verb":"skip","task":"T","reason":"`+strings.Repeat("x", 201)+`"}`,
 		`{"cmdId":"c","verb":"ask"}`, `{"seq":1,"verb":"ask"}`, `{"cmdId":"","seq":1,"verb":"ask"}`, `{"cmdId":"c","seq":0,"verb":"ask"}`,
 		`{"cmdId":"c","seq":9007199254740991,"verb":"ask"}`, `{"cmdId":"c","seq":9007199254740992,"verb":"ask"}`, `[]`, `{}`)
 	taken := 0

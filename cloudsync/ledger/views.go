@@ -19,10 +19,16 @@ type Row struct {
 }
 
 // Subject is what must stay in order with the event: its order, or "site". It
-// is fit to be part of a key, which the id of a refused order may not be.
+// is fit to be part of a key, which the id of a refused order may not be. An
+// order entered at the site is a subject of its own ("site/" and its id, which
+// no order id can be): when the OMS rejects it because it has another order of
+// that id, what is said of that one must not wait behind it.
 func Subject(ev warehouse.Event) string {
-	if ev.Order == "" {
+	switch {
+	case ev.Order == "":
 		return "site"
+	case ev.Data.Born != "":
+		return ev.Data.Born + "/" + strings.ReplaceAll(ev.Order, "\x00", "\uFFFD")
 	}
 	return strings.ReplaceAll(ev.Order, "\x00", "\uFFFD")
 }

@@ -43,17 +43,25 @@ func (g gatewayURL) ask(ctx context.Context, method, path, contentType string, b
 	return json.Unmarshal(answer, out)
 }
 
-// send makes the request; a refusal is printed and ends with exit status 1.
+// send makes the request; a refusal is printed, returned, and ends with exit
+// status 1.
 func (g gatewayURL) send(ctx context.Context, method, path, contentType string, body io.Reader) ([]byte, error) {
+	headers := http.Header{}
+	if contentType != "" {
+		headers.Set("Content-Type", contentType)
+	}
+	return g.sendWith(ctx, method, path, headers, body)
+}
+
+// sendWith is send with headers of one's own.
+func (g gatewayURL) sendWith(ctx context.Context, method, path string, headers http.Header, body io.Reader) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.API, "/")+path, body)
 	if err != nil {
 		return nil, err
 	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
+	req.Header = headers
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
@@ -66,14 +74,15 @@ func (g gatewayURL) send(ctx context.Context, method, path, contentType string, 
 	if resp.StatusCode >= 300 {
 		fmt.Fprintln(os.Stderr, pretty(b))
 		var refusal struct {
-			Code string `json:"code"`
+			Code   string `json:"code"`
+			Action string `json:"action"` // of a gateway that says it itself
 		}
-		if json.Unmarshal(b, &refusal) == nil {
+		if json.Unmarshal(b, &refusal) == nil && refusal.Action == "" {
 			if f, ok := health.Find(refusal.Code); ok {
 				fmt.Fprintln(os.Stderr, "what to do:", f.Action)
 			}
 		}
-		return nil, exitCode(1)
+		return b, exitCode(1)
 	}
 	return b, nil
 }

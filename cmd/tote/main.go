@@ -26,6 +26,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders) into a running gateway."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
+	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`
 	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`

@@ -97,7 +97,7 @@ docks: [{id: dock1}]
 func TestVersionAndHelp(t *testing.T) {
 	tote(t, nil, "version").want(t, 0, "tote dev\n", "")
 	help := tote(t, nil, "--help")
-	for _, cmd := range []string{"run", "validate", "import", "status", "order", "oms", "emulate", "demo", "version"} {
+	for _, cmd := range []string{"run", "validate", "import", "status", "order", "do", "oms", "emulate", "demo", "version"} {
 		help.want(t, 0, "\n  "+cmd, "")
 	}
 }
@@ -113,6 +113,8 @@ func TestUsageErrors(t *testing.T) {
 		"flag of another":      {[]string{"version", "--json"}, "unknown flag --json"},
 		"no file to validate":  {[]string{"validate"}, "<config>"},
 		"two acts on an order": {[]string{"order", "O1", "--retry", "--cancel", "x"}, "can't be used together"},
+		"do without a command": {[]string{"do"}, "say which command"},
+		"do with no such file": {[]string{"do", "AskMove", "/nonexistent"}, "no such file"},
 		"a share of text":      {[]string{"demo", "--exit", "--kill-gateway-at", "x"}, `--kill-gateway-at: "x" is not a share between 0% and 100%`},
 		"a share of 150 %":     {[]string{"demo", "--exit", "--kill-gateway-at", "150%"}, `"150%" is not a share`},
 		"no share at all":      {[]string{"demo", "--exit", "--kill-gateway-at", "NaN"}, `"NaN" is not a share`},
@@ -153,7 +155,7 @@ func TestValidate(t *testing.T) {
 func TestNoGateway(t *testing.T) {
 	api := nobody(t)
 	orders := file(t, "orders.csv", "order\n")
-	for _, args := range [][]string{{"status"}, {"order", "O1"}, {"order", "O1", "--cancel", "x"}, {"import", orders}} {
+	for _, args := range [][]string{{"status"}, {"order", "O1"}, {"order", "O1", "--cancel", "x"}, {"import", orders}, {"do", "AskMove", orders}, {"do", "--list"}} {
 		tote(t, []string{"TOTE_API=" + api}, args...).want(t, 1, "", "the gateway does not answer (is it running? see --api)")
 	}
 	tote(t, nil, "status", "--api", api).want(t, 1, "", "the gateway does not answer")
@@ -237,6 +239,66 @@ func TestRequests(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, *asked); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestDo: the command goes out with its fields as they are, who does it and a
+// key of its own; the answer is printed.
+func TestDo(t *testing.T) {
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		asked = append(asked, strings.Join([]string{r.Method, r.URL.String(), r.Header.Get("Content-Type"), r.Header.Get("Tote-Actor"), r.Header.Get("Idempotency-Key"), string(b)}, "|"))
+		_, _ = io.WriteString(w, `{"ok":true,"code":"OK","ref":"K000001"}`)
+	}))
+	defer server.Close()
+	env := []string{"TOTE_API=" + server.URL, "USER=mira", "SUDO_USER="}
+	move := file(t, "move.json", `{"sku":"TEA"}`)
+	tote(t, env, "do", "AskMove", move, "--key", "k1").want(t, 0, "\"ref\": \"K000001\"", "")
+	tote(t, env, "do", "AskMove", move, "--key", "k1", "--actor", "Jörg").want(t, 0, "", "")
+	t.Setenv("TOTE_API", server.URL)
+	t.Setenv("USER", "mira")
+	t.Setenv("SUDO_USER", "")
+	typing(t, `{"task":"K000001","reason":"x"}`, "do", "EndFloor", "-", "--key", "k2").want(t, 0, "K000001", "")
+	typing(t, `{}`, "do", "A/B").want(t, 0, "", "")
+	typing(t, `{}`, "do", "A/B").want(t, 0, "", "")
+	want := []string{
+		`POST|/v1/do/AskMove|application/json|mira|k1|{"sku":"TEA"}`,
+		`POST|/v1/do/AskMove|application/json|Jörg|k1|{"sku":"TEA"}`,
+		`POST|/v1/do/EndFloor|application/json|mira|k2|{"task":"K000001","reason":"x"}`,
+	}
+	if diff := cmp.Diff(want, asked[:3]); diff != "" {
+		t.Error(diff)
+	}
+	if asked[3] == asked[4] || !strings.HasPrefix(asked[3], "POST|/v1/do/A%2FB|") {
+		t.Errorf("no key of its own: %q", asked[3:])
+	}
+}
+
+func TestDoRefused(t *testing.T) {
+	env, _ := gateway(t, 409, `{"code":"NOT_ENOUGH","text":"B-1 does not hold 9","cause":"Too little.","action":"Ask for less."}`)
+	r := tote(t, env, "do", "AskMove", file(t, "move.json", `{}`), "--key", "k7")
+	r.want(t, 1, "", `"action": "Ask for less."`)
+	if strings.Contains(r.errors, "what to do:") || strings.Contains(r.errors, "--key") {
+		t.Errorf("said twice, or to ask for the same refusal again:\n%s", r.errors)
+	}
+	env, _ = gateway(t, 504, `{"code":"OUTCOME_UNKNOWN","text":"no answer in time"}`)
+	for _, env := range [][]string{env, {"TOTE_API=" + nobody(t)}} {
+		tote(t, env, "do", "AskMove", file(t, "move.json", `{}`), "--key", "k7").want(t, 1, "", "to ask again without doing it twice: --key k7")
+	}
+}
+
+func TestDoList(t *testing.T) {
+	env, asked := gateway(t, 200, `[{"command":"AskMove","about":"Have goods moved.","fields":[{"name":"sku","type":"string","required":true},{"name":"lot","type":"string","required":false}]},
+{"command":"PutItems","about":"Add items.","fields":[{"name":"items","type":"object","list":true,"required":true,"fields":[{"name":"barcodes","type":"string","list":true,"required":false}]}]}]`)
+	const move = "AskMove: Have goods moved.\n  sku                    string, required\n  lot                    string\n"
+	tote(t, env, "do", "--list").want(t, 0, move+"PutItems: Add items.\n  items                  list of object, required\n    barcodes             list of string\n", "")
+	if r := tote(t, env, "do", "AskMove", "--list"); r.out != move {
+		t.Errorf("one of them:\n%s", r.out)
+	}
+	tote(t, env, "do", "--list", "Nothing").want(t, 1, "", `no command "Nothing"`)
+	if (*asked)[0] != "GET /v1/do  " {
+		t.Errorf("asked %q", *asked)
 	}
 }
 

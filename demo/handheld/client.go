@@ -42,6 +42,7 @@ type Step struct {
 	Slot   int    `json:"slot"`
 	Tote   string `json:"tote"`
 	Left   int    `json:"left"`
+	Kind   string `json:"kind"` // of a floor task
 }
 
 // Result answers one verb.
@@ -64,7 +65,8 @@ type Verb struct {
 	Expect  string `json:"expect,omitempty"`
 	Task    string `json:"task,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	At      int64  `json:"at"` // milliseconds since 1970 UTC, the handheld's clock
+	Kind    string `json:"kind,omitempty"` // of floor task to claim
+	At      int64  `json:"at"`             // milliseconds since 1970 UTC, the handheld's clock
 }
 
 // Config says who the handheld is.

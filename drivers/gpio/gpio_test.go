@@ -163,6 +163,49 @@ func TestInputDebounces(t *testing.T) {
 	})
 }
 
+// What stands in the eye for longer than anything takes to pass is a jam, and
+// the page must not show the eye as ready.
+func TestInputHeldTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard("EYE")
+		eye := b.pins["EYE"]
+		in, err := NewInput(InputConfig{Name: "eye", Open: b.open, Line: "EYE", ActiveLow: true, Held: time.Minute, Sink: func(Signal) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- in.Run(ctx) }()
+		want := func(state drivers.State, code string) {
+			t.Helper()
+			if s := in.Status(); s.State != state || s.Code != code || s.Text == "" {
+				t.Fatalf("%+v, want %s %q", s, state, code)
+			}
+		}
+		set := func(l gpio.Level, d time.Duration) {
+			eye.set(l)
+			pass(d)
+		}
+		set(gpio.High, 10*time.Minute) // nothing there, for long
+		want(drivers.Ready, "")
+		set(gpio.Low, 59*time.Second)
+		want(drivers.Ready, "")
+		set(gpio.High, time.Second) // it passed
+		set(gpio.Low, 59*time.Second)
+		want(drivers.Ready, "")
+		pass(2 * time.Second)
+		want(drivers.Degraded, drivers.CodeInputHeld)
+		pass(time.Hour)
+		want(drivers.Degraded, drivers.CodeInputHeld)
+		set(gpio.High, time.Second)
+		want(drivers.Ready, "")
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestInputFindsWhatNoEdgeTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard("EYE")

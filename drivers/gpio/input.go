@@ -53,9 +53,12 @@ type InputConfig struct {
 	Pull      Pull          // "" = PullAuto
 	Debounce  time.Duration // the level must hold this long; 0 = 10 ms, 1..1000 ms
 	Poll      time.Duration // how often the level is read without an edge; 0 = 100 ms
-	Sink      func(Signal)  // called from Run's goroutine; must not block
-	Log       *slog.Logger
-	OnStatus  func(drivers.Status)
+	// Held is how long the input may be active at a time; longer is a jam, and
+	// the input is degraded until it is free again. 0 = any time.
+	Held     time.Duration
+	Sink     func(Signal) // called from Run's goroutine; must not block
+	Log      *slog.Logger
+	OnStatus func(drivers.Status)
 }
 
 // Input is one debounced input. The first level seen is told as a Signal too.
@@ -83,6 +86,8 @@ func NewInput(cfg InputConfig) (*Input, error) {
 		return nil, fmt.Errorf("%w: pull %q", ErrConfig, cfg.Pull)
 	case cfg.Debounce < time.Millisecond || cfg.Debounce > time.Second:
 		return nil, fmt.Errorf("%w: debounce %v is not within 1 ms and 1 s", ErrConfig, cfg.Debounce)
+	case cfg.Held != 0 && cfg.Held < time.Second:
+		return nil, fmt.Errorf("%w: held %v is below 1 s", ErrConfig, cfg.Held)
 	case cfg.Poll < 10*time.Millisecond || cfg.Poll > 10*time.Second:
 		return nil, fmt.Errorf("%w: poll %v is not within 10 ms and 10 s", ErrConfig, cfg.Poll)
 	}
@@ -129,6 +134,7 @@ func (in *Input) serve(ctx context.Context, bank *Bank) error {
 	}
 	in.track.Set(drivers.Ready, "", "the line is read")
 	known, told := gpio.Low, false
+	var since time.Time // of the level
 	for ctx.Err() == nil {
 		if lost, ok := l.(interface{ Lost() error }); ok && lost.Lost() != nil {
 			return lost.Lost()
@@ -137,15 +143,21 @@ func (in *Input) serve(ctx context.Context, bank *Bank) error {
 			// A level counts only when it is still there after the
 			// debounce time: chatter and stray light are shorter.
 			if wait(ctx, in.cfg.Debounce); ctx.Err() == nil && l.Read() == level {
-				known, told = level, true
-				in.cfg.Sink(Signal{Active: bool(level) != in.cfg.ActiveLow, At: time.Now()})
+				known, told, since = level, true, time.Now()
+				in.cfg.Sink(Signal{Active: in.active(level), At: since})
+				in.track.Set(drivers.Ready, "", "the line is read") // free again, or not covered for long
 			}
 			continue
+		}
+		if in.cfg.Held != 0 && in.active(known) && time.Since(since) >= in.cfg.Held {
+			in.track.Set(drivers.Degraded, drivers.CodeInputHeld, fmt.Sprintf("active for more than %v", in.cfg.Held))
 		}
 		l.WaitForEdge(in.cfg.Poll)
 	}
 	return nil
 }
+
+func (in *Input) active(level gpio.Level) bool { return bool(level) != in.cfg.ActiveLow }
 
 // wait lets d go by, or less when ctx ends.
 func wait(ctx context.Context, d time.Duration) {

@@ -53,7 +53,7 @@ func (s *site) apply(c warehouse.Command) (warehouse.Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.index++
-	return warehouse.Apply(s.tx, warehouse.Meta{Index: s.index, Now: s.now().UnixMilli(), Cause: fmt.Sprint("t/", s.index), Actor: "test"}, c)
+	return warehouse.Apply(s.tx, warehouse.Meta{Index: s.index, Now: s.now().UnixMilli(), Cause: fmt.Sprint("t/", s.index), Actor: "test", Level: warehouse.Level}, c)
 }
 
 // do applies a command that must be accepted.

@@ -20,6 +20,8 @@ import { Outbox, OutboxFull, openStore } from './outbox.js';
  * @property {string} [tote]
  * @property {number} [left]
  * @property {string} [worker]
+ * @property {string} [kind] of a floor task
+ * @property {string} [zero] bin that should be empty now
  */
 
 /** @param {string} id @returns {any} */
@@ -50,14 +52,22 @@ function deviceID() {
 
 // ---- what the screen says for each step
 
+/** @type {Record<string, string>} what a floor task is called */
+const kindsOfWork = { PUTAWAY: 'PUT AWAY', REPLENISH: 'REPLENISH', COUNT: 'COUNT', PUTBACK: 'PUT BACK', MOVE: 'MOVE' };
+/** What kind of work it is comes first. @param {Step} s @param {string} what @param {string} [floor] for a floor task */
+const caption = (s, what, floor = what) => s.kind ? `${kindsOfWork[s.kind] ?? s.kind}: ${floor}` : what;
+
 /** @type {Record<string, (s: Step) => {ask: string, caption?: string, big?: string, primary?: string}>} */
 const screens = {
   sign_in: () => ({ ask: 'Scan your badge', caption: 'Sign in', big: 'BADGE' }),
   ask: () => ({ ask: 'Ask for work', caption: 'Ready', big: 'FREE', primary: 'Ask for work' }),
   wait: () => ({ ask: 'Work comes by itself', caption: 'Waiting for work', big: 'WAIT' }),
-  scan_bin: (s) => ({ ask: 'Scan bin', caption: 'Go to bin', big: s.bin }),
-  scan_item: (s) => ({ ask: `Scan item ${(s.held ?? 0) + 1} of ${(s.held ?? 0) + (s.qty ?? 0)}`, caption: 'Pick from bin', big: s.bin }),
+  scan_bin: (s) => ({ ask: 'Scan bin', caption: caption(s, 'Go to bin', 'go to bin'), big: s.bin }),
+  scan_item: (s) => ({ ask: `Scan item ${(s.held ?? 0) + 1} of ${(s.held ?? 0) + (s.qty ?? 0)}`, caption: caption(s, 'Pick from bin', 'take from'), big: s.bin }),
   scan_slot: (s) => ({ ask: s.tote ? `Scan tote ${s.tote}` : 'Scan an empty tote', caption: 'Put into slot', big: String(s.slot ?? '') }),
+  scan_unit: (s) => ({ ask: `Scan tote ${s.tote}`, caption: caption(s, 'Find the tote', 'find the tote'), big: s.tote }),
+  put_down: (s) => ({ ask: s.bin ? `Put into bin ${s.bin}` : 'Put into any bin and scan it', caption: caption(s, 'Put down', 'put down in'), big: s.bin ?? 'ANY BIN' }),
+  count: (s) => ({ ask: 'Scan each piece, then the bin again', caption: caption(s, 'Count', 'what lies in'), big: s.bin }),
   finish: () => ({ ask: 'Scan the pack drop', caption: 'All picked: put the totes down', big: 'PACK DROP', primary: 'Finish' }),
 };
 
@@ -73,24 +83,29 @@ function show() {
   $('big').dataset.size = size <= 6 ? 'l' : size <= 10 ? 'm' : 's';
   document.body.dataset.do = s.do;
   const picking = !!s.task;
-  $('item').hidden = !picking;
-  if (picking) {
+  $('item').hidden = !s.sku; // who counts does not see the book
+  if (s.sku) {
     text('name', s.name || s.sku || '');
     text('lot', [s.sku, s.lot && `lot ${s.lot}`, s.expiry && `until ${s.expiry}`].filter(Boolean).join(' · '));
-    text('qty', String(s.do === 'scan_slot' ? s.held : s.qty));
-    text('unit', s.do === 'scan_slot' ? 'in hand' : s.held ? `to pick, ${s.held} in hand` : 'to pick');
+    const inHand = s.do === 'scan_slot' || s.do === 'put_down', todo = s.kind ? 'to take' : 'to pick';
+    text('qty', String(inHand ? s.held : s.qty));
+    text('unit', inHand ? 'in hand' : s.held ? `${todo}, ${s.held} in hand` : todo);
     const many = s.do === 'scan_item' && (s.qty ?? 0) > 1;
     $('all').style.visibility = many ? 'visible' : 'hidden';
     $('all').setAttribute('aria-pressed', String(takeAll));
     text('all', takeAll ? `1 scan = all ${s.qty} pieces` : '1 scan = 1 piece');
   }
-  text('left', s.left ? `${s.left} ${s.left === 1 ? 'task' : 'tasks'} left · order ${s.order}` : '');
+  text('left', s.kind ? s.order ? `of order ${s.order}` : '' : s.left ? `${s.left} ${s.left === 1 ? 'task' : 'tasks'} left · order ${s.order}` : '');
   text('who', s.worker || 'Nobody');
   text('place', s.tote ? `tote ${s.tote}` : s.slot ? `slot ${s.slot}` : '');
   $('primary').hidden = !scr.primary;
   text('primary', scr.primary ?? '');
-  $('problem').hidden = !picking;
-  $('out').hidden = s.do !== 'ask' && s.do !== 'wait';
+  const free = s.do === 'ask' || s.do === 'wait';
+  $('floor').hidden = $('out').hidden = !free;
+  $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit';
+  $('zero').hidden = !s.zero;
+  text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
+  $('skip').hidden = !s.kind || !!s.held; // what is in hand is put down first
 }
 
 /** @param {string} id @param {string} value */
@@ -122,13 +137,16 @@ function scanned(code) {
   if (!step) return flash('attention', 'NOT CONNECTED YET', 'The page does not know your task yet.', 'Wait for the link, then scan again.');
   if (step.do === 'sign_in' || step.do === 'ask' || step.do === 'wait') return act({ verb: 'sign_in', barcode: code });
   if (step.do === 'finish') return act({ verb: 'finish', barcode: code });
-  const expect = { scan_bin: 'bin', scan_item: 'item', scan_slot: 'slot' }[step.do];
+  const expect = { scan_bin: 'bin', scan_item: 'item', scan_slot: 'slot', scan_unit: 'slot', put_down: 'bin' }[step.do];
   /** @type {any} */
   const v = { verb: 'scan', barcode: code };
   // With an answer outstanding the screen is behind the picker's hands: then
   // the site decides what the scan means.
-  if (outbox.count === 0 && expect) {
-    Object.assign(v, { expect, task: step.task });
+  if (outbox.count === 0 && step.task) {
+    v.task = step.task;
+    // With a part in hand a floor task takes the next piece or a bin to put it
+    // down, and a count a piece or the bin: the site tells which it is.
+    if (expect && !(step.kind && step.do === 'scan_item' && step.held)) v.expect = expect;
     if (takeAll && expect === 'item' && (step.qty ?? 0) > 1) v.qty = step.qty;
   }
   return act(v);
@@ -225,7 +243,7 @@ function sound(tones) {
 // ---- buttons and sheets
 
 function closeSheets() {
-  $('typed').hidden = $('reasons').hidden = true;
+  $('typed').hidden = $('reasons').hidden = $('skips').hidden = true;
 }
 /** @param {string} id */
 function openSheet(id) {
@@ -235,6 +253,10 @@ function openSheet(id) {
 }
 $('key').onclick = () => openSheet('typed');
 $('problem').onclick = () => openSheet('reasons');
+$('skip').onclick = () => openSheet('skips');
+$('floor').onclick = () => act({ verb: 'claim' });
+$('isempty').onclick = () => act({ verb: 'empty' });
+$('isleft').onclick = () => act({ verb: 'left' });
 $('out').onclick = () => act({ verb: 'sign_out' });
 $('ack').onclick = unflash;
 $('all').onclick = () => { takeAll = !takeAll; show(); };
@@ -251,6 +273,10 @@ document.addEventListener('click', (e) => {
   if (b.dataset.reason) {
     closeSheets();
     act({ verb: 'short', reason: b.dataset.reason, ...(outbox.count === 0 && step?.task ? { task: step.task } : {}) });
+  }
+  if (b.dataset.skip) {
+    closeSheets();
+    if (step?.task) act({ verb: 'skip', task: step.task, reason: b.dataset.skip });
   }
   b.blur(); // the next Enter belongs to the scanner
 });
@@ -307,7 +333,7 @@ function onTask(next) {
   if (before?.task !== next.task) takeAll = false;
   show();
   if (!before || outbox.count > 0) return;
-  if (before.do === 'wait' && next.task) flash('ok', 'NEW WORK');
+  if ((before.do === 'wait' || before.do === 'ask') && next.task) flash('ok', 'NEW WORK');
   else if (before.task && next.task !== before.task && next.do !== before.do) flash('attention', 'TASK CHANGED', 'The site changed your task.', 'Look at the screen.');
 }
 

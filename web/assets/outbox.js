@@ -7,12 +7,13 @@
  * @typedef {object} Verb One message of up/cmd.
  * @property {string} cmdId
  * @property {number} seq
- * @property {'sign_in'|'sign_out'|'ask'|'scan'|'short'|'finish'} verb
+ * @property {'sign_in'|'sign_out'|'ask'|'scan'|'short'|'finish'|'claim'|'skip'|'empty'|'left'} verb
  * @property {string} [barcode]
  * @property {number} [qty]
  * @property {'bin'|'item'|'slot'} [expect]
  * @property {string} [task]
  * @property {string} [reason]
+ * @property {string} [kind] of floor task
  * @property {number} at ms since 1970
  */
 

@@ -125,6 +125,101 @@ try {
   await board.waitForSelector('.status.warn');
   step('no quorum: kept, then finished by itself');
 
+  // A floor task: claimed, skipped, claimed again and done, wrong once at each
+  // scan; a lead sees it on the list and gives the next one back to the queue.
+  const move = await (await post('/test/move')).json();
+  await hh.click('#floor');
+  await shown('scan_bin');
+  assert.deepEqual([await text('#caption'), await text('#big'), await text('#unit')], ['MOVE: go to bin', move.From, 'to take']);
+  await hh.click('#skip');
+  await hh.click('[data-skip="the way is blocked"]');
+  await shown('ask');
+  const list = watch(await desk.newPage());
+  await list.goto(base + '/floor-tasks');
+  await list.waitForSelector('#link[data-state=live]');
+  assert.match(await list.textContent('#floortasks') ?? '', /the way is blocked.*skipped 1 time.*waits/s);
+  await hh.click('#floor');
+  await shown('scan_bin');
+  await list.getByLabel('Give K000001 back to the queue').waitFor();
+  assert.match(await list.textContent('#floortasks') ?? '', /W4 Tomáš/);
+  await checkContrast(list);
+  if (more) await list.screenshot({ path: more + '/floor-tasks.png' });
+  await calm();
+  if (more) await hh.screenshot({ path: more + '/handheld-floor.png' });
+  await scan(move.To);
+  await flash('wrong');
+  await advance(move.From);
+  await shown('scan_item');
+  assert.deepEqual([await text('#caption'), await hh.isVisible('#problem'), await hh.isVisible('#skip')], ['MOVE: take from', true, true]);
+  if (await hh.getAttribute('#all', 'aria-pressed') === 'true') await hh.click('#all');
+  await advance(move.SKU);
+  assert.equal(await hh.isVisible('#skip'), false); // what is in hand is put down first
+  await advance(move.SKU);
+  await shown('put_down');
+  assert.deepEqual([await text('#caption'), await text('#big'), await text('#qty'), await hh.isVisible('#problem')], ['MOVE: put down in', move.To, '2', false]);
+  await scan(move.Other);
+  await flash('attention');
+  assert.equal(await text('#word'), 'CONFIRM');
+  assert.match(await text('#text'), new RegExp(`expected ${move.To}: scan ${move.Other} again`));
+  await scan(move.Other);
+  await shown('ask');
+  await list.waitForFunction(() => /No floor task waits/.test(document.getElementById('floortasks')?.textContent ?? ''));
+  await hh.click('#floor');
+  await flash('attention');
+  assert.equal(await text('#word'), 'NO WORK');
+  await hh.click('#ack');
+  await post('/test/move');
+  await hh.click('#floor');
+  await shown('scan_bin');
+  await list.getByRole('button', { name: 'back to the queue' }).click();
+  await shown('ask');
+  await flash('attention');
+  assert.equal(await text('#word'), 'TASK CHANGED');
+  await hh.click('#ack');
+  assert.match(await list.textContent('.toast') ?? '', /It is in the queue again/);
+  await list.close();
+  // Screens of tasks that come from elsewhere, as the site would send them.
+  for (const [task, want] of /** @type {[any, string[]][]} */ ([
+    [{ do: 'scan_unit', kind: 'PUTBACK', tote: 'T0007', order: 'O1', qty: 2 }, ['PUT BACK: find the tote', 'T0007', 'Scan tote T0007', 'of order O1']],
+    [{ do: 'put_down', kind: 'PUTAWAY', held: 2 }, ['PUT AWAY: put down in', 'ANY BIN', 'Put into any bin and scan it', '']],
+    [{ do: 'scan_bin', kind: 'REPLENISH', bin: 'A-01-L', qty: 9 }, ['REPLENISH: go to bin', 'A-01-L', 'Scan bin', '']],
+    [{ do: 'count', kind: 'COUNT', bin: 'A-01-L', sku: '' }, ['COUNT: what lies in', 'A-01-L', 'Scan each piece, then the bin again', '']],
+    [{ do: 'scan_slot', held: 2, slot: 3, zero: 'A-01-L', order: 'O1' }, ['Put into slot', '3', 'Scan an empty tote', '1 task left · order O1']],
+  ])) {
+    const other = watch(await pocket.newPage());
+    await other.route('**/hh/events?*', (r) => r.fulfill({
+      contentType: 'text/event-stream', body: `event: task\ndata: ${JSON.stringify({ task: 'K000009', sku: 'SKU-001', left: 1, worker: 'W1', ...task })}\n\n`,
+    }));
+    await other.goto(base + '/hh/');
+    await other.waitForFunction((w) => document.body.dataset.do === w, task.do);
+    assert.deepEqual(await other.evaluate(() => ['caption', 'big', 'ask', 'left'].map((id) => document.getElementById(id)?.textContent)), want);
+    assert.equal(await other.isVisible('#problem'), task.do === 'scan_bin' || task.do === 'scan_slot');
+    assert.equal(await other.isVisible('#item'), task.do !== 'count'); // who counts does not see the book
+    assert.equal(await other.isVisible('#zero'), !!task.zero);
+    const answers = [];
+    await other.route('**/hh/cmd?*', (r) => {
+      const v = r.request().postDataJSON();
+      answers.push(v);
+      return r.fulfill({ json: { cmdId: v.cmdId, seq: v.seq, ok: true, code: 'OK' } });
+    });
+    if (task.zero) {
+      if (more) await other.screenshot({ path: more + '/handheld-zero.png' });
+      // All of it fits, without a link too.
+      assert.deepEqual(await other.evaluate(() => [document.querySelector('main')].map((m) => (m?.scrollHeight ?? 0) - (m?.clientHeight ?? 0))), [0]);
+      assert.equal(await other.textContent('#emptied'), 'Is bin A-01-L empty now?');
+      await other.click('#isleft');
+    } else {
+      await other.keyboard.type('~A-01-L');
+      await other.keyboard.press('Enter');
+    }
+    await other.waitForFunction(() => document.body.dataset.flash === 'ok');
+    const [{ verb, expect, task: of }] = answers;
+    assert.deepEqual([verb, expect, of], task.zero ? ['left', undefined, undefined]
+      : ['scan', { scan_unit: 'slot', put_down: 'bin', scan_bin: 'bin' }[String(task.do)], 'K000009']);
+    await other.close();
+  }
+  step('floor tasks: skipped, done, given back');
+
   // The console: a retry answers on the page; a row that did not change keeps
   // the focus while others are swapped.
   const button = board.getByLabel('Retry order SO-2001');

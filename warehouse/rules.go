@@ -1,0 +1,27 @@
+package warehouse
+
+// Rules that changed. A log made under an older rule must lead to the state it
+// led to then, so a new rule asks for the feature level of the entry it runs
+// in: the cluster raises it, in the log, when every gateway has the new program.
+
+// Level is the newest set of rules of this package.
+const Level uint16 = 2
+
+// level2 brought: an id belongs to where its order came from (origin.go), ids
+// that no path can hold and bins named like totes are not taken in, and the
+// evidence of a portal is kept beside what it saw before.
+const level2 uint16 = 2
+
+// dots tells that an id is a relative path: a URL cannot name what has it.
+func dots(id string) bool { return id == "." || id == ".." }
+
+// newID is why an id is not taken in any more, "" when it is.
+func (c *change) newID(what, id string) string {
+	if c.since(level2) && dots(id) {
+		return what + ": . and .. are no ids"
+	}
+	return ""
+}
+
+// since tells whether the rules of a level hold for this command.
+func (c *change) since(level uint16) bool { return c.meta.Level >= level }
