@@ -533,6 +533,22 @@ func TestCancelOnTheCart(t *testing.T) {
 	w.invariants()
 	w.books()
 
+	// Nothing of it was found: it leaves the walk with its closed tasks.
+	w.ok(release("O4", "CUP*20"))
+	w.state("O4", OrderReleased)
+	w.ok(release("O5", "PEN*1", "BAG*1"))
+	w.assign("K4", "w2", "O4", "O5")
+	w.ok(ShortPick{Device: "hw2", Reason: FalloutStockout})
+	w.state("O4", OrderPicking)
+	w.ok(CancelOrder{Order: "O4", Source: "oms/main"})
+	if s := w.step("hw2"); s.Order != "O5" || s.Left != 2 {
+		t.Errorf("%+v", s)
+	}
+	w.invariants()
+	w.walkTo("hw2", StepAsk)
+	w.state("O5", OrderPicked)
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "A-01", SKU: "CUP", Qty: 1}}})
+
 	// Put back while it still stands on the cart.
 	w.ok(release("O3", "CUP*1", "BAG*1"))
 	w.assign("K2", "w1", "O3")
