@@ -10,18 +10,20 @@ FUZZTIME ?= 10s
 TIMEOUT  ?= 600s
 N        ?= 500
 SEEDS    ?= 10000
+KILLS    ?= 200
 D        ?= 60s
 TOOLS    := bin/tools
+CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize checklist bench bench-rival powercut demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
+.PHONY: help build test unit race linearize checklist bench bench-rival powercut upgrade demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 	@echo '  variables: ARGS="--exit --speed max" (demo, bench)  FUZZTIME=10s (fuzz)  TIMEOUT=600s (test)'
-	@echo '             N=500 SEEDS=10000 (powercut)  D=60s (linearize)'
+	@echo '             N=500 SEEDS=10000 KILLS=200 (powercut)  D=60s (linearize)'
 
 build: ## build bin/tote for this machine
 	$(GO) build -trimpath -o bin/tote ./cmd/tote
@@ -30,19 +32,19 @@ test: deps vet fmt-check unit cross ## everything a change must pass
 	@echo 'make test: PASS'
 
 # Two packages at a time: the gateways have as many cores, and tests that start
-# processes must not starve each other. TestCross is left to its own target, so
-# that its builds are not run twice.
+# processes must not starve each other. The cross builds are left to their own target,
+# so that they are not run twice.
 unit:
 	@$(GO) build -o bin/testsum ./scripts/testsum
-	@$(GO) test -json -p 2 -timeout $(TIMEOUT) -skip '^TestCross$$' ./... | bin/testsum
+	@$(GO) test -json -p 2 -timeout $(TIMEOUT) -skip $(CROSS) ./... | bin/testsum
 
 race: ## the tests under the race detector (needs a C compiler)
 	@$(GO) build -o bin/testsum ./scripts/testsum
-	@CGO_ENABLED=1 $(GO) test -json -race -p 2 -timeout 1200s -skip '^TestCross$$' ./... | bin/testsum
+	@CGO_ENABLED=1 $(GO) test -json -race -p 2 -timeout 1200s -skip $(CROSS) ./... | bin/testsum
 
 cross: ## build for amd64, arm64 and armv7 (without raftstore)
 	@$(GO) build -o bin/testsum ./scripts/testsum
-	@$(GO) test -json ./repotest -run '^TestCross$$' -count=1 -timeout 1200s | bin/testsum
+	@$(GO) test -json ./repotest -run $(CROSS) -count=1 -timeout 1200s | bin/testsum
 
 linearize: ## what clients saw under kills, pauses, partitions …: each run lasts D
 	@TOTE_LINEARIZE=$(D) TOTE_LINEARIZE_DIR=$(CURDIR)/bin/linearize $(GO) test ./raftstore/lintest ./agent/replica \
@@ -56,15 +58,25 @@ bench: ## the figures we promise, one JSON object a line
 	$(if $(ARGS),,@$(MAKE) bench-rival)
 
 # A module of its own, which nothing else builds or tests.
-bench-rival: ## our Raft log beside raft-wal: the same suite, then the figures
+bench-rival: ## beside others: our Raft log and raft-wal, three gateways and three etcd
 	@cd raftstore/rival && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./... >&2
-	@cd raftstore/rival && $(GO) run . $(ARGS)
+	@export TOTE_ETCD=$$(scripts/etcd.sh); cd raftstore/rival && $(GO) run . $(ARGS)
 
 # Of the simulated ones the log alone gets three cuts a seed, and the whole
 # store three for every tenth. Fails where no real cut can be made.
-powercut: ## N power cuts on a real ext4 (root), SEEDS seeds of simulated ones
+powercut: ## N power cuts on a real ext4 (root), SEEDS simulated, N bit flips, KILLS kills
 	$(GO) test ./raftstore/seglog -count=1 -timeout 7200s -run 'PowerCut' -v -seeds=$(SEEDS) | grep -v '^=== '
-	$(GO) test ./raftstore -count=1 -timeout 7200s -run 'PowerCut' -v -cuts=$(N) -seeds=$$(($(SEEDS)/10)) | grep -v '^=== '
+	$(GO) test ./raftstore -count=1 -timeout 7200s -run 'PowerCut|Row5AnyBit|Row2Kill' -v -cuts=$(N) -seeds=$$(($(SEEDS)/10)) -flips=$(N) -kills=$(KILLS) | grep -v '^=== '
+
+# The older program is built from this repository's history, which a shallow
+# clone does not have. What an old disk looks like is in make test.
+upgrade: build ## a shift over a rolling upgrade from FROM, back, and again: make upgrade FROM=COMMIT
+	@test -n "$(FROM)" || { echo 'say from which commit: make upgrade FROM=COMMIT'; exit 1; }
+	@git cat-file -e '$(FROM)^{commit}' || { echo '$(FROM) is not in this clone; a shallow one: git fetch --unshallow'; exit 1; }
+	@rm -rf bin/older && git worktree prune && git worktree add --quiet --detach --force bin/older/src '$(FROM)' >/dev/null
+	@cd bin/older/src && $(GO) build -trimpath -o ../tote ./cmd/tote
+	@git worktree remove --force bin/older/src
+	./bin/tote demo --exit --gateways 3 --orders 60 --older bin/older/tote $(ARGS)
 
 demo: build ## the simulated shift: make demo ARGS="--exit --speed max"
 	./bin/tote demo $(ARGS)
@@ -98,7 +110,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 cover: ## test coverage, cover.html
-	@$(GO) test -p 2 -timeout $(TIMEOUT) -skip '^TestCross$$' -coverprofile=cover.out ./... >/dev/null
+	@$(GO) test -p 2 -timeout $(TIMEOUT) -skip $(CROSS) -coverprofile=cover.out ./... >/dev/null
 	@$(GO) tool cover -func=cover.out | tail -n 1
 	@$(GO) tool cover -html=cover.out -o cover.html
 

@@ -9,6 +9,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,8 +32,9 @@ import (
 	"tote/warehouse"
 )
 
-// store is what the agent needs of the replicated store. A 32-bit gateway has
-// none, so the package that holds it is named in store_64bit.go alone.
+// store is what the agent needs of the replicated store. A satellite has none and
+// asks those that do (package satellite). Packages that hold a store do not build
+// on 32 bits, so they are named in files *_64bit.go alone.
 type store interface {
 	Do(ctx context.Context, by replica.By, c warehouse.Command) (warehouse.Result, error)
 	DoRaw(ctx context.Context, by replica.By, kind, version uint16, body []byte) (warehouse.Result, error)
@@ -49,6 +51,8 @@ type store interface {
 	Quorum() (ok bool, since time.Time)
 	Peers() []Peer
 	Disk() *api.Disk
+	WaitRebuilt(ctx context.Context) error
+	Rebuilding() *api.Rebuild // nil when the state is whole
 	Done() <-chan struct{}
 	Err() error
 	Close() error
@@ -110,13 +114,17 @@ type Agent struct {
 	readings   readings
 	changes    changes
 	ready      atomic.Bool
-	relay      relay      // to the other gateways; nil when alone
-	elsewhere  *elsewhere // robots on the other gateways' brokers
+	whole      atomic.Bool // all parts were started; before it there may be no state
+	relay      relay       // to the other gateways; nil when alone
+	elsewhere  *elsewhere  // robots on the other gateways' brokers
 	// newToken makes a join token; nil for a gateway that stays alone.
 	newToken func(ctx context.Context, life time.Duration) (string, error)
 	// members changes the gateways of the site; nil for one that stays alone.
 	members api.Cluster
 	leaving atomic.Bool // it was asked to leave the site
+	// stopping is closed when Run ends, before the parts do.
+	stopping  chan struct{}
+	sightings sightings // of satellites
 }
 
 // New checks the configuration and touches nothing.
@@ -130,7 +138,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
-		stations: map[string]chan struct{}{},
+		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
 		kickPool: make(chan struct{}, 1), kickSync: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1),
 	}
 	for _, s := range cfg.Stations {
@@ -161,6 +169,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		a.ready.Store(false)
+		close(a.stopping)
 		a.sup.Close()
 		err = errors.Join(err, closeStore())
 		a.log.Info("gateway stopped")
@@ -227,12 +236,23 @@ func kick(c chan<- struct{}) {
 func (a *Agent) isReady() error {
 	switch {
 	case !a.ready.Load():
-		return errors.New("the gateway is starting")
+		return errors.New(cmp.Or(a.starting(), "the gateway is stopping"))
 	}
 	if ok, since := a.quorum(); !ok {
 		return errors.New(noQuorumSince(since))
 	}
 	return nil
+}
+
+// starting says why there is no state to show yet, "" when there is.
+func (a *Agent) starting() string {
+	if a.whole.Load() {
+		return ""
+	}
+	if r := a.store.Rebuilding(); r != nil {
+		return "the gateway is starting, " + r.String()
+	}
+	return "the gateway is starting"
 }
 
 // quorumNow is whether the site can record anything.
@@ -241,7 +261,7 @@ func (a *Agent) quorumNow() api.Quorum {
 	if ok {
 		return api.Quorum{OK: true}
 	}
-	return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: noQuorum}
+	return api.Quorum{Since: since.UTC().Format(time.RFC3339), Text: cmp.Or(a.starting(), noQuorum)}
 }
 
 // status is this gateway's part of GET /v1/status.
@@ -250,7 +270,10 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
-	g.Peers, g.Disk = a.store.Peers(), a.store.Disk()
+	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
+	if !a.whole.Load() {
+		return g // the devices are not known yet
+	}
 	if sync := a.sync.Load(); sync != nil {
 		g.Sync = sync.Status()
 	}

@@ -7,51 +7,26 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"tote/agent/api"
-	"tote/agent/config"
-	"tote/agent/health"
 	"tote/agent/identity"
 	"tote/agent/identity/members"
 	"tote/agent/replica"
+	"tote/agent/satellite/desk"
 	"tote/raftstore"
 	"tote/raftstore/peer"
+	"tote/warehouse"
 )
-
-// identityDir is where a gateway keeps who it is.
-func identityDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "identity") }
-
-// storeDir is where it keeps the replicated store.
-func storeDir(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "store") }
-
-// joinMethod is the one thing a newcomer may ask.
-const joinMethod = "join"
-
-// joinRequest is what a newcomer shows, over a connection it has checked
-// against the pin of its token.
-type joinRequest struct {
-	TokenID string `cbor:"1,keyasint"`
-	Secret  []byte `cbor:"2,keyasint"`
-	Gateway string `cbor:"3,keyasint"`
-	CSR     []byte `cbor:"4,keyasint"`
-}
-
-// joinAnswer makes it a member.
-type joinAnswer struct {
-	Welcome identity.Welcome `cbor:"1,keyasint"`
-	Peers   []string         `cbor:"2,keyasint"` // id@host:port of the members
-}
 
 // cluster is the gateway's side of the site: its identity and its port.
 type cluster struct {
 	id       *identity.Identity
 	port     *peer.Port
 	troubles *troubles
+	desk     *desk.Desk // of the satellites
 }
 
 // openCluster opens the port to the other gateways; nil when this one is alone.
@@ -59,22 +34,19 @@ func (a *Agent) openCluster() (*cluster, error) {
 	if a.cfg.Cluster == nil {
 		return nil, nil
 	}
-	id, err := identity.Load(identityDir(&a.cfg), time.Now)
+	id, err := a.identity()
 	if err != nil {
 		return nil, err
-	}
-	if id.Gateway != a.cfg.Gateway || id.Authority.Site() != a.cfg.Site {
-		return nil, fmt.Errorf("%w: it is for gateway %s of site %s", identity.ErrDamaged, id.Gateway, id.Authority.Site())
 	}
 	t := &troubles{}
 	port, err := peer.Listen(peer.Config{
 		ID: a.cfg.Gateway, Listen: a.cfg.Cluster.Listen, Advertise: a.cfg.Cluster.Advertise, TLS: id.TLS(), Log: a.log,
-		Refused: a.turnedAway(t),
+		Refused: a.turnedAway(t), Allowed: allowed,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster.listen: %w", err)
 	}
-	return &cluster{id, port, t}, nil
+	return &cluster{id: id, port: port, troubles: t}, nil
 }
 
 // letIn answers newcomers: a good token becomes a certificate.
@@ -105,7 +77,17 @@ func (c *cluster) welcome(ctx context.Context, s *replica.Store, body []byte) ([
 		ans.Peers = append(ans.Peers, m.Address)
 	}
 	token := identity.Token{ID: req.TokenID, Secret: req.Secret}
-	kind, version, cmd, err := members.Encode(members.UseToken{ID: req.TokenID, Hash: token.Hash(), Gateway: req.Gateway})
+	var admit members.Command = members.UseToken{ID: req.TokenID, Hash: token.Hash(), Gateway: req.Gateway}
+	if req.Satellite {
+		key, err := identity.KeyOfRequest(req.CSR, req.Gateway)
+		if err != nil {
+			return nil, err
+		}
+		admit = members.Admit{ID: req.TokenID, Hash: token.Hash(), Satellite: req.Gateway, Key: key}
+	} else if known, err := satelliteOf(s, req.Gateway); err != nil || known != nil {
+		return nil, errors.Join(identity.ErrTaken, err)
+	}
+	kind, version, cmd, err := members.Encode(admit)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", identity.ErrRequest, err)
 	}
@@ -116,10 +98,24 @@ func (c *cluster) welcome(ctx context.Context, s *replica.Store, body []byte) ([
 	if !res.OK {
 		return nil, &peer.RemoteError{Code: res.Code, Text: res.Text}
 	}
-	if ans.Welcome, err = c.id.Welcome(req.CSR, req.Gateway); err != nil {
+	if req.Satellite {
+		ans.Welcome, err = c.id.WelcomeSatellite(req.CSR, req.Gateway)
+	} else {
+		ans.Welcome, err = c.id.Welcome(req.CSR, req.Gateway)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return cbor.Marshal(ans)
+}
+
+// satelliteOf is the record of a satellite, as this gateway has it.
+func satelliteOf(s *replica.Store, id string) (rec *members.Satellite, err error) {
+	err = s.View(func(r warehouse.Reader) (err error) {
+		rec, err = members.GetSatellite(r, id)
+		return err
+	})
+	return rec, err
 }
 
 // withCode gives a refusal the code under which the newcomer looks it up.
@@ -132,21 +128,6 @@ func withCode(err error) error {
 		code = raftstore.FaultCode(err)
 	}
 	return &peer.RemoteError{Code: code, Text: err.Error()}
-}
-
-// refusal is what the site said, as an error of this side.
-func refusal(err error) error {
-	said, ok := errors.AsType[*peer.RemoteError](err)
-	if !ok {
-		return err
-	}
-	if known := identity.ByCode(said.Code); known != nil {
-		if strings.HasPrefix(said.Text, known.Error()) {
-			return known
-		}
-		return fmt.Errorf("%w (%s)", known, said.Text)
-	}
-	return fmt.Errorf("the site refused: %s: %w", said.Code, err)
 }
 
 // askIn asks the members to add this gateway until it knows that it is one. That
@@ -181,57 +162,6 @@ func (a *Agent) askIn(ctx context.Context, s *replica.Store) error {
 	return nil
 }
 
-// Join makes this machine a member of the site that made the token: it asks the
-// gateway at address (host:port) for a certificate and keeps what it gets. The
-// gateway is added to the cluster when it is started. Its errors name a code of
-// the fault table and what to do.
-func Join(ctx context.Context, cfg *config.Config, token, address string) (*identity.Identity, error) {
-	id, err := join(ctx, cfg, token, address)
-	return id, health.Explain(err)
-}
-
-func join(ctx context.Context, cfg *config.Config, token, address string) (*identity.Identity, error) {
-	t, err := identity.ParseToken(token)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Cluster == nil {
-		return nil, errors.New("the configuration has no cluster.listen: the other gateways could not reach this one")
-	}
-	dir := identityDir(cfg)
-	if _, err := identity.Load(dir, time.Now); !errors.Is(err, identity.ErrNone) {
-		return nil, errors.Join(identity.ErrExists, err)
-	}
-	key, csr, err := identity.Request(cfg.Gateway)
-	if err != nil {
-		return nil, err
-	}
-	body, err := cbor.Marshal(joinRequest{TokenID: t.ID, Secret: t.Secret, Gateway: cfg.Gateway, CSR: csr})
-	if err != nil {
-		return nil, err
-	}
-	conn, err := peer.DialJoin(ctx, address, identity.JoinTLS(t, peer.ProtoJoin))
-	if err != nil {
-		if identity.Code(err) == "" {
-			err = fmt.Errorf("%w: %w", identity.ErrNobody, err)
-		}
-		return nil, err
-	}
-	answer, err := peer.Ask(ctx, conn, joinMethod, body)
-	if err != nil {
-		return nil, refusal(err)
-	}
-	var ans joinAnswer
-	if err := cbor.Unmarshal(answer, &ans); err != nil {
-		return nil, fmt.Errorf("the answer of %s: %w", address, err)
-	}
-	id, err := identity.Accept(dir, t, ans.Welcome, key, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return id, identity.KeepPeers(dir, ans.Peers)
-}
-
 // clusterStore shows the members in plain types, for parts that must also build
 // without a store.
 type clusterStore struct{ *replica.Store }
@@ -246,6 +176,17 @@ func (s clusterStore) Peers() []Peer {
 		})
 	}
 	return out
+}
+
+// Rebuilding is how far the state is that is built anew, nil when it is whole.
+func (s clusterStore) Rebuilding() *api.Rebuild {
+	r, ok := s.Store.Rebuilding()
+	if !ok {
+		return nil
+	}
+	return &api.Rebuild{
+		Since: r.Since.UTC().Format(time.RFC3339), Bytes: r.Bytes, OfBytes: r.OfBytes, Entries: r.Entries, OfEntries: r.OfEntries,
+	}
 }
 
 // Disk is how the disk of the store is.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -278,7 +279,9 @@ func TestLeaderKilled(t *testing.T) {
 	leader.eventually("the gateway of a process of its own leads", func() bool {
 		s := others[0].gw.agent.store.(clusterStore)
 		if id, ok := s.Leader(); !ok || id == "gw1" {
-			return ok
+			// The others know of it before everything is in its state.
+			code, _ := leader.call("GET", "/readyz", "", "")
+			return ok && code == http.StatusOK
 		}
 		_ = s.Transfer(leader.ctx(), "gw1") // it may not have caught up yet
 		return false

@@ -68,7 +68,7 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 // next is what the device shows, for answers that carry no step of their own.
 func (a *Agent) next(device string) *warehouse.Step {
 	var step *warehouse.Step
-	err := a.view(func(r warehouse.Reader) (err error) {
+	err := a.again(func(r warehouse.Reader) (err error) {
 		step, err = warehouse.NextStep(r, device)
 		return err
 	})

@@ -23,7 +23,7 @@ import (
 // startStation builds a pack station with its devices.
 func (a *Agent) startStation(cfg config.Station) error {
 	pc := station.PackConfig{
-		ID: cfg.ID, Log: a.log, Do: a.do, View: a.view, Changed: a.stations[cfg.ID], NewCmdID: cmdID, Lost: a.lost,
+		ID: cfg.ID, Log: a.log, Do: a.do, View: a.again, Changed: a.stations[cfg.ID], NewCmdID: cmdID, Lost: a.lost, Passes: unreadable,
 		Answer: func(ans station.Answer) { a.publish(topics.Station, cfg.ID, ans) },
 		Hint:   func(h station.Hint) { a.publishState(topics.Station, cfg.ID, topics.Hint, h) },
 	}

@@ -7,19 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"tote/agent/api"
-	"tote/agent/config"
 	"tote/agent/identity"
+	"tote/agent/identity/members"
 	"tote/agent/replica"
 	"tote/raftstore"
 	"tote/raftstore/peer"
+	"tote/warehouse"
 )
 
 // membership is the cluster as the HTTP interface shows and changes it.
@@ -35,10 +32,7 @@ var _ api.Cluster = (*membership)(nil)
 func (m *membership) Look() api.ClusterStatus {
 	out := api.ClusterStatus{
 		Gateway: m.a.cfg.Gateway, Cluster: m.s.ClusterID(), Quorum: m.a.quorumNow(), Members: []api.ClusterMember{},
-		Certificate: &api.Certificate{
-			Expires: m.c.id.Expires().UTC().Format(time.RFC3339), Renews: m.c.id.RenewAt().UTC().Format(time.RFC3339),
-			Code: m.c.troubles.own(),
-		},
+		Certificate: certificateOf(m.c.id, m.c.troubles),
 	}
 	voters := 0
 	list := m.s.Members()
@@ -62,12 +56,15 @@ func (m *membership) Look() api.ClusterStatus {
 			row.State = api.StateDown
 		case g.Empty:
 			row.State = api.StateEmpty
+		case g.Rebuilding:
+			row.State = api.StateRebuilding
 		}
 		if !g.LastContact.IsZero() {
 			row.Seen = g.LastContact.UTC().Format(time.RFC3339)
 		}
 		out.Members = append(out.Members, row)
 	}
+	out.Members = append(out.Members, m.satellites()...)
 	return out
 }
 
@@ -128,14 +125,47 @@ func (m *membership) alive(id string, force bool) (member bool, err error) {
 
 // Remove implements api.Cluster.
 func (m *membership) Remove(ctx context.Context, id string, force bool) error {
+	if known, err := m.dismiss(ctx, id, force); known || err != nil {
+		return err
+	}
 	if _, err := m.alive(id, force); err != nil {
 		return err
 	}
 	return refused(m.s.Remove(ctx, id))
 }
 
+// dismiss takes a satellite out; known is false when id is none.
+func (m *membership) dismiss(ctx context.Context, id string, force bool) (known bool, err error) {
+	for _, s := range m.satellites() {
+		if s.ID != id {
+			continue
+		}
+		if s.State == api.StateUp && !force {
+			return true, api.Refuse(http.StatusConflict, raftstore.CodeAlive, id+" runs and answers")
+		}
+		return true, refused(dismiss(ctx, m.s, id, "site/api"))
+	}
+	// One that has just joined may be unknown here.
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var rec *members.Satellite
+	err = m.s.ViewLinearizable(ctx, func(r warehouse.Reader) (err error) {
+		rec, err = members.GetSatellite(r, id)
+		return err
+	})
+	if err != nil || rec == nil {
+		return false, nil // not known to be one; what else it is, is looked at next
+	}
+	return true, refused(dismiss(ctx, m.s, id, "site/api"))
+}
+
 // Replace implements api.Cluster. Again after an error it goes on.
 func (m *membership) Replace(ctx context.Context, id string, force bool, life time.Duration) (out api.Replacement, err error) {
+	satellite, err := m.dismiss(ctx, id, force)
+	if err != nil {
+		return out, err
+	}
+	out.Removed = satellite
 	member, err := m.alive(id, force)
 	if member && err != nil {
 		return out, err
@@ -160,83 +190,6 @@ func (m *membership) Replace(ctx context.Context, id string, force bool, life ti
 }
 
 // hasLeft says whether the store stopped because this gateway is no member.
-func (a *Agent) hasLeft() bool { return errors.Is(a.store.Err(), raftstore.ErrRemoved) }
-
-// troubles is what went wrong with certificates, each told once.
-type troubles struct {
-	mu   sync.Mutex
-	code string          // why the own certificate was not renewed
-	told map[string]bool // gateways whose expired certificate was refused
-}
-
-func (t *troubles) own() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.code
-}
-
-// keepCertificate renews this gateway's certificate for as long as it runs.
-func (a *Agent) keepCertificate(c *cluster) func(context.Context) error {
-	return func(ctx context.Context) error {
-		return c.id.KeepValid(ctx, func(err error) {
-			code := identity.Code(err)
-			c.troubles.mu.Lock()
-			news := code != c.troubles.code
-			c.troubles.code = code
-			c.troubles.mu.Unlock()
-			switch {
-			case err == nil:
-				a.log.Info("the certificate was renewed", "until", c.id.Expires().Format(time.DateOnly))
-			case news:
-				a.log.Error("the certificate was not renewed", "code", code, "until", c.id.Expires().Format(time.DateOnly), "err", err)
-			}
-		})
-	}
-}
-
-// turnedAway is told of handshakes that failed. One that failed because of an
-// expired certificate needs a person, any other is noise of the network.
-func (a *Agent) turnedAway(t *troubles) func(with string, err error) {
-	return func(with string, err error) {
-		why := identity.Refused(err)
-		if why == nil {
-			return
-		}
-		t.mu.Lock()
-		again := t.told[why.Error()]
-		if !again && len(t.told) < 64 {
-			if t.told == nil {
-				t.told = map[string]bool{}
-			}
-			t.told[why.Error()] = true
-		}
-		t.mu.Unlock()
-		if !again {
-			a.log.Error("a gateway was refused", "code", identity.Code(why), "with", with, "err", why)
-		}
-	}
-}
-
-// SetAside moves what this machine holds of an earlier membership out of the
-// way, so that it can join anew. Nothing is deleted; it returns the new names.
-func SetAside(cfg *config.Config, now time.Time) (moved []string, err error) {
-	lock, err := os.OpenFile(filepath.Join(storeDir(cfg), "LOCK"), os.O_RDWR, 0)
-	if err == nil {
-		defer func() { err = errors.Join(err, lock.Close()) }()
-		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-			return nil, fmt.Errorf("%s: a gateway runs on %s; stop it first", raftstore.CodeDirInUse, storeDir(cfg))
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	for _, dir := range []string{storeDir(cfg), identityDir(cfg)} {
-		to := dir + ".old-" + now.UTC().Format("20060102-150405")
-		switch err := os.Rename(dir, to); {
-		case err == nil:
-			moved = append(moved, to)
-		case !errors.Is(err, os.ErrNotExist):
-			return moved, err
-		}
-	}
-	return moved, nil
+func (a *Agent) hasLeft() bool {
+	return errors.Is(a.store.Err(), raftstore.ErrRemoved) || errors.Is(a.store.Err(), identity.ErrDismissed)
 }

@@ -41,10 +41,11 @@ func (a *Agent) pages() (http.Handler, error) {
 			}
 			return res.Encode()
 		},
-		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
-		Gateway: a.gatewayStatus,
-		Changes: a.changes.subscribe,
-		Floor:   a.markers,
+		LastSeq:  func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
+		Starting: a.starting,
+		Gateway:  a.gatewayStatus,
+		Changes:  a.changes.subscribe,
+		Floor:    a.markers,
 		Faults: func(code string) (string, string, bool) {
 			f, ok := faults[code]
 			return f.Cause, f.Action, ok
@@ -55,7 +56,7 @@ func (a *Agent) pages() (http.Handler, error) {
 		return nil, err
 	}
 	scripts := api.New(api.Config{
-		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.view, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
+		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
@@ -92,6 +93,9 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	g := web.GatewayStatus{
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(), Since: a.start,
 	}
+	if a.cfg.Satellite() {
+		g.Role = "satellite"
+	}
 	ok, since := a.quorum()
 	g.Quorum = web.Quorum{OK: ok}
 	if !ok {
@@ -125,7 +129,7 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	for _, s := range a.robotStatus() {
 		g.Robots = append(g.Robots, robotRow(s, leader))
 	}
-	g.Conveyors = conveyorRows(a.cfg.Conveyors, a.conveyors.Status(), a.cfg.Cluster == nil)
+	g.Conveyors = conveyorRows(a.cfg.Conveyors, a.conveyors.Status(), a.cfg.Alone())
 	for _, t := range a.broker.Stats().Twice {
 		class, id, _ := strings.Cut(t.Device, ":")
 		g.Devices = append(g.Devices, web.Device{Name: class + " " + id, Driver: "MQTT", State: "two devices", Since: t.Since, Code: t.Code, Text: t.Text})

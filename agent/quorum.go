@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"tote/agent/api"
 	"tote/agent/health"
 	"tote/agent/projection"
 	"tote/agent/station"
@@ -50,6 +51,11 @@ func (a *Agent) tellQuorum(ctx context.Context) error {
 		if !ok {
 			fault, _ := health.Find(station.HintNoQuorum)
 			now.Code, now.Text, now.Action = fault.Code, noQuorumSince(since), fault.Action
+			if a.store.Rebuilding() != nil {
+				// Not how far it is: that would be a message a second.
+				fault, _ = health.Find(api.CodeRebuilding)
+				now.Code, now.Text, now.Action = fault.Code, "the gateway is starting, its state is rebuilt since "+since.Format(time.TimeOnly), fault.Action
+			}
 		}
 		if now != told {
 			if err := a.publishHere(topics.SiteQuorum(a.cfg.Site), now); err != nil {

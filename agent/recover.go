@@ -31,4 +31,5 @@ type BackedUp struct {
 	Number                 uint64    // of the last command
 	Last                   time.Time // when it was made
 	Made                   time.Time
+	Digest                 []byte // SHA-256 of the state: the same at every gateway after the same command
 }

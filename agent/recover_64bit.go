@@ -16,6 +16,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/replica"
+	"tote/agent/satellite"
 	"tote/raftstore"
 	"tote/raftstore/peer"
 )
@@ -36,6 +37,9 @@ func ownAddress(cfg *config.Config) string {
 // LookAtStore tells what the store holds and who else of the site answers. The
 // gateway must not run.
 func LookAtStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Held, error) {
+	if cfg.Satellite() {
+		return Held{}, satellite.ErrNoStore
+	}
 	h, err := raftstore.Look(offline(cfg, log), replica.Machine{})
 	if err != nil {
 		return Held{}, err
@@ -112,12 +116,15 @@ func formed(f raftstore.Formation, old string) Formed {
 func backedUp(i raftstore.BackupInfo) BackedUp {
 	return BackedUp{
 		Site: i.Site, Gateway: i.Gateway, Cluster: i.Cluster, Epoch: i.Epoch, Number: i.Number,
-		Last: time.UnixMilli(i.LastMs), Made: time.UnixMilli(i.AtMs),
+		Last: time.UnixMilli(i.LastMs), Made: time.UnixMilli(i.AtMs), Digest: i.Digest,
 	}
 }
 
 // BackupStore writes a backup of a gateway that does not run.
 func BackupStore(cfg *config.Config, w io.Writer, log *slog.Logger) error {
+	if cfg.Satellite() {
+		return satellite.ErrNoStore
+	}
 	_, err := raftstore.BackupFolder(offline(cfg, log), replica.Machine{}, w, cfg.Site)
 	return err
 }
@@ -132,6 +139,9 @@ func VerifyBackup(r io.Reader, site string) (BackedUp, error) {
 // store must be empty. The epoch is one more than that of the backup, and at
 // least atLeast.
 func Restore(cfg *config.Config, r io.Reader, by string, atLeast uint32, log *slog.Logger) (Formed, BackedUp, error) {
+	if cfg.Satellite() {
+		return Formed{}, BackedUp{}, satellite.ErrNoStore
+	}
 	f, i, err := raftstore.Restore(offline(cfg, log), replica.Machine{}, r, cfg.Site, ownAddress(cfg), by, atLeast)
 	return formed(f, ""), backedUp(i), err
 }

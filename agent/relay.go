@@ -17,7 +17,8 @@ import (
 
 // The brokers of a site do not know each other. What must be known on all of
 // them, and is in no record, goes from gateway to gateway by the calls below, at
-// most once and in order.
+// most once and in order. A satellite gives and takes them at the gateway it is
+// attached to.
 const (
 	// callPublish carries what only one gateway knows (the hint of a station
 	// whose devices are plugged into it, the answer to a scan): a display may
@@ -58,24 +59,28 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 	if err := cbor.Unmarshal(body, &m); err != nil {
 		return nil, fmt.Errorf("%s by %s: %w", method, from, err)
 	}
+	return nil, a.handleCall(from, method, m)
+}
+
+func (a *Agent) handleCall(from, method string, m relayed) error {
 	switch {
 	case method == callPublish && a.relays(m):
-		return nil, a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
+		return a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 	case method == callCommand && broker.IsRobotCommand(m.Topic):
-		return nil, a.broker.Publish(m.Topic, m.Payload, false, 0)
+		return a.broker.Publish(m.Topic, m.Payload, false, 0)
 	case method == callByHand:
 		a.leadByHand(string(m.Payload), m.Topic)
-		return nil, nil
+		return nil
 	case method == callTwice:
 		if a.broker.Apart(m.Topic, from) && string(m.Payload) != seenToo && a.relay != nil {
 			a.relay.send(callTwice, relayed{Topic: m.Topic, Payload: []byte(seenToo)})
 		}
-		return nil, nil
+		return nil
 	case method == callReport && broker.IsRobotReport(m.Topic):
 		a.elsewhere.heard(mqtt.Message{Topic: m.Topic, Payload: m.Payload})
-		return nil, nil
+		return nil
 	}
-	return nil, fmt.Errorf("%s of topic %q by %s: not for relaying", method, m.Topic, from)
+	return fmt.Errorf("%s of topic %q by %s: not for relaying", method, m.Topic, from)
 }
 
 // relays: answers and hints of stations and docks. Everything else is published

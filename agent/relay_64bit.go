@@ -10,6 +10,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"tote/agent/replica"
+	"tote/agent/satellite"
+	"tote/agent/satellite/desk"
 	"tote/raftstore/peer"
 )
 
@@ -23,14 +25,21 @@ type peers struct {
 	a      *Agent
 	caller *peer.Caller
 	store  *replica.Store
-	queues map[string]chan relayed
+	desk   *desk.Desk
+	queues map[string]chan passed
+}
+
+// passed is a message, and the satellite it is from.
+type passed struct {
+	relayed
+	from string
 }
 
 // startRelay starts what sends queued messages to the other gateways.
 func (a *Agent) startRelay(c *cluster, s *replica.Store) error {
-	p := &peers{a: a, caller: peer.NewCaller(c.port), store: s, queues: map[string]chan relayed{}}
+	p := &peers{a: a, caller: peer.NewCaller(c.port), store: s, desk: c.desk, queues: map[string]chan passed{}}
 	for _, method := range []string{callPublish, callReport, callTwice} {
-		queue := make(chan relayed, relayQueue)
+		queue := make(chan passed, relayQueue)
 		p.queues[method] = queue
 		err := a.sup.Go("relay/"+method, func(ctx context.Context) error {
 			for {
@@ -38,7 +47,7 @@ func (a *Agent) startRelay(c *cluster, s *replica.Store) error {
 				case <-ctx.Done():
 					return nil
 				case m := <-queue:
-					p.call(ctx, method, m)
+					p.tell(ctx, method, m)
 				}
 			}
 		})
@@ -50,8 +59,21 @@ func (a *Agent) startRelay(c *cluster, s *replica.Store) error {
 	return nil
 }
 
-func (p *peers) send(method string, m relayed) {
-	queue := p.queues[method]
+func (p *peers) send(method string, m relayed) { p.put(p.queues[method], passed{m, ""}) }
+
+// pass takes a message of a satellite to the other gateways.
+func (p *peers) pass(ctx context.Context, method string, m relayed) {
+	if queue := p.queues[method]; queue != nil {
+		p.put(queue, passed{m, aSatellite})
+		return
+	}
+	p.tell(ctx, method, passed{m, aSatellite})
+}
+
+// aSatellite marks what came from one: the desk has told the others.
+const aSatellite = "a satellite"
+
+func (p *peers) put(queue chan passed, m passed) {
 	for {
 		select {
 		case queue <- m:
@@ -65,13 +87,20 @@ func (p *peers) send(method string, m relayed) {
 	}
 }
 
-// call tells all gateways at the same time; one that does not answer must not
-// hold up the rest.
 func (p *peers) call(ctx context.Context, method string, m relayed) {
-	body, err := cbor.Marshal(m)
+	p.tell(ctx, method, passed{m, ""})
+}
+
+// tell tells all gateways at the same time; one that does not answer must not
+// hold up the rest. The satellites attached here get it with their next answer.
+func (p *peers) tell(ctx context.Context, method string, m passed) {
+	body, err := cbor.Marshal(m.relayed)
 	if err != nil {
 		p.a.log.Error("not relayed", "method", method, "err", err)
 		return
+	}
+	if m.from == "" {
+		toSatellites(p.desk, method, body)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -88,4 +117,11 @@ func (p *peers) call(ctx context.Context, method string, m relayed) {
 		})
 	}
 	wg.Wait()
+}
+
+// toSatellites puts a message of a gateway into the boxes of those attached here.
+func toSatellites(d *desk.Desk, method string, body []byte) {
+	if method != callSatellites && method != callByHand { // none of them leads
+		d.Send("", satellite.Mail{Method: method, Body: body})
+	}
 }

@@ -349,7 +349,14 @@ func orderRow(id string, line int, sku string, qty int) string {
 // order releases an order of one line.
 func (s *site) order(id, sku string, qty int) {
 	s.t.Helper()
-	if code, answer := s.importCSV("orders", orderColumns+orderRow(id, 1, sku, qty)); code != http.StatusOK {
+	var code int
+	var answer []byte
+	// Without a quorum it is refused at once; people ask again.
+	s.eventually("order "+id+" is taken", func() bool {
+		code, answer = s.importCSV("orders", orderColumns+orderRow(id, 1, sku, qty))
+		return code != http.StatusServiceUnavailable
+	})
+	if code != http.StatusOK {
 		s.t.Fatalf("order %s: %d %s", id, code, answer)
 	}
 }

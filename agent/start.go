@@ -23,7 +23,8 @@ import (
 
 // startParts is the start order, top to bottom; the supervisor stops in the
 // opposite order. Devices and the OMS come after the broker: nothing of the
-// floor waits for them.
+// floor waits for them. Broker and pages do not wait for the state, which may be
+// built anew: what is recorded meanwhile waits, and the pages say why.
 func (a *Agent) startParts(ctx context.Context) error {
 	if err := a.broker.Start(); err != nil {
 		return err
@@ -39,19 +40,26 @@ func (a *Agent) startParts(ctx context.Context) error {
 			})
 		}},
 		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
+		{"http", a.startHTTP},
+		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
+		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"stations", a.startStations},
 		{"fleet", a.startFleet},
 		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
-		{"http", a.startHTTP},
 	}
 	for _, s := range steps {
 		if err := s.start(ctx); err != nil {
+			if ctx.Err() != nil || a.store.Err() != nil {
+				return nil // asked to stop, or the store stopped: Run says why
+			}
 			return fmt.Errorf("start %s: %w", s.name, err)
 		}
 	}
+	a.whole.Store(true)
 	a.ready.Store(true)
+	a.changes.kick()
 	if !a.waitQuorum(ctx) {
 		return nil // asked to stop, or the store stopped: Run says why
 	}
@@ -277,9 +285,15 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 
 func (a *Agent) projectionConfig() projection.Config {
 	c := projection.Config{
-		Log:     a.log,
-		View:    a.view,
-		LastSeq: func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
+		Log:  a.log,
+		View: a.patiently,
+		LastSeq: func(device string) (last uint64, err error) {
+			err = a.untilAnswered(func() (err error) {
+				last, err = a.store.LastSeq(deviceKey(device))
+				return err
+			})
+			return last, err
+		},
 		Publish: func(class, id, name string, payload []byte) error {
 			return a.broker.Publish(topics.Of(a.cfg.Site, class, id, topics.State, name), payload, true, 1)
 		},
@@ -299,6 +313,13 @@ func (a *Agent) notify(key string) {
 	a.changes.kick()
 	class, id, _ := strings.Cut(key, "/")
 	switch class {
+	case "*": // the whole state may be another one
+		kick(a.kickPool)
+		kick(a.kickSync)
+		a.kickRobots()
+		for _, c := range a.stations {
+			kick(c)
+		}
 	case "pool", "worker":
 		kick(a.kickPool)
 		a.kickRobots() // a picking robot may have got its batch

@@ -5,24 +5,31 @@ package agent
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"tote/agent/identity"
 	"tote/agent/replica"
 	"tote/cloudsync/ledger"
 	"tote/raftstore"
+	"tote/raftstore/peer"
 )
 
 // openStore opens the replicated store of this gateway and, when the site has
 // more than one, its port to the others. close ends both.
 func (a *Agent) openStore() (store, func() error, error) {
+	if a.cfg.Satellite() {
+		return a.openSatellite()
+	}
 	c, err := a.openCluster()
 	if err != nil {
 		return nil, nil, err
 	}
+	var opened atomic.Pointer[replica.Store]
 	cfg := raftstore.Config{
 		Dir:              storeDir(&a.cfg),
 		NodeID:           a.cfg.Gateway,
+		Early:            true, // broker, pages and the vote do not wait for the state
 		Logger:           a.log,
 		Now:              time.Now,
 		HeartbeatTimeout: time.Duration(a.cfg.Raft.HeartbeatMs) * time.Millisecond,
@@ -40,7 +47,21 @@ func (a *Agent) openStore() (store, func() error, error) {
 	}
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
-		cfg.OnCall = a.onCall
+		c.desk = a.newDesk(c, opened.Load)
+		cfg.OnCall = a.onCallOfGateway(c)
+		cfg.OnApply = func(number uint64, touched []string) {
+			a.projector.Touch(touched)
+			c.desk.Touch(number, touched)
+		}
+		cfg.OnRestore = func(number uint64) {
+			a.projector.Everything()
+			c.desk.Replaced(number)
+		}
+		told := cfg.OnQuorum
+		cfg.OnQuorum = func(ok bool) {
+			told(ok)
+			c.desk.Stir()
+		}
 		cfg.OnClock = c.id.Saw
 	}
 	s, err := replica.Open(cfg)
@@ -54,6 +75,8 @@ func (a *Agent) openStore() (store, func() error, error) {
 	if c == nil {
 		return cs, s.Close, nil
 	}
+	opened.Store(s)
+	c.desk.Begin(s.Applied())
 	c.letIn(s)
 	if err := a.startRelay(c, s); err != nil {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
@@ -63,7 +86,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return t.String(), err
 	}
 	a.members = &membership{a, c, s}
-	if err := a.sup.Go("certificate", a.keepCertificate(c)); err != nil {
+	if err := a.sup.Go("certificate", a.keepCertificate(c.id, c.troubles)); err != nil {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 	}
 	if !s.Joined() {
@@ -71,5 +94,13 @@ func (a *Agent) openStore() (store, func() error, error) {
 			return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 		}
 	}
-	return cs, func() error { return errors.Join(s.Close(), c.port.Close()) }, nil
+	c.port.Handle(peer.ProtoSatellite, c.desk.Handle)
+	if err := a.sup.Go("satellites", a.tellSatellites(c.desk)); err != nil {
+		c.desk.Close()
+		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
+	}
+	return cs, func() error {
+		c.desk.Close() // what reads the state ends before it is closed
+		return errors.Join(s.Close(), c.port.Close())
+	}, nil
 }

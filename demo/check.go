@@ -373,6 +373,12 @@ func (s *shift) report(a *audit) {
 	if s.outage > 0 {
 		rows = append(rows, [2]string{"power cut", fmt.Sprintf("gateway killed once, taking scans again after %.1f s", s.outage.Seconds())})
 	}
+	if s.upgraded {
+		rows = append(rows, [2]string{"upgrade", "from " + s.opt.Older + ", back and again, one gateway after the other"})
+	}
+	if s.slept != "" {
+		rows = append(rows, [2]string{"sleep", fmt.Sprintf("%s stood still for %v while it led, and went on", s.slept, s.opt.StopFor)})
+	}
 	verdict := "ledger, OMS, devices and people agree on every order"
 	if len(a.wrong) > 0 {
 		verdict = fmt.Sprintf("%d DISAGREEMENTS", len(a.wrong))

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,9 @@ var errNotFound = errors.New("not found")
 type client struct {
 	bases []string // the same thing at several addresses: the next is tried when one does not answer
 	http  *http.Client
+	// frozen is a base whose process stands still: it takes connections and
+	// answers nothing, so it is not asked. "" = none.
+	frozen atomic.Value
 }
 
 func newClient(addrs ...string) *client {
@@ -37,6 +41,9 @@ func (c *client) forget() { c.http.CloseIdleConnections() }
 func (c *client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error {
 	var err error
 	for _, base := range c.bases {
+		if base == c.frozen.Load() && len(c.bases) > 1 {
+			continue
+		}
 		err = c.sendTo(ctx, base, method, path, contentType, body, out)
 		var down *net.OpError
 		if !errors.As(err, &down) {

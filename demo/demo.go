@@ -36,6 +36,9 @@ type Options struct {
 	Exit          bool          // end when the shift is over; otherwise stay for a look around
 	Gateways      int           // 1 or 3
 	KillGatewayAt float64       // share of the orders picked at which the (leading) gateway's power is cut; below 0 = never
+	StopLeaderAt  float64       // share of the orders picked at which the leading gateway stands still; below 0 = never
+	StopFor       time.Duration // how long it stands still
+	Older         string        // the gateways begin as this older program and are upgraded while the shift goes on; "" = never
 	Pickers       int           //
 	Listen        string        // address of the OMS's pages; "" = a free port on loopback
 	Timeout       time.Duration // the shift must be over by then; 0 = 15 min
@@ -78,6 +81,8 @@ type shift struct {
 	handhelds []*handheld.Client
 	firstShip time.Duration
 	outage    time.Duration // from the power cut until scans were accepted again
+	upgraded  bool          // the gateways began as an older version
+	slept     string        // the gateway that stood still for a while
 	lastMoved time.Time
 }
 
@@ -202,6 +207,9 @@ func (s *shift) play(ctx context.Context) (bool, error) {
 		_, err = s.check(context.WithoutCancel(ctx))
 		return false, err
 	}
+	if err == nil && s.upgraded {
+		err = s.sameState(ctx)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -213,10 +221,15 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 	total := len(s.data.Orders)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	killAt := int64(-1)
-	if s.opt.KillGatewayAt >= 0 {
-		killAt = int64(s.opt.KillGatewayAt * float64(total))
+	due := func(share float64) int64 {
+		if share < 0 {
+			return -1
+		}
+		return int64(share * float64(total))
 	}
+	killAt, stopAt := due(s.opt.KillGatewayAt), due(s.opt.StopLeaderAt)
+	var thawed <-chan struct{} // of a gateway that stands still
+	steps := s.upgradeSteps()
 	s.lastMoved = time.Now()
 	settled, last := false, ""
 	for {
@@ -225,6 +238,8 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 			return fmt.Errorf("the shift was not over in time: %w", context.Cause(ctx))
 		case err := <-errs:
 			return err
+		case <-thawed:
+			thawed, s.lastMoved = nil, time.Now()
 		case <-tick.C:
 		}
 		st, err := s.gateway.status(ctx)
@@ -242,11 +257,25 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 				return err
 			}
 		}
-		if killAt >= 0 && picked(st) >= killAt {
+		if killAt >= 0 && thawed == nil && picked(st) >= killAt { // one gateway at a time is missing
 			killAt = -1
 			if err := s.cutPower(ctx); err != nil {
 				return err
 			}
+			continue
+		}
+		if stopAt >= 0 && picked(st) >= stopAt {
+			stopAt = -1
+			if thawed, err = s.freeze(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(steps) > 0 && picked(st) >= due(steps[0].at) {
+			if err := s.upgrade(ctx, steps[0]); err != nil {
+				return err
+			}
+			steps = steps[1:]
 			continue
 		}
 		if now := fmt.Sprint(st.Orders, st.Outbox); now != last {
@@ -256,17 +285,25 @@ func (s *shift) watch(ctx context.Context, errs <-chan error) error {
 		if err != nil {
 			return err
 		}
-		if over && killAt >= 0 { // fewer than that can be picked
+		if over && killAt >= 0 && thawed == nil { // fewer than that can be picked
 			killAt = -1
 			if err := s.cutPower(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		if over {
+		if over && stopAt >= 0 {
+			stopAt = 0
+			continue
+		}
+		if over && len(steps) > 0 {
+			steps[0].at = 0
+			continue
+		}
+		if over && thawed == nil { // who stands still is waited for: the check asks everybody
 			return nil
 		}
-		if time.Since(s.lastMoved) > s.patience() {
+		if thawed == nil && time.Since(s.lastMoved) > s.patience() {
 			return fmt.Errorf("%w for %.0f s: %v, fallouts %d, outbox %d", errStuck, s.patience().Seconds(), st.Orders, st.Fallouts, st.Outbox)
 		}
 	}

@@ -64,10 +64,12 @@ func TestShiftWithAPowerCut(t *testing.T) {
 }
 
 // TestShiftWithoutItsLeader: three gateways, each with devices and machines of its
-// own, and the one that leads killed while all are at work.
+// own. The one that leads stands still for a while as a machine that sleeps, and
+// what the robots told it meanwhile comes at once; later the one that leads is
+// killed while all are at work.
 func TestShiftWithoutItsLeader(t *testing.T) {
-	status, out := shiftOf(t, "--orders", "20", "--gateways", "3", "--kill-leader-at", "40%")
-	for _, want := range []string{"gateway killed once", "ledger, OMS, devices and people agree on every order", "20 placed, 20 shipped", "gw3"} {
+	status, out := shiftOf(t, "--orders", "20", "--gateways", "3", "--stop-leader-at", "10%", "--stop-for", "5s", "--kill-leader-at", "40%")
+	for _, want := range []string{"gateway killed once", "stood still for 5s while it led", "ledger, OMS, devices and people agree on every order", "20 placed, 20 shipped", "gw3"} {
 		if status != 0 || !strings.Contains(out, want) {
 			t.Fatalf("exit status %d, want 0 and %q:\n%s", status, want, out)
 		}

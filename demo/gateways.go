@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type node struct {
 	mqtt, http, cluster string // addresses
 	proc                *proc
 	client              *client
+	older               bool  // runs Options.Older
 	peak                int64 // most memory so far, bytes
 }
 
@@ -34,7 +36,7 @@ func (s *shift) writeConfigs() error {
 	}
 	for i := range s.opt.Gateways {
 		n := &node{id: fmt.Sprintf("gw%d", i+1), mqtt: ports[3*i], http: ports[3*i+1], cluster: ports[3*i+2]}
-		n.client = newClient(n.http)
+		n.client, n.older = newClient(n.http), s.opt.Older != ""
 		s.nodes = append(s.nodes, n)
 	}
 	places := s.places()
@@ -43,8 +45,11 @@ func (s *shift) writeConfigs() error {
 		fmt.Fprintf(&b, "config_version: 1\nsite: %s\ngateway: %s\ndata_dir: %s\nmqtt:\n  listen: [{address: %q}]\nhttp:\n  listen: %q\noms:\n  url: http://%s\n",
 			siteID, n.id, filepath.Join(s.dir, n.id), n.mqtt, n.http, s.addr.oms)
 		if len(s.nodes) > 1 {
-			// Nobody who watches a demo waits ten seconds for a vote.
-			fmt.Fprintf(&b, "cluster:\n  listen: %q\nraft: {promote_ms: 500}\n", n.cluster)
+			fmt.Fprintf(&b, "cluster:\n  listen: %q\n", n.cluster)
+			if s.opt.Older == "" { // which may not know this
+				// Nobody who watches a demo waits ten seconds for a vote.
+				b.WriteString("raft: {promote_ms: 500}\n")
+			}
 		}
 		var stations, docks string
 		for j, p := range places {
@@ -122,7 +127,11 @@ func (s *shift) startGateways(ctx context.Context) error {
 }
 
 func (s *shift) startNode(ctx context.Context, n *node) error {
-	p, _, err := s.procs.startReady(ctx, n.id, 1, "run", "--json", "--config", s.config(n))
+	exe := s.procs.exe
+	if n.older {
+		exe = s.opt.Older
+	}
+	p, _, err := s.procs.startReadyExe(ctx, exe, n.id, 1, "run", "--json", "--config", s.config(n))
 	if err == nil {
 		n.proc = p
 	}
@@ -196,6 +205,35 @@ func (s *shift) cutPower(ctx context.Context) error {
 	return nil
 }
 
+// freeze stops the process of the leading gateway where it stands (SIGSTOP) and
+// lets it go on after a while, as a machine does that slept: it believes that it
+// leads, and everything that was sent to it comes at once. The channel is closed
+// when it goes on; meanwhile the shift goes on without it.
+func (s *shift) freeze(ctx context.Context) (thawed <-chan struct{}, err error) {
+	n := s.leader(ctx)
+	s.ui.say("sleep: %s, which leads, is stopped for %v (SIGSTOP)", n.id, s.opt.StopFor)
+	at := time.Now()
+	s.gateway.frozen.Store("http://" + n.http)
+	if err := n.proc.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return nil, err
+	}
+	done := make(chan struct{})
+	time.AfterFunc(s.opt.StopFor, func() {
+		_ = n.proc.cmd.Process.Signal(syscall.SIGCONT) // an error means the demo ends
+		s.gateway.frozen.Store("")
+		s.ui.say("%s goes on", n.id)
+		close(done)
+	})
+	if len(s.nodes) > 1 {
+		if err := s.takenOver(ctx, n); err != nil {
+			return done, err
+		}
+		s.ui.say("another gateway leads after %.1f s", time.Since(at).Seconds())
+	}
+	s.slept, s.lastMoved = n.id, time.Now()
+	return done, nil
+}
+
 // takenOver waits until a gateway other than dead leads with a quorum.
 func (s *shift) takenOver(ctx context.Context, dead *node) error {
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -213,7 +251,7 @@ func (s *shift) takenOver(ctx context.Context, dead *node) error {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			return fmt.Errorf("no other gateway leads 30 s after %s was killed", dead.id)
+			return fmt.Errorf("no other gateway leads 30 s after %s was gone", dead.id)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -42,11 +42,16 @@ func newProcs(exe, dir string) *procs {
 // start runs this program with args. onLine, when set, hears each line of
 // standard output.
 func (ps *procs) start(name string, onLine func(string), args ...string) (*proc, error) {
+	return ps.startExe(ps.exe, name, onLine, args...)
+}
+
+// startExe is start of another program.
+func (ps *procs) startExe(exe, name string, onLine func(string), args ...string) (*proc, error) {
 	logFile, err := os.OpenFile(filepath.Join(ps.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	p := &proc{name: name, cmd: exec.Command(ps.exe, args...), done: make(chan struct{})}
+	p := &proc{name: name, cmd: exec.Command(exe, args...), done: make(chan struct{})}
 	p.cmd.Stderr = logFile
 	// A child must not outlive the demo, also when the demo is killed; and
 	// the terminal's Ctrl-C goes to the demo alone, which stops them in order.
@@ -141,8 +146,13 @@ type ready struct {
 
 // startReady starts a process and waits until it printed n ready lines.
 func (ps *procs) startReady(ctx context.Context, name string, n int, args ...string) (*proc, []ready, error) {
+	return ps.startReadyExe(ctx, ps.exe, name, n, args...)
+}
+
+// startReadyExe is startReady of another program.
+func (ps *procs) startReadyExe(ctx context.Context, exe, name string, n int, args ...string) (*proc, []ready, error) {
 	lines := make(chan ready, 64)
-	p, err := ps.start(name, func(line string) {
+	p, err := ps.startExe(exe, name, func(line string) {
 		var r ready
 		if json.Unmarshal([]byte(line), &r) == nil && r.Kind != "" {
 			select {

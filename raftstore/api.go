@@ -29,6 +29,9 @@ var (
 	// ErrUnsupported: not every gateway speaks this kind and version of command
 	// yet, or none knows it. Not done.
 	ErrUnsupported = errors.New("raftstore: not all gateways speak this kind and version of command")
+	// ErrRebuilding: the state is being built anew after an unclean stop, so
+	// nothing can be read or done here yet. Not done.
+	ErrRebuilding = errors.New("raftstore: the state is being built anew")
 	// ErrNoQuorum: no gateway is known to lead. Not done.
 	ErrNoQuorum = errors.New("raftstore: no quorum")
 )

@@ -72,7 +72,8 @@ type applier struct {
 
 	m       meta
 	f       feature
-	o       *overlay // of the open transaction
+	devices map[string]deviceState // of those that sent something lately, as in the state
+	o       *overlay               // of the open transaction
 	touched []string
 	noted   []written // of the open transaction
 }
@@ -100,6 +101,7 @@ func (a *applier) load(v *view) error {
 		return newerLevel(f.level, a.speaks)
 	}
 	a.view, a.m, a.f = v, m, f
+	a.devices = map[string]deviceState{}
 	return nil
 }
 

@@ -205,7 +205,7 @@ func TestGoldenBackup(t *testing.T) {
 		s := openStore(t, testConfig(t, t.TempDir()))
 		do(t, s, byDevice("hh", 1, "set a 1"))
 		do(t, s, byID(1, "set b 2"))
-		await(t, "level 1", func() bool { l, _ := s.Level(); return l == 1 })
+		await(t, "the level", func() bool { l, _ := s.Level(); return l == storeLevel })
 		var first, second bytes.Buffer
 		_, err := s.Backup(&first, "hamburg")
 		must(t, err)

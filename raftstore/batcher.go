@@ -55,12 +55,25 @@ func newBatcher(limit int, wait time.Duration, now func() time.Time, send func([
 // propose queues the command and waits for its answer. stopped ends the wait
 // when the store is gone.
 func (b *batcher) propose(ctx context.Context, cmd *Command, stopped <-chan struct{}) reply {
+	r, err := b.submit(cmd)
+	if err != nil {
+		return reply{err: err}
+	}
+	return b.await(ctx, r, stopped)
+}
+
+// submit queues the command; its answer must be awaited.
+func (b *batcher) submit(cmd *Command) (*request, error) {
 	r := &request{cmd: cmd, size: commandSize(cmd), done: make(chan reply, 1)}
 	select {
 	case b.in <- r:
+		return r, nil
 	default:
-		return reply{err: ErrFull}
+		return nil, ErrFull
 	}
+}
+
+func (b *batcher) await(ctx context.Context, r *request, stopped <-chan struct{}) reply {
 	select {
 	case a := <-r.done:
 		return a

@@ -172,6 +172,9 @@ func (c *clusterClock) begin() {
 // followClock applies the rule of a lone gateway; the others' clocks come with
 // their status.
 func (s *Store) followClock() {
+	if s.building.Load() != nil {
+		return // the time is in what is not read yet
+	}
 	s.clock.begin()
 	for _, srv := range s.servers() {
 		if string(srv.ID) != s.cfg.NodeID && isVoter(srv) {
@@ -183,6 +186,9 @@ func (s *Store) followClock() {
 
 // agreeOnTime compares the clocks of the voters that answered lately.
 func (s *Store) agreeOnTime() {
+	if s.building.Load() != nil {
+		return
+	}
 	var readings []int64
 	voters, others := 0, 0
 	s.seenMu.Lock()

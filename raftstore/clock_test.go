@@ -49,9 +49,9 @@ func (c *testTime) pass(d time.Duration) {
 	c.wallAt, c.elapsed = c.wallAt.Add(d), c.elapsed+d
 }
 
-// TestLoneClock: what a gateway without others believes of its own clock.
+// TestRow7LoneClock: what a gateway without others believes of its own clock.
 // Failure matrix row 7, one gateway.
-func TestLoneClock(t *testing.T) {
+func TestRow7LoneClock(t *testing.T) {
 	type step struct {
 		jump, pass time.Duration
 		want       time.Duration // cluster time since the start
@@ -183,9 +183,9 @@ func clockOf(t *testing.T, r Result) time.Time {
 	return time.UnixMilli(ms)
 }
 
-// TestClockJumpKeepsRepeats: a clock that jumps a year must not make the store
+// TestRow7ClockJumpKeepsRepeats: a clock that jumps a year must not make the store
 // forget ids, also over a restart.
-func TestClockJumpKeepsRepeats(t *testing.T) {
+func TestRow7ClockJumpKeepsRepeats(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	tt := newTestTime()
 	cfg.Now, cfg.mono = tt.wall, tt.mono
@@ -238,9 +238,9 @@ func TestFirstTime(t *testing.T) {
 	}
 }
 
-// TestClusterClocks: three gateways, one of which has a clock that jumps.
+// TestRow7ClusterClocks: three gateways, one of which has a clock that jumps.
 // Failure matrix row 7, three gateways.
-func TestClusterClocks(t *testing.T) {
+func TestRow7ClusterClocks(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	off := map[string]time.Duration{}

@@ -267,6 +267,12 @@ func (s *Store) serve(ctx context.Context, from, method string, body []byte) ([]
 			return answered(proposeAnswer{answerCode: toCode(fmt.Errorf("%w: %w", ErrBadCommand, err))})
 		}
 		return answered(s.servePropose(ctx, q))
+	case callProposals:
+		var q proposalsCall
+		if err := cbor.Unmarshal(body, &q); err != nil {
+			return answered(proposalsAnswer{answerCode: toCode(fmt.Errorf("%w: %w", ErrBadCommand, err))})
+		}
+		return answered(s.serveProposals(ctx, q))
 	case callReadIndex:
 		number, err := s.readIndexHere(ctx)
 		return answered(readAnswer{answerCode: toCode(err), Number: number, Hint: s.hintNow()})

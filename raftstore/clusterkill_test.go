@@ -207,9 +207,18 @@ func (g *gateways) more(n int, who ...*gateway) {
 	})
 }
 
-// TestKillThree: three processes, the leader is killed with SIGKILL and started
-// again, at last all at once. What was acknowledged anywhere is there, once.
-func TestKillThree(t *testing.T) {
+// killAll kills them at once.
+func (g *gateways) killAll(list []*gateway) {
+	var wg sync.WaitGroup
+	for _, w := range list {
+		wg.Go(func() { g.kill(w) })
+	}
+	wg.Wait()
+}
+
+// TestRow2KillThree: three processes, the leader is killed with SIGKILL and started
+// again, in long runs others too; at last all at once. What was acknowledged anywhere is there, once.
+func TestRow2KillThree(t *testing.T) {
 	t.Parallel()
 	exe, err := os.Executable()
 	if err != nil {
@@ -240,11 +249,22 @@ func TestKillThree(t *testing.T) {
 		all[id], list = w, append(list, w)
 	}
 	g.more(50, list...)
-	for round := range 3 {
+	for round := range max(2, *kills/2) {
 		g.mu.Lock()
 		lead := all[g.lead]
 		g.gap = 0
 		g.mu.Unlock()
+		if round%4 == 2 {
+			g.killAll(list)
+			for _, w := range list {
+				g.start(w)
+			}
+			g.more(50, list...)
+			continue
+		}
+		if round%4 == 3 {
+			lead = list[round/4%len(list)] // leader or not
+		}
 		g.kill(lead)
 		var rest []*gateway
 		for _, w := range list {
@@ -259,11 +279,7 @@ func TestKillThree(t *testing.T) {
 		t.Logf("round %d: %s was killed, longest gap %v", round, lead.id, g.gap)
 		g.mu.Unlock()
 	}
-	var wg sync.WaitGroup
-	for _, w := range list {
-		wg.Go(func() { g.kill(w) })
-	}
-	wg.Wait()
+	g.killAll(list)
 	nodes := []*node{k.open("gw1", true), k.open("gw2", false), k.open("gw3", false)}
 	lead := leaderOf(t, nodes...)
 	sameDigest(t, nodes...)

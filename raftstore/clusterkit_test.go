@@ -256,12 +256,15 @@ func (k *kit) tryOpen(id string, first bool) (*node, error) {
 		testNetwork: func(n network) network { return switchedCalls{n, k.board, id} },
 		testStream:  func(s raft.StreamLayer) raft.StreamLayer { return switchedStream{s, k.board, id} },
 	}
-	if k.tweak != nil {
-		k.tweak(&cfg)
-	}
 	var m Machine = testMachine{}
 	if k.machine != nil {
 		m = k.machine
+	}
+	if v, ok := m.(versioned); ok { // the level of the program, not only of its commands
+		cfg.level = v.level
+	}
+	if k.tweak != nil {
+		k.tweak(&cfg)
 	}
 	s, err := Open(cfg, m)
 	if err != nil {
@@ -401,16 +404,22 @@ func (n *node) address() peer.Address { return n.port.Self() }
 func openThree(t testing.TB, tweak func(*Config)) (k *kit, a, b, c *node) {
 	t.Helper()
 	k = newKit(t, tweak)
+	a, b, c = k.three()
+	return k, a, b, c
+}
+
+func (k *kit) three() (a, b, c *node) {
+	k.t.Helper()
 	a = k.open("gw1", true)
-	if err := a.WaitLeader(testContext(t)); err != nil {
-		t.Fatal(err)
+	if err := a.WaitLeader(testContext(k.t)); err != nil {
+		k.t.Fatal(err)
 	}
 	b, c = k.open("gw2", false), k.open("gw3", false)
-	join(t, a, b, c)
+	join(k.t, a, b, c)
 	for _, n := range []*node{b, c} {
-		n.awaitQuorum(t, true)
+		n.awaitQuorum(k.t, true)
 	}
-	return k, a, b, c
+	return a, b, c
 }
 
 // join adds gateways; a loaded machine may move the lead meanwhile, so it asks

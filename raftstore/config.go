@@ -37,6 +37,10 @@ type Config struct {
 	// Without it a gateway with a Peer and an empty folder waits to be added.
 	// It does nothing where there is a log.
 	Bootstrap bool
+	// Early lets Open return while the state is still being built anew after an
+	// unclean stop. Until Rebuilding says that it is whole, reads are refused and
+	// commands wait; when it cannot be built the store stops (Done, Err).
+	Early bool
 	// OnQuorum is told when work can be recorded and when no more (Quorum).
 	// It must not block for long.
 	OnQuorum func(ok bool)

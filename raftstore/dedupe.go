@@ -168,12 +168,33 @@ func (a *applier) known(c *Command) (*reply, deviceState, error) {
 	return nil, dev, nil
 }
 
+// maxDevices bounds the windows kept in memory. A site has tens of devices; when
+// there are more, all are read again.
+const maxDevices = 4096
+
+// device reads the window of a device. Every command needs it, and Badger would
+// look through all its tables for it.
 func (a *applier) device(name string) (deviceState, error) {
+	if d, ok := a.devices[name]; ok {
+		return d, nil
+	}
 	b, err := a.o.get(deviceKey(name))
 	if err != nil {
 		return deviceState{}, err
 	}
-	return decodeDevice(b)
+	d, err := decodeDevice(b)
+	if err == nil {
+		a.keepDevice(name, d)
+	}
+	return d, err
+}
+
+// keepDevice must be told whatever is written to the row: nobody takes that back.
+func (a *applier) keepDevice(name string, d deviceState) {
+	if len(a.devices) >= maxDevices {
+		clear(a.devices)
+	}
+	a.devices[name] = d
 }
 
 func (a *applier) storedReply(key []byte, seq uint64) (*reply, error) {
@@ -196,7 +217,9 @@ func (a *applier) storedReply(key []byte, seq uint64) (*reply, error) {
 func (a *applier) remember(c *Command, dev deviceState, ans answer) error {
 	if c.Device != "" {
 		ans.seq = c.Seq
-		a.o.put(string(deviceKey(c.Device)), dev.mark(c.Seq).encode(), false)
+		dev = dev.mark(c.Seq)
+		a.keepDevice(c.Device, dev)
+		a.o.put(string(deviceKey(c.Device)), dev.encode(), false)
 		a.o.put(string(answerKey(c.Device, c.Seq)), ans.encode(), false)
 		return nil
 	}

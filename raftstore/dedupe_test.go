@@ -90,9 +90,9 @@ func TestSequenceWindow(t *testing.T) {
 	fresh(999_999)
 }
 
-// TestSequenceModel: against a model that remembers everything, each answer of
+// TestRow12SequenceModel: against a model that remembers everything, each answer of
 // the window is the first one, and nothing is applied twice.
-func TestSequenceModel(t *testing.T) {
+func TestRow12SequenceModel(t *testing.T) {
 	a := newTestApplier(t)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -210,5 +210,28 @@ func TestStoredRowsDecode(t *testing.T) {
 	}
 	if _, err := decodeDevice([]byte{1}); err == nil {
 		t.Error("a short device row decoded")
+	}
+}
+
+// TestManyDevices: the windows kept in memory are those in the state, also when
+// there are more devices than are kept.
+func TestManyDevices(t *testing.T) {
+	a := newTestApplier(t)
+	one := func(i int, seq uint64) reply {
+		return a.one(t, 1, byDevice(fmt.Sprint("hh", i), seq, "add n 1"))
+	}
+	for i := range maxDevices + 10 {
+		one(i, 1)
+	}
+	if len(a.devices) > maxDevices {
+		t.Errorf("%d windows are kept", len(a.devices))
+	}
+	for _, i := range []int{0, maxDevices - 1, maxDevices + 9} {
+		if r := one(i, 1); !r.res.Duplicate {
+			t.Errorf("device %d: done twice", i)
+		}
+		if r := one(i, 2); r.res.Duplicate || r.err != nil {
+			t.Errorf("device %d: %+v", i, r)
+		}
 	}
 }

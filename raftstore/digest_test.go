@@ -19,7 +19,7 @@ import (
 func openCompared(t *testing.T) (k *kit, a, b, c *node) {
 	k, a, b, c = openThree(t, func(cfg *Config) { cfg.checkEvery, cfg.checkPause = 8, time.Millisecond })
 	for _, n := range []*node{a, b, c} {
-		await(t, n.id+" runs at level 1", func() bool { level, _ := n.Level(); return level == 1 })
+		await(t, n.id+" has the level", func() bool { level, _ := n.Level(); return level == storeLevel })
 	}
 	return k, a, b, c
 }
@@ -211,9 +211,9 @@ func TestNoMajority(t *testing.T) {
 	}
 }
 
-// TestRottenTable: a bit that flips in a file of the running state is found,
+// TestRow5RottenTable: a bit that flips in a file of the running state is found,
 // and the state is built anew. Failure matrix row 5, Badger.
-func TestRottenTable(t *testing.T) {
+func TestRow5RottenTable(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	s := openStore(t, cfg)
 	for i := range uint64(4) {

@@ -35,6 +35,7 @@ const (
 	CodeSeqTooOld     = "STO-402"
 	CodeQueueFull     = "STO-403"
 	CodeNoLeader      = "STO-404"
+	CodeRebuilding    = "STO-405"
 	CodeRemoved       = "STO-501"
 	CodeStillMember   = "STO-502"
 	CodeOtherCluster  = "STO-503"
@@ -83,6 +84,7 @@ var Faults = []Fault{
 	{CodeSeqTooOld, "A device repeated a command so old that its answer is no longer kept.", "Nothing was changed. Check on the device what the command was and do it again if needed."},
 	{CodeQueueFull, "More commands are waiting than the gateway takes.", "It passes by itself. When it lasts, look at the disk's speed."},
 	{CodeNoLeader, "No gateway leads, so nothing can be recorded.", "Check that a majority of the gateways runs and that they reach each other. When a majority is gone for good: stop the one that is left and run `tote cluster recover` on it."},
+	{CodeRebuilding, "The gateway builds its state anew, because its last stop was not clean. It has its vote and keeps what the others record, but reads and records nothing itself yet.", "Wait some seconds; `tote cluster status` and the log tell how far it is. Nothing acknowledged is lost."},
 	{CodeRemoved, "This gateway was removed from the cluster. What it has on its disk is out of date.", "To use it again: `tote token create` on another gateway, `tote cluster join --set-aside` on this one."},
 	{CodeStillMember, "A gateway of this name is still a member, but the one that wants to join has an empty disk. It must not vote, because it no longer knows what it had acknowledged.", "Take the old one out with `tote cluster replace NAME` on another gateway; then the new one is let in."},
 	{CodeOtherCluster, "A gateway of another cluster calls, or wants to join. Mostly it was set up as the first of a new cluster by mistake.", "Stop it, and join it with a token of this cluster: `tote cluster join --set-aside`."},
@@ -129,6 +131,8 @@ func FaultCode(err error) string {
 		return CodeDiskLow
 	case errors.Is(err, ErrUnsupported):
 		return CodeUnsupported
+	case errors.Is(err, ErrRebuilding):
+		return CodeRebuilding
 	case errors.Is(err, ErrNotLeader), errors.Is(err, ErrNoQuorum):
 		return CodeNoLeader
 	case errors.Is(err, ErrRemoved):

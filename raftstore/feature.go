@@ -14,7 +14,11 @@ import (
 //
 //	0  versions before there were levels
 //	1  the digest chain and its entries; unknown commands stop a gateway
-const storeLevel = 1
+//	2  commands of many callers are brought to the leader in one call
+const storeLevel = 2
+
+// levelProposals: from here on all gateways answer callProposals.
+const levelProposals = 2
 
 // feature is the row of the level and of the digest chain. It is kept beside
 // the meta row, not in it, so that versions before it still read that one.

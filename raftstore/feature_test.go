@@ -87,10 +87,10 @@ func TestOlderCannotJoin(t *testing.T) {
 	join(t, a, b)
 }
 
-// TestLevelRises: a cluster runs at the lowest level its gateways speak, also
+// TestRow11LevelRises: a cluster runs at the lowest level its gateways speak, also
 // those without a vote, and refuses before the log what is beyond it. It rises
 // when the last one is upgraded, and never falls.
-func TestLevelRises(t *testing.T) {
+func TestRow11LevelRises(t *testing.T) {
 	t.Parallel()
 	k := newKit(t, nil)
 	k.machine = versioned{level: 1}
@@ -173,10 +173,10 @@ func TestLevelRises(t *testing.T) {
 // TestNewerSnapshotStops: a gateway is sent the snapshot of a level beyond it.
 func TestNewerSnapshotStops(t *testing.T) {
 	newer := testConfig(t, t.TempDir())
-	newer.level = 2
+	newer.level = storeLevel + 1
 	s := openStore(t, newer)
 	do(t, s, byID(1, "set a 1"))
-	await(t, "level 2", func() bool { level, _ := s.Level(); return level == 2 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel+1 })
 	snap, err := s.fsm.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -209,10 +209,10 @@ func TestNewerSnapshotStops(t *testing.T) {
 	}
 }
 
-// TestUnknownCommandStops: a command that is in the log and that this version
+// TestRow11UnknownCommandStops: a command that is in the log and that this version
 // does not know was applied elsewhere; before there were levels all versions
 // refused it alike, and such a log stays readable.
-func TestUnknownCommandStops(t *testing.T) {
+func TestRow11UnknownCommandStops(t *testing.T) {
 	for level, want := range map[uint16]string{0: "", 1: CodeUnknownEntry} {
 		v, err := openView(t.TempDir(), testLogger(t))
 		if err != nil {
@@ -239,7 +239,7 @@ func TestIdleLevel(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	cfg.lookEvery, cfg.checkEvery, cfg.checkPause = time.Millisecond, 1, time.Nanosecond
 	s := openStore(t, cfg)
-	await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel })
 	last := s.raft.LastIndex()
 	polls := 0 // of 5 ms: it has looked many times by then
 	await(t, "some time", func() bool { polls++; return polls > 20 })

@@ -133,7 +133,7 @@ func lockDir(fsys vfs.FS, dir, nodeID string, log *slog.Logger) (*files, error) 
 		return nil, err
 	case strings.TrimSpace(string(name)) != nodeID:
 		_ = lock.Close()
-		return nil, fault(CodeWrongNode, fmt.Errorf("%s belongs to gateway %s, this is %s",
+		return nil, fault(CodeWrongNode, fmt.Errorf("%s/NODE belongs to gateway %s, this is %s",
 			dir, strings.TrimSpace(string(name)), nodeID))
 	}
 	return f, nil

@@ -106,28 +106,36 @@ func (s *Store) proposeAnywhere(ctx context.Context, cmd Command) (res Result, e
 
 // proposeHere puts the command into this gateway's own raft.
 func (s *Store) proposeHere(ctx context.Context, cmd *Command) (Result, error) {
-	if err := s.spoken(cmd); err != nil {
+	if err := s.takes(cmd); err != nil {
 		return Result{}, err
-	}
-	if s.disk.low() && (s.cfg.FreesSpace == nil || !s.cfg.FreesSpace(cmd.Kind)) {
-		if s.yields() {
-			return Result{}, fmt.Errorf("%w for long: %w", ErrNotLeader, errLowDisk)
-		}
-		return Result{}, ErrDiskFull
 	}
 	r := s.batch.propose(ctx, cmd, s.batchDone)
 	return r.res, r.err
 }
 
+// takes tells whether the command may go into this gateway's own raft.
+func (s *Store) takes(cmd *Command) error {
+	if err := s.spoken(cmd); err != nil {
+		return err
+	}
+	if s.disk.low() && (s.cfg.FreesSpace == nil || !s.cfg.FreesSpace(cmd.Kind)) {
+		if s.yields() {
+			return fmt.Errorf("%w for long: %w", ErrNotLeader, errLowDisk)
+		}
+		return ErrDiskFull
+	}
+	return nil
+}
+
 // forward asks the leader, then waits for the own state: whoever is answered
 // here sees here what was done.
 func (s *Store) forward(ctx context.Context, to peer.Address, cmd *Command) (Result, error) {
-	q := proposeCall{Entry: encodeBatch(0, []*Command{cmd})}
-	if until, ok := ctx.Deadline(); ok {
-		q.WaitMs = max(1, time.Until(until).Milliseconds())
+	bring := s.bringOne
+	if s.feature.Load().level >= levelProposals {
+		bring = s.bringWithOthers
 	}
-	var a proposeAnswer
-	if err := s.ask(ctx, to, callPropose, q, &a); err != nil {
+	a, err := bring(ctx, to, cmd)
+	if err != nil {
 		return Result{}, err
 	}
 	res := Result{Index: a.Index, Body: a.Body, Rejected: a.Rejected, Duplicate: a.Duplicate}
@@ -138,6 +146,16 @@ func (s *Store) forward(ctx context.Context, to peer.Address, cmd *Command) (Res
 		}
 	}
 	return res, a.err()
+}
+
+// bringOne asks the leader for one command in a call of its own.
+func (s *Store) bringOne(ctx context.Context, to peer.Address, cmd *Command) (a proposeAnswer, err error) {
+	q := proposeCall{Entry: encodeBatch(0, []*Command{cmd})}
+	if until, ok := ctx.Deadline(); ok {
+		q.WaitMs = max(1, time.Until(until).Milliseconds())
+	}
+	err = s.ask(ctx, to, callPropose, q, &a)
+	return a, err
 }
 
 // servePropose answers a command another gateway brought. It is never brought
@@ -161,6 +179,9 @@ func (s *Store) proposeFor(ctx context.Context, q proposeCall) (Result, error) {
 	}
 	if err := s.stopped(); err != nil {
 		return Result{}, err
+	}
+	if s.building.Load() != nil {
+		return Result{}, ErrRebuilding // another one may lead before it is done
 	}
 	if q.WaitMs > 0 {
 		var cancel context.CancelFunc

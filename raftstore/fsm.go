@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
@@ -20,6 +21,13 @@ type fsm struct {
 	// up to it once more. Until then raft and the state disagree about where
 	// they are, and no snapshot may be taken.
 	replayed, delivered uint64
+	deliveredTerm       uint64
+	// mu guards the state against being taken into use between two entries.
+	// While queuing is true it is being built anew, and nobody but buildState
+	// touches a: what raft delivers is only noted, queued is the last of it.
+	mu      sync.Mutex
+	queuing bool
+	queued  uint64
 	// covered is raft's label of the newest snapshot taken of this state: the
 	// state holds everything up to there, though it may not have seen an entry
 	// that late.
@@ -37,8 +45,13 @@ var (
 // stopped, or were applied before raft delivered them.
 var errNotApplied = errors.New("the entry was not applied here")
 
+// errQueued answers entries that are applied when the state is built. Nobody
+// proposes commands before; barriers wait (put).
+var errQueued = errors.New("the state is not built yet")
+
 // tellClock passes on the cluster time when it has moved. It runs on the apply
-// goroutine, and once before that starts.
+// goroutine, before that starts, and when a state that was built is taken into
+// use, before that goroutine goes on.
 func (s *Store) tellClock(ms int64) {
 	if s.cfg.OnClock != nil && ms > s.fsm.toldClock {
 		s.fsm.toldClock = ms
@@ -52,6 +65,12 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 // ApplyBatch implements raft.BatchingFSM. A response is []reply or an error.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
+	if f.queue(logs) {
+		for i := range out {
+			out[i] = errQueued
+		}
+		return out
+	}
 	err := f.s.Err()
 	var replies [][]reply
 	if err == nil {
@@ -72,26 +91,68 @@ func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
 		}
 	}
 	if err == nil {
-		last := logs[len(logs)-1]
-		f.delivered = last.Index
-		for _, l := range logs {
-			if l.Type == raft.LogConfiguration {
-				f.s.configIndex.Store(l.Index)
-				f.s.committedConfig(raft.DecodeConfiguration(l.Data).Servers)
-			}
-		}
-		f.s.applied.Store(f.a.m.number)
-		f.s.noteFeature(f.a.f)
-		f.s.progress.set(position{number: f.a.m.number, index: last.Index, term: last.Term})
-		f.s.tellClock(f.a.m.clock)
+		f.deliver(logs)
+		f.publish()
 	}
 	return out
+}
+
+// queue notes entries for a state that is being built; false when it is whole.
+func (f *fsm) queue(logs []*raft.Log) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.queuing {
+		return false
+	}
+	f.deliver(logs)
+	f.queued = f.delivered
+	if r := f.s.building.Load(); r != nil {
+		r.last.Store(max(r.upTo, f.queued))
+	}
+	return true
+}
+
+// deliver notes how far raft has come, and who the members are: they do not
+// depend on the state.
+func (f *fsm) deliver(logs []*raft.Log) {
+	last := logs[len(logs)-1]
+	f.delivered, f.deliveredTerm = last.Index, last.Term
+	for _, l := range logs {
+		if l.Type == raft.LogConfiguration {
+			f.s.configIndex.Store(l.Index)
+			f.s.committedConfig(raft.DecodeConfiguration(l.Data).Servers)
+		}
+	}
+}
+
+// publish tells everyone how far the state is.
+func (f *fsm) publish() {
+	f.s.applied.Store(f.a.m.number)
+	f.s.noteFeature(f.a.f)
+	f.s.progress.set(position{number: f.a.m.number, index: f.delivered, term: f.deliveredTerm})
+	f.s.tellClock(f.a.m.clock)
+}
+
+// live takes the state into use: from here on what raft delivers is applied as
+// it comes. Nobody hears of what was applied before.
+func (f *fsm) live() {
+	s := f.s
+	f.queuing, f.replayed = false, f.a.m.index
+	f.a.onApply, f.a.onMark, f.a.onSums = s.cfg.OnApply, s.markReached, s.sumsCame
+	s.clock.observe(f.a.m.clock)
+	f.publish()
 }
 
 // Snapshot implements raft.FSM: it only opens a read transaction.
 func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 	if err := f.s.Err(); err != nil {
 		return nil, err
+	}
+	f.mu.Lock()
+	queuing := f.queuing
+	f.mu.Unlock()
+	if queuing {
+		return nil, ErrRebuilding
 	}
 	if f.delivered < f.replayed {
 		return nil, fmt.Errorf("raft has delivered %d of the %d entries applied at start", f.delivered, f.replayed)
@@ -103,8 +164,12 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 }
 
 // Restore implements raft.FSM: build a new folder, then swap. A failed restore
-// leaves the old state in place.
+// leaves the old state in place. One that is being built is finished first: it
+// may hold more than the snapshot, and the state never goes back.
 func (f *fsm) Restore(rc io.ReadCloser) error {
+	if err := f.s.WaitRebuilt(f.s.ctx); err != nil {
+		return fmt.Errorf("restore a snapshot: %w", err)
+	}
 	list, err := f.s.snaps.List()
 	if err != nil || len(list) == 0 {
 		return fmt.Errorf("restore a snapshot: it is not listed: %w", err)
@@ -140,7 +205,7 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	f.s.applied.Store(f.a.m.number)
 	f.s.noteFeature(f.a.f)
 	f.s.clock.observe(f.a.m.clock)
-	f.replayed, f.delivered = 0, f.a.m.index
+	f.replayed, f.delivered, f.deliveredTerm = 0, f.a.m.index, label.Term
 	f.s.progress.set(position{number: f.a.m.number, index: label.Index, term: label.Term})
 	f.s.tellClock(f.a.m.clock)
 	f.s.discardView(old)

@@ -64,7 +64,7 @@ func writeGoldenStore(t *testing.T) {
 	tt := newTestTime()
 	cfg.Now, cfg.mono = tt.wall, tt.mono
 	s := openStore(t, cfg)
-	await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel })
 	answers := goldenShift(t, s)
 	if err := s.Snapshot(); err != nil {
 		t.Fatal(err)
@@ -148,9 +148,9 @@ func unpackGolden(t *testing.T, dir string, skip func(name string) bool) {
 	}
 }
 
-// TestGoldenStore opens the disk of a gateway of version 1, with its snapshot
+// TestRow11GoldenStore opens the disk of a gateway of version 1, with its snapshot
 // and from its log alone. Failure matrix row 11, the formats.
-func TestGoldenStore(t *testing.T) {
+func TestRow11GoldenStore(t *testing.T) {
 	if _, err := os.Stat(goldenStore); *update && errors.Is(err, fs.ErrNotExist) {
 		writeGoldenStore(t)
 	}

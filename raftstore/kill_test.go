@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,8 @@ import (
 
 	"tote/raftstore/vfs"
 )
+
+var kills = flag.Int("kills", 4, "rounds of SIGKILL for a lone gateway, and half as many for three")
 
 const (
 	childDir   = "TOTE_RAFTSTORE_TEST_DIR"
@@ -73,18 +76,18 @@ func laneCommand(lane int, seq uint64) Command {
 	return byDevice(fmt.Sprint("lane", lane), seq, fmt.Sprintf("add lane%d %d", lane, seq))
 }
 
-// TestKill kills a writing process again and again. After each kill every
+// TestRow2KillAlone kills a writing process again and again. After each kill every
 // acknowledged command must be there once, and the state must be the one a
 // model gets from the same commands.
-func TestKill(t *testing.T) {
+func TestRow2KillAlone(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	next := uint64(1) // first sequence of the next round, for all lanes
-	for round := range 6 {
-		acked := killRound(t, exe, dir, next, 50+100*round)
+	for round := range *kills {
+		acked := killRound(t, exe, dir, next, 50+100*(round%6))
 		s := openStore(t, Config{
 			Dir: dir, NodeID: "gw1", Logger: testLogger(t), HeartbeatTimeout: 10 * time.Millisecond,
 			SegmentSize: 64 << 10, MinFree: 1, ballast: -1,

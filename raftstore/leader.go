@@ -127,7 +127,14 @@ func (s *Store) barrier() chan uint64 {
 // but not applied when it was shut down, and Close would wait for them.
 func (s *Store) put(entry []byte) error {
 	done := make(chan error, 1)
-	go func() { done <- s.raft.Apply(entry, 0).Error() }()
+	go func() {
+		future := s.raft.Apply(entry, 0)
+		err := future.Error()
+		if err == nil && future.Response() == error(errQueued) {
+			_, err = s.waitFor(s.ctx, func(p position) bool { return p.index >= future.Index() })
+		}
+		done <- err
+	}()
 	select {
 	case err := <-done:
 		return err

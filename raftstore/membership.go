@@ -22,7 +22,9 @@ type Member struct {
 	Up bool
 	// Empty: it answers, but its disk is empty and it waits to be added. If it
 	// has a vote it must be removed first.
-	Empty       bool
+	Empty bool
+	// Rebuilding: it is up and has its vote, but builds its state anew.
+	Rebuilding  bool
 	LastContact time.Time // zero when it never answered this gateway
 	Applied     uint64    // number of the last command it had applied then
 	Lag         uint64    // commands behind the most advanced one known
@@ -41,9 +43,11 @@ func (s *Store) Members() []Member {
 		}
 		if m.ID == s.cfg.NodeID {
 			m.Up, m.LastContact, m.Applied = s.stopped() == nil, s.cfg.Now(), s.Applied()
+			m.Rebuilding = s.building.Load() != nil
 		} else if was, ok := s.seen[m.ID]; ok {
 			m.Up, m.LastContact, m.Applied = was.up, was.at, was.status.Number
 			m.Empty = was.up && was.status.Cluster == ""
+			m.Rebuilding = was.up && was.status.Rebuilding
 		}
 		top = max(top, m.Applied)
 		list = append(list, m)

@@ -23,8 +23,9 @@ const retainSnapshots = 2
 // Open opens the store in cfg.Dir, or makes a new one with this gateway as its
 // only member. When it returns, the state holds everything that is known to be
 // committed; a lone gateway then leads within a moment (WaitLeader). After an
-// unclean stop the state is built anew. The error carries a fault code when a
-// person must act.
+// unclean stop the state is built anew; with Config.Early it returns before that
+// is done, as soon as the gateway can vote and store what others record. The
+// error carries a fault code when a person must act.
 func Open(cfg Config, m Machine) (*Store, error) {
 	if err := cfg.normalise(); err != nil {
 		return nil, err
@@ -47,7 +48,6 @@ func Open(cfg Config, m Machine) (*Store, error) {
 		s.release()
 		return nil, fmt.Errorf("raftstore: open %s: %w", cfg.Dir, diskFault("", err))
 	}
-	s.fsm.a.onApply, s.fsm.a.onMark, s.fsm.a.onSums = cfg.OnApply, s.markReached, s.sumsCame
 	s.wg.Add(5)
 	go s.watchLeader()
 	go s.watchStop()
@@ -59,6 +59,17 @@ func Open(cfg Config, m Machine) (*Store, error) {
 		s.batch.run(s.closing, closeGrace)
 	}()
 	s.startCluster()
+	if r := s.building.Load(); r != nil {
+		s.wg.Go(func() { s.buildState(r) })
+		if !cfg.Early {
+			if err := s.WaitRebuilt(s.ctx); err != nil {
+				if cause := s.Err(); cause != nil {
+					err = cause
+				}
+				return nil, fmt.Errorf("raftstore: open %s: %w", cfg.Dir, errors.Join(err, s.Close()))
+			}
+		}
+	}
 	return s, nil
 }
 
@@ -70,6 +81,9 @@ func (s *Store) release() {
 	}
 	if v := s.view.Load(); v != nil {
 		_, _ = s.closeView(v, 0)
+	}
+	if r := s.building.Load(); r != nil && r.source != nil {
+		_ = r.source.Close()
 	}
 	if s.seglog != nil {
 		_ = s.seglog.Close()
@@ -114,12 +128,16 @@ func (s *Store) open() (err error) {
 	if err := s.checkDiverged(); err != nil {
 		return err
 	}
-	if err := s.openState(); err != nil {
+	s.feature.Store(new(feature))
+	r, err := s.openState()
+	if err != nil {
 		return err
 	}
-	s.feature.Store(new(s.fsm.a.f))
-	s.clock.observe(s.fsm.a.m.clock)
-	s.tellClock(s.fsm.a.m.clock)
+	if r != nil {
+		s.fsm.queuing = true
+		s.clock.observe(r.clock)
+		s.tellClock(r.clock)
+	}
 	return s.startRaft()
 }
 
@@ -161,7 +179,8 @@ func (s *Store) checkTerm() error {
 		return err
 	}
 	if term < l.Term {
-		return fault(CodeLogCorrupt, fmt.Errorf("the stored term is %d, but the log has entries of term %d", term, l.Term))
+		return fault(CodeLogCorrupt, fmt.Errorf("%s: the stored term is %d, but the log has entries of term %d",
+			filepath.Join(s.cfg.Dir, "log", "stable"), term, l.Term))
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ import (
 // shut down without flushing its journal while real processes write through
 // the real store. The page cache under the image stays whole, so this shows
 // the loss and the order of what was not synced; torn sectors are simulated
-// (TestSimPowerCut, seglog.TestPowerCut).
+// (TestRow1SimPowerCut, seglog.TestPowerCut).
 
 var (
 	realCuts = flag.Int("cuts", 20, "power cuts on a real file system, a third of them of three gateways at once; needs root")
@@ -499,10 +499,10 @@ func alone(t *testing.T, disk *powerDisk, life int, sync string) *powered {
 	return &powered{id: "gw1", dir: dir, disk: disk, env: strings.Join([]string{"gw1", dir, "-", "-", "-", sync}, " ")}
 }
 
-// TestPowerCutAlone (row 1): one gateway, cut at any moment, also of its very
+// TestRow1PowerCutAlone (row 1): one gateway, cut at any moment, also of its very
 // first start. After each cut everything acknowledged is there, nothing is half
 // or twice, and it goes on by itself.
-func TestPowerCutAlone(t *testing.T) {
+func TestRow1PowerCutAlone(t *testing.T) {
 	t.Parallel()
 	if !inside(t, "works") {
 		return
@@ -558,8 +558,8 @@ func (p *powerSite) goesOn(s *Store) error {
 	return nil
 }
 
-// TestPowerCutThree (row 1): three gateways lose their power at once.
-func TestPowerCutThree(t *testing.T) {
+// TestRow1PowerCutThree (row 1): three gateways lose their power at once.
+func TestRow1PowerCutThree(t *testing.T) {
 	t.Parallel()
 	if !inside(t, "works") {
 		return

@@ -227,6 +227,7 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 	if a.Cluster == "" {
 		a.Seal = s.member.seal.String()
 	}
+	a.Rebuilding = s.building.Load() != nil
 	a.Mark, a.Chain, a.Sum = s.digests.told()
 	if s.leader.is() {
 		a.Leader = string(s.address())

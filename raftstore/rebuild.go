@@ -13,12 +13,13 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// openState opens or builds the applied state and replays what is known to be
-// committed.
-func (s *Store) openState() error {
+// openState opens the applied state of a clean stop and replays what is known
+// to be committed. After any other stop the state must be built anew: then it
+// only makes sure that it can be, and returns how (buildState does it).
+func (s *Store) openState() (*rebuild, error) {
 	list, err := s.snaps.List()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	newest := uint64(0)
 	if len(list) > 0 {
@@ -26,7 +27,7 @@ func (s *Store) openState() error {
 	}
 	died, err := s.files.opening()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if died > 0 {
 		s.log.Warn("the program died while it opened the state", "times", died, "code", CodeRebuilt)
@@ -34,33 +35,47 @@ func (s *Store) openState() error {
 	gen := s.files.readGeneration()
 	if gen.Clean && died == 0 && gen.Covered >= newest && gen.Dir != "" {
 		if err := s.openInPlace(gen); FaultCode(err) == CodeUnknownEntry {
-			return err // it is sound, but not ours to touch
+			return nil, err // it is sound, but not ours to touch
 		} else if err != nil {
 			s.log.Warn("the applied state is damaged", "error", err)
 			if err := s.files.setAside(s.files.path(gen.Dir), "state"); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
+				return nil, err
 			}
 		}
 	}
+	var r *rebuild
+	has := s.fsm.a.m.index
 	if s.view.Load() == nil {
-		if err := s.rebuild(list, gen); err != nil {
-			return err
+		if r, err = s.planRebuild(list, gen); err != nil {
+			return nil, err
 		}
+		s.building.Store(r)
+		has = r.base
 	}
-	if err := s.dropOldLog(newest); err != nil {
-		return err
+	if err := s.dropOldLog(r, newest, has); err != nil {
+		return r, err
 	}
-	s.history.begin(s.fsm.a.m.number)
-	if err := s.replay(newest); err != nil {
-		return err
+	upTo, err := s.committed(newest)
+	if err != nil {
+		return r, err
 	}
 	if list, err = s.snaps.List(); err != nil {
-		return err
+		return r, err
 	}
 	if err := s.checkReach(s.nextBase(list, math.MaxUint64)); err != nil {
-		return err
+		return r, err
 	}
-	return s.files.opened()
+	if r != nil {
+		r.upTo = upTo
+		r.last.Store(upTo)
+		return r, nil
+	}
+	s.history.begin(s.fsm.a.m.number)
+	if err := s.replay(upTo, nil); err != nil {
+		return nil, err
+	}
+	s.fsm.live()
+	return nil, s.files.opened()
 }
 
 func generationOf(v *view, clean bool, covered uint64) generation {
@@ -99,70 +114,6 @@ func (s *Store) openInPlace(gen generation) error {
 	return nil
 }
 
-// rebuild builds the state from the newest good snapshot. A damaged one is set
-// aside, so that raft does not count on it either.
-func (s *Store) rebuild(list []*raft.SnapshotMeta, gen generation) error {
-	start := time.Now()
-	base := uint64(0)
-	var v *view
-	for _, meta := range list {
-		if err := s.roomForState(uint64(meta.Size)); err != nil {
-			return err
-		}
-		_, rc, err := s.snaps.Open(meta.ID)
-		if err == nil {
-			v, err = s.buildView(rc)
-			err = errors.Join(err, rc.Close())
-		}
-		if err == nil {
-			base = meta.Index
-			break
-		}
-		if code := FaultCode(diskFault("", err)); code != "" {
-			return err // the disk is to blame, not the snapshot
-		}
-		where := s.files.path(filepath.Join("snapshots", meta.ID))
-		s.log.Error("a snapshot is damaged", "code", CodeNoSnapshot, "snapshot", where, "error", err)
-		if err := s.checkReach(s.nextBase(list, meta.Index)); err != nil {
-			return fmt.Errorf("%s is damaged: %w", where, err)
-		}
-		if err := s.files.setAside(s.files.path(filepath.Join("snapshots", meta.ID)), "snapshot"); err != nil {
-			return err
-		}
-	}
-	if err := s.checkReach(base); err != nil {
-		if v != nil {
-			err = errors.Join(err, v.close(0))
-		}
-		return err
-	}
-	if v == nil {
-		if err := s.roomForState(0); err != nil {
-			return err
-		}
-		var err error
-		if v, err = s.buildView(nil); err != nil {
-			return err
-		}
-	}
-	s.view.Store(v)
-	if err := s.fsm.a.load(v); err != nil {
-		return err
-	}
-	s.fsm.a.m.index = max(s.fsm.a.m.index, base)
-	if err := s.files.writeGeneration(generationOf(v, false, 0)); err != nil {
-		return err
-	}
-	if err := s.files.removeMatching("state-", filepath.Base(v.dir)); err != nil {
-		return err
-	}
-	if gen.Dir != "" {
-		s.log.Warn("the last stop was not clean, the state was built anew", "code", CodeRebuilt,
-			"reboot", gen.BootID != bootID(), "snapshot", base, "took", time.Since(start))
-	}
-	return nil
-}
-
 // nextBase is the entry the next older snapshot reaches, 0 without one.
 func (s *Store) nextBase(list []*raft.SnapshotMeta, index uint64) uint64 {
 	for _, m := range list {
@@ -192,11 +143,19 @@ func (s *Store) checkReach(base uint64) error {
 
 // dropOldLog removes a log that ends before the newest snapshot: the process
 // died between installing a snapshot and removing the log it replaces.
-func (s *Store) dropOldLog(newest uint64) error {
+// The state holds entry has, or will when it is built; the snapshot is read to
+// its end before anything goes that could be needed in its place.
+func (s *Store) dropOldLog(r *rebuild, newest, has uint64) error {
 	first, _ := s.seglog.FirstIndex()
 	last, _ := s.seglog.LastIndex()
-	if last == 0 || last >= newest || s.fsm.a.m.index < newest {
+	if last == 0 || last >= newest || has < newest {
 		return nil
+	}
+	if r != nil && r.source != nil {
+		err := readSnapshot(r.source, func(_, _ []byte) error { return nil })
+		if r.source.rewind(); err != nil {
+			return fault(CodeNoSnapshot, err)
+		}
 	}
 	return s.seglog.DeleteRange(first, last)
 }
@@ -237,16 +196,16 @@ func (s *Store) discardView(old *view) {
 	})
 }
 
-// replay applies the entries that are committed for certain, so that reads work
-// before there is a leader. Raft's own way of doing it is broken for us.
-func (s *Store) replay(newest uint64) error {
-	upTo, err := s.committed(newest)
-	if err != nil {
-		return err
-	}
+// replayStep is how many entries share a transaction in a replay, unless they
+// fill it before.
+const replayStep = 256
+
+// replay applies the entries up to one that are committed for certain, so that
+// reads work before there is a leader. Raft's own way of doing it is broken for
+// us. r is nil after a clean stop.
+func (s *Store) replay(upTo uint64, r *rebuild) error {
 	a := s.fsm.a
-	const step = 64
-	batch := make([]*raft.Log, 0, step)
+	batch := make([]*raft.Log, 0, replayStep)
 	for i := a.m.index + 1; i <= upTo; i++ {
 		l := new(raft.Log)
 		if err := s.seglog.GetLog(i, l); err != nil {
@@ -255,7 +214,10 @@ func (s *Store) replay(newest uint64) error {
 		if l.Type == raft.LogCommand || l.Type == raft.LogConfiguration {
 			batch = append(batch, l)
 		}
-		if len(batch) == step || i == upTo && len(batch) > 0 {
+		if len(batch) == replayStep || i == upTo && len(batch) > 0 {
+			if err := s.stopped(); err != nil {
+				return err
+			}
 			if err := s.disk.room(0, true); err != nil {
 				return err
 			}
@@ -263,11 +225,9 @@ func (s *Store) replay(newest uint64) error {
 				return err
 			}
 			batch = batch[:0]
+			r.atEntry(i)
 		}
 	}
-	s.fsm.replayed = a.m.index
-	s.applied.Store(a.m.number)
-	s.progress.set(position{number: a.m.number})
 	return nil
 }
 

@@ -162,9 +162,9 @@ func simPowerCut(t *testing.T, seed uint64, noSync bool) (cuts, acks int, err er
 	return cuts, x.book.acks(), x.settle()
 }
 
-// TestSimPowerCut (row 1): the power goes at random moments of opening, working
+// TestRow1SimPowerCut (row 1): the power goes at random moments of opening, working
 // and closing.
-func TestSimPowerCut(t *testing.T) {
+func TestRow1SimPowerCut(t *testing.T) {
 	t.Parallel()
 	start, cuts, acks := time.Now(), 0, 0
 	for seed := range uint64(*simSeeds) {
@@ -194,10 +194,10 @@ func TestSimPowerCutWithoutSync(t *testing.T) {
 	}
 }
 
-// TestSimPowerCutAt (row 1): the power goes in the middle of each kind of call
+// TestRow1SimPowerCutAt (row 1): the power goes in the middle of each kind of call
 // on each kind of file. A row that is never reached fails: then the test no
 // longer covers what it says.
-func TestSimPowerCutAt(t *testing.T) {
+func TestRow1SimPowerCutAt(t *testing.T) {
 	t.Parallel()
 	small := []vfs.Op{vfs.OpOpen, vfs.OpWrite, vfs.OpSync, vfs.OpRename}
 	for _, row := range []struct {

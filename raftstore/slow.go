@@ -107,7 +107,8 @@ func (s *Store) tune() {
 	want := s.raft.ReloadableConfig()
 	want.HeartbeatTimeout, want.ElectionTimeout = s.cfg.HeartbeatTimeout, s.cfg.ElectionTimeout
 	want.TrailingLogs = s.cfg.TrailingLogs
-	if slow || s.disk.low() {
+	// One that is being built could lead, but answer nothing.
+	if slow || s.disk.low() || s.building.Load() != nil && s.voters() > 1 {
 		want.ElectionTimeout *= patience
 		if s.raft.State() != raft.Leader {
 			want.HeartbeatTimeout *= patience
@@ -128,12 +129,15 @@ func (s *Store) tune() {
 // passOn hands the lead to a gateway with a better disk, while this one still
 // can: once it hangs there is only the watchdog.
 func (s *Store) passOn() {
-	if s.cfg.Peer == nil || !s.leader.is() || time.Since(s.passedOn) < s.cfg.handOverPause {
+	built := s.building.Load() == nil
+	if s.cfg.Peer == nil || built && !s.leader.is() || s.raft.State() != raft.Leader || time.Since(s.passedOn) < s.cfg.handOverPause {
 		return
 	}
 	code, p99 := CodeDiskSlow, s.logs.syncs.p99(time.Now())
 	heir := ""
-	if s.disk.low() {
+	if !built {
+		code, heir = CodeRebuilding, s.heir(0)
+	} else if s.disk.low() {
 		code, heir = CodeDiskLow, s.heir(0)
 	} else if p99 >= slowFloor {
 		heir = s.heir(p99)
@@ -142,7 +146,7 @@ func (s *Store) passOn() {
 		return
 	}
 	s.passedOn = time.Now()
-	s.log.Warn("the lead is handed over because of the disk", "code", code, "to", heir, "p99", p99)
+	s.log.Warn("the lead is handed over", "code", code, "to", heir, "p99", p99)
 	ctx, cancel := context.WithTimeout(s.ctx, min(2*s.raft.ReloadableConfig().ElectionTimeout+100*time.Millisecond, handOverLimit))
 	defer cancel()
 	err := s.transferTo(ctx, heir)
@@ -175,7 +179,7 @@ func chooseHeir(servers []raft.Server, known map[string]seen, self string, p99 t
 			continue
 		}
 		sync := time.Duration(was.status.SyncUs) * time.Microsecond
-		if was.status.Low || p99 > 0 && sync == 0 {
+		if was.status.Low || was.status.Rebuilding || p99 > 0 && sync == 0 {
 			continue
 		}
 		list = append(list, candidate{string(srv.ID), sync, was.status.Last})

@@ -234,8 +234,8 @@ func TestSnapshotsAndTruncation(t *testing.T) {
 	}
 }
 
-// TestDamagedState: whatever happens to Badger's files, the state comes back.
-func TestDamagedState(t *testing.T) {
+// TestRow5DamagedState: whatever happens to Badger's files, the state comes back.
+func TestRow5DamagedState(t *testing.T) {
 	for name, harm := range map[string]func(t *testing.T, dir string){
 		"folder gone": func(t *testing.T, dir string) {
 			if err := os.RemoveAll(dir); err != nil {
@@ -272,7 +272,7 @@ func spoil(t *testing.T, name string) {
 	}
 }
 
-func TestDamagedNewestSnapshot(t *testing.T) {
+func TestRow5DamagedNewestSnapshot(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	cfg.TrailingLogs = 1
 	s, want := busyStore(t, cfg, 3)
@@ -293,7 +293,7 @@ func TestDamagedNewestSnapshot(t *testing.T) {
 	}
 }
 
-func TestAllSnapshotsDamaged(t *testing.T) {
+func TestRow5AllSnapshotsDamaged(t *testing.T) {
 	cfg := testConfig(t, t.TempDir())
 	cfg.TrailingLogs = 1
 	s, _ := busyStore(t, cfg, 3)

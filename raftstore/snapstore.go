@@ -132,14 +132,22 @@ func (s *snapStore) List() ([]*raft.SnapshotMeta, error) {
 
 // Open implements raft.SnapshotStore: the checksum of the whole file holds.
 func (s *snapStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
-	m, err := s.meta(id)
+	r, err := s.open(id)
 	if err != nil {
 		return nil, nil, err
+	}
+	return r.meta, r, nil
+}
+
+func (s *snapStore) open(id string) (*snapReader, error) {
+	m, err := s.meta(id)
+	if err != nil {
+		return nil, err
 	}
 	name := path.Join(s.dir, id, snapStateFile)
 	f, err := vfs.Open(s.fs, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	sum := snapSum()
 	size, err := f.Size()
@@ -150,14 +158,27 @@ func (s *snapStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 		err = fmt.Errorf("%w: %s does not match its checksum", errSnapshot, name)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, f.Close())
 	}
-	return &m.SnapshotMeta, &snapReader{bufio.NewReader(io.NewSectionReader(f, 0, size)), f}, nil
+	r := &snapReader{meta: &m.SnapshotMeta, f: f, size: size}
+	r.rewind()
+	return r, nil
 }
 
+// snapReader reads the file of a snapshot.
 type snapReader struct {
-	io.Reader
-	io.Closer
+	*bufio.Reader
+	meta *raft.SnapshotMeta
+	f    vfs.File
+	size int64
+}
+
+// Close implements io.Closer.
+func (r *snapReader) Close() error { return r.f.Close() }
+
+// rewind goes back to the beginning.
+func (r *snapReader) rewind() {
+	r.Reader = bufio.NewReaderSize(io.NewSectionReader(r.f, 0, r.size), snapBlock)
 }
 
 // Create implements raft.SnapshotStore.

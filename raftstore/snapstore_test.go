@@ -105,9 +105,9 @@ func TestSnapshotsKeepTheNewest(t *testing.T) {
 	}
 }
 
-// TestSnapshotIsDurable (row 1): once Close has said so it is there, whole,
+// TestRow1SnapshotIsDurable (row 1): once Close has said so it is there, whole,
 // whatever the power cut takes; a cut before leaves all of it or nothing.
-func TestSnapshotIsDurable(t *testing.T) {
+func TestRow1SnapshotIsDurable(t *testing.T) {
 	for seed := range uint64(100) {
 		mem := vfs.NewMem()
 		s := testSnaps(t, mem, "d/snapshots")

@@ -51,11 +51,13 @@ type Store struct {
 	stuck    atomic.Bool // the last try to hand over failed
 	passedOn time.Time   // when the last one was; of watchSpeed
 
-	view    atomic.Pointer[view]
-	applied atomic.Uint64
-	history *history // of Watch
-	leader  leadership
-	clock   *clusterClock
+	view atomic.Pointer[view]
+	// building is there until the state is whole; view is nil until then.
+	building atomic.Pointer[rebuild]
+	applied  atomic.Uint64
+	history  *history // of Watch
+	leader   leadership
+	clock    *clusterClock
 
 	// Versions and digests.
 	versions Versioned // nil when the machine does not tell
@@ -71,6 +73,7 @@ type Store struct {
 	quorum   quorum
 	verifier verifier
 	hints    hints
+	bringing bringing
 	adding   newcomer
 	changing chan struct{} // holds one: a change of the members is under way
 	// configIndex is the log entry of the newest configuration applied.
@@ -107,6 +110,10 @@ func (s *Store) Propose(ctx context.Context, cmd Command) (Result, error) {
 		return Result{}, err
 	}
 	if err := s.stopped(); err != nil {
+		return Result{}, err
+	}
+	// Not even for the leader to do: the answer is given when it is true here.
+	if err := s.WaitRebuilt(ctx); err != nil {
 		return Result{}, err
 	}
 	if s.cfg.Peer == nil {
@@ -166,7 +173,10 @@ func (s *Store) read(fn func(txn *badger.Txn) error) error {
 	for {
 		v := s.view.Load()
 		if v == nil {
-			return ErrClosed
+			if err := s.notBuilt(); err != nil {
+				return err
+			}
+			continue
 		}
 		if !v.acquire() {
 			if s.view.Load() == v {
@@ -181,6 +191,20 @@ func (s *Store) read(fn func(txn *badger.Txn) error) error {
 			return fn(txn)
 		}()
 	}
+}
+
+// notBuilt is why there is no state to read; nil when there is one meanwhile.
+func (s *Store) notBuilt() error {
+	if err := s.stopped(); err != nil {
+		return err
+	}
+	if s.building.Load() != nil {
+		return ErrRebuilding
+	}
+	if s.view.Load() == nil {
+		return ErrClosed
+	}
+	return nil
 }
 
 // Applied returns the number of the last command applied here. A View that
@@ -308,8 +332,12 @@ func (s *Store) close() error {
 	failed := s.Err()
 	errs = append(errs, s.seglog.Close())
 	v := s.view.Load()
-	whole, err := s.closeView(v, readerGrace)
-	errs = append(errs, err)
+	whole := false
+	if v != nil { // nil: it was not built, and is at the next start
+		var err error
+		whole, err = s.closeView(v, readerGrace)
+		errs = append(errs, err)
+	}
 	if errors.Join(errs...) == nil && failed == nil && whole {
 		errs = append(errs, s.markClean(v))
 	}

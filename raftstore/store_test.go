@@ -257,7 +257,7 @@ func TestDiskFailureLatches(t *testing.T) {
 			do(t, s, byID(1, "set a 1"))
 			// Or the entry of the level fails first, and the command is
 			// refused: nothing was done.
-			await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+			await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel })
 			fs.Hook(func(o vfs.Op, name string, _ int) error {
 				if o == op && strings.HasSuffix(name, ".seg") {
 					return boom
@@ -522,7 +522,7 @@ func TestCloseBeforeApplied(t *testing.T) {
 	if err := s.WaitLeader(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "level 1", func() bool { level, _ := s.Level(); return level == 1 })
+	await(t, "the level", func() bool { level, _ := s.Level(); return level == storeLevel })
 	m.hold.Lock()
 	go func() { _, _ = s.Propose(t.Context(), byID(1, "set a 1")) }()
 	base := s.raft.CommitIndex()

@@ -140,9 +140,18 @@ func (r reader) Get(key []byte) ([]byte, error) { return badgerGet(r.txn, stateK
 
 // Range implements Reader.
 func (r reader) Range(prefix []byte, fn func(key, value []byte) (bool, error)) error {
+	return r.RangeAfter(prefix, nil, fn)
+}
+
+// RangeAfter is Range of the keys that come after one; nil = from the first. It
+// is for those who read a range in parts.
+func (r reader) RangeAfter(prefix, after []byte, fn func(key, value []byte) (bool, error)) error {
 	it := newIterator(r.txn, stateKey(prefix))
 	defer it.Close()
-	for it.Rewind(); it.Valid(); it.Next() {
+	if it.Rewind(); after != nil {
+		it.Seek(append(stateKey(after), 0))
+	}
+	for ; it.Valid(); it.Next() {
 		item := it.Item()
 		more := true
 		err := item.Value(func(val []byte) (err error) {

@@ -48,6 +48,12 @@ type Watcher interface {
 // state that is old. When the store closes, what was applied until then is still
 // told: who kept up with it goes on after the restart without a Reset.
 func (s *Store) Watch(ctx context.Context, prefix []byte, from uint64, w Watcher) error {
+	if err := s.WaitRebuilt(ctx); err != nil {
+		if ctx.Err() != nil {
+			return watchEnded(ctx)
+		}
+		return err
+	}
 	c := &watchCursor{s: s, prefix: string(prefix), at: from, w: w, most: watchStep}
 	for {
 		// Both are taken before looking at the history, so that nothing that

@@ -234,9 +234,18 @@ func (b *bare) viewOf(snap []byte) *view {
 // TestWatchModel: whatever happens to a gateway and however slow somebody reads,
 // they hear exactly what the machine did, or are told to read anew.
 func TestWatchModel(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex // over these
 	var calls, resets, splits int
+	t.Cleanup(func() {
+		t.Logf("%d changes, %d resets, %d floods", calls, resets, splits)
+		if calls < 500 || resets < 50 || splits < 5 {
+			t.Errorf("%d changes, %d resets, %d floods: the test shows little", calls, resets, splits)
+		}
+	})
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			rng := rand.New(rand.NewPCG(seed, 7))
 			m := newScribe(t)
 			b := &bare{t: t, m: m, limit: []int{0, 500, 5000, 8 << 20, 8 << 20}[seed%5]}
@@ -316,6 +325,8 @@ func TestWatchModel(t *testing.T) {
 				}
 			}
 			b.apply(len(b.log))
+			mu.Lock()
+			defer mu.Unlock()
 			for i, c := range watchers {
 				for step(c) {
 				}
@@ -331,10 +342,6 @@ func TestWatchModel(t *testing.T) {
 				}
 			}
 		})
-	}
-	t.Logf("%d changes, %d resets, %d floods", calls, resets, splits)
-	if calls < 500 || resets < 50 || splits < 5 {
-		t.Errorf("%d changes, %d resets, %d floods: the test shows little", calls, resets, splits)
 	}
 }
 

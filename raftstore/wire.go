@@ -13,6 +13,7 @@ import (
 // Calls between gateways. Changing a name or a number breaks a mixed cluster.
 const (
 	callPropose   = "propose"
+	callProposals = "proposals" // from levelProposals on
 	callReadIndex = "readindex"
 	callStatus    = "status"
 	callWelcome   = "welcome"
@@ -43,6 +44,23 @@ type proposeAnswer struct {
 	Rejected  bool   `cbor:"5,keyasint,omitempty"`
 	Duplicate bool   `cbor:"6,keyasint,omitempty"`
 	Hint      hint   `cbor:"7,keyasint"`
+	// Alone is in proposalsAnswer only: the answer is known but had no room, so
+	// the command must be brought again, alone. Duplicate is that of this time.
+	Alone bool `cbor:"8,keyasint,omitempty"`
+}
+
+// proposalsCall carries up to maxBatchCommands commands of many callers.
+type proposalsCall struct {
+	Entry  []byte `cbor:"1,keyasint"`
+	WaitMs int64  `cbor:"2,keyasint,omitempty"` // how long the most patient maker still waits
+}
+
+// proposalsAnswer is the answer of each command, in order and without hints, or
+// why nothing was done with any.
+type proposalsAnswer struct {
+	answerCode
+	Hint    hint            `cbor:"3,keyasint"`
+	Answers []proposeAnswer `cbor:"4,keyasint,omitempty"`
 }
 
 // readAnswer is the number up to which a linearizable read must have applied.
@@ -82,6 +100,8 @@ type statusAnswer struct {
 	// SyncUs is Disk.SyncP99 in microseconds, Low a level of red or black.
 	SyncUs int64 `cbor:"20,keyasint,omitempty"`
 	Low    bool  `cbor:"21,keyasint,omitempty"`
+	// Rebuilding: its state is not whole yet.
+	Rebuilding bool `cbor:"23,keyasint,omitempty"`
 	// Fault is the code of a gateway that stopped by itself.
 	Fault string `cbor:"22,keyasint,omitempty"`
 }
@@ -118,6 +138,7 @@ var codes = []struct {
 	// The other gateway stops: for the asker that is no leader like any other.
 	{"not_leader", ErrLatched},
 	{"not_leader", ErrClosed},
+	{"not_leader", ErrRebuilding},
 }
 
 func toCode(err error) answerCode {

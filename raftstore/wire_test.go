@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -106,7 +107,7 @@ func TestForeignProposals(t *testing.T) {
 	if err := a.WaitLeader(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "level 1", func() bool { level, _ := a.Level(); return level == 1 }) // an entry, too
+	await(t, "the level", func() bool { level, _ := a.Level(); return level == storeLevel }) // an entry, too
 	last := a.raft.LastIndex()
 	good := byID(1, "add n 1")
 	two := encodeBatch(0, []*Command{&good, &good})
@@ -120,10 +121,14 @@ func TestForeignProposals(t *testing.T) {
 		"noise":           {callPropose, mustCBOR(t, proposeCall{Entry: []byte("noise")})},
 		"a barrier":       {callPropose, mustCBOR(t, proposeCall{Entry: encodeBarrier()})},
 		"two commands":    {callPropose, mustCBOR(t, proposeCall{Entry: two})},
+		"many: no cbor":   {callProposals, []byte("noise")},
+		"many: no entry":  {callProposals, mustCBOR(t, proposalsCall{})},
+		"many: a barrier": {callProposals, mustCBOR(t, proposalsCall{Entry: encodeBarrier()})},
+		"many: too many":  {callProposals, mustCBOR(t, proposalsCall{Entry: encodeBatch(0, slices.Repeat([]*Command{&good}, maxBatchCommands+1))})},
 		"a reserved kind": {callPropose, mustCBOR(t, proposeCall{Entry: encodeBatch(0, []*Command{&reserved})})},
 	} {
 		b, err := a.serve(t.Context(), "gw9", tc.method, tc.body)
-		var got proposeAnswer
+		var got answerCode
 		if err == nil {
 			err = cbor.Unmarshal(b, &got)
 		}

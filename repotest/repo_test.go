@@ -105,7 +105,9 @@ func TestRivalIsApart(t *testing.T) {
 	if rival[raft] != product[raft] {
 		t.Errorf("raftstore/rival/go.mod pins raft %s, the product %s", rival[raft], product[raft])
 	}
-	if product[wal] != "" {
-		t.Errorf("go.mod requires %s, which belongs into raftstore/rival/go.mod", wal)
+	for _, m := range []string{wal, "go.etcd.io/etcd/client/v3"} {
+		if product[m] != "" || rival[m] == "" {
+			t.Errorf("%s belongs into raftstore/rival/go.mod and not into go.mod", m)
+		}
 	}
 }

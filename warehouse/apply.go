@@ -9,7 +9,8 @@ import (
 type entry struct {
 	kind    Kind
 	name    string
-	version uint16
+	version uint16 // the first one that is still read
+	newest  uint16
 	decode  func(body []byte) (Command, error)
 	handle  func(c *change, cmd Command) (Result, error)
 }
@@ -43,7 +44,7 @@ var table = []entry{
 	command(KindAssignTransport, "AssignTransport", 1, assignTransport),
 	command(KindTransportState, "TransportState", 1, transportState),
 	command(KindRetryTransport, "RetryTransport", 1, retryTransport),
-	command(KindRobotPick, "RobotPick", 1, robotPick),
+	command(KindRobotPick, "RobotPick", 1, robotPick).upTo(2), // 2: Said
 	command(KindPortalPass, "PortalPass", 1, portalPass),
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
@@ -89,7 +90,7 @@ var table = []entry{
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
 	return entry{
-		kind: k, name: name, version: version,
+		kind: k, name: name, version: version, newest: version,
 		decode: func(body []byte) (Command, error) { return decodeAs[C](name, body) },
 		handle: func(c *change, cmd Command) (Result, error) {
 			t, ok := cmd.(C)
@@ -100,6 +101,14 @@ func command[C Command](k Kind, name string, version uint16, h func(*change, C) 
 		},
 	}
 }
+
+// upTo says that later versions of the command are read as well.
+func (e entry) upTo(newest uint16) entry {
+	e.newest = newest
+	return e
+}
+
+func (e entry) reads(version uint16) bool { return e.version <= version && version <= e.newest }
 
 func lookup(k Kind) (entry, bool) {
 	for _, e := range table {
@@ -227,7 +236,7 @@ func nextFor(r Reader, cmd Command) (*Step, error) {
 // Speaks tells whether this version knows the command.
 func Speaks(kind, version uint16) bool {
 	e, ok := lookup(Kind(kind))
-	return ok && e.version == version
+	return ok && e.reads(version)
 }
 
 // Kinds lists the kinds of this package in the order of the table.

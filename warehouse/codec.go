@@ -70,7 +70,35 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 	if _, err := e.decode(body); err != nil {
 		return 0, 0, nil, err
 	}
-	return uint16(e.kind), e.version, body, nil
+	version = e.version
+	if v, ok := c.(versioned); ok {
+		version = v.version()
+	}
+	return uint16(e.kind), version, body, nil
+}
+
+// versioned is a command that needs a later version of its kind when a field is
+// used that the first one does not have: a gateway that does not know the field
+// would refuse what the others do, and their states would part.
+type versioned interface{ version() uint16 }
+
+func (r RobotPick) version() uint16 {
+	if r.Said != "" {
+		return 2
+	}
+	return 1
+}
+
+// Older is the command as gateways of an older version know it, for a site that
+// has such ones; false when there is no other form of it. What is left out goes
+// into its text.
+func Older(c Command) (Command, bool) {
+	r, ok := c.(RobotPick)
+	if !ok || r.Said == "" {
+		return nil, false
+	}
+	r.Code, r.Said = fmt.Sprintf("%s: the robot may hold goods: %s", r.Code, r.Said), ""
+	return r, true
 }
 
 // Decode reads a command back. It is strict: unknown kinds, versions and
@@ -81,8 +109,8 @@ func Decode(kind, version uint16, body []byte) (Command, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %#04x", ErrUnknownKind, kind)
 	}
-	if version != e.version {
-		return nil, fmt.Errorf("%w: %s has version %d, not %d", ErrUnknownVersion, e.name, e.version, version)
+	if !e.reads(version) {
+		return nil, fmt.Errorf("%w: %s has version %d, not %d", ErrUnknownVersion, e.name, e.newest, version)
 	}
 	return e.decode(body)
 }

@@ -38,6 +38,9 @@ type Config struct {
 	// Faults explains a code; ok is false for a code it does not know. The
 	// codes of package warehouse need not be in it.
 	Faults func(code string) (cause, action string, ok bool)
+	// Starting says why there is no state to show yet, "" when there is; every
+	// page then says that. nil = there always is.
+	Starting func() string
 	// Changes returns a channel that gets a value after something changed
 	// (the state, a device, a marker, the quorum) and a function that ends
 	// it. The channel must hold one value and be filled without waiting.

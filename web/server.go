@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,7 +98,23 @@ func (s *server) routes() http.Handler {
 		s.cfg.Log.Warn("request of a foreign page refused", "path", r.URL.Path, "origin", r.Header.Get("Origin"))
 		s.message(w, http.StatusForbidden, "This request came from a page of another site.", "Open the console and do it there.")
 	}))
-	return guard(same.Handler(mux))
+	return guard(s.started(same.Handler(mux)))
+}
+
+// started shows one page, which loads itself again, until there is a state.
+func (s *server) started(next http.Handler) http.Handler {
+	if s.cfg.Starting == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		why := s.cfg.Starting()
+		if why == "" || strings.HasPrefix(r.URL.Path, "/assets/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Refresh", "2")
+		s.message(w, http.StatusServiceUnavailable, strings.ToUpper(why[:1])+why[1:]+".", "Wait; this page goes on by itself.")
+	})
 }
 
 // guard sets the headers every answer has.

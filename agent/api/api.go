@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -50,6 +51,9 @@ type Config struct {
 	// first answer, or SEQ_REUSED when it was another command.
 	DoAs func(ctx context.Context, id [16]byte, actor string, c warehouse.Command) (warehouse.Result, error)
 	View func(fn func(r warehouse.Reader) error) error
+	// Starting says why only the gateway and the cluster can be told of yet, not
+	// the state; "" = everything can. nil = always.
+	Starting func() string
 	// Ready is nil when scans can be accepted, else why not.
 	Ready func() error
 	// Status returns the gateway's part of GET /v1/status.
@@ -94,8 +98,27 @@ type Gateway struct {
 	Sync    any      `json:"sync,omitempty"`
 	Peers   any      `json:"peers,omitempty"` // the gateways of the cluster
 	Disk    *Disk    `json:"disk,omitempty"`
+	Rebuild *Rebuild `json:"rebuild,omitempty"` // nil when the state is whole
 	Devices []Device `json:"devices"`
 	Portals []Portal `json:"portals,omitempty"`
+}
+
+// CodeRebuilding is the store's, on screens.
+const CodeRebuilding = "STO-405"
+
+// Rebuild is how far the state is that is built anew after an unclean stop.
+type Rebuild struct {
+	Since     string `json:"since"` // RFC 3339
+	Bytes     uint64 `json:"snapshotBytes"`
+	OfBytes   uint64 `json:"ofSnapshotBytes"`
+	Entries   uint64 `json:"logEntries"`
+	OfEntries uint64 `json:"ofLogEntries"`
+}
+
+// String says it in a line.
+func (r *Rebuild) String() string {
+	return fmt.Sprintf("rebuilding: %.1f of %.1f MB of the snapshot and %d of %d log entries are in",
+		float64(r.Bytes)/1e6, float64(r.OfBytes)/1e6, r.Entries, r.OfEntries)
 }
 
 // Disk is how the disk of the store is.
@@ -194,6 +217,9 @@ func New(cfg Config) http.Handler {
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			err := readable(r)
 			if err == nil {
+				err = s.starting(route)
+			}
+			if err == nil {
 				err = h(w, r)
 			}
 			if err != nil {
@@ -234,6 +260,20 @@ func methodOf(mux *http.ServeMux, r *http.Request) string {
 }
 
 type server struct{ cfg Config }
+
+// withoutState are the routes that need no state.
+var withoutState = []string{"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults"}
+
+// starting refuses what cannot be told or done before the state is there.
+func (s *server) starting(route string) error {
+	if s.cfg.Starting == nil || slices.Contains(withoutState, route) {
+		return nil
+	}
+	if why := s.cfg.Starting(); why != "" {
+		return refuse(http.StatusServiceUnavailable, CodeNotReady, why)
+	}
+	return nil
+}
 
 // httpError is a refusal with its HTTP status.
 type httpError struct {

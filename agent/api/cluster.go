@@ -29,7 +29,9 @@ type ClusterStatus struct {
 	Cluster string `json:"cluster,omitempty"` // id of the cluster; "" while it waits to be added
 	Alone   bool   `json:"alone"`             // it has no cluster in its configuration
 	Quorum  Quorum `json:"quorum"`
-	Voters  int    `json:"voters"`
+	// Rebuild is how far this gateway is with its state; nil when it is whole.
+	Rebuild *Rebuild `json:"rebuild,omitempty"`
+	Voters  int      `json:"voters"`
 	// Spare is how many more voters may go before nothing can be recorded.
 	Spare       int             `json:"spare"`
 	Certificate *Certificate    `json:"certificate,omitempty"`
@@ -62,15 +64,20 @@ const (
 	RoleVoter   = "voter"
 	RoleJoining = "joining" // no vote yet
 	RoleSpare   = "spare"   // no vote, there are enough
-	StateUp     = "up"
-	StateDown   = "down"
-	StateEmpty  = "empty" // it answers, and waits with an empty disk
+	// RoleSatellite: it keeps no store. Address is the gateway it is attached to.
+	RoleSatellite = "satellite"
+
+	StateUp    = "up"
+	StateDown  = "down"
+	StateEmpty = "empty" // it answers, and waits with an empty disk
+	// StateRebuilding is up: it has its vote, but no state to answer from yet.
+	StateRebuilding = "rebuilding"
 )
 
 // ClusterMember is one gateway.
 type ClusterMember struct {
 	ID      string `json:"id"`
-	Address string `json:"address"` // id@host:port
+	Address string `json:"address"` // id@host:port; of a satellite where it is attached
 	Role    string `json:"role"`
 	State   string `json:"state"`
 	Seen    string `json:"seen,omitempty"` // when it answered last, RFC 3339
@@ -106,22 +113,25 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 	}
 	for _, m := range c.Members {
 		switch {
-		case m.Votes() && m.State == StateUp:
+		case m.Votes() && (m.State == StateUp || m.State == StateRebuilding):
 			up++
 		case m.Votes():
 			down = append(down, m.ID)
-		case m.State == StateDown:
+		case m.State == StateDown && m.Role != RoleSatellite:
 			quiet = append(quiet, m.ID)
 		}
 		if m.Votes() && m.State == StateEmpty {
 			add("STO-511", "%s has come back with an empty disk and is kept out", m.ID)
 		}
 	}
+	if c.Rebuild != nil {
+		add(CodeRebuilding, "%s is %s", c.Gateway, c.Rebuild)
+	}
 	c.Voters = up + len(down)
 	c.Spare = max(up-(c.Voters/2+1), 0)
 	switch {
 	case c.Alone:
-	case !c.Quorum.OK:
+	case !c.Quorum.OK && c.Rebuild == nil:
 		add("STO-404", "nothing can be recorded")
 	case c.Voters == 2:
 		add("STO-507", "two gateways have a vote: when either goes, nothing can be recorded until it is back. The second one keeps a copy of everything, but does not keep the floor going")
@@ -147,7 +157,8 @@ func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 	if s.cfg.Cluster != nil {
 		c = s.cfg.Cluster.Look()
 	}
-	if s.cfg.Formed != nil {
+	c.Rebuild = s.cfg.Status().Rebuild
+	if s.cfg.Formed != nil && c.Rebuild == nil {
 		var err error
 		if c.Formed, err = s.cfg.Formed(); err != nil {
 			return err

@@ -109,6 +109,7 @@ func TestClusterAdvice(t *testing.T) {
 		"one of three":     {members: "leader/up voter/down voter/up", voters: 3, codes: "STO-508"},
 		"one of five":      {members: "leader/up voter/down voter/up voter/up voter/up", voters: 5, spare: 1},
 		"an empty disk":    {members: "leader/up voter/empty voter/up", voters: 3, codes: "STO-511 STO-508"},
+		"one rebuilds":     {members: "leader/up voter/rebuilding voter/up", voters: 3, spare: 1},
 		"joining":          {members: "leader/up voter/up voter/up joining/up", voters: 3, spare: 1},
 		"joins with none":  {members: "leader/up joining/empty", voters: 1},
 		"joining in vain":  {members: "leader/up joining/down", voters: 1, codes: "STO-509"},

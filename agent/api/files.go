@@ -184,6 +184,9 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), answerIn)
 	defer cancel()
 	token, err := s.cfg.NewToken(ctx, life)
+	if _, refused := errors.AsType[*httpError](err); refused {
+		return err
+	}
 	if err != nil {
 		return refuse(http.StatusServiceUnavailable, CodeNotReady, err.Error())
 	}

@@ -8,6 +8,11 @@ import (
 
 func (s *server) status(w http.ResponseWriter, _ *http.Request) error {
 	out := Status{Gateway: s.cfg.Status(), Quorum: s.cfg.Quorum()}
+	if s.cfg.Starting != nil && s.cfg.Starting() != "" {
+		out.Orders = map[string]int64{} // nobody knows yet
+		reply(w, http.StatusOK, out)
+		return nil
+	}
 	err := s.cfg.View(func(r warehouse.Reader) error {
 		counts, err := warehouse.CountOrders(r)
 		if err != nil {

@@ -9,6 +9,7 @@ type Config struct {
 	Site          string     `yaml:"site" doc:"Id of the warehouse: 1 to 64 of A-Z a-z 0-9 _ . - and the same on all its gateways. Part of every MQTT topic." example:"hamburg"`
 	Gateway       string     `yaml:"gateway" doc:"Id of this machine, unique in the site, same characters." example:"gw1"`
 	DataDir       string     `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote"`
+	Store         string     `yaml:"store,omitempty" doc:"With disk the log and the state are kept in data_dir. With none this gateway is a satellite; its devices, broker and pages are its own, everything it records and shows goes through the gateways of the site that have a store. A 32-bit machine can only be a satellite." default:"disk"`
 	MQTT          MQTT       `yaml:"mqtt" doc:"The broker inside this gateway."`
 	HTTP          HTTP       `yaml:"http" doc:"Pages and API of this gateway."`
 	OMS           *OMS       `yaml:"oms,omitempty" doc:"The order management system. Left out: orders come by file or API only."`
@@ -20,6 +21,18 @@ type Config struct {
 	Log           Log        `yaml:"log,omitempty" doc:"What goes to the journal."`
 	Raft          Raft       `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
 }
+
+// What Config.Store may be.
+const (
+	StoreDisk = "disk"
+	StoreNone = "none"
+)
+
+// Satellite says whether the gateway keeps no store.
+func (c *Config) Satellite() bool { return c.Store == StoreNone }
+
+// Alone says whether the site has no other gateway.
+func (c *Config) Alone() bool { return c.Cluster == nil && !c.Satellite() }
 
 // MQTT is the embedded broker.
 type MQTT struct {

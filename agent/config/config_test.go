@@ -67,6 +67,7 @@ func TestGood(t *testing.T) {
 		}},
 		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
 		Log:   config.Log{Level: "info", Format: "json"},
+		Store: "disk",
 	}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Error(diff)
@@ -127,6 +128,11 @@ func TestMalformed(t *testing.T) {
 		{"bad gateway", with(good, "gateway: gw1", "gateway: gw 1"), []want{{code: "CFG_ID", path: "gateway", line: 3}}},
 		{"long gateway", with(good, "gw1", strings.Repeat("g", 65)), []want{{code: "CFG_ID", path: "gateway", line: 3}}},
 		{"relative data dir", with(good, "/var/lib/tote", "var/tote"), []want{{code: "CFG_VALUE", path: "data_dir", line: 4, text: "absolute"}}},
+		{"no such store", good + "store: nome\n", []want{{code: "CFG_VALUE", path: "store", line: 9, near: "none"}}},
+		{"satellite with an OMS", good + "store: none\noms: {url: \"http://127.0.0.1:9000\"}\n", []want{{code: "CFG_VALUE", path: "oms", line: 10}}},
+		{"satellite that listens", good + "store: none\ncluster: {listen: \"127.0.0.1:7070\"}\n", []want{{code: "CFG_VALUE", path: "cluster.listen", line: 10}}},
+		{"gateway without a port", good + "store: none\ncluster: {gateways: [{address: gw1@host}]}\n", []want{{code: "CFG_VALUE", path: "cluster.gateways[0].address", line: 10}}},
+		{"gateway without an id", good + "store: none\ncluster: {gateways: [{address: \"host:7070\"}]}\n", []want{{code: "CFG_VALUE", path: "cluster.gateways[0].address", line: 10, text: "id@host:port"}}},
 		{"no mqtt", with(good, "mqtt:\n  listen: [{address: \"127.0.0.1:1883\"}]\n", ""), []want{{code: "CFG_MISSING", path: "mqtt.listen"}}},
 		{"no listeners", with(good, `[{address: "127.0.0.1:1883"}]`, "[]"), []want{{code: "CFG_MISSING", path: "mqtt.listen", line: 6}}},
 		{"no port", with(good, "127.0.0.1:1883", "127.0.0.1"), []want{{code: "CFG_VALUE", path: "mqtt.listen[0].address", line: 6, text: "host:port"}}},
@@ -308,6 +314,19 @@ func TestExampleIsValid(t *testing.T) {
 	}
 	if cfg.MQTT.TokensFile == "" || cfg.OMS.TokenFile == "" {
 		t.Error("commented keys were not switched on")
+	}
+}
+
+// TestNarrow: a 32-bit machine keeps no store, and is told what to write.
+func TestNarrow(t *testing.T) {
+	defer config.AsNarrow()()
+	var ps config.Problems
+	if _, err := config.Parse("f.yaml", []byte(good)); !errors.As(err, &ps) || len(ps) != 1 || ps[0].Code != config.CodeNoStore || !strings.Contains(ps[0].Text, "store: none") {
+		t.Errorf("answered %v", err)
+	}
+	cfg, err := config.Parse("f.yaml", []byte(good+"store: none\ncluster: {gateways: [{address: \"gw2@127.0.0.1:7070\"}]}\n"))
+	if err != nil || !cfg.Satellite() || cfg.Alone() {
+		t.Errorf("a satellite: %+v %v", cfg, err)
 	}
 }
 

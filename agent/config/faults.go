@@ -19,6 +19,7 @@ const (
 	CodeSamePort   = "CFG_SAME_PORT"
 	CodePlain      = "CFG_PLAIN_LISTENER"
 	CodeDriver     = "CFG_DRIVER"
+	CodeNoStore    = "CFG_NO_STORE"
 )
 
 // Fault explains a code.
@@ -39,6 +40,7 @@ func Faults() []Fault {
 		{CodeSamePort, "Two devices use the same serial line or network address.", "Correct the path of one of them."},
 		{CodePlain, "A listener without TLS could be reached from the network.", "Add a certificate, or listen on 127.0.0.1."},
 		{CodeDriver, "There is no driver of this name for this kind of device.", "Use a name of `tote drivers list`."},
+		{CodeNoStore, "A 32-bit machine was asked to keep a store, which would lose data in silence there.", "Write store: none (the gateway is then a satellite and needs others with a store), or run it on arm64 or amd64."},
 	}
 }
 

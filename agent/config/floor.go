@@ -1,11 +1,20 @@
 package config
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Cluster is how the gateways of a site reach each other.
 type Cluster struct {
-	Listen    string `yaml:"listen" doc:"host:port where the other gateways of the site reach this one. Mutual TLS with certificates of the site, so it need not be loopback." example:"192.0.2.11:7070"`
-	Advertise string `yaml:"advertise,omitempty" doc:"host:port told to the others, when it differs from listen." example:"gw1.site.lan:7070"`
+	Listen    string    `yaml:"listen" doc:"host:port where the other gateways of the site reach this one. Mutual TLS with certificates of the site, so it need not be loopback. Left out on a satellite, which nobody calls." example:"192.0.2.11:7070"`
+	Advertise string    `yaml:"advertise,omitempty" doc:"host:port told to the others, when it differs from listen." example:"gw1.site.lan:7070"`
+	Gateways  []Gateway `yaml:"gateways,omitempty" doc:"Gateways a satellite asks first. It also knows those it was told of when it joined and since, so this is needed only when all of their addresses have changed."`
+}
+
+// Gateway is where one with a store is reached.
+type Gateway struct {
+	Address string `yaml:"address" doc:"id@host:port, with the host:port of its cluster.listen." example:"gw2@192.0.2.12:7070"`
 }
 
 // GPIO names the lines of this machine or of an emulator.
@@ -63,7 +72,27 @@ type Conveyor struct {
 	ID string `yaml:"id" doc:"Id of the conveyor; its client id is conveyor:<id>." example:"cv1"`
 }
 
-func (k *checker) cluster(c Cluster) {
+func (k *checker) cluster(c Cluster, satellite bool) {
+	for i, g := range c.Gateways {
+		p := "cluster.gateways[" + strconv.Itoa(i) + "].address"
+		id, at, ok := strings.Cut(g.Address, "@")
+		switch {
+		case g.Address == "":
+			k.missing(p)
+		case !ok:
+			k.add(CodeValue, p, "%s: want id@host:port", quote(g.Address))
+		case k.id(p, id):
+			k.address(p, at, false)
+		}
+	}
+	if satellite {
+		for _, key := range []struct{ path, v string }{{"cluster.listen", c.Listen}, {"cluster.advertise", c.Advertise}} {
+			if key.v != "" {
+				k.add(CodeValue, key.path, "a satellite is not called by others; leave it out")
+			}
+		}
+		return
+	}
 	if k.address("cluster.listen", c.Listen, true) {
 		k.bind("cluster.listen", c.Listen)
 	}

@@ -31,6 +31,7 @@ func validate(c *Config, src *source) Problems {
 	k.id("site", c.Site)
 	k.id("gateway", c.Gateway)
 	k.absolute("data_dir", c.DataDir)
+	k.store(c)
 	k.mqtt(c.MQTT)
 	k.http(c.HTTP)
 	if c.OMS != nil {
@@ -69,7 +70,7 @@ func validate(c *Config, src *source) Problems {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
 	}
 	if c.Cluster != nil {
-		k.cluster(*c.Cluster)
+		k.cluster(*c.Cluster, c.Satellite())
 	}
 	if c.Fleet != nil {
 		k.fleet(*c.Fleet)
@@ -82,6 +83,19 @@ func validate(c *Config, src *source) Problems {
 
 func (k *checker) add(code, path, format string, args ...any) {
 	k.ps = append(k.ps, k.src.problem(code, path, format, args...))
+}
+
+// narrow: on such a machine the store would lose data in silence.
+var narrow = strconv.IntSize == 32
+
+func (k *checker) store(c *Config) {
+	k.oneOf("store", c.Store, StoreDisk, StoreNone)
+	switch {
+	case c.Store == StoreDisk && narrow:
+		k.add(CodeNoStore, "store", "this is a 32-bit machine, which can only be a satellite: write store: none")
+	case c.Satellite() && c.OMS != nil:
+		k.add(CodeValue, "oms", "a satellite never speaks with the OMS; leave it out")
+	}
 }
 
 func (k *checker) missing(path string) { k.add(CodeMissing, path, "the key must be given") }

@@ -3,6 +3,7 @@ package health
 import (
 	"errors"
 	"regexp"
+	"strings"
 )
 
 // Explained is an error with what a person does about it.
@@ -32,6 +33,16 @@ func Explain(err error) error {
 		if f, ok := Find(code); ok {
 			return &Explained{f, err}
 		}
+	}
+	return err
+}
+
+// ExplainAt is Explain of what befell that gateway itself: where the action names
+// a gateway to replace, it is this one.
+func ExplainAt(gateway string, err error) error {
+	err = Explain(err)
+	if e, ok := errors.AsType[*Explained](err); ok {
+		e.Fault.Action = strings.ReplaceAll(e.Fault.Action, "`tote cluster replace NAME`", "`tote cluster replace "+gateway+"`")
 	}
 	return err
 }

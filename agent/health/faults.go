@@ -11,6 +11,7 @@ import (
 	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/identity"
+	"tote/agent/satellite"
 	"tote/cloudsync"
 	"tote/drivers"
 	"tote/fleet"
@@ -93,6 +94,7 @@ func Groups() []Group {
 		group("fleet", "Robots: in the robot list of the console and in the gateway's log.", fleet.Faults()),
 		group("fleet/conveyor", "Conveyors and sorters, in the gateway's log.", conveyor.Faults()),
 		group("agent/identity", "Who belongs to the site: certificates and join tokens.", identity.Faults()),
+		group("agent/satellite", "Gateways without a store, in their log and on their pages.", satellite.Faults()),
 		group("agent/broker", "Who is connected: in the device list of the console, in GET /v1/status and in the gateway's log.", broker.Faults()),
 		{"raftstore", "The disk and the log, in the gateway's log.", storeFaults()},
 	}

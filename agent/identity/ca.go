@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -42,6 +43,10 @@ var (
 	ErrExpired = errors.New("IDN-112: the certificate of a gateway has expired")
 	// ErrRenew: this gateway's certificate could not be renewed.
 	ErrRenew = errors.New("IDN-113: the certificate was not renewed")
+	// ErrDismissed: this satellite does not belong to the site.
+	ErrDismissed = errors.New("IDN-114: this satellite does not belong to the site any more")
+	// ErrRole: a certificate is used for what it is not for.
+	ErrRole = errors.New("IDN-115: the certificate is not for this role")
 	// ErrRequest: a certificate request breaks a rule.
 	ErrRequest = errors.New("IDN-109: the certificate request is not acceptable")
 )
@@ -65,10 +70,11 @@ const (
 	filePeers = "peers" // where the others were when this gateway joined, an address a line
 )
 
-// Authority is the site's certificate authority.
+// Authority is the site's certificate authority. A satellite has its certificate
+// only.
 type Authority struct {
 	Cert *x509.Certificate
-	key  crypto.Signer
+	key  crypto.Signer // nil on a satellite
 }
 
 // NewAuthority makes the authority of a site.
@@ -117,15 +123,26 @@ func (a *Authority) Pin() [sha256.Size]byte { return sha256.Sum256(a.Cert.Raw) }
 // gateway; addresses are not part of an identity. A certificate begins with the
 // authority, so that a clock that is behind refuses nobody; only its end counts.
 func (a *Authority) Issue(csr []byte, gateway string, now time.Time) ([]byte, error) {
-	req, err := x509.ParseCertificateRequest(csr)
+	return a.issue(csr, gateway, now, false)
+}
+
+// unitSatellite is the organizational unit in the certificate of a satellite.
+// Changing it makes gateways of them.
+const unitSatellite = "satellite"
+
+// IssueSatellite signs the request of a gateway without a store. Its certificate
+// opens connections to gateways and takes none.
+func (a *Authority) IssueSatellite(csr []byte, id string, now time.Time) ([]byte, error) {
+	return a.issue(csr, id, now, true)
+}
+
+func (a *Authority) issue(csr []byte, gateway string, now time.Time, satellite bool) ([]byte, error) {
+	if a.key == nil {
+		return nil, fmt.Errorf("%w: a satellite holds no authority", ErrRole)
+	}
+	key, err := requested(csr, gateway)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
-	}
-	if err := req.CheckSignature(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
-	}
-	if _, ok := req.PublicKey.(*ecdsa.PublicKey); !ok || req.Subject.CommonName != gateway {
-		return nil, fmt.Errorf("%w: it must be for an ECDSA key and for %q", ErrRequest, gateway)
+		return nil, err
 	}
 	serial, err := newSerial()
 	if err != nil {
@@ -134,14 +151,61 @@ func (a *Authority) Issue(csr []byte, gateway string, now time.Time) ([]byte, er
 	tmpl := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: gateway, Organization: a.Cert.Subject.Organization},
-		DNSNames:     []string{gateway, "localhost"},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore:    a.Cert.NotBefore,
 		NotAfter:     now.Add(gatewayLife),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
-	return x509.CreateCertificate(rand.Reader, tmpl, a.Cert, req.PublicKey, a.key)
+	if satellite {
+		tmpl.Subject.OrganizationalUnit = []string{unitSatellite}
+	} else {
+		tmpl.DNSNames = []string{gateway, "localhost"}
+		tmpl.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+		tmpl.ExtKeyUsage = append(tmpl.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
+	}
+	return x509.CreateCertificate(rand.Reader, tmpl, a.Cert, key, a.key)
+}
+
+// requested is the key of a request that names the gateway.
+func requested(csr []byte, gateway string) (*ecdsa.PublicKey, error) {
+	req, err := x509.ParseCertificateRequest(csr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if err := req.CheckSignature(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	key, ok := req.PublicKey.(*ecdsa.PublicKey)
+	if !ok || req.Subject.CommonName != gateway {
+		return nil, fmt.Errorf("%w: it must be for an ECDSA key and for %q", ErrRequest, gateway)
+	}
+	return key, nil
+}
+
+// KeyOfRequest is the hash by which the site knows the key of a request.
+func KeyOfRequest(csr []byte, gateway string) ([]byte, error) {
+	key, err := requested(csr, gateway)
+	if err != nil {
+		return nil, err
+	}
+	return keyHash(key)
+}
+
+// KeyOf is the hash by which the site knows the key of a certificate.
+func KeyOf(cert *x509.Certificate) ([]byte, error) { return keyHash(cert.PublicKey) }
+
+func keyHash(key any) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	sum := sha256.Sum256(der)
+	return sum[:], nil
+}
+
+// OfSatellite says whether a certificate is that of a gateway without a store.
+func OfSatellite(cert *x509.Certificate) bool {
+	return slices.Contains(cert.Subject.OrganizationalUnit, unitSatellite)
 }
 
 // Request makes a key and a certificate request for a gateway.

@@ -21,8 +21,12 @@
 // one step; connections that stand are not touched, new ones show the new
 // certificate. One that was off for longer does the same at its start.
 //
+// A gateway without a store is a satellite: its certificate says so, it opens
+// connections to gateways and takes none, and a gateway signs its renewals.
+//
 // Files in the identity folder, all 0600: ca.crt, ca.key (storing gateways
-// hold it so that any of them can let a newcomer in), gw.crt, gw.key.
+// hold it so that any of them can let a newcomer in; a satellite does not),
+// gw.crt, gw.key.
 //
 // KeepValid runs on a goroutine of the caller; an [Identity] may be used from any.
 package identity

@@ -23,6 +23,8 @@ func Faults() []Fault {
 		{"IDN-111", "No gateway answers at the address a newcomer was given.", "Give the host and port of cluster.listen of a gateway that runs, and check the network up to it."},
 		{"IDN-112", "A gateway showed a certificate that has expired, and was refused. It was off for months, could not renew it, or clocks disagree.", "On the gateway that is named: look for IDN-113 in its log and at its clock, then restart it; it makes itself a new certificate. If that fails: `tote cluster replace NAME` on another gateway, and join it again."},
 		{"IDN-113", "The certificate of this gateway could not be renewed. The others refuse this gateway when it expires.", "Make the identity folder writable and look at the disk; it is tried again every hour, and at every start."},
+		{"IDN-114", "This satellite was taken out of the site, or never was in it.", "To use it again: `tote token create` on a gateway, `tote cluster join --set-aside` on this machine."},
+		{"IDN-115", "A certificate is used for what it is not for: that of a satellite where a gateway with a store belongs, or the other way round.", "Look at `store` in the configuration: when it was changed after the machine joined, join anew with --set-aside. Run the same version of tote on all gateways."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }
@@ -31,7 +33,7 @@ func Faults() []Fault {
 // the same error here; nil when the code is none of this package.
 func ByCode(code string) error {
 	for _, err := range []error{
-		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrRequest,
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrRequest,
 	} {
 		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
 			return err

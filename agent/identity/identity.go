@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -26,7 +27,14 @@ type Identity struct {
 	floor atomic.Int64 // newest time the site has seen, ms since 1970
 	now   func() time.Time
 	due   chan struct{} // holds one: the floor went past the time of renewal
+
+	// Sign gives a satellite, which holds no authority, its new certificate. It
+	// is set before KeepValid is called.
+	Sign func(ctx context.Context, csr []byte) (cert []byte, err error)
 }
+
+// Satellite says whether this is the identity of a gateway without a store.
+func (id *Identity) Satellite() bool { return OfSatellite(id.cert.Load()) }
 
 // Init makes the site's authority and the identity of its first gateway.
 func Init(dir, site, gateway string, now func() time.Time) (*Identity, error) {
@@ -78,29 +86,29 @@ func Store(dir string, a *Authority, gateway string, now func() time.Time) (*Ide
 	return Load(dir, now)
 }
 
-// write puts all four files in place, the certificate last: with it the
+// write puts all files in place, the certificate last: with it the
 // identity is whole.
 func write(dir string, a *Authority, cert []byte, key *ecdsa.PrivateKey) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	caKey, err := x509.MarshalPKCS8PrivateKey(a.key)
-	if err != nil {
 		return err
 	}
 	own, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct {
+	type file struct {
 		name, kind string
 		der        []byte
-	}{
-		{fileCA, "CERTIFICATE", a.Cert.Raw},
-		{fileCAKey, "PRIVATE KEY", caKey},
-		{fileKey, "PRIVATE KEY", own},
-		{fileCert, "CERTIFICATE", cert},
-	} {
+	}
+	files := []file{{fileCA, "CERTIFICATE", a.Cert.Raw}}
+	if a.key != nil {
+		caKey, err := x509.MarshalPKCS8PrivateKey(a.key)
+		if err != nil {
+			return err
+		}
+		files = append(files, file{fileCAKey, "PRIVATE KEY", caKey})
+	}
+	for _, f := range append(files, file{fileKey, "PRIVATE KEY", own}, file{fileCert, "CERTIFICATE", cert}) {
 		if err := save(dir, f.name, f.kind, f.der); err != nil {
 			return err
 		}
@@ -110,10 +118,6 @@ func write(dir string, a *Authority, cert []byte, key *ecdsa.PrivateKey) error {
 
 // Load reads the identity of this gateway. ErrNone says that there is none.
 func Load(dir string, now func() time.Time) (*Identity, error) {
-	a, err := loadAuthority(dir)
-	if err != nil {
-		return nil, err
-	}
 	der, err := load(dir, fileCert, "CERTIFICATE")
 	if err != nil {
 		return nil, err
@@ -121,6 +125,10 @@ func Load(dir string, now func() time.Time) (*Identity, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, fileCert, err)
+	}
+	a, err := loadAuthority(dir, !OfSatellite(cert))
+	if err != nil {
+		return nil, err
 	}
 	key, err := loadKey(dir, fileKey)
 	if err != nil {
@@ -140,7 +148,7 @@ func Load(dir string, now func() time.Time) (*Identity, error) {
 	return id, nil
 }
 
-func loadAuthority(dir string) (*Authority, error) {
+func loadAuthority(dir string, withKey bool) (*Authority, error) {
 	der, err := load(dir, fileCA, "CERTIFICATE")
 	if err != nil {
 		return nil, err
@@ -148,6 +156,9 @@ func loadAuthority(dir string) (*Authority, error) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, fileCA, err)
+	}
+	if !withKey {
+		return &Authority{Cert: cert}, nil
 	}
 	key, err := loadKey(dir, fileCAKey)
 	if err != nil {

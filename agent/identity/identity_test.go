@@ -268,7 +268,7 @@ func TestDamagedAndMissingFiles(t *testing.T) {
 	}
 }
 
-func TestAWrongClockKeepsNobodyOut(t *testing.T) {
+func TestRow7AWrongClockKeepsNobodyOut(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "id")
 	gw1, err := Init(dir, "hamburg", "gw1", at(day))
 	if err != nil {
@@ -301,9 +301,9 @@ func TestAWrongClockKeepsNobodyOut(t *testing.T) {
 	}
 }
 
-// TestTimeOfTheSite: a gateway whose clock is a year off goes on talking.
+// TestRow7TimeOfTheSite: a gateway whose clock is a year off goes on talking.
 // Failure matrix row 7, TLS.
-func TestTimeOfTheSite(t *testing.T) {
+func TestRow7TimeOfTheSite(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	day := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	for name, tc := range map[string]struct {

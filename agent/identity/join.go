@@ -37,7 +37,7 @@ func JoinTLS(t Token, alpn string) *tls.Config {
 // member. It travels over JoinTLS only.
 type Welcome struct {
 	CA    []byte `cbor:"1,keyasint"` // the authority's certificate, DER
-	CAKey []byte `cbor:"2,keyasint"` // PKCS #8
+	CAKey []byte `cbor:"2,keyasint"` // PKCS #8; none for a satellite
 	Cert  []byte `cbor:"3,keyasint"` // the newcomer's certificate, DER
 }
 
@@ -54,6 +54,12 @@ func (id *Identity) Welcome(csr []byte, gateway string) (Welcome, error) {
 	return Welcome{CA: id.Authority.Cert.Raw, CAKey: key, Cert: cert}, nil
 }
 
+// WelcomeSatellite signs the request of a newcomer that keeps no store.
+func (id *Identity) WelcomeSatellite(csr []byte, gateway string) (Welcome, error) {
+	cert, err := id.Authority.IssueSatellite(csr, gateway, id.latest())
+	return Welcome{CA: id.Authority.Cert.Raw, Cert: cert}, err
+}
+
 // Accept keeps what the site gave: from now on this gateway is a member.
 func Accept(dir string, t Token, w Welcome, key *ecdsa.PrivateKey, now func() time.Time) (*Identity, error) {
 	if !t.Names(w.CA) {
@@ -63,13 +69,17 @@ func Accept(dir string, t Token, w Welcome, key *ecdsa.PrivateKey, now func() ti
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	k, err := x509.ParsePKCS8PrivateKey(w.CAKey)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
-	caKey, ok := k.(*ecdsa.PrivateKey)
-	if !ok || !caKey.PublicKey.Equal(ca.PublicKey) {
-		return nil, fmt.Errorf("%w: the authority's key does not fit", ErrDamaged)
+	authority := &Authority{Cert: ca}
+	if len(w.CAKey) > 0 {
+		k, err := x509.ParsePKCS8PrivateKey(w.CAKey)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		caKey, ok := k.(*ecdsa.PrivateKey)
+		if !ok || !caKey.PublicKey.Equal(ca.PublicKey) {
+			return nil, fmt.Errorf("%w: the authority's key does not fit", ErrDamaged)
+		}
+		authority.key = caKey
 	}
 	cert, err := x509.ParseCertificate(w.Cert)
 	if err != nil {
@@ -81,7 +91,10 @@ func Accept(dir string, t Token, w Welcome, key *ecdsa.PrivateKey, now func() ti
 	if err := cert.CheckSignatureFrom(ca); err != nil {
 		return nil, errors.Join(ErrWrongSite, err)
 	}
-	if err := write(dir, &Authority{Cert: ca, key: caKey}, w.Cert, key); err != nil {
+	if OfSatellite(cert) != (authority.key == nil) {
+		return nil, fmt.Errorf("%w: the site gave what does not fit together", ErrRole)
+	}
+	if err := write(dir, authority, w.Cert, key); err != nil {
 		return nil, err
 	}
 	return Load(dir, now)

@@ -36,19 +36,19 @@ func (id *Identity) stale() bool {
 
 // Renew makes a new certificate for this gateway and shows it from now on. The
 // old one stays in place when it fails.
-func (id *Identity) Renew() error {
-	if err := id.renew(); err != nil {
+func (id *Identity) Renew(ctx context.Context) error {
+	if err := id.renew(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrRenew, err)
 	}
 	return nil
 }
 
-func (id *Identity) renew() error {
+func (id *Identity) renew(ctx context.Context) error {
 	csr, err := request(id.Gateway, id.key)
 	if err != nil {
 		return err
 	}
-	der, err := id.Authority.Issue(csr, id.Gateway, id.latest())
+	der, err := id.sign(ctx, csr)
 	if err != nil {
 		return err
 	}
@@ -56,11 +56,39 @@ func (id *Identity) renew() error {
 	if err != nil {
 		return err
 	}
+	if !id.key.PublicKey.Equal(cert.PublicKey) || cert.Subject.CommonName != id.Gateway || OfSatellite(cert) != id.Satellite() {
+		return fmt.Errorf("%w: the new one is not for this gateway", ErrRole)
+	}
+	if err := cert.CheckSignatureFrom(id.Authority.Cert); err != nil {
+		return fmt.Errorf("%w: %w", ErrWrongSite, err)
+	}
 	if err := replace(id.dir, fileCert, "CERTIFICATE", der); err != nil {
 		return err
 	}
 	id.cert.Store(cert)
 	return nil
+}
+
+// sign has a request signed: by the authority in this folder, or for a satellite
+// by a gateway that holds it.
+func (id *Identity) sign(ctx context.Context, csr []byte) ([]byte, error) {
+	switch {
+	case !id.Satellite():
+		return id.Authority.Issue(csr, id.Gateway, id.latest())
+	case id.Sign == nil:
+		return nil, fmt.Errorf("%w: nobody signs for a satellite", ErrRole)
+	}
+	ctx, cancel := context.WithTimeout(ctx, signLimit)
+	defer cancel()
+	return id.Sign(ctx, csr)
+}
+
+// signLimit bounds the wait for a gateway that signs.
+const signLimit = 30 * time.Second
+
+// SignSatellite signs the new certificate of a satellite of the site.
+func (id *Identity) SignSatellite(csr []byte, gateway string) ([]byte, error) {
+	return id.Authority.IssueSatellite(csr, gateway, id.latest())
 }
 
 // KeepValid renews the certificate whenever it is due, until ctx ends. tell
@@ -70,7 +98,7 @@ func (id *Identity) KeepValid(ctx context.Context, tell func(error)) error {
 	for {
 		due := id.due
 		if id.stale() {
-			err := id.Renew()
+			err := id.Renew(ctx)
 			if err != nil && id.Expired() {
 				err = fmt.Errorf("%w on %s: %w", ErrExpired, id.Expires().Format(time.DateOnly), err)
 			}

@@ -285,7 +285,7 @@ func TestRenewLeavesOneCertificate(t *testing.T) {
 	if _, err := Load(a.dir, at(day)); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Renew(); err != nil || a.cert.Load().SerialNumber.Cmp(old) == 0 {
+	if err := a.Renew(t.Context()); err != nil || a.cert.Load().SerialNumber.Cmp(old) == 0 {
 		t.Fatalf("%v", err)
 	}
 	info, err := os.Stat(filepath.Join(a.dir, fileCert))

@@ -60,6 +60,7 @@ func openMember(t *testing.T, ca *x509.Certificate, caKey *ecdsa.PrivateKey, id 
 // seen where it was done, and known at the others; the lead may move and a
 // gateway may go; without a quorum the answer says so.
 func TestThreeGateways(t *testing.T) {
+	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -17,10 +17,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden digests that are not there yet")
 
-// TestGoldenMachine: the commands of every applier of version 1 lead to the
+// TestRow11GoldenMachine: the commands of every applier of version 1 lead to the
 // state and to the stored answers they led to then, as a rebuild from an old
 // log needs.
-func TestGoldenMachine(t *testing.T) {
+func TestRow11GoldenMachine(t *testing.T) {
 	const golden = "testdata/machine-v1"
 	tx := memtx.New()
 	answers := sha256.New()

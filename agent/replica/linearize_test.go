@@ -46,6 +46,9 @@ func linChild() bool { return lintest.Child(linSubject) }
 
 type linGateway struct{ *Store }
 
+// Digest lets the run compare the states of the gateways at its end.
+func (g linGateway) Digest() (uint64, [32]byte, error) { return g.raft.Digest() }
+
 // Do carries out one operation as the one command it stands for.
 func (g linGateway) Do(ctx context.Context, by lintest.By, op lintest.Op) (a lintest.Answer, err error) {
 	if op.Read {
@@ -327,6 +330,7 @@ var linSubject = lintest.Subject{
 // TestLinearizable: reservations and confirmations of three gateways, under all
 // faults mixed, are those of one warehouse.
 func TestLinearizable(t *testing.T) {
+	lintest.Beside(t)
 	d := lintest.Lasts(5 * time.Second)
 	r := lintest.Run(t, lintest.Options{Subject: linSubject, Lanes: linLanes, D: d, Faults: lintest.Mixed})
 	r.Must(t)

@@ -20,16 +20,22 @@ import (
 type applier struct {
 	apply  func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
 	speaks func(kind, version uint16) bool
+	since  func(kind uint16) uint16 // the level it may be used from; nil = from the beginning
 }
 
 // appliers maps the high byte of a kind to its applier. Changing a number
 // breaks every stored log; 0x00 belongs to raftstore itself.
 var appliers = map[uint16]applier{
-	0x01: {applyWarehouse, warehouse.Speaks},
-	0x02: {ledger.Apply, ledger.Speaks},
-	0x03: {applyIntent, intent.Speaks},
-	0x04: {members.Apply, members.Speaks},
+	kindsOfWarehouse: {apply: applyWarehouse, speaks: warehouse.Speaks},
+	0x02:             {apply: ledger.Apply, speaks: ledger.Speaks},
+	0x03:             {apply: applyIntent, speaks: intent.Speaks},
+	0x04:             {members.Apply, members.Speaks, members.Since},
 }
+
+const kindsOfWarehouse = 0x01
+
+// OfWarehouse tells whether a kind is one of the domain: goods, orders and tasks.
+func OfWarehouse(kind uint16) bool { return kind>>8 == kindsOfWarehouse }
 
 // applyIntent adapts the robots' intents, whose package knows no warehouse.
 func applyIntent(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error) {
@@ -48,9 +54,35 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 }
 
 // level is the feature level of this version. Raise it with every new kind or
-// version of a command, and let Speaks say from which level on it may be used;
+// version of a command, and let sinceLevel say from which level on it may be used;
 // and with every rule of a package that changes (Meta.Level).
+//
+//	1  the digest chain of raftstore
+//	2  satellites (members.Admit, members.Dismiss); all of the warehouse but the path of an order; RobotPick version 2:
+//	   goods a robot may hold
 const level = warehouse.Level
+
+// levelOne are the kinds of the warehouse that may be used from the beginning,
+// in ranges.
+var levelOne = [][2]warehouse.Kind{
+	{0x0101, 0x0105}, {0x0110, 0x0112}, {0x0120, 0x0126}, {0x0130, 0x0134}, {0x0140, 0x0141}, {0x0150, 0x0150}, {0x0160, 0x0167},
+}
+
+// sinceLevel is from which level on a version of a command may be used.
+func sinceLevel(kind, version uint16) uint16 {
+	if !OfWarehouse(kind) {
+		if a := appliers[kind>>8]; a.since != nil {
+			return a.since(kind)
+		}
+		return 0
+	}
+	for _, r := range levelOne {
+		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
+			return 0
+		}
+	}
+	return 2
+}
 
 // levelStrict: a version from this level on never lets a command into the log
 // that one of the gateways does not know. Older ones did, and all of them
@@ -68,11 +100,10 @@ var (
 // Level implements raftstore.Versioned.
 func (Machine) Level() uint16 { return level }
 
-// Speaks implements raftstore.Versioned. All commands of this version may be
-// used from the beginning.
+// Speaks implements raftstore.Versioned.
 func (Machine) Speaks(kind, version uint16) (since uint16, ok bool) {
 	a, ok := appliers[kind>>8]
-	return 0, ok && a.speaks(kind, version)
+	return sinceLevel(kind, version), ok && a.speaks(kind, version)
 }
 
 // Reform implements raftstore.Reformed.

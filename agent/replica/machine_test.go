@@ -123,7 +123,8 @@ func TestForeignBytes(t *testing.T) {
 	}
 }
 
-// TestSpeaks: every kind is known in its version and in no other.
+// TestSpeaks: every kind is known in its versions and in no other; the first may be
+// used always, a later one from its level on.
 func TestSpeaks(t *testing.T) {
 	var kinds []uint16
 	for _, k := range warehouse.Kinds() {
@@ -134,7 +135,7 @@ func TestSpeaks(t *testing.T) {
 			kinds = append(kinds, kind)
 		}
 	}
-	if n := len(kinds) - len(warehouse.Kinds()); n != 4+7+2 {
+	if n := len(kinds) - len(warehouse.Kinds()); n != 4+7+4 {
 		t.Errorf("%d kinds that are not the warehouse's", n)
 	}
 	for _, kind := range kinds {
@@ -142,10 +143,42 @@ func TestSpeaks(t *testing.T) {
 		if !ok || since > level {
 			t.Errorf("kind %#04x: since level %d, %v", kind, since, ok)
 		}
-		for _, version := range []uint16{0, 2, 0xffff} {
-			if _, ok := (Machine{}).Speaks(kind, version); ok {
+		if since != sinceLevel(kind, 1) {
+			t.Errorf("kind %#04x: version 1 may be used since level %d", kind, since)
+		}
+		for _, version := range []uint16{0, 2, 3, 0xffff} {
+			since, ok := Machine{}.Speaks(kind, version)
+			if newer := (warehouse.Kind(kind) == warehouse.KindRobotPick && version == 2); newer {
+				if !ok || since != 2 {
+					t.Errorf("kind %#04x version %d: since level %d, %v", kind, version, since, ok)
+				}
+				continue
+			}
+			if ok {
 				t.Errorf("kind %#04x version %d is known", kind, version)
 			}
+		}
+	}
+}
+
+// TestRow11OlderForm: while a gateway of an older version is there, nothing gets
+// into the log that it would answer otherwise. Afterwards all of it does.
+func TestRow11OlderForm(t *testing.T) {
+	pick := warehouse.RobotPick{Worker: "W1", Task: "O1/1/1", Outcome: warehouse.PickFailed, Code: "LOST", Said: "picked=2"}
+	for cluster, want := range map[uint16]warehouse.RobotPick{
+		1: {Worker: "W1", Task: "O1/1/1", Outcome: warehouse.PickFailed, Code: "LOST: the robot may hold goods: picked=2"},
+		2: pick,
+	} {
+		kind, version, body, err := encodeAt(cluster, pick)
+		if err != nil || kind != uint16(warehouse.KindRobotPick) || version != cluster {
+			t.Errorf("level %d: kind %#04x version %d, %v", cluster, kind, version, err)
+		}
+		got, err := warehouse.Decode(kind, version, body)
+		if d := cmp.Diff(warehouse.Command(want), got); d != "" || err != nil {
+			t.Errorf("level %d: %v %s", cluster, err, d)
+		}
+		if since, ok := (Machine{}).Speaks(kind, version); !ok || since > cluster {
+			t.Errorf("level %d: version %d may be used since %d, %v", cluster, version, since, ok)
 		}
 	}
 }

@@ -111,11 +111,29 @@ func otherCommands(t *testing.T) (list []command) {
 	return list
 }
 
-// TestRepeatOfEveryKind: a duplicate at once and one much later get the first
+// laterCommands are those that came after the golden log of version 1.
+func laterCommands(t *testing.T) (list []command) {
+	t.Helper()
+	hash := sha256.Sum256([]byte("secret"))
+	for _, c := range []members.Command{
+		members.MakeToken{ID: "T2", Hash: hash[:], Expires: 1 << 50},
+		members.Admit{ID: "T2", Hash: hash[:], Satellite: "sat1", Key: hash[:]},
+		members.Dismiss{Satellite: "sat1"},
+	} {
+		kind, version, body, err := members.Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, command{fmt.Sprintf("%T", c), kind, version, body, ""})
+	}
+	return list
+}
+
+// TestRow12RepeatOfEveryKind: a duplicate at once and one much later get the first
 // answer and change nothing. Failure matrix row 12.
-func TestRepeatOfEveryKind(t *testing.T) {
+func TestRow12RepeatOfEveryKind(t *testing.T) {
 	accepted := map[uint16]bool{}
-	logs := map[string][]command{"the others": otherCommands(t)}
+	logs := map[string][]command{"the others": otherCommands(t), "later ones": laterCommands(t)}
 	golden, err := filepath.Glob("../../warehouse/testdata/golden/*")
 	if err != nil || len(golden) < 2 {
 		t.Fatalf("golden logs %v: %v", golden, err)

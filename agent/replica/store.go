@@ -37,11 +37,24 @@ func Open(cfg raftstore.Config) (*Store, error) {
 // non-nil only when nothing definite could be learned (ctx, store stopped) or
 // the command could not be put into the log at all.
 func (s *Store) Do(ctx context.Context, by By, c warehouse.Command) (warehouse.Result, error) {
-	kind, version, body, err := warehouse.Encode(c)
+	cluster, _ := s.raft.Level()
+	kind, version, body, err := encodeAt(cluster, c)
 	if err != nil {
 		return warehouse.Result{}, fmt.Errorf("replica: encode %T: %w", c, err)
 	}
 	return s.DoRaw(ctx, by, kind, version, body)
+}
+
+// encodeAt encodes c for a cluster of that level: while a gateway of an older
+// version is there, a command that has an older form is brought in as that.
+func encodeAt(cluster uint16, c warehouse.Command) (kind, version uint16, body []byte, err error) {
+	kind, version, body, err = warehouse.Encode(c)
+	if err == nil && cluster < sinceLevel(kind, version) {
+		if older, ok := warehouse.Older(c); ok {
+			return warehouse.Encode(older)
+		}
+	}
+	return kind, version, body, err
 }
 
 // DoRaw is Do for an encoded command of any applier.
@@ -129,6 +142,13 @@ func (s *Store) View(fn func(r warehouse.Reader) error) error {
 // Now is the time of the cluster: what everything in the state is measured by.
 // The clock of a gateway may be wrong, this one goes on at every gateway alike.
 func (s *Store) Now() time.Time { return s.raft.ClusterTime() }
+
+// WaitRebuilt waits until the state is whole that is built anew after an unclean
+// stop (Config.Early). Until then View is refused and Do waits.
+func (s *Store) WaitRebuilt(ctx context.Context) error { return s.raft.WaitRebuilt(ctx) }
+
+// Rebuilding is how far it is, false when it is whole.
+func (s *Store) Rebuilding() (raftstore.Rebuild, bool) { return s.raft.Rebuilding() }
 
 // Disk is how the disk of the store is.
 func (s *Store) Disk() (raftstore.Disk, error) { return s.raft.Disk() }

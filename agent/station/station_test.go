@@ -26,6 +26,7 @@ type floor struct {
 	cmds    []string      // names of the commands proposed
 	fail    error         // what Do answers instead
 	lost    Hint          // what Lost answers
+	unread  bool          // View fails
 	hang    chan struct{} // Do gives no answer until it is closed; nil = at once
 }
 
@@ -138,8 +139,13 @@ func (f *floor) isLost() Hint {
 func (f *floor) view(fn func(r warehouse.Reader) error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.unread {
+		return errUnread
+	}
 	return fn(f.tx)
 }
+
+var errUnread = errors.New("the state cannot be read now")
 
 func (f *floor) state(order string) warehouse.OrderState {
 	f.mu.Lock()
@@ -190,6 +196,7 @@ func newBench(f *floor, print Printer) *bench {
 	n := 0
 	b.Pack = NewPack(PackConfig{
 		ID: "pack1", Log: slog.New(slog.DiscardHandler), Do: f.do, View: f.view, Changed: f.changed, Print: print, Lost: f.isLost,
+		Passes:   func(err error) bool { return errors.Is(err, errUnread) },
 		NewCmdID: func() string { n++; return fmt.Sprint(n) },
 		Answer:   func(a Answer) { b.mu.Lock(); b.answers = append(b.answers, a); b.mu.Unlock() },
 		Hint:     func(h Hint) { b.mu.Lock(); b.hints = append(b.hints, h.Code); b.mu.Unlock() },
@@ -619,6 +626,58 @@ func TestALabelOutcomeIsRecordedLater(t *testing.T) {
 		pass(3 * time.Second)
 		if j := f.job("O1"); j.State != warehouse.JobPrinted || labels != 1 {
 			t.Errorf("after the disk has room: %+v, %d labels", j, labels)
+		}
+	})
+}
+
+// TestAStateThatCannotBeReadNow: the station does not end. A label that is on its
+// way keeps its outcome, people are told what is wrong, and work goes on.
+func TestAStateThatCannotBeReadNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t, "O1", "O2")
+		print, printed := make(chan struct{}), 0
+		unread := func(on bool) {
+			f.mu.Lock()
+			f.unread = on
+			f.mu.Unlock()
+		}
+		unread(true)
+		b := newBench(f, func(ctx context.Context, _ warehouse.LabelJob, before func(context.Context) error) (string, string, error) {
+			if err := before(ctx); err != nil {
+				return NotReady, "", err
+			}
+			printed++
+			<-print
+			return warehouse.JobPrinted, "", nil
+		})
+		defer b.stop()
+		if a := b.scan("T1"); a.OK || a.Code != HintNotRecorded {
+			t.Errorf("before anything was read: %+v", a)
+		}
+		unread(false)
+		b.weigh(0, true)
+		b.scan("T1")
+		b.weigh(600_000, true)
+		unread(true)
+		f.quorum(false)
+		pass(time.Second)
+		if !b.hinted(HintNoQuorum) {
+			t.Errorf("hints %v", b.hints)
+		}
+		if a := b.scan("T2"); a.OK || a.Code != HintNoQuorum {
+			t.Errorf("a scan: %+v", a)
+		}
+		close(print)
+		pass(3 * time.Second)
+		f.quorum(true)
+		unread(false)
+		pass(3 * time.Second)
+		if j := f.job("O1"); j.State != warehouse.JobPrinted || printed != 1 {
+			t.Errorf("job %+v, printed %d times", j, printed)
+		}
+		b.weigh(0, true)
+		if a := b.scan("T2"); !a.OK {
+			t.Errorf("afterwards: %+v", a)
 		}
 	})
 }

@@ -98,6 +98,7 @@ func syncDir(dir string) error {
 func tell(file string, i agent.BackedUp) {
 	fmt.Printf("%s is whole: site %s, epoch %d, up to command %d of %s, made by gateway %s on %s\n",
 		file, i.Site, i.Epoch, i.Number, when(i.Last), i.Gateway, when(i.Made))
+	fmt.Printf("the state is %x; another gateway's is the same after the same command\n", i.Digest)
 }
 
 type backupVerifyCmd struct {

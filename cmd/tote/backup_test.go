@@ -106,6 +106,27 @@ func TestBackupCommands(t *testing.T) {
 	tote(t, []string{"TOTE_API=" + nobody(t)}, "backup", "create", filepath.Join(data, "x")).want(t, 1, "", "does not answer")
 }
 
+// TestRunOnADamagedLog: a person at the machine is told the file, and the command
+// with the name of this gateway, each time; nothing is touched.
+func TestRunOnADamagedLog(t *testing.T) {
+	cfg, data := stopped(t, "hamburg", "gw7", true)
+	log := filepath.Join(data, "store", "log", "0000000000000001.seg")
+	b := []byte(text(t, log))
+	b[60] ^= 1 // of the first of several batches
+	if err := os.WriteFile(log, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		r := tote(t, nil, "run", "--config", cfg)
+		r.want(t, 1, "", "STO-102")
+		r.want(t, 1, "", log)
+		r.want(t, 1, "", "`tote cluster replace gw7` on one of them")
+	}
+	if text(t, log) != string(b) {
+		t.Error("the log was changed")
+	}
+}
+
 // TestRecoverCommand: nothing to recover.
 func TestRecoverCommand(t *testing.T) {
 	cfg, _ := stopped(t, "hamburg", "gw1", true)

@@ -30,8 +30,11 @@ func (c siteInitCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	if cfg.Cluster == nil {
+	if cfg.Alone() {
 		return errors.New("the configuration has no cluster.listen; a gateway that stays alone needs no identity")
+	}
+	if cfg.Satellite() {
+		return agent.ErrNoStore
 	}
 	dir := filepath.Join(cfg.DataDir, "identity")
 	id, err := identity.Init(dir, cfg.Site, cfg.Gateway, time.Now)
@@ -116,6 +119,10 @@ func (c clusterJoinCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Satellite() {
+		fmt.Printf("satellite %s belongs to site %s; start it with tote run\n", id.Gateway, id.Authority.Site())
+		return nil
+	}
 	fmt.Printf("gateway %s belongs to site %s; start it with tote run, it joins the others by itself\n", id.Gateway, id.Authority.Site())
 	return nil
 }
@@ -139,10 +146,16 @@ func (c clusterStatusCmd) Run(ctx context.Context) error {
 		switch {
 		case m.State == api.StateEmpty:
 			state = "EMPTY DISK"
+		case m.State == api.StateRebuilding:
+			state = "REBUILDING"
 		case m.State == api.StateDown && m.Seen == "":
 			state = "DOWN"
 		case m.State == api.StateDown:
 			state = "DOWN since " + clock(m.Seen)
+		}
+		if m.Role == api.RoleSatellite {
+			fmt.Printf("%-12s %-8s %-21s %s\n", m.ID, m.Role, state, m.Address)
+			continue
 		}
 		fmt.Printf("%-12s %-8s %-22s %s, %d commands behind\n", m.ID, m.Role, state, m.Address, m.Lag)
 	}
@@ -246,7 +259,8 @@ func (c clusterReplaceCmd) Run(ctx context.Context) error {
 
   tote cluster join --set-aside --to %s --token %s
 
-and then start it (tote run). It fills itself and gets its vote by itself.
+and then start it (tote run). It fills itself and gets its vote by itself; a
+satellite (store: none) has neither, and works at once.
 The token is good for %v, once.
 `, c.ID, out.To[0], out.Token, c.TTL)
 	if len(out.To) > 1 {

@@ -28,10 +28,12 @@ func TestClusterStatus(t *testing.T) {
 		"two": {
 			`{"gateway":"gw1","quorum":{"ok":true},"voters":2,"spare":0,
 			"members":[{"id":"gw1","address":"gw1@10.0.0.1:7","role":"leader","state":"up"},{"id":"gw2","address":"gw2@10.0.0.2:7","role":"voter","state":"up","lag":3},
-			{"id":"gw3","address":"gw3@10.0.0.3:7","role":"voter","state":"empty"},{"id":"gw4","address":"gw4@10.0.0.4:7","role":"joining","state":"down"}],
+			{"id":"gw3","address":"gw3@10.0.0.3:7","role":"voter","state":"empty"},{"id":"gw4","address":"gw4@10.0.0.4:7","role":"joining","state":"down"},
+			{"id":"gw5","address":"gw5@10.0.0.5:7","role":"voter","state":"rebuilding"}],
 			"advice":[{"code":"STO-507","text":"two gateways have a vote","action":"Add one more."}]}`, 0,
 			[]string{
 				"gw1          leader   up ", "gw2          voter    up ", "3 commands behind", "gw3          voter    EMPTY DISK", "gw4          joining  DOWN  ",
+				"gw5          voter    REBUILDING ",
 				"2 gateways have a vote; 0 may fail", "STO-507: two gateways have a vote\n  what to do: Add one more.\n",
 			},
 		},

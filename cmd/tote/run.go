@@ -9,6 +9,7 @@ import (
 
 	"tote/agent"
 	"tote/agent/config"
+	"tote/agent/health"
 )
 
 type runCmd struct {
@@ -21,6 +22,7 @@ func (c runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	agent.Frugal()
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
 		Log:     logger(cfg.Log.Level, cfg.Log.Format),
@@ -34,10 +36,10 @@ func (c runCmd) Run(ctx context.Context) error {
 			}
 		},
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.Run(ctx)
 	}
-	return a.Run(ctx)
+	return health.ExplainAt(cfg.Gateway, err)
 }
 
 // logger writes to standard error: JSON for the journal, text for people.

@@ -124,7 +124,7 @@ func TestReadTableFaults(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	for only, want := range map[string]string{"": "disk route store scan idle demo takeover", "scan": "scan", "takeover,disk": "disk takeover"} {
+	for only, want := range map[string]string{"": "disk route store rebuild rss scan idle demo takeover", "scan": "scan", "takeover,disk": "disk takeover"} {
 		todo, err := choose(only)
 		var names []string
 		for _, p := range todo {
@@ -147,6 +147,20 @@ func TestWriteBytes(t *testing.T) {
 	for _, bad := range []string{"", "wchar: 2\ncancelled_write_bytes: 5\n", "write_bytes: many\n"} {
 		if n, err := writeBytes([]byte(bad)); err == nil {
 			t.Errorf("%q: %v and no error", bad, n)
+		}
+	}
+}
+
+func TestStatusKB(t *testing.T) {
+	const status = "Name:\tbench\nVmHWM:\t  114688 kB\nVmRSS:\t   65832 kB\n"
+	for key, want := range map[string]float64{"VmRSS": 65832, "VmHWM": 114688} {
+		if kb, err := statusKB([]byte(status), key); kb != want || err != nil {
+			t.Errorf("%s: %v, %v", key, kb, err)
+		}
+	}
+	for _, bad := range []string{"", "VmRSS: many kB\n", "NoVmRSS:\t1 kB\n"} {
+		if kb, err := statusKB([]byte(bad), "VmRSS"); err == nil {
+			t.Errorf("%q: %v and no error", bad, kb)
 		}
 	}
 }

@@ -25,14 +25,18 @@ import (
 
 func main() {
 	dir := flag.String("dir", "", "where to write; a disk like the gateway's (default: a temporary folder)")
-	only := flag.String("only", "", "run these parts only: disk,route,store,scan,idle,demo,takeover (default: all)")
+	only := flag.String("only", "", "run these parts only: disk,route,store,rebuild,rss,scan,idle,demo,takeover (default: all)")
 	gateway := flag.String("gateway", "", "internal: run the gateway of this configuration")
+	full := flag.String("fill", "", "internal: fill a store in this folder and wait")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err := func() error {
 		if *gateway != "" {
 			return runGateway(ctx, *gateway)
+		}
+		if *full != "" {
+			return fill(ctx, *full)
 		}
 		return run(ctx, *dir, *only)
 	}()
@@ -49,7 +53,7 @@ type part struct {
 }
 
 var parts = [...]part{
-	{"disk", rawSync}, {"route", routes}, {"store", commands}, {"scan", scans}, {"idle", idle}, {"demo", shift}, {"takeover", bigShift},
+	{"disk", rawSync}, {"route", routes}, {"store", commands}, {"rebuild", rebuilds}, {"rss", memory}, {"scan", scans}, {"idle", idle}, {"demo", shift}, {"takeover", bigShift},
 }
 
 // choose picks the parts named in a comma separated list, in their own order.

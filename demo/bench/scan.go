@@ -32,6 +32,7 @@ func runGateway(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	agent.Frugal()
 	a, err := agent.New(*cfg, agent.Options{
 		Version: "bench", Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Ready: func(addr agent.Addresses) {
@@ -250,35 +251,54 @@ func setUp(ctx context.Context, api string) (map[string]string, error) {
 			orders += fmt.Sprintf("O%d,%d,SKU%d,%d,Ann,Way 1,1000,Town,DE\n", i, l+1, (i*7+l*31)%scanBins, scanQty)
 		}
 	}
+	if err := putSite(ctx, api); err != nil {
+		return nil, err
+	}
+	for _, r := range []struct{ kind, body string }{
+		{"items", items},
+		{"bins", bins},
+		{"workers", "id,name,badge\nW1,Ann,BADGE1\n"},
+		{"stock", stock},
+		{"orders", orders},
+	} {
+		if err := importCSV(ctx, api, r.kind, r.body); err != nil {
+			return nil, err
+		}
+	}
+	return gtins, nil
+}
+
+// putSite gives the site its rules.
+func putSite(ctx context.Context, api string) error {
 	site, err := json.Marshal(warehouse.Site{
 		ID: "bench", CompanyPrefix: "4012345", TotePrefix: "T0", CartonTareMg: 1, LeaseMs: 600_000, CartSlots: 6, PackDrop: scanDrop,
 		Layout:   warehouse.Layout{Aisles: 10, Cells: 45, CellMm: 1000, EndMm: 1000, PitchMm: 5000},
 		Carriers: []warehouse.Carrier{{Code: "POST", Prefix: "P", Digits: 6, First: 1, Last: 999_999}},
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, r := range []struct{ method, path, kind, body string }{
-		{http.MethodPut, "/v1/site", "application/json", string(site)},
-		{http.MethodPost, "/v1/import/items", "text/csv", items},
-		{http.MethodPost, "/v1/import/bins", "text/csv", bins},
-		{http.MethodPost, "/v1/import/workers", "text/csv", "id,name,badge\nW1,Ann,BADGE1\n"},
-		{http.MethodPost, "/v1/import/stock", "text/csv", stock},
-		{http.MethodPost, "/v1/import/orders", "text/csv", orders},
-	} {
-		req, err := http.NewRequestWithContext(ctx, r.method, "http://"+api+r.path, strings.NewReader(r.body))
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Content-Type", r.kind)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		answer, err := io.ReadAll(resp.Body)
-		if err = errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s: %s %s %w", r.path, resp.Status, answer, err)
-		}
+	return send(ctx, http.MethodPut, "http://"+api+"/v1/site", "application/json", string(site))
+}
+
+// importCSV brings in a file.
+func importCSV(ctx context.Context, api, kind, rows string) error {
+	return send(ctx, http.MethodPost, "http://"+api+"/v1/import/"+kind, "text/csv", rows)
+}
+
+func send(ctx context.Context, method, url, kind, body string) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return err
 	}
-	return gtins, nil
+	req.Header.Set("Content-Type", kind)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s %s %w", url, resp.Status, answer, err)
+	}
+	return nil
 }

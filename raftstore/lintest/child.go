@@ -13,9 +13,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"reflect"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -33,6 +35,7 @@ type childArgs struct {
 	First                                          bool     // makes the cluster
 	Beat                                           time.Duration
 	StaleReads                                     bool
+	SnapshotEntries                                uint64
 }
 
 // request of a client, or of the test where Control is set.
@@ -76,6 +79,32 @@ type child struct {
 	g      Gateway
 	offset atomic.Int64 // of the wall clock, in nanoseconds
 	slow   atomic.Int64 // each sync takes that much longer, in nanoseconds
+
+	installed atomic.Int64 // snapshots of others that became the state
+	held      atomic.Pointer[[]*garbage]
+}
+
+// garbage is a small piece of memory with something to look at.
+type garbage struct {
+	_    [120]byte
+	next *garbage
+}
+
+// hold keeps bytes of it, and throws away as much ten times a second.
+func (c *child) hold(bytes int64) {
+	fill := func() {
+		list := make([]*garbage, bytes/128)
+		for i := range list {
+			list[i] = &garbage{next: list[max(i-1, 0)]}
+		}
+		c.held.Store(&list)
+	}
+	fill()
+	go func() {
+		for range time.Tick(100 * time.Millisecond) {
+			fill()
+		}
+	}()
 }
 
 func runChild(a childArgs, s Subject) error {
@@ -104,8 +133,9 @@ func runChild(a childArgs, s Subject) error {
 		Logger:           slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("at", a.ID),
 		Now:              func() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) },
 		HeartbeatTimeout: a.Beat, PromoteAfter: 100 * time.Millisecond, SegmentSize: 256 << 10,
-		SnapshotEntries: 100, SnapshotInterval: 200 * time.Millisecond, TrailingLogs: 40,
+		SnapshotEntries: a.SnapshotEntries, SnapshotInterval: 200 * time.Millisecond, TrailingLogs: a.SnapshotEntries * 2 / 5,
 	}
+	cfg.OnRestore = func(uint64) { c.installed.Add(1) }
 	hide(&cfg, "ballast", int64(-1))
 	hide(&cfg, "lookEvery", 200*time.Millisecond)
 	hide(&cfg, "staleReads", a.StaleReads)
@@ -117,6 +147,15 @@ func runChild(a childArgs, s Subject) error {
 		return err
 	}
 	go c.join(a)
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() {
+		<-stop
+		if s, ok := c.g.(interface{ Close() error }); ok {
+			_ = s.Close()
+		}
+		os.Exit(0)
+	}()
 	for {
 		conn, err := ln.Accept()
 		if err != nil {
@@ -188,7 +227,12 @@ func (c *child) do(ctx context.Context, r request) (a Answer, err error) {
 	case "":
 		return c.g.Do(ctx, r.By, r.Op)
 	case "state":
-		return Answer{OK: c.g.Joined() && c.g.Voter(), A: int64(c.g.Applied()), B: b2i(c.g.IsLeader())}, nil
+		return Answer{
+			OK: c.g.Joined() && c.g.Voter(), A: int64(c.g.Applied()), B: b2i(c.g.IsLeader()),
+			Text: fmt.Sprint(c.g.Term(), " ", c.installed.Load()),
+		}, nil
+	case "hold":
+		c.hold(r.Num)
 	case "clock":
 		c.offset.Store(r.Num)
 	case "slow":

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,6 +29,12 @@ import (
 
 var ids = []string{"gw1", "gw2", "gw3"}
 
+// beat is the heartbeat and election timeout of the gateways.
+const beat = 250 * time.Millisecond
+
+// snapshotEntries is after how many entries gateways take a snapshot.
+const snapshotEntries = 100
+
 // Cluster is three gateways in processes of their own.
 type Cluster struct {
 	t       testing.TB
@@ -35,9 +42,11 @@ type Cluster struct {
 	base    string
 	sockets string // Unix sockets have short names
 	net     network
+	groups  map[string]*cgroup // by gateway, when Options ask for them
 
 	mu    sync.Mutex
 	procs map[string]*proc
+	older map[string]bool // who runs Options.Older
 	kills int
 	done  []string // the faults there were, for the report
 }
@@ -51,9 +60,10 @@ func startCluster(t testing.TB, opt Options) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{t: t, opt: opt, base: t.TempDir(), sockets: sockets, procs: map[string]*proc{}}
+	c := &Cluster{t: t, opt: opt, base: t.TempDir(), sockets: sockets, procs: map[string]*proc{}, groups: map[string]*cgroup{}, older: map[string]bool{}}
 	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
 	c.certificates()
+	c.cgroups()
 	if c.net, err = newNetwork(t, opt); err != nil {
 		t.Fatal(err)
 	}
@@ -63,11 +73,48 @@ func startCluster(t testing.TB, opt Options) *Cluster {
 			c.end(id)
 		}
 	})
-	for i, id := range ids {
-		c.start(id, i == 0)
+	for _, id := range ids {
+		c.older[id] = opt.Older != ""
+	}
+	c.start(ids[0], true)
+	c.awaitVoter(ids[0])
+	for _, id := range ids[1:] {
+		c.start(id, false)
+	}
+	for _, id := range ids[1:] {
 		c.awaitVoter(id)
 	}
 	return c
+}
+
+var groups atomic.Int64
+
+// cgroups makes the control groups that are asked for. Where it may not, the
+// test is skipped, and says what was not tried.
+func (c *Cluster) cgroups() {
+	c.t.Helper()
+	if !c.opt.Freezer && c.opt.Memory == 0 {
+		return
+	}
+	run := groups.Add(1)
+	for _, id := range ids {
+		name := fmt.Sprint(run, "-", id)
+		g, err := (*cgroup)(nil), error(nil)
+		if c.opt.Freezer {
+			g, err = newFreezer(name)
+		} else {
+			g, err = newMemory(name, c.opt.Memory)
+		}
+		if err != nil {
+			c.t.Skipf("NO GATEWAY WAS FROZEN OR SQUEEZED FOR MEMORY: control groups need root: %v", err)
+		}
+		c.groups[id] = g
+		c.t.Cleanup(func() {
+			if err := g.remove(); err != nil {
+				c.t.Errorf("a control group stays behind: %v", err)
+			}
+		})
+	}
 }
 
 // newNetwork makes namespaces where it may, else gates.
@@ -108,7 +155,7 @@ func (c *Cluster) Start(id string) { c.start(id, false) }
 func (c *Cluster) start(id string, first bool) {
 	a := childArgs{
 		Subject: c.opt.Subject.Name, ID: id, Dir: filepath.Join(c.base, id), Listen: c.net.listen(id), Reach: c.net.reach(id), Certs: c.base, Socket: c.socket(id),
-		First: first, Beat: 250 * time.Millisecond, StaleReads: c.opt.StaleReads,
+		First: first, Beat: c.opt.Beat, StaleReads: c.opt.StaleReads, SnapshotEntries: c.opt.SnapshotEntries,
 	}
 	if id == ids[0] && c.opt.LongLease > 0 {
 		a.Beat = c.opt.LongLease
@@ -128,6 +175,11 @@ func (c *Cluster) start(id string, first bool) {
 		c.t.Error(err)
 		return
 	}
+	c.mu.Lock()
+	if c.older[id] {
+		exe = c.opt.Older
+	}
+	c.mu.Unlock()
 	_ = os.Remove(a.Socket)
 	cmd := c.net.command(id, exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+string(env))
@@ -139,6 +191,11 @@ func (c *Cluster) start(id string, first bool) {
 		return
 	}
 	c.net.started(id, cmd.Process.Pid)
+	if g := c.groups[id]; g != nil {
+		if err := g.add(cmd.Process.Pid); err != nil {
+			c.t.Error(err)
+		}
+	}
 	c.mu.Lock()
 	c.procs[id] = &proc{cmd: cmd}
 	c.mu.Unlock()
@@ -152,6 +209,46 @@ func (c *Cluster) Stop(id string) {
 
 // Continue ends Stop.
 func (c *Cluster) Continue(id string) { c.signal(id, syscall.SIGCONT) }
+
+// Freeze freezes the control group of a gateway, Thaw lets it go on.
+func (c *Cluster) Freeze(id string) {
+	if err := c.groups[id].freeze(); err != nil {
+		c.t.Error(err)
+	}
+	c.note("freeze " + id)
+}
+
+// Thaw ends Freeze.
+func (c *Cluster) Thaw(id string) {
+	if err := c.groups[id].thaw(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// Hold makes a gateway hold that much more memory, in small pieces that its
+// garbage collector has to look at, and throw away as much again and again.
+func (c *Cluster) Hold(id string, bytes int64) {
+	if _, err := c.control(id, request{Control: "hold", Num: bytes}); err != nil {
+		c.t.Errorf("%s: %v", id, err)
+	}
+	c.note(fmt.Sprint("hold ", id, " ", bytes>>20, " MiB"))
+}
+
+// Version stops a gateway as a service is stopped, and starts it as the older
+// or as this version.
+func (c *Cluster) Version(id string, older bool) {
+	c.mu.Lock()
+	p := c.procs[id]
+	delete(c.procs, id)
+	c.older[id] = older
+	c.mu.Unlock()
+	if p != nil {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		_ = p.cmd.Wait()
+	}
+	c.Start(id)
+	c.note(fmt.Sprint("version of ", id, ": older=", older))
+}
 
 func (c *Cluster) signal(id string, s syscall.Signal) {
 	c.mu.Lock()
@@ -237,6 +334,35 @@ func (c *Cluster) Leader() string {
 // Others are all gateways but one.
 func (c *Cluster) Others(id string) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(o string) bool { return o == id })
+}
+
+// look is what a gateway says of itself.
+type look struct {
+	ok        bool // it answered, and is a voter
+	leads     bool
+	term      uint64
+	installed int // snapshots of others it took as its state
+}
+
+func (c *Cluster) look(id string) (l look) {
+	a, err := c.control(id, request{Control: "state"})
+	l.ok, l.leads = err == nil && a.OK, a.B == 1
+	_, _ = fmt.Sscan(a.Text, &l.term, &l.installed) // an older version does not tell
+	return l
+}
+
+// logBytes is how much the log of a gateway takes on its disk.
+func (c *Cluster) logBytes(id string) (n int64) {
+	entries, err := os.ReadDir(filepath.Join(c.base, id, "log"))
+	if err != nil {
+		c.t.Error(err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil { // it may have been recycled just now
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 func (c *Cluster) note(s string) {

@@ -65,6 +65,7 @@ type Gateway interface {
 	// Do carries out one operation; reads are linearizable.
 	Do(ctx context.Context, by By, op Op) (Answer, error)
 	IsLeader() bool
+	Term() uint64
 	Joined() bool
 	Voter() bool
 	Applied() uint64

@@ -134,12 +134,13 @@ func Replacing(f *Faults) {
 	f.awaitVoter(id)
 }
 
-// KillMinute kills a random gateway every 5 s and starts it again after 1 s.
-func KillMinute(f *Faults) {
-	for f.Wait(4 * time.Second) {
+// KillEvery kills a random gateway again and again and starts it again after a
+// fifth of that time.
+func KillEvery(f *Faults, every time.Duration) {
+	for f.Wait(every * 4 / 5) {
 		id := f.Any()
 		f.Kill(id)
-		f.Wait(time.Second)
+		f.Wait(every / 5)
 		f.Start(id)
 	}
 }

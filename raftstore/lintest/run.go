@@ -26,10 +26,23 @@ type Options struct {
 	// StaleReads leaves the question to the majority out of reads, to show
 	// that the check notices.
 	StaleReads bool
+	// Beat is the heartbeat and election timeout of the gateways (beat).
+	Beat time.Duration
 	// LongLease makes the first gateway believe for that long that it leads.
 	LongLease time.Duration
 	// NoNamespaces makes partitions by proxies, as where root is missing.
 	NoNamespaces bool
+	// SnapshotEntries is after how many log entries gateways take a snapshot
+	// (snapshotEntries); two fifths of that stay behind it.
+	SnapshotEntries uint64
+	// Freezer puts each gateway into a control group that can be frozen,
+	// Memory into one with that many bytes.
+	Freezer bool
+	Memory  int64
+	// Older is the test binary of an older version; all gateways begin as it.
+	Older string
+	// Dir is where a history is kept that has no explanation.
+	Dir string
 }
 
 // Report tells what a run was.
@@ -104,6 +117,8 @@ func (f *Faults) LeaderOrAny() string { return cmp.Or(f.Leader(), f.Any()) }
 func Run(t testing.TB, opt Options) Report {
 	t.Helper()
 	opt.Seed = cmp.Or(opt.Seed, rand.Uint64()|1)
+	opt.Beat = cmp.Or(opt.Beat, beat)
+	opt.SnapshotEntries = cmp.Or(opt.SnapshotEntries, snapshotEntries)
 	opt.Lanes = cmp.Or(opt.Lanes, 16)
 	c := startCluster(t, opt)
 	f := &Faults{Cluster: c, Rand: rand.New(rand.NewPCG(opt.Seed, 1<<32)), over: make(chan struct{})}
@@ -150,7 +165,7 @@ func (f *Faults) report(opt Options) Report {
 		}
 	}
 	if !r.OK {
-		dir := cmp.Or(os.Getenv("TOTE_LINEARIZE_DIR"), filepath.Join(os.TempDir(), "tote-linearize"))
+		dir := cmp.Or(opt.Dir, os.Getenv("TOTE_LINEARIZE_DIR"), filepath.Join(os.TempDir(), "tote-linearize"))
 		page, err := save(dir, m, info, l.history)
 		if err != nil {
 			f.t.Errorf("the history cannot be saved: %v", err)
@@ -183,6 +198,15 @@ func (r Report) Enough(t testing.TB, d time.Duration) {
 	}
 	if want := 20_000; r.Ops < want {
 		t.Errorf("%d operations are too few, want %d", r.Ops, want)
+	}
+}
+
+// Beside lets the short runs of make test run beside each other: they mostly
+// wait. The long ones have the machine for themselves, so that each has enough
+// operations.
+func Beside(t *testing.T) {
+	if Lasts(0) == 0 {
+		t.Parallel()
 	}
 }
 

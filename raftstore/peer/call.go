@@ -52,9 +52,20 @@ type message struct {
 	Answer bool   `cbor:"7,keyasint,omitempty"`
 }
 
+// Limits bound what one connection may ask.
+type Limits struct {
+	Frame int // bytes of one question
+	Calls int // questions answered at the same time; more wait in the connection
+}
+
 // Serve answers the calls of one connection with handle until it ends. handle
 // runs on a goroutine of its own per call; its ctx ends with the connection.
 func Serve(ctx context.Context, conn net.Conn, handle func(ctx context.Context, method string, body []byte) ([]byte, error)) {
+	ServeWithin(ctx, conn, Limits{Frame: maxFrame, Calls: maxServing}, handle)
+}
+
+// ServeWithin is Serve with limits of its own.
+func ServeWithin(ctx context.Context, conn net.Conn, within Limits, handle func(ctx context.Context, method string, body []byte) ([]byte, error)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
@@ -63,9 +74,9 @@ func Serve(ctx context.Context, conn net.Conn, handle func(ctx context.Context, 
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	slots := make(chan struct{}, maxServing)
+	slots := make(chan struct{}, within.Calls)
 	for {
-		m, err := readFrame(conn)
+		m, err := readFrameUpTo(conn, within.Frame)
 		if err != nil || m.Answer {
 			return
 		}
@@ -97,14 +108,20 @@ func Serve(ctx context.Context, conn net.Conn, handle func(ctx context.Context, 
 // Caller makes calls to other gateways, over one connection to each that is
 // made when needed and made again after it was lost.
 type Caller struct {
-	port *Port
+	port  *Port
+	proto string
 
 	mu    sync.Mutex
 	conns map[Address]*callConn
 }
 
 // NewCaller returns a caller on the port. Its connections end with the port.
-func NewCaller(p *Port) *Caller { return &Caller{port: p, conns: map[Address]*callConn{}} }
+func NewCaller(p *Port) *Caller { return NewCallerOf(p, ProtoCall) }
+
+// NewCallerOf is NewCaller for a protocol of its own.
+func NewCallerOf(p *Port, proto string) *Caller {
+	return &Caller{port: p, proto: proto, conns: map[Address]*callConn{}}
+}
 
 // Call asks a gateway and waits for the answer. ErrUnreachable: not asked.
 // ErrLost and ctx's error: perhaps done. *RemoteError: refused by the other.
@@ -125,7 +142,7 @@ func (c *Caller) conn(ctx context.Context, to Address) (*callConn, error) {
 	if cc != nil && cc.alive() {
 		return cc, nil
 	}
-	raw, err := c.port.Dial(ctx, to, ProtoCall)
+	raw, err := c.port.Dial(ctx, to, c.proto)
 	if err != nil {
 		return nil, err
 	}
@@ -231,14 +248,16 @@ func (c *callConn) call(ctx context.Context, method string, body []byte) ([]byte
 	}
 }
 
-func readFrame(r io.Reader) (message, error) {
+func readFrame(r io.Reader) (message, error) { return readFrameUpTo(r, maxFrame) }
+
+func readFrameUpTo(r io.Reader, most int) (message, error) {
 	var head [4]byte
 	var m message
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return m, err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if n == 0 || n > maxFrame {
+	if n == 0 || int64(n) > int64(most) {
 		return m, fmt.Errorf("%w: %d bytes", ErrFrame, n)
 	}
 	buf := make([]byte, n)

@@ -1,7 +1,7 @@
 // Package peer is the one TCP port between the gateways of a site. Every
 // connection is mutual TLS 1.3; the protocol name in its handshake (ALPN) says
-// what runs on it: raft's own traffic, calls between gateways, or the first
-// contact of a newcomer. It knows nothing of stores and warehouses.
+// what runs on it: raft's own traffic, calls between gateways, those of a
+// satellite, or the first contact of a newcomer. It knows nothing of stores and warehouses.
 //
 // An [Address] is the id of a gateway and where it listens, "gw2@10.0.0.2:7070".
 // The id is what the certificate must name, so a gateway that answers at

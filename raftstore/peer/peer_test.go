@@ -239,6 +239,82 @@ func TestWhoIsLetIn(t *testing.T) {
 	_ = c.Close()
 }
 
+// TestOutgoing: a port that only dials, for a protocol whose certificates are
+// chosen and whose questions are bounded.
+func TestOutgoing(t *testing.T) {
+	s := newSite(t)
+	refuse := errors.New("not you")
+	port, err := Listen(Config{ID: "gw1", Listen: "127.0.0.1:0", TLS: s.tls("gw1"), Allowed: func(cert *x509.Certificate, proto string) error {
+		if (cert.Subject.CommonName == "sat1") != (proto == ProtoSatellite) {
+			return refuse
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = port.Close() }()
+	hold, running := make(chan struct{}), make(chan struct{}, 8)
+	port.Handle(ProtoSatellite, func(ctx context.Context, id string, conn net.Conn) {
+		ServeWithin(ctx, conn, Limits{Frame: 1000, Calls: 2}, func(ctx context.Context, method string, body []byte) ([]byte, error) {
+			if method == "hold" {
+				running <- struct{}{}
+				select {
+				case <-hold:
+				case <-ctx.Done():
+				}
+			}
+			return []byte(id + " " + method), nil
+		})
+	})
+	port.Handle(ProtoCall, func(context.Context, string, net.Conn) {})
+	for _, id := range []string{"sat1", "gw2"} {
+		out, err := Outgoing(Config{ID: id, TLS: s.tls(id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		caller := NewCallerOf(out, ProtoSatellite)
+		answer, err := caller.Call(ctx, port.Self(), "hello", nil)
+		if id != "sat1" {
+			if err == nil {
+				t.Errorf("%s was let in", id)
+			}
+		} else {
+			if err != nil || string(answer) != "sat1 hello" {
+				t.Errorf("answered %q %v", answer, err)
+			}
+			if _, err := caller.Call(ctx, port.Self(), "long", make([]byte, 1001)); !errors.Is(err, ErrLost) {
+				t.Errorf("a long question: %v", err)
+			}
+			done := make(chan error, 3)
+			for range 3 {
+				go func() {
+					_, err := caller.Call(ctx, port.Self(), "hold", nil)
+					done <- err
+				}()
+			}
+			<-running
+			<-running
+			select {
+			case <-running:
+				t.Error("three questions at once")
+			case <-time.After(50 * time.Millisecond):
+			}
+			close(hold)
+			for range 3 {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		cancel()
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestGarbageHoldsUpNobody(t *testing.T) {
 	s := newSite(t)
 	b := answering(s.open("gw2"))

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,8 @@ const (
 	ProtoCall = "rpc/1"
 	// ProtoJoin is the only one that takes a peer without a certificate.
 	ProtoJoin = "join/1"
+	// ProtoSatellite carries the calls of a gateway that keeps no store.
+	ProtoSatellite = "satellite/1"
 )
 
 // Errors of this package.
@@ -61,6 +64,9 @@ type Config struct {
 	TLS       *tls.Config
 	Log       *slog.Logger
 	Handshake time.Duration // 0 = 5 s
+	// Allowed says what a certificate of the site may be used for, on the side
+	// that is called; nil = every protocol.
+	Allowed func(cert *x509.Certificate, proto string) error
 	// Refused is told of handshakes that failed, on both sides: with is the
 	// address that called here, or the id that was called. Optional.
 	Refused func(with string, err error)
@@ -83,14 +89,8 @@ type Port struct {
 // Listen opens the port. Connections are accepted at once; those of a protocol
 // nobody handles yet are closed.
 func Listen(cfg Config) (*Port, error) {
-	if cfg.ID == "" || cfg.TLS == nil {
-		return nil, errors.New("peer: Config.ID and Config.TLS are needed")
-	}
-	if cfg.Handshake == 0 {
-		cfg.Handshake = 5 * time.Second
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
 	ln, err := (&net.ListenConfig{KeepAliveConfig: probes}).Listen(context.Background(), "tcp", cfg.Listen)
 	if err != nil {
@@ -99,13 +99,41 @@ func Listen(cfg Config) (*Port, error) {
 	if cfg.Advertise == "" {
 		cfg.Advertise = ln.Addr().String()
 	}
+	p := newPort(cfg)
+	p.ln = ln
+	p.wg.Go(p.accept)
+	return p, nil
+}
+
+// Outgoing is the port of a gateway that is not called: it only dials. Of cfg it
+// takes ID, TLS, Log, Handshake and Refused.
+func Outgoing(cfg Config) (*Port, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	return newPort(cfg), nil
+}
+
+func newPort(cfg Config) *Port {
 	p := &Port{
-		cfg: cfg, ln: ln, raft: make(chan net.Conn),
+		cfg: cfg, raft: make(chan net.Conn),
 		handlers: map[string]func(context.Context, string, net.Conn){}, conns: map[net.Conn]struct{}{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.wg.Go(p.accept)
-	return p, nil
+	return p
+}
+
+func (c *Config) complete() error {
+	if c.ID == "" || c.TLS == nil {
+		return errors.New("peer: Config.ID and Config.TLS are needed")
+	}
+	if c.Handshake == 0 {
+		c.Handshake = 5 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
 }
 
 // Self is the address of this gateway.
@@ -123,7 +151,10 @@ func (p *Port) Handle(proto string, fn func(ctx context.Context, peer string, co
 // Close ends the port, all its connections and goroutines.
 func (p *Port) Close() error {
 	p.cancel()
-	err := p.ln.Close()
+	var err error
+	if p.ln != nil {
+		err = p.ln.Close()
+	}
 	p.mu.Lock()
 	for c := range p.conns {
 		_ = c.Close() // its goroutine ends with it
@@ -179,11 +210,14 @@ func (p *Port) untrack(c net.Conn) {
 func (p *Port) serve(raw net.Conn) {
 	cfg := p.cfg.TLS.Clone()
 	cfg.MinVersion = tls.VersionTLS13
-	cfg.NextProtos = []string{ProtoRaft, ProtoCall, ProtoJoin}
+	cfg.NextProtos = []string{ProtoRaft, ProtoCall, ProtoJoin, ProtoSatellite}
 	cfg.ClientAuth = tls.VerifyClientCertIfGiven
 	cfg.VerifyConnection = func(s tls.ConnectionState) error {
 		if s.NegotiatedProtocol != ProtoJoin && len(s.VerifiedChains) == 0 {
 			return fmt.Errorf("%w: no certificate of this site", ErrIdentity)
+		}
+		if p.cfg.Allowed != nil && len(s.VerifiedChains) > 0 {
+			return p.cfg.Allowed(s.PeerCertificates[0], s.NegotiatedProtocol)
 		}
 		return nil
 	}

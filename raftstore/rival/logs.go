@@ -77,35 +77,35 @@ func logs(dir string, rounds int) (err error) {
 		}
 	}
 	ours, theirs := lanes[0], lanes[1]
-	report("rival_raw_fdatasync_p50", percentile(syncs, .5), "ms")
-	report("rival_raw_fdatasync_p99", percentile(syncs, .99), "ms")
+	report("rival_raw_fdatasync_p50", percentile(syncs, .5), "ms", 0)
+	report("rival_raw_fdatasync_p99", percentile(syncs, .99), "ms", 0)
 	for _, p := range []struct {
 		name string
 		at   float64
 	}{{"p50", .5}, {"p99", .99}} {
 		a, b := percentile(ours.lone, p.at), percentile(theirs.lone, p.at)
-		report("rival_append_1_"+p.name+"_seglog", a, "ms")
-		report("rival_append_1_"+p.name+"_raftwal", b, "ms")
+		report("rival_append_1_"+p.name+"_seglog", a, "ms", 0)
+		report("rival_append_1_"+p.name+"_raftwal", b, "ms", 0)
 		if p.name == "p99" {
-			report("rival_append_1_p99_ratio", a/b, "x")
+			report("rival_append_1_p99_ratio", a/b, "x", 0)
 		}
 	}
-	report("rival_append_1_p50_ratio", median(ratios(ours.loneP50, theirs.loneP50)), "x")
+	report("rival_append_1_p50_ratio", median(ratios(ours.loneP50, theirs.loneP50)), "x", 0)
 	if counted {
 		// Others can only add to what the disk wrote: the least round is ours.
 		a, b := slices.Min(ours.loneBytes), slices.Min(theirs.loneBytes)
-		report("rival_append_1_device_bytes_seglog", a, "B")
-		report("rival_append_1_device_bytes_raftwal", b, "B")
-		report("rival_append_1_device_bytes_ratio", a/b, "x")
-		report("rival_append_1_device_bytes_median_seglog", median(ours.loneBytes), "B")
-		report("rival_append_1_device_bytes_median_raftwal", median(theirs.loneBytes), "B")
+		report("rival_append_1_device_bytes_seglog", a, "B", 0)
+		report("rival_append_1_device_bytes_raftwal", b, "B", 0)
+		report("rival_append_1_device_bytes_ratio", a/b, "x", 0)
+		report("rival_append_1_device_bytes_median_seglog", median(ours.loneBytes), "B", 0)
+		report("rival_append_1_device_bytes_median_raftwal", median(theirs.loneBytes), "B", 0)
 	}
-	report("rival_append_64_per_second_ratio", median(ratios(ours.perSecond, theirs.perSecond)), "x")
-	report("rival_append_64_per_second_seglog", median(ours.perSecond), "1/s")
-	report("rival_append_64_per_second_raftwal", median(theirs.perSecond), "1/s")
-	report("rival_vote_p50_seglog", percentile(ours.vote, .5), "ms")
-	report("rival_vote_p50_raftwal", percentile(theirs.vote, .5), "ms")
-	report("rival_vote_p50_ratio", median(ratios(ours.voteP50s, theirs.voteP50s)), "x")
+	report("rival_append_64_per_second_ratio", median(ratios(ours.perSecond, theirs.perSecond)), "x", 0)
+	report("rival_append_64_per_second_seglog", median(ours.perSecond), "1/s", 0)
+	report("rival_append_64_per_second_raftwal", median(theirs.perSecond), "1/s", 0)
+	report("rival_vote_p50_seglog", percentile(ours.vote, .5), "ms", 0)
+	report("rival_vote_p50_raftwal", percentile(theirs.vote, .5), "ms", 0)
+	report("rival_vote_p50_ratio", median(ratios(ours.voteP50s, theirs.voteP50s)), "x", 0)
 	return nil
 }
 

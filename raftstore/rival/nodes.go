@@ -49,9 +49,9 @@ func nodes(dir string, rounds int, turn time.Duration) (err error) {
 		}
 		ours, theirs := perSecond[contenders[0].name], perSecond[contenders[1].name]
 		name := fmt.Sprintf("rival_raft_%d_callers_per_second_", callers)
-		report(name+"ratio", median(ratios(ours, theirs)), "x")
-		report(name+contenders[0].name, median(ours), "1/s")
-		report(name+contenders[1].name, median(theirs), "1/s")
+		report(name+"ratio", median(ratios(ours, theirs)), "x", 0)
+		report(name+contenders[0].name, median(ours), "1/s", 0)
+		report(name+contenders[1].name, median(theirs), "1/s", 0)
 	}
 	return nil
 }

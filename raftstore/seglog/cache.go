@@ -8,7 +8,12 @@ import (
 
 // cacheFrames is how many decoded batches are kept: raft reads a log entry by
 // entry, and a batch must not be read and verified once for each.
+// What was just written is kept too: a leader sends it to the others at once, and
+// everyone applies it.
 const cacheFrames = 4
+
+// cacheWritten is the largest batch kept when it is written, in bytes on disk.
+const cacheWritten = 256 << 10
 
 type frameKey struct {
 	seq uint64

@@ -60,9 +60,10 @@ func flip(t *testing.T, name string, off int64) {
 
 func seg(dir string, seq uint64) string { return segName(dir, seq) }
 
-// TestBitFlip damages one byte in each region of a batch in the middle of the
+// TestRow5BitFlip damages one byte in each region of a batch in the middle of the
 // log: the log must refuse to open and name the file.
-func TestBitFlip(t *testing.T) {
+func TestRow5BitFlip(t *testing.T) {
+	t.Parallel()
 	regions := map[string]int64{
 		"magic": 0, "version": 4, "flags": 5, "count": 6, "first index": 8, "term": 16, "commit index": 24,
 		"chain": 32, "length": 36, "length high": 39, "entry type": 40, "appended at": 42, "data": 70, "checksum": 157,

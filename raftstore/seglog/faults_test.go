@@ -26,18 +26,23 @@ func faulty(opt Options) logstoretest.FaultOpener {
 // TestFaults has every call of the disk fail in every way, and the power cut in
 // each that writes.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for name, opt := range map[string]Options{
 		"a batch larger than a segment": {SegmentSize: 8 << 10, Foreground: true},
 		"several batches in a segment":  {SegmentSize: 32 << 10, Foreground: true},
 		"segments prepared beside":      {SegmentSize: 16 << 10},
 	} {
-		t.Run(name, func(t *testing.T) { logstoretest.RunFaults(t, faulty(opt)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			logstoretest.RunFaults(t, faulty(opt))
+		})
 	}
 }
 
 // TestFaultsAreSeen proves that TestFaults is not blind: a log that takes the
 // disk too lightly in any one way must fail it.
 func TestFaultsAreSeen(t *testing.T) {
+	t.Parallel()
 	small := Options{SegmentSize: 16 << 10, Foreground: true}
 	unsynced := small
 	unsynced.NoSync = true
@@ -63,6 +68,7 @@ func TestFaultsAreSeen(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			report, err := logstoretest.CheckFaults(open)
 			if err == nil {
 				t.Fatalf("%d failed calls and %d power cuts, and nothing was found", report.Faults, report.Cuts)

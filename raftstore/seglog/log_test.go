@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,7 @@ func bounds(l *Log) string {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	t.Run("memory", func(t *testing.T) {
 		fs := vfs.NewMem()
 		logstoretest.Run(t, func(t *testing.T, name string) logstoretest.Store {
@@ -347,5 +349,45 @@ func TestNoRoom(t *testing.T) {
 				t.Fatalf("after it: %v", err)
 			}
 		})
+	}
+}
+
+// TestNewestIsNotReadBack: what was just written is sent and applied without
+// being read from the file, and looks the same as after opening again.
+func TestNewestIsNotReadBack(t *testing.T) {
+	disk := vfs.NewFault(vfs.NewMem())
+	l := mustOpen(t, disk, Options{})
+	batch := []*raft.Log{logstoretest.Entry(1, 1, 100), {Index: 2, Term: 2, Type: raft.LogNoop}, logstoretest.Entry(3, 2, 0)}
+	if err := l.StoreLogs(batch); err != nil {
+		t.Fatal(err)
+	}
+	read := func(l *Log) (out []raft.Log) {
+		for i := range batch {
+			var e raft.Log
+			if err := l.GetLog(uint64(1+i), &e); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, e)
+		}
+		return out
+	}
+	before := disk.Count(vfs.OpRead)
+	fresh := read(l)
+	if n := disk.Count(vfs.OpRead) - before; n != 0 {
+		t.Errorf("%d reads of the file", n)
+	}
+	big := &raft.Log{Index: 4, Term: 2, Data: make([]byte, cacheWritten)}
+	if err := l.StoreLog(big); err != nil {
+		t.Fatal(err)
+	}
+	before = disk.Count(vfs.OpRead)
+	if err := l.GetLog(4, new(raft.Log)); err != nil || disk.Count(vfs.OpRead) == before {
+		t.Errorf("a big batch is kept in memory (%v)", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := read(mustOpen(t, disk, Options{})); !reflect.DeepEqual(fresh, again) {
+		t.Errorf("%v, after opening again %v", fresh, again)
 	}
 }

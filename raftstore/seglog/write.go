@@ -2,6 +2,7 @@ package seglog
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -42,7 +43,34 @@ func (l *Log) StoreLogs(logs []*raft.Log) error {
 	l.next = h.last() + 1
 	l.frames = append(l.frames, ref)
 	l.bytes += ref.size
+	if ref.size <= cacheWritten {
+		l.cache.put(ref, asRead(logs))
+	}
 	return nil
+}
+
+// asRead returns copies of the entries as they are read back from the file.
+func asRead(logs []*raft.Log) []raft.Log {
+	size := 0
+	for _, l := range logs {
+		size += len(l.Data) + len(l.Extensions)
+	}
+	room := make([]byte, 0, size)
+	keep := func(b []byte) []byte {
+		if len(b) == 0 {
+			return nil
+		}
+		room = append(room, b...)
+		return room[len(room)-len(b) : len(room) : len(room)]
+	}
+	out := make([]raft.Log, len(logs))
+	for i, l := range logs {
+		out[i] = raft.Log{Index: l.Index, Term: l.Term, Type: l.Type, Data: keep(l.Data), Extensions: keep(l.Extensions)}
+		if !l.AppendedAt.IsZero() {
+			out[i].AppendedAt = time.Unix(0, l.AppendedAt.UnixNano()).UTC()
+		}
+	}
+	return out
 }
 
 // append writes one batch at the end and syncs it. The writer is held.

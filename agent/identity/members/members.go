@@ -1,5 +1,6 @@
 // Package members owns the replicated records of who was let into the site:
-// the join tokens. It is a pure applier under the laws of package warehouse: no
+// the join tokens, and the satellites (gateways without a store, which Raft does
+// not know). It is a pure applier under the laws of package warehouse: no
 // clock, no random, no map order, no I/O, no goroutine. The secret of a token
 // never gets here, only its hash.
 //
@@ -24,7 +25,12 @@ import (
 const (
 	KindMakeToken uint16 = 0x0401
 	KindUseToken  uint16 = 0x0402
+	KindAdmit     uint16 = 0x0403
+	KindDismiss   uint16 = 0x0404
 )
+
+// levelSatellites is the feature level from which on there may be satellites.
+const levelSatellites = 2
 
 // Version is the version of all commands of this package.
 const Version uint16 = 1
@@ -37,6 +43,7 @@ const (
 	CodeExpired = "IDN-105"
 	CodeUsed    = "IDN-106"
 	CodeUnknown = "IDN-107"
+	CodeTaken   = "IDN-110"
 )
 
 var (
@@ -64,8 +71,32 @@ type UseToken struct {
 	Gateway string `cbor:"3,keyasint"`
 }
 
+// Admit lets a satellite in with a token, under the rules of UseToken.
+type Admit struct {
+	ID        string `cbor:"1,keyasint"`
+	Hash      []byte `cbor:"2,keyasint"`
+	Satellite string `cbor:"3,keyasint"`
+	Key       []byte `cbor:"4,keyasint"` // SHA-256 of the public key of its certificate
+}
+
+// Dismiss takes a satellite out.
+type Dismiss struct {
+	Satellite string `cbor:"1,keyasint"`
+}
+
 func (MakeToken) kind() uint16 { return KindMakeToken }
 func (UseToken) kind() uint16  { return KindUseToken }
+func (Admit) kind() uint16     { return KindAdmit }
+func (Dismiss) kind() uint16   { return KindDismiss }
+
+// Satellite is the record of one that belongs to the site. It holds the key and
+// not the certificate, which is renewed: one that was dismissed and let in again
+// under its old name has a new key, and the old one stays out.
+type Satellite struct {
+	ID    string `cbor:"1,keyasint" json:"id"`
+	Key   []byte `cbor:"2,keyasint" json:"-"`
+	Since int64  `cbor:"3,keyasint" json:"since"` // ms since 1970 UTC
+}
 
 // Token is the record of one token.
 type Token struct {
@@ -76,8 +107,11 @@ type Token struct {
 	UsedAt  int64  `cbor:"5,keyasint,omitempty" json:"usedAt,omitempty"`
 }
 
-// prefix of the records; changing it orphans them.
-const prefix = "members/token/"
+// Prefixes of the records; changing one orphans them.
+const (
+	prefix          = "members/token/"
+	prefixSatellite = "members/satellite/"
+)
 
 var (
 	encMode = must(cbor.CoreDetEncOptions().EncMode())
@@ -107,8 +141,16 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 // Speaks tells whether this version knows the command.
 func Speaks(kind, version uint16) bool { return version == Version && slices.Contains(kinds, kind) }
 
+// Since is the feature level from which on a command may be used.
+func Since(kind uint16) uint16 {
+	if kind == KindAdmit || kind == KindDismiss {
+		return levelSatellites
+	}
+	return 0
+}
+
 // kinds are those that Decode takes.
-var kinds = []uint16{KindMakeToken, KindUseToken}
+var kinds = []uint16{KindMakeToken, KindUseToken, KindAdmit, KindDismiss}
 
 // Decode reads a command back, strictly.
 func Decode(kind, version uint16, body []byte) (Command, error) {
@@ -120,6 +162,12 @@ func Decode(kind, version uint16, body []byte) (Command, error) {
 		return decodeAs(body, func(c MakeToken) bool { return validID(c.ID) && len(c.Hash) == sha256.Size && c.Expires > 0 })
 	case KindUseToken:
 		return decodeAs(body, func(c UseToken) bool { return validID(c.ID) && len(c.Hash) == sha256.Size && validID(c.Gateway) })
+	case KindAdmit:
+		return decodeAs(body, func(c Admit) bool {
+			return validID(c.ID) && len(c.Hash) == sha256.Size && validID(c.Satellite) && len(c.Key) == sha256.Size
+		})
+	case KindDismiss:
+		return decodeAs(body, func(c Dismiss) bool { return validID(c.Satellite) })
 	}
 	return nil, fmt.Errorf("%w: unknown kind %#04x", ErrMalformed, kind)
 }
@@ -171,23 +219,63 @@ func Apply(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte)
 		}
 		return put(tx, Token{ID: c.ID, Hash: c.Hash, Expires: c.Expires})
 	case UseToken:
-		t, err := Get(tx, c.ID)
+		return use(tx, m, c)
+	case Admit:
+		return admit(tx, m, c)
+	case Dismiss:
+		s, err := GetSatellite(tx, c.Satellite)
 		switch {
 		case err != nil:
 			return warehouse.Result{}, err
-		case t == nil || subtle.ConstantTimeCompare(t.Hash, c.Hash) != 1:
-			return warehouse.Result{Code: CodeUnknown, Text: "this site never made that token"}, nil
-		case t.Gateway == c.Gateway:
-			return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Gateway}, nil
-		case t.Gateway != "":
-			return warehouse.Result{Code: CodeUsed, Text: "it let " + t.Gateway + " in"}, nil
-		case m.Now >= t.Expires:
-			return warehouse.Result{Code: CodeExpired, Text: "it was good until an earlier time"}, nil
+		case s == nil:
+			return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite}, nil
 		}
-		t.Gateway, t.UsedAt = c.Gateway, m.Now
-		return put(tx, *t)
+		if err := tx.Delete([]byte(prefixSatellite + c.Satellite)); err != nil {
+			return warehouse.Result{}, err
+		}
+		return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite, Touched: []string{"members"}}, nil
 	}
 	return warehouse.Result{Code: warehouse.CodeUnknownKind}, nil
+}
+
+func use(tx warehouse.Tx, m warehouse.Meta, c UseToken) (warehouse.Result, error) {
+	t, err := Get(tx, c.ID)
+	switch {
+	case err != nil:
+		return warehouse.Result{}, err
+	case t == nil || subtle.ConstantTimeCompare(t.Hash, c.Hash) != 1:
+		return warehouse.Result{Code: CodeUnknown, Text: "this site never made that token"}, nil
+	case t.Gateway == c.Gateway:
+		return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Gateway}, nil
+	case t.Gateway != "":
+		return warehouse.Result{Code: CodeUsed, Text: "it let " + t.Gateway + " in"}, nil
+	case m.Now >= t.Expires:
+		return warehouse.Result{Code: CodeExpired, Text: "it was good until an earlier time"}, nil
+	}
+	t.Gateway, t.UsedAt = c.Gateway, m.Now
+	return put(tx, *t)
+}
+
+func admit(tx warehouse.Tx, m warehouse.Meta, c Admit) (warehouse.Result, error) {
+	s, err := GetSatellite(tx, c.Satellite)
+	switch {
+	case err != nil:
+		return warehouse.Result{}, err
+	case s != nil && !bytes.Equal(s.Key, c.Key):
+		return warehouse.Result{Code: CodeTaken, Text: "a satellite of this id is in the site already"}, nil
+	}
+	res, err := use(tx, m, UseToken{ID: c.ID, Hash: c.Hash, Gateway: c.Satellite})
+	if err != nil || !res.OK || s != nil {
+		return res, err
+	}
+	b, err := encMode.Marshal(Satellite{ID: c.Satellite, Key: c.Key, Since: m.Now})
+	if err != nil {
+		return warehouse.Result{}, err
+	}
+	if err := tx.Set([]byte(prefixSatellite+c.Satellite), b); err != nil {
+		return warehouse.Result{}, err
+	}
+	return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite, Touched: []string{"members"}}, nil
 }
 
 func put(tx warehouse.Tx, t Token) (warehouse.Result, error) {
@@ -223,6 +311,33 @@ func Tokens(r warehouse.Reader) ([]Token, error) {
 			return false, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		all = append(all, t)
+		return true, nil
+	})
+	return all, err
+}
+
+// GetSatellite is the record of a satellite, nil when there is none.
+func GetSatellite(r warehouse.Reader, id string) (*Satellite, error) {
+	b, err := r.Get([]byte(prefixSatellite + id))
+	if err != nil || b == nil {
+		return nil, err
+	}
+	s := new(Satellite)
+	if err := decMode.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("%w: satellite %s: %w", ErrCorrupt, id, err)
+	}
+	return s, nil
+}
+
+// Satellites lists them by id.
+func Satellites(r warehouse.Reader) ([]Satellite, error) {
+	var all []Satellite
+	err := r.Range([]byte(prefixSatellite), func(_, value []byte) (bool, error) {
+		var s Satellite
+		if err := decMode.Unmarshal(value, &s); err != nil {
+			return false, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		all = append(all, s)
 		return true, nil
 	})
 	return all, err

@@ -46,6 +46,52 @@ func TestTokenLetsOneGatewayIn(t *testing.T) {
 	}
 }
 
+func TestSatellite(t *testing.T) {
+	tx := memtx.New()
+	var index uint64
+	do := func(now int64, c Command, want string) {
+		t.Helper()
+		kind, version, body, err := Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		index++
+		before := tx.Digest()
+		res, err := Apply(tx, warehouse.Meta{Index: index, Now: now}, kind, version, body)
+		if err != nil || res.Code != want || res.OK != (want == warehouse.CodeOK) {
+			t.Fatalf("%+v: %+v %v, want %s", c, res, err, want)
+		}
+		if !res.OK && tx.Digest() != before {
+			t.Errorf("%+v: refused and changed the state", c)
+		}
+	}
+	for _, id := range []string{"t1", "t2", "t3", "t4"} {
+		do(100, MakeToken{id, hash(id), 200}, warehouse.CodeOK)
+	}
+	do(150, Admit{"t9", hash("t9"), "sat1", hash("key")}, CodeUnknown)
+	do(150, Admit{"t1", hash("t2"), "sat1", hash("key")}, CodeUnknown)
+	do(150, Admit{"t1", hash("t1"), "sat1", hash("key")}, warehouse.CodeOK)
+	do(999, Admit{"t1", hash("t1"), "sat1", hash("key")}, warehouse.CodeOK) // the first answer was lost
+	do(150, Admit{"t1", hash("t1"), "sat2", hash("key")}, CodeUsed)
+	do(150, Admit{"t2", hash("t2"), "sat1", hash("other")}, CodeTaken)
+	do(200, Admit{"t3", hash("t3"), "sat3", hash("key")}, CodeExpired)
+	do(200, Dismiss{"sat1"}, warehouse.CodeOK)
+	do(200, Dismiss{"sat1"}, warehouse.CodeOK)
+	if s, err := GetSatellite(tx, "sat1"); s != nil || err != nil {
+		t.Errorf("it was dismissed: %+v %v", s, err)
+	}
+	do(199, Admit{"t4", hash("t4"), "sat1", hash("other")}, warehouse.CodeOK)
+	all, err := Satellites(tx)
+	if err != nil || len(all) != 1 || all[0].ID != "sat1" || string(all[0].Key) != string(hash("other")) || all[0].Since != 199 {
+		t.Errorf("%+v %v", all, err)
+	}
+	for kind, want := range map[uint16]uint16{KindMakeToken: 0, KindUseToken: 0, KindAdmit: 2, KindDismiss: 2} {
+		if got := Since(kind); got != want {
+			t.Errorf("kind %#04x since level %d, want %d", kind, got, want)
+		}
+	}
+}
+
 func TestMalformed(t *testing.T) {
 	good := func(c Command) []byte {
 		_, _, body, err := Encode(c)
@@ -81,6 +127,10 @@ func TestMalformed(t *testing.T) {
 		MakeToken{"t1", hash("a"), 0},
 		UseToken{"t1", hash("a"), ""},
 		UseToken{"t1", nil, "gw2"},
+		Admit{"t1", hash("a"), "sat1", nil},
+		Admit{"t1", hash("a"), "", hash("k")},
+		Admit{"", hash("a"), "sat1", hash("k")},
+		Dismiss{""},
 	} {
 		if _, _, _, err := Encode(c); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%+v: %v", c, err)
