@@ -49,7 +49,7 @@ func (c *Config) wireID(epochs ledger.Epochs, ref ledger.Ref) wire.EventID {
 func item(m wire.InboxItem) ledger.Item {
 	it := ledger.Item{MsgID: m.MsgID, OrderID: m.OrderID, Revision: m.Revision}
 	bad := func(format string, args ...any) ledger.Item {
-		it.Release, it.Cancel = nil, nil
+		it.Release, it.Cancel, it.Ask = nil, nil, nil
 		it.Bad = fmt.Sprintf(format, args...)
 		if len(it.Bad) > 512 {
 			it.Bad = strings.ToValidUTF8(it.Bad[:512], "")
@@ -85,6 +85,12 @@ func item(m wire.InboxItem) ledger.Item {
 			c.Reason = strings.ToValidUTF8(c.Reason[:200], "")
 		}
 		it.Cancel = &ledger.Cancel{Reason: c.Reason}
+	case wire.TypeQuote, wire.TypeHold, wire.TypeUnhold, wire.TypeBind:
+		ask, err := askOf(m)
+		if err != nil {
+			return bad("the message cannot be read: %v", err)
+		}
+		it.Ask = ask
 	default:
 		return bad("message type %q is unknown", m.Type)
 	}
@@ -94,16 +100,44 @@ func item(m wire.InboxItem) ledger.Item {
 	return it
 }
 
+// askOf reads what is asked of an order beside a release and a cancel.
+func askOf(m wire.InboxItem) (*ledger.Ask, error) {
+	ask := &ledger.Ask{}
+	var err error
+	switch m.Type {
+	case wire.TypeQuote:
+		var a wire.QuoteAnswer
+		err = json.Unmarshal(m.Data, &a)
+		if ask.What, ask.Cancel = ledger.AskDecline, a.Cancel; a.Accept {
+			ask.What = ledger.AskAccept
+		}
+	case wire.TypeHold, wire.TypeUnhold:
+		var h wire.Hold
+		err = json.Unmarshal(m.Data, &h)
+		if ask.What, ask.Code = ledger.AskHold, h.Code; m.Type == wire.TypeUnhold {
+			ask.What = ledger.AskUnhold
+		}
+		if len(h.Code) > 64 {
+			return nil, fmt.Errorf("the code has %d bytes", len(h.Code))
+		}
+	case wire.TypeBind:
+		var b wire.Bind
+		err = json.Unmarshal(m.Data, &b)
+		ask.What, ask.Kit = ledger.AskBind, b.Kit
+	}
+	return ask, err
+}
+
 // maxItem leaves room for source and cursor in the command.
 const maxItem = ledger.MaxBody - 4<<10
 
 func orderSpec(o *wire.Order) *warehouse.OrderSpec {
 	s := &warehouse.OrderSpec{
 		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
-		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Owner: o.Owner,
+		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
 	}
 	for _, l := range o.Lines {
-		s.Lines = append(s.Lines, warehouse.OrderLine(l))
+		s.Lines = append(s.Lines, warehouse.OrderLine{Line: l.Line, SKU: l.SKU, Qty: l.Qty, Kind: l.Kind})
 	}
 	return s
 }

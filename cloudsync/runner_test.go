@@ -381,6 +381,11 @@ func TestMalformedInbox(t *testing.T) {
 			with("B-12", func(it *wire.InboxItem) {
 				it.Type, it.Data = wire.TypeCancel, json.RawMessage(`{"reason":"`+strings.Repeat("r", 900)+`"}`)
 			}),
+			with("B-13", func(it *wire.InboxItem) { it.Type, it.Data = wire.TypeQuote, json.RawMessage(`{"accept":"yes"}`) }),
+			with("B-14", func(it *wire.InboxItem) { it.Type, it.Data = wire.TypeBind, json.RawMessage(`7`) }),
+			with("B-15", func(it *wire.InboxItem) {
+				it.Type, it.Data = wire.TypeHold, json.RawMessage(`{"code":"`+strings.Repeat("C", 65)+`"}`)
+			}),
 			good("G-2"),
 		}
 		f.pages = []wire.InboxPage{{Items: items, Next: "c1"}}
@@ -561,7 +566,10 @@ func fill(v reflect.Value) {
 func TestEventDataIsTheSameOnTheWire(t *testing.T) {
 	var full warehouse.EventData
 	fill(reflect.ValueOf(&full).Elem())
-	for i := range full.Parcels { // only the site needs these
+	for i := range full.Lines { // only the site needs these
+		full.Lines[i].PutBack, full.Lines[i].Returned, full.Lines[i].Kind = 0, 0, ""
+	}
+	for i := range full.Parcels {
 		full.Parcels[i].Verified, full.Parcels[i].CheckedBy = false, ""
 	}
 	raw, err := json.Marshal(full)
@@ -622,6 +630,50 @@ func TestReleasedBeforeNewer(t *testing.T) {
 			"dc1/1/control/3 wms.order.cancelled.v1 ",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Holds, quotes and slips of the OMS come through as they were sent.
+func TestAsksOnTheWire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, f := newSite(t), newFake()
+		w.domain(t, warehouse.EnterOrder{Kit: 7, Order: warehouse.OrderSpec{
+			ShipTo: warehouse.Address{Name: "n", Street: "s", Postcode: "p", City: "c", Country: "DE"},
+			Lines:  []warehouse.OrderLine{{Line: 1, SKU: "A", Qty: 1}},
+		}})
+		data := func(v any) json.RawMessage {
+			raw, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return raw
+		}
+		f.pages = []wire.InboxPage{{Next: "c1", Items: []wire.InboxItem{
+			{MsgID: "1", OrderID: "O-7", Type: wire.TypeBind, Data: data(wire.Bind{Kit: 7})},
+			{MsgID: "2", OrderID: "O-7", Type: wire.TypeHold, Data: data(wire.Hold{Code: "PAYMENT"})},
+			{MsgID: "3", OrderID: "O-7", Type: wire.TypeHold, Data: data(wire.Hold{Code: "EXPORT"})},
+			{MsgID: "4", OrderID: "O-7", Type: wire.TypeUnhold, Data: data(wire.Hold{Code: "PAYMENT"})},
+			{MsgID: "5", OrderID: "O-7", Revision: 2, Type: wire.TypeQuote, Data: data(wire.QuoteAnswer{Accept: true})},
+			{MsgID: "6", OrderID: "O-7", Revision: 2, Type: wire.TypeQuote, Data: data(wire.QuoteAnswer{Cancel: true})},
+		}}}
+		r, _ := onVirtualTime(t, f, w, time.Minute)
+		var got []string
+		for _, e := range f.got {
+			if e.Subject == "O-7" {
+				got = append(got, e.Type)
+			}
+		}
+		want := []string{"wms.order.bound.v1", "wms.order.held.v1", "wms.order.held.v1", "wms.order.holdReleased.v1"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		var codes []string
+		for _, x := range r.Status().Refusals {
+			codes = append(codes, x.MsgID+" "+x.Code)
+		}
+		if diff := cmp.Diff([]string{"5 NO_QUOTE", "6 NO_QUOTE"}, codes); diff != "" {
 			t.Error(diff)
 		}
 	})

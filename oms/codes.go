@@ -60,6 +60,7 @@ const (
 	CodeContent       = "REFUSED_CONTENT"
 	CodeIDTaken       = "ORDER_ID_TAKEN"
 	CodeSiteOrder     = "SITE_ORDER"
+	CodeNotThere      = "NOT_AT_SITE"
 )
 
 // Fault explains a code: what happened and what to do.
@@ -94,6 +95,7 @@ func Faults() []Fault {
 		{CodeNotRejected, "Only an order that its site refused, and that nobody asked to cancel, can be sent again.", "Look at the order's state; there is nothing to send while the site has it."},
 		{CodeIDTaken, "A site has an order of its own under the id of an order of the OMS. They are two orders; neither changed the other.", "Look at the conflicts: cancel the order here and place it under a new id, or have the site enter its order under one."},
 		{CodeSiteOrder, "The order was entered at the site, which is its only master.", "Have the site cancel it."},
+		{CodeNotThere, "No site has the order now, or it has left the site.", "Look at the order's state; there is nobody to tell."},
 		{CodeContent, "The site refused the order for what it says, and it would say the same again.", "Cancel it and place a corrected order under a new id."},
 	}
 }

@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/orders/{id}/payment", users, s.postPayment},
 		{"POST", "/v1/orders/{id}/cancel", users, s.postCancel},
 		{"POST", "/v1/orders/{id}/resubmit", users, s.postResubmit},
+		{"POST", "/v1/orders/{id}/ask", users, s.postAsk},
 		{"GET", "/v1/conflicts", users, s.listConflicts},
 		{"GET", "/v1/summary", users, s.getSummary},
 		{"GET", "/v1/sites/{site}/inbox", sites, s.getInbox},

@@ -13,6 +13,7 @@ type orderPlan struct {
 	takes       [][]take // by line
 	short       []int64  // by line: missing
 	all         bool     // nothing is
+	partly      bool     // something is found, and the order goes with that
 	keys, bytes int      // what it costs to carry it out
 	tooBig      string   // why it cannot be
 }
@@ -20,20 +21,32 @@ type orderPlan struct {
 // planOrder finds stock for everything an order asks for. It writes nothing.
 func (c *change) planOrder(o *Order) (orderPlan, error) {
 	p := orderPlan{takes: make([][]take, len(o.Lines)), short: make([]int64, len(o.Lines)), all: true}
+	leave, err := c.leaves(o)
+	if err != nil {
+		return p, err
+	}
+	some := false
 	for i, l := range o.Lines {
+		if l.skipped() {
+			continue
+		}
 		var held []take
 		for j := range i {
 			if o.Lines[j].SKU == l.SKU {
 				held = append(held, p.takes[j]...)
 			}
 		}
-		var err error
-		if p.takes[i], p.short[i], err = c.plan(demand{l.SKU, o.Spec.Owner}, l.Qty, held); err != nil {
+		takes, missing, err := c.plan(demand{l.SKU, o.Spec.Owner}, l.Qty+leave, held)
+		if err != nil {
 			return p, err
 		}
+		p.short[i] = min(missing, l.Qty)
+		p.takes[i] = firstOf(takes, l.Qty-p.short[i])
 		p.all = p.all && p.short[i] == 0
+		some = some || len(p.takes[i]) > 0
 	}
-	if !p.all {
+	p.partly = !p.all && some && o.Spec.Partial
+	if !p.all && !p.partly {
 		// Parked: lines, and fallouts that come or go.
 		p.keys = len(o.Lines) + 6*min(len(o.Lines), shortFallouts) + 10
 		p.bytes = p.keys*256 + 2*sizeOf(o)
@@ -46,9 +59,28 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 	return p, nil
 }
 
+// firstOf cuts takes off behind n units.
+func firstOf(takes []take, n int64) []take {
+	for i := range takes {
+		if takes[i].qty >= n {
+			takes[i].qty = n
+			if n > 0 {
+				i++
+			}
+			return takes[:i]
+		}
+		n -= takes[i].qty
+	}
+	return takes
+}
+
 // tryAllocate reserves everything an order asks for and puts it into the pool,
-// or parks it as a whole with a fallout per short line. The order is saved.
+// or parks it as a whole with a fallout per short line. One that is held or
+// of which something is still to be made stays where it is. The order is saved.
 func (c *change) tryAllocate(o *Order) (bool, error) {
+	if o.held() || o.makes() {
+		return false, c.saveOrder(o)
+	}
 	p, err := c.planOrder(o)
 	if err != nil {
 		return false, err
@@ -66,7 +98,7 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 		return false, err
 	}
 	switch {
-	case !p.all:
+	case !p.all && !p.partly:
 		return false, c.park(o, p.short)
 	case p.tooBig != "":
 		return false, c.parkTooBig(o, p)
@@ -79,7 +111,18 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 		if _, err := c.makeTasks(o, &o.Lines[i], p.takes[i], "", 0); err != nil {
 			return false, err
 		}
-		o.Lines[i].State = LineAllocated
+		switch {
+		case o.Lines[i].skipped():
+		case p.short[i] > 0:
+			o.Lines[i].State = LineShort
+		default:
+			o.Lines[i].State = LineAllocated
+		}
+	}
+	if p.partly {
+		if err := c.tell(o, EvOrderShort); err != nil {
+			return false, err
+		}
 	}
 	if err := c.enter(o, OrderAllocated); err != nil {
 		return false, err
@@ -107,8 +150,8 @@ func isOutOfStock(f *Fallout) bool { return f.Code == FalloutOutOfStock }
 // park lets an order wait for stock: lines, waiting rows and fallouts follow
 // what is short now.
 func (c *change) park(o *Order, short []int64) error {
+	o.reopen()
 	for i := range o.Lines {
-		o.Lines[i].State = LineOpen
 		if short[i] > 0 {
 			o.Lines[i].State = LineShort
 		}
@@ -160,7 +203,7 @@ func (c *change) setWaiting(o *Order, want bool) error {
 	}
 	for _, l := range o.Lines {
 		if l.State == LineShort {
-			if err := c.index(key(kWait, demand{l.SKU, o.Spec.Owner}.row(), num(o.Intake), o.Spec.ID), want); err != nil {
+			if err := c.index(key(kWait, demand{l.SKU, o.Spec.Owner}.row(), o.queue(), o.Spec.ID), want); err != nil {
 				return err
 			}
 		}

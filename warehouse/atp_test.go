@@ -20,7 +20,7 @@ func promising(t *testing.T) *world {
 
 // told runs AdvanceTime until nothing is due and lists the stock events since
 // the last call as "type sku owner qty onHand/reserved/available/inTransit".
-func (w *world) told(from *int) []string {
+func (w *world) levels(from *int) []string {
 	w.t.Helper()
 	for range 100 {
 		at, ok, err := NextDue(w.tx)
@@ -50,7 +50,7 @@ func TestLevelsAreToldCoalesced(t *testing.T) {
 		at := 0
 		want := func(lines ...string) {
 			t.Helper()
-			if d := cmp.Diff(lines, w.told(&at)); d != "" {
+			if d := cmp.Diff(lines, w.levels(&at)); d != "" {
 				t.Errorf("told (-want +got):\n%s", d)
 			}
 			w.invariants()
@@ -101,7 +101,7 @@ func TestLevelsFollowTheCalendar(t *testing.T) {
 	w := promising(t)
 	w.ok(PutItems{Items: withPolicy("", 3)})
 	at := 0
-	w.told(&at)
+	w.levels(&at)
 	day := int64(24 * 3600 * 1000)
 	for _, tt := range []struct {
 		day  int64
@@ -114,7 +114,7 @@ func TestLevelsFollowTheCalendar(t *testing.T) {
 		{90, nil},
 	} {
 		w.m.Now = start + tt.day*day
-		if d := cmp.Diff(tt.want, w.told(&at)); d != "" {
+		if d := cmp.Diff(tt.want, w.levels(&at)); d != "" {
 			t.Errorf("day %d (-want +got):\n%s", tt.day, d)
 		}
 		w.invariants()
@@ -128,7 +128,7 @@ func TestLowStock(t *testing.T) {
 		items[2].Min, items[2].Reorder, items[2].Max = 2, 3, 10
 		w.ok(PutItems{Items: items})
 		at := 0
-		w.told(&at)
+		w.levels(&at)
 		return w, &at
 	}
 	t.Run("row 21: crossing the reorder point is told once until refilled", func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestLowStock(t *testing.T) {
 		want := func(lines ...string) {
 			t.Helper()
 			w.m.Now += 10_000
-			if d := cmp.Diff(lines, w.told(at)); d != "" {
+			if d := cmp.Diff(lines, w.levels(at)); d != "" {
 				t.Errorf("told (-want +got):\n%s", d)
 			}
 			w.invariants()
@@ -165,7 +165,7 @@ func TestLowStock(t *testing.T) {
 		w.ok(release("O1", "BAG*4"))
 		w.m.Now += 10_000
 		// It asks for what fills up to the most, less what is on its way.
-		if d := cmp.Diff([]string{"stock.atp BAG 0: 5/4/1/2", "stock.low BAG 7: 5/4/1/2"}, w.told(at)); d != "" {
+		if d := cmp.Diff([]string{"stock.atp BAG 0: 5/4/1/2", "stock.low BAG 7: 5/4/1/2"}, w.levels(at)); d != "" {
 			t.Error(d)
 		}
 	})
@@ -173,7 +173,7 @@ func TestLowStock(t *testing.T) {
 		w, at := low(t)
 		w.ok(PutItems{Items: []Item{{SKU: "NEW", Name: "New", WeightMg: 1, Reorder: 5, Max: 8}}})
 		w.m.Now += 10_000
-		if d := cmp.Diff([]string{"stock.atp NEW 0: 0/0/0/0", "stock.low NEW 8: 0/0/0/0"}, w.told(at)); d != "" {
+		if d := cmp.Diff([]string{"stock.atp NEW 0: 0/0/0/0", "stock.low NEW 8: 0/0/0/0"}, w.levels(at)); d != "" {
 			t.Error(d)
 		}
 	})
@@ -184,7 +184,7 @@ func TestLevelsAreNotToldUnasked(t *testing.T) {
 	w := stocked(t)
 	w.ok(release("O1", "BAG"))
 	at := 0
-	if got := w.told(&at); got != nil {
+	if got := w.levels(&at); got != nil {
 		t.Errorf("%v", got)
 	}
 	if _, ok, err := NextDue(w.tx); ok || err != nil {
@@ -194,11 +194,11 @@ func TestLevelsAreNotToldUnasked(t *testing.T) {
 	s := testSite()
 	s.ATPEveryMs = 1000
 	w.ok(PutSite{Site: s})
-	w.told(&at)
+	w.levels(&at)
 	w.ok(release("O2", "BAG"))
 	w.ok(PutSite{Site: testSite()})
 	w.m.Now += 10_000
-	if got := w.told(&at); got != nil {
+	if got := w.levels(&at); got != nil {
 		t.Errorf("%v", got)
 	}
 	w.invariants()
@@ -212,14 +212,14 @@ func TestManyLevels(t *testing.T) {
 	s.ATPEveryMs = 1000
 	w.ok(PutSite{Site: s})
 	at := 0
-	if got := w.told(&at); len(got) != 304 {
+	if got := w.levels(&at); len(got) != 304 {
 		t.Errorf("%d levels", len(got))
 	}
 	w.m.Now += 1000
 	for part := 0; part < 300; part += 100 {
 		w.ok(bigOrder(fmt.Sprintf("O%d", part), skus[part:part+100], 1))
 	}
-	if got := w.told(&at); len(got) != 300 {
+	if got := w.levels(&at); len(got) != 300 {
 		t.Errorf("%d levels", len(got))
 	}
 	w.invariants()

@@ -180,18 +180,23 @@ func (c *change) endBatch(b *Batch, state string) error {
 }
 
 // leaveBatch takes orders nothing was claimed of out of a batch. A batch left
-// without orders ends in the given state. None of the removed tasks lies before
-// the current one: those are all closed.
+// without orders ends in the given state.
 func (c *change) leaveBatch(id, end string, orders ...string) error {
 	b, err := c.batch(id)
 	if err != nil {
 		return err
 	}
 	b.Slots = slices.DeleteFunc(b.Slots, func(s BatchSlot) bool { return slices.Contains(orders, s.Order) })
-	b.Walk = slices.DeleteFunc(b.Walk, func(task string) bool {
+	gone := func(task string) bool {
 		order, _, _ := strings.Cut(task, "/")
 		return slices.Contains(orders, order)
-	})
+	}
+	for _, task := range b.Walk[:b.At] {
+		if gone(task) { // short, before its order was cancelled
+			b.At--
+		}
+	}
+	b.Walk = slices.DeleteFunc(b.Walk, gone)
 	if len(b.Slots) == 0 {
 		return c.endBatch(b, end)
 	}

@@ -235,7 +235,7 @@ func (c *change) retryOne(id string, tried int) (bool, error) {
 	if _, err := must(o, err, "waiting order", id); err != nil {
 		return false, err
 	}
-	if o.State != OrderShortWaiting {
+	if o.State != OrderShortWaiting || o.held() {
 		return true, nil
 	}
 	p, err := c.planOrder(o)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Cancel and retry: what the OMS or a person may still decide about an order.
@@ -61,28 +62,45 @@ func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 	if o.State == OrderCancelled {
 		return res, nil
 	}
-	if code := tooLate(o.State); code != "" {
+	rules, err := c.changeRules()
+	if err != nil {
+		return res, err
+	}
+	reason := cleanText(cmd.Reason)
+	switch code := mayCancel(rules, o); code {
+	case AnswerApply:
+		if err := c.askFor(o, Request{State: RequestCancel, Reason: reason}); err != nil {
+			return res, err
+		}
+		return res, c.cancelNow(o)
+	case AnswerQuote:
+		if o.RequestState() == RequestCancel {
+			res.Text = "the cancel is quoted"
+			return res, nil
+		}
+		if err := c.askFor(o, Request{State: RequestCancel}); err != nil {
+			return res, err
+		}
+		if err := c.quote(o, rules, true, 0, reason); err != nil {
+			return res, err
+		}
+		return res, c.saveOrder(o)
+	default:
 		text := fmt.Sprintf("order %s is %s", cmd.Order, o.State)
 		d := EventData{State: string(o.State), Code: code, Text: text, Revision: o.Spec.Revision, Source: cmd.Source, Born: c.bornOf(o)}
 		if err := c.emit(EvOrderCancelRejected, cmd.Order, d); err != nil {
 			return res, err
 		}
+		if rules != nil {
+			if err := c.askRefused(o, RequestCancel, RequestCancelRejected, 0, code); err != nil {
+				return res, err
+			}
+			if err := c.saveOrder(o); err != nil {
+				return res, err
+			}
+		}
 		return res, refuseKeep(code, "%s", text)
 	}
-	freed, err := c.withdraw(o, "cancelled")
-	if err != nil {
-		return res, err
-	}
-	for i := range o.Lines {
-		o.Lines[i].State = LineCancelled
-	}
-	if err := c.enter(o, OrderCancelled); err != nil {
-		return res, err
-	}
-	if err := c.saveOrder(o); err != nil {
-		return res, err
-	}
-	return res, c.retryWaiting(freed)
 }
 
 // retryOrder lets a parked order go on from where it stands.
@@ -95,8 +113,14 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	if o == nil || !validID(cmd.Order) {
 		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
 	}
+	if slices.ContainsFunc(o.Lines, func(l LineState) bool { return l.PutBack > 0 }) {
+		return res, refuse(FalloutPutBack, "goods of order %s have to be put back first", cmd.Order)
+	}
 	if o.Batch != "" && len(o.Fallout) > 0 {
 		return res, refuse(CodeHasWork, "order %s is in batch %s: retry when it is put down", cmd.Order, o.Batch)
+	}
+	if o.held() && (o.State == OrderShortWaiting || o.State == OrderPicking) {
+		return res, refuse(CodeHeld, "order %s is held: %s", cmd.Order, strings.Join(o.Holds, ", "))
 	}
 	switch {
 	case o.State == OrderShortWaiting:
@@ -176,9 +200,7 @@ func (c *change) restart(o *Order) error {
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
 		return err
 	}
-	for i := range o.Lines {
-		o.Lines[i].State = LineOpen
-	}
+	o.reopen()
 	_, err := c.tryAllocate(o)
 	return err
 }

@@ -93,6 +93,17 @@ const (
 	CodeUnknownReservation = "UNKNOWN_RESERVATION"
 	CodeUnknownLU          = "UNKNOWN_LU"
 	CodeNesting            = "LU_NESTING"
+
+	CodeHeld      = "E_HELD"
+	CodeNotHolder = "NOT_THE_HOLDER"
+	CodeStock     = "STOCK"
+	CodeCapacity  = "CAPACITY"
+	CodeCutOff    = "CUTOFF"
+	CodeNoQuote   = "NO_QUOTE"
+	CodeDeclined  = "QUOTE_DECLINED"
+	CodeNoPutBack = "NO_PUT_BACK"
+	CodeAmended   = "ORDER_AMENDED"   // at a station: why the order left it
+	CodeCancelled = "ORDER_CANCELLED" // at a station: why the order left it
 )
 
 // Fallout and short-pick codes.
@@ -114,4 +125,6 @@ const (
 	FalloutRFIDExtra       = "RFID_EXTRA"   // also the answer to the pass
 	FalloutMissort         = "MISSORT"      // also the answer to the confirm
 	FalloutTooBig          = "ORDER_TOO_BIG"
+	FalloutPutBack         = "PUT_BACK"
+	FalloutAddress         = "ADDRESS" // also the refusal of a revision
 )

@@ -38,7 +38,16 @@ const (
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
-	KindAckFallout      Kind = 0x0168
+
+	KindAcceptQuote    Kind = 0x0113
+	KindDeclineQuote   Kind = 0x0114
+	KindHoldOrder      Kind = 0x0115
+	KindReleaseHold    Kind = 0x0116
+	KindBindOrder      Kind = 0x0117
+	KindEnterOrder     Kind = 0x0118
+	KindProductionDone Kind = 0x0119
+	KindPutBack        Kind = 0x011a
+	KindAckFallout     Kind = 0x0168
 
 	KindMoveStock       Kind = 0x0180
 	KindSetStatus       Kind = 0x0181

@@ -15,3 +15,5 @@
 // The rules come from the order-management checklist of the project: states
 // and points of no return in order.go, the ledger in ledger.go.
 package warehouse
+
+//go:generate go test -run TestOrderStatesPage -update .

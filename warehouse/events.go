@@ -18,8 +18,12 @@ var milestones = []string{
 	EvOrderPacked, EvOrderLabelled, EvOrderStaged, EvOrderShipped, EvOrderCancelled,
 }
 
-// emit appends one event to the control stream.
+// emit appends one event to the control stream. It carries the id by which the
+// OMS knows the order.
 func (c *change) emit(typ, order string, data EventData) error {
+	if o := c.orders[order]; o != nil {
+		order = o.told()
+	}
 	head, err := outboxHead(c, StreamControl)
 	if err != nil {
 		return err
@@ -50,8 +54,12 @@ func (c *change) tell(o *Order, typ string) error {
 		if err != nil {
 			return err
 		}
-		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts, Born: c.bornOf(o)}
+		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts, Born: c.bornOf(o), BackorderOf: o.BackorderOf}
 		switch typ {
+		case EvOrderAccepted:
+			if o.special() {
+				d.Lines = tellLines(o.Lines)
+			}
 		case EvOrderShort, EvOrderPicked:
 			d.Lines = tellLines(o.Lines)
 		case EvOrderPacked, EvOrderLabelled:
@@ -68,7 +76,7 @@ func (c *change) tell(o *Order, typ string) error {
 func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
-		l.Tasks = nil
+		l.Tasks, l.PutBack, l.Returned, l.Kind = nil, 0, 0, LineKindStock
 		out[i] = l
 	}
 	return out

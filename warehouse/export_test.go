@@ -10,6 +10,53 @@ func SetCounter(t *testing.T, tx Tx, n uint64, parts ...string) {
 	}
 }
 
+// Transitions is the work axis as pairs.
+func Transitions() (pairs [][2]OrderState) {
+	for _, t := range transitions {
+		for _, to := range t.to {
+			pairs = append(pairs, [2]OrderState{t.from, to})
+		}
+	}
+	return pairs
+}
+
+// RequestSteps is the request axis as pairs.
+func RequestSteps() (pairs [][2]RequestState) {
+	for _, s := range requestSteps {
+		for _, to := range s.to {
+			pairs = append(pairs, [2]RequestState{s.from, to})
+		}
+	}
+	return pairs
+}
+
+// Rest lets an order rest in a state that it only passes through today, as a
+// later version may.
+func Rest(t *testing.T, tx Tx, id string, s OrderState) {
+	t.Helper()
+	o, err := GetOrder(tx, id)
+	if err != nil || o == nil {
+		t.Fatal(o, err)
+	}
+	c := newChange(tx, Meta{}, "test")
+	if _, err := c.withdraw(o, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.index(poolKey(o), false); err != nil {
+		t.Fatal(err)
+	}
+	c.count(o.State, -1)
+	c.count(s, 1)
+	o.State = s
+	o.Lines = openLines(o.Spec, nil)
+	if err := save(c, key(kOrder, id), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.finish(tx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ScorTagsOf lists the tags of an event type.
 func ScorTagsOf(event string) (tags []string) {
 	for _, t := range scorTags {

@@ -107,14 +107,16 @@ func (v *inspector) orders() error {
 		id := o.Spec.ID
 		v.counts[o.State]++
 		switch o.State {
-		case OrderReceived, OrderValidated, OrderAllocated, "":
+		case OrderValidated:
+			v.check(o.held() || o.makes(), "order %s rests in %q", id, o.State)
+		case OrderReceived, OrderAllocated, "":
 			v.fail("order %s rests in %q", id, o.State)
 		case OrderReleased:
-			if o.Batch == "" && len(o.Fallout) == 0 && len(o.Holds) == 0 {
+			if o.Batch == "" && len(o.Fallout) == 0 && !o.held() {
 				v.want[string(poolKey(o))] = true
 			}
 			fs, err := Fallouts(v.r, true)
-			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed }),
+			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed && f.Code != FalloutAddress }),
 				"order %s is RELEASED with fallouts", id)
 		case OrderShortWaiting:
 			v.check(len(o.Fallout) > 0, "order %s waits without a reason", id)
@@ -126,7 +128,7 @@ func (v *inspector) orders() error {
 					open = open || err == nil && t.State == TaskOpen
 				}
 			}
-			if o.Batch == "" && len(o.Fallout) == 0 && len(o.Holds) == 0 {
+			if o.Batch == "" && len(o.Fallout) == 0 && !o.held() {
 				v.check(open, "order %s is PICKING, but nobody picks and nothing says why", id)
 				v.want[string(poolKey(o))] = true
 			}
@@ -134,14 +136,33 @@ func (v *inspector) orders() error {
 		case OrderPacking:
 			st, err := GetStation(v.r, o.Station)
 			v.check(err == nil && st.Order == id && st.Step == StepWeigh, "order %s is PACKING, station %+v", id, st)
-		case OrderCancelled, OrderShipped:
+		case OrderShipped:
+			v.check(!o.held(), "order %s is %s and held", id, o.State)
 			v.check(len(o.Fallout) == 0, "order %s is %s with fallouts", id, o.State)
+		case OrderCancelled:
+			v.check(len(o.Fallout) == 0 || o.Tote != "", "order %s is %s with fallouts", id, o.State)
+		}
+		v.check(!o.Hard || slices.Contains([]OrderState{OrderPacking, OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State), "order %s is %s and hard", id, o.State)
+		v.check(!o.Hard || !o.Request.quoted(), "order %s is past its hard point with an open quote", id)
+		v.check(len(o.Holds) == len(o.HeldBy) && len(o.Holds) <= 2*len(holdCodes), "order %s is held %v by %v", id, o.Holds, o.HeldBy)
+		if o.Bound != "" {
+			v.row(kBound, o.Bound)
+			by, err := GetOrder(v.r, o.Bound)
+			v.check(err == nil && by != nil && by.Spec.ID == id, "order %s is bound to %s, which is %+v", id, o.Bound, by)
+		}
+		if o.Spec.Kit != 0 {
+			v.row(kKit, num(uint64(o.Spec.Kit)))
+			by, err := v.r.Get(kitKey(o.Spec.Kit))
+			v.check(err == nil && string(by) == id, "order %s is slip %d, which is %q", id, o.Spec.Kit, by)
+		}
+		if err := v.request(o); err != nil {
+			return false, err
 		}
 		if o.Batch != "" {
 			b := batchOf(o)
 			v.check(b.State == BatchActive && slices.ContainsFunc(b.Slots, func(s BatchSlot) bool { return s.Order == id }),
 				"order %s says it is in batch %s: %+v", id, o.Batch, b)
-			v.check(o.State == OrderReleased || o.State == OrderPicking, "order %s is in a batch and %s", id, o.State)
+			v.check(o.State == OrderReleased || o.State == OrderPicking || o.State == OrderCancelled && o.Tote != "", "order %s is in a batch and %s", id, o.State)
 		}
 		for _, f := range o.Fallout {
 			v.row(kFOpen, f)
@@ -152,10 +173,44 @@ func (v *inspector) orders() error {
 			"order %s is %s with %d parcels", id, o.State, len(o.Parcels))
 		if o.Tote != "" {
 			lu, err := GetLU(v.r, o.Tote)
-			v.check(err == nil && lu != nil && lu.Order == id && lu.Kind == "tote", "order %s has tote %s: %+v", id, o.Tote, lu)
+			v.check(err == nil && lu != nil && lu.Order == id && (lu.Kind == "tote" || o.State == OrderCancelled), "order %s has tote %s: %+v", id, o.Tote, lu)
 		}
 		return true, v.lines(o)
 	})
+}
+
+// request: the request axis rests where it may, and goods are put back for a
+// reason.
+func (v *inspector) request(o *Order) error {
+	id, s := o.Spec.ID, o.RequestState()
+	v.check(s != RequestNone && s != RequestSubmitted && s != RequestRejected && s != RequestAmend, "order %s: request rests in %s", id, s)
+	v.check(o.Request == nil || (o.State == OrderCancelled) == (s == RequestCancelAccepted), "order %s is %s, request %s", id, o.State, s)
+	v.check(!o.Request.quoted() || answerIn(o.State).Amend != CodeHardPONR, "order %s is %s with an open quote", id, o.State)
+	q, err := load[quoteRecord](v.r, key(kQuote, id))
+	v.check((q != nil) == (s == RequestAmendQuoted), "order %s: request %s with quote %+v", id, s, q)
+	if err != nil {
+		return err
+	}
+	open := 0
+	for _, f := range o.Fallout {
+		rec, err := GetFallout(v.r, f)
+		if err != nil {
+			return err
+		}
+		if isPutBack(rec) {
+			open++
+			for _, l := range o.Lines {
+				rec.Qty -= l.PutBack
+			}
+			v.check(rec.Qty == 0, "order %s: the fallout is off by %d", id, rec.Qty)
+		}
+	}
+	want := 0
+	if slices.ContainsFunc(o.Lines, func(l LineState) bool { return l.PutBack > 0 }) {
+		want = 1
+	}
+	v.check(open == want, "order %s: %d fallouts for goods to be put back, want %d", id, open, want)
+	return nil
 }
 
 func (v *inspector) lines(o *Order) error {
@@ -196,20 +251,30 @@ func (v *inspector) lines(o *Order) error {
 			lots += q.Qty
 		}
 		picked += l.Picked
-		v.check(l.Picked == done && l.Picked == lots, "order %s line %d: picked %d, tasks say %d, lots %d", id, l.Line, l.Picked, done, lots)
-		v.check(l.Picked+open <= l.Qty, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.Picked, open, l.Qty)
+		v.check(l.Picked+l.Returned == done && l.Picked == lots, "order %s line %d: picked %d, %d put back, tasks say %d, lots %d", id, l.Line, l.Picked, l.Returned, done, lots)
+		v.check(0 <= l.PutBack && l.PutBack <= l.Picked, "order %s line %d: %d picked, %d to put back", id, l.Line, l.Picked, l.PutBack)
+		// Goods in hand when their line was made smaller.
+		inHand := int64(0)
+		if o.Request != nil && o.Batch != "" && o.State == OrderPicking {
+			if b, err := GetBatch(v.r, o.Batch); err == nil && b != nil && b.At < len(b.Walk) && slices.Contains(l.Tasks, b.Walk[b.At]) {
+				inHand = b.Held
+			}
+		}
+		v.check(l.kept()+open <= l.Qty+inHand, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.kept(), open, l.Qty)
 		switch l.State {
 		case LineAllocated:
-			v.check(l.Picked+open == l.Qty && open > 0, "order %s line %d ALLOCATED: %d picked, %d open of %d", id, l.Line, l.Picked, open, l.Qty)
+			v.check(l.kept()+open >= l.Qty && open > 0, "order %s line %d ALLOCATED: %d picked, %d open of %d", id, l.Line, l.kept(), open, l.Qty)
 		case LinePicked, LinePacked, LineShipped:
-			v.check(l.Picked == l.Qty && open == 0, "order %s line %d %s: %d picked, %d open of %d", id, l.Line, l.State, l.Picked, open, l.Qty)
+			v.check(l.kept() == l.Qty && open == 0, "order %s line %d %s: %d picked, %d open of %d", id, l.Line, l.State, l.kept(), open, l.Qty)
+			v.check(l.State == LinePicked || l.PutBack == 0, "order %s line %d %s: %d to put back", id, l.Line, l.State, l.PutBack)
 		case LineShort:
-			v.check(l.Picked+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
+			v.check(l.kept()+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
 			if o.State == OrderShortWaiting {
-				v.row(kWait, demand{l.SKU, o.Spec.Owner}.row(), num(o.Intake), id)
+				v.row(kWait, demand{l.SKU, o.Spec.Owner}.row(), o.queue(), id)
 			}
-		case LineOpen, LineCancelled:
-			v.check(open == 0 && l.Picked == 0, "order %s line %d %s holds something", id, l.Line, l.State)
+		case LineOpen, LineCancelled, LineProduction, LineDropShip:
+			v.check((l.State == LineProduction) == (o.State == OrderValidated && l.Kind == LineKindMake) || l.State != LineProduction, "order %s is %s, line %d %s", id, o.State, l.Line, l.State)
+			v.check(open == 0 && l.kept() == 0, "order %s line %d %s holds something", id, l.Line, l.State)
 		default:
 			v.fail("order %s line %d: state %q", id, l.Line, l.State)
 		}
@@ -229,6 +294,8 @@ func (v *inspector) tasks() error {
 		case TaskAssigned, TaskClaimed:
 			b, err := GetBatch(v.r, t.Batch)
 			v.check(err == nil && b != nil && b.State == BatchActive && slices.Contains(b.Walk, t.ID), "task %s is %s, batch %+v", t.ID, t.State, b)
+			o, err := GetOrder(v.r, t.Order)
+			v.check(err == nil && o != nil && (t.State == TaskClaimed || !o.held()), "task %s is %s, its order is held: %v", t.ID, t.State, o.Holds)
 		case TaskDone:
 			v.check(t.Picked == t.Qty && t.Short == 0, "task %s DONE: %+v", t.ID, t)
 		case TaskShort:
@@ -327,6 +394,10 @@ func (v *inspector) units() error {
 			v.check(o.Tote == lu.ID, "tote %s of order %s, which has %q", lu.ID, lu.Order, o.Tote)
 			v.check(totePlace(o, lu.Place), "tote %s of order %s, which is %s in batch %q, stands in %s", lu.ID, lu.Order, o.State, o.Batch, lu.Place)
 		case "carton":
+			if o.State == OrderCancelled {
+				v.check(o.Tote == lu.ID, "carton %s of order %s, which has %q", lu.ID, lu.Order, o.Tote)
+				break
+			}
 			at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == lu.ID })
 			v.check(at >= 0, "carton %s is no parcel of %s", lu.ID, lu.Order)
 			if at >= 0 && o.Parcels[at].Dock != "" && o.State != OrderShipped {
@@ -353,6 +424,8 @@ func totePlace(o *Order, place string) bool {
 		return place == PlacePackDrop || strings.HasPrefix(place, placeRobot) || strings.HasPrefix(place, placeStation)
 	case OrderPacking:
 		return place == StationPlace(o.Station)
+	case OrderCancelled:
+		return true // wherever it was
 	}
 	return false
 }
@@ -372,7 +445,7 @@ func (v *inspector) transports() error {
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %s of transport %s: %w", t.Order, t.ID, err)
 		}
-		v.check(o.State == OrderPicked && o.Tote == t.LU, "transport %+v of an order %s in tote %s", t, o.State, o.Tote)
+		v.check((o.State == OrderPicked || o.State == OrderCancelled) && o.Tote == t.LU, "transport %+v of an order %s in tote %s", t, o.State, o.Tote)
 		lu, err := GetLU(v.r, t.LU)
 		if err != nil || lu == nil {
 			return false, fmt.Errorf("tote %s of transport %s: %w", t.LU, t.ID, err)
@@ -710,7 +783,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting,
+		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {

@@ -40,8 +40,11 @@ import (
 //	order  id                              Order
 //	count  state                           number of orders in that state
 //	reject id                              rejectRecord   (refused release, answered once)
-//	pool   9-priority intake id            1              (released, free to batch)
-//	wait   sku[/owner] intake order                1              (orders short of the item)
+//	kit    number                          order id       (slips of the order crash kit)
+//	bound  id                              order id       (OMS ids of orders entered here)
+//	quote  order                           quoteRecord    (the revision an open quote is about)
+//	pool   9-priority queue id             1              (released, free to batch)
+//	wait   sku[/owner] queue order         1              (orders short of the item)
 //	again  sku                             row of wait    (waiting orders behind it are still to be tried)
 //	task   id                              Task
 //	open   bin sku lot task                1              (tasks in the pool)
@@ -116,6 +119,9 @@ const (
 	kOrder    = "order"
 	kCount    = "count"
 	kReject   = "reject"
+	kKit      = "kit"
+	kBound    = "bound"
+	kQuote    = "quote"
 	kPool     = "pool"
 	kWait     = "wait"
 	kAgain    = "again"

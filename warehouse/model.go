@@ -25,6 +25,17 @@ type Site struct {
 	Lanes        []Lane   `cbor:"15,keyasint,omitempty" json:"lanes,omitempty"`        // exits of the conveyor; first match wins
 	DefaultLane  string   `cbor:"16,keyasint,omitempty" json:"defaultLane,omitempty"`  // one of Lanes: for whatever has no lane
 	Portals      []string `cbor:"17,keyasint,omitempty" json:"portals,omitempty"`      // docks with an RFID portal
+	// Changes says how the site answers what the OMS asks of an order
+	// between its points of no return. nil = it refuses all of it, and
+	// keeps no request state.
+	Changes *ChangeRules `cbor:"18,keyasint,omitempty" json:"changes,omitempty"`
+	// HardMode lists the pack stations that take no next order, and no change
+	// of the one they have, from its start until its label is proven.
+	HardMode []string `cbor:"19,keyasint,omitempty" json:"hardMode,omitempty"`
+	// Intake are the rules for new orders; nil = all good ones are taken, and
+	// the oldest comes first.
+	Intake    *IntakeRules  `cbor:"20,keyasint,omitempty" json:"intake,omitempty"`
+	Countries []CountryRule `cbor:"21,keyasint,omitempty" json:"countries,omitempty"` // those not listed are not checked
 	// AdjustLimit is how many units one person may adjust; more waits for a
 	// second one. 0 = no limit.
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
@@ -128,6 +139,11 @@ type OrderSpec struct {
 	Lines    []OrderLine `cbor:"9,keyasint" json:"lines"`
 	// Owner is the consignor whose goods the order is for; "" = the house.
 	Owner string `cbor:"10,keyasint,omitempty" json:"owner,omitempty"`
+	// Partial: what is here is shipped, and the rest becomes a backorder;
+	// otherwise the order waits until it is complete.
+	Partial bool     `cbor:"12,keyasint,omitempty" json:"partial,omitempty"`
+	Kit     int64    `cbor:"13,keyasint,omitempty" json:"kit,omitempty"`   // number of the slip of the order crash kit it was written on
+	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 }
 
 // Address is where the parcel goes.
@@ -144,6 +160,7 @@ type OrderLine struct {
 	Line int    `cbor:"1,keyasint" json:"line"` // 1-based, unique in the order
 	SKU  string `cbor:"2,keyasint" json:"sku"`
 	Qty  int64  `cbor:"3,keyasint" json:"qty"`
+	Kind string `cbor:"4,keyasint,omitempty" json:"kind,omitempty"` // LineKindStock, LineKindDropShip, LineKindMake
 }
 
 // Order is the site's record of an order.
@@ -164,8 +181,27 @@ type Order struct {
 	Intake     uint64      `cbor:"14,keyasint,omitempty" json:"intake,omitempty"` // rising number given at intake: the order's age
 	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
 	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
-	Holds      []string    `cbor:"17,keyasint,omitempty" json:"holds,omitempty"`
-	Counted    bool        `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
+	// Holds are why nothing more may be done for the order; HeldBy are the
+	// parties that hold, in the same places.
+	Holds  []string `cbor:"17,keyasint,omitempty" json:"holds,omitempty"`
+	HeldBy []string `cbor:"18,keyasint,omitempty" json:"heldBy,omitempty"`
+	// Hard: a station in hard mode started the order, so it is past its hard
+	// point of no return before its label is sent.
+	Hard bool `cbor:"20,keyasint,omitempty" json:"hard,omitempty"`
+	// Pickup is when the order has to be staged; Queue is its place among
+	// those of the same priority, 0 = by Intake.
+	Pickup int64  `cbor:"21,keyasint,omitempty" json:"pickup,omitempty"`
+	Queue  uint64 `cbor:"22,keyasint,omitempty" json:"-"`
+	// Backorder is the order that the rest became; BackorderOf the one that
+	// this is the rest of.
+	Backorder   string `cbor:"23,keyasint,omitempty" json:"backorder,omitempty"`
+	BackorderOf string `cbor:"24,keyasint,omitempty" json:"backorderOf,omitempty"`
+	// Bound is the id at the OMS of an order that was entered here.
+	Bound string `cbor:"25,keyasint,omitempty" json:"bound,omitempty"`
+	// Request is the newest thing the OMS asked for and what became of it;
+	// nil = nothing since the release. See [Order.RequestState].
+	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
+	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 }
 
 // LineState is what became of one order line.
@@ -177,6 +213,11 @@ type LineState struct {
 	Picked int64    `cbor:"5,keyasint,omitempty" json:"picked,omitempty"`
 	Lots   []LotQty `cbor:"6,keyasint,omitempty" json:"lots,omitempty"`  // what was picked, in order
 	Tasks  []string `cbor:"7,keyasint,omitempty" json:"tasks,omitempty"` // task ids, also closed ones
+	// PutBack of Picked is not wanted any more and waits in the tote to be
+	// put back; Returned was put back.
+	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
+	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
+	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
 }
 
 // LotQty is a quantity of one lot; Lot is "" for items without lots.

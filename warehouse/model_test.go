@@ -29,6 +29,7 @@ type model struct {
 	portal   bool                // at dock d1
 	back     map[string]int64    // SKU → came back from customers
 	adjusts  bool                // only AdjustStock adjusts
+	holds    bool                // orders may come held
 }
 
 var (
@@ -45,13 +46,14 @@ var (
 // next lists which state may follow which within one command, written down a
 // second time on purpose.
 var next = map[OrderState][]OrderState{
-	"":                {OrderReleased, OrderShortWaiting},
-	OrderShortWaiting: {OrderReleased, OrderCancelled},
-	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting},
-	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting},
-	OrderPicked:       {OrderPacking},
-	OrderPacking:      {OrderPacked, OrderPicked},
-	OrderPacked:       {OrderLabelled},
+	"":                {OrderReleased, OrderShortWaiting, OrderValidated},
+	OrderValidated:    {OrderReleased, OrderShortWaiting, OrderCancelled},
+	OrderShortWaiting: {OrderReleased, OrderCancelled, OrderValidated},
+	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting, OrderValidated},
+	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting, OrderCancelled},
+	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled},
+	OrderPacking:      {OrderPacked, OrderPicked, OrderCancelled},
+	OrderPacked:       {OrderLabelled, OrderCancelled},
 	OrderLabelled:     {OrderStaged},
 	OrderStaged:       {OrderShipped},
 }
@@ -161,6 +163,10 @@ var (
 		}
 		return append(whats, 22, 22, 26, 26, 29, 29, 30, 30)
 	}()
+	askWork = []int{
+		0, 1, 8, 11, 11, 12, 15, 15, 16, 16, 17, 21, 22, 22, 23, 26, 26, 27, 29, 29, 30, 31, 32, 33, 34, 6,
+		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62,
+	}
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
 	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
 )
@@ -210,6 +216,22 @@ func (m *model) random(what int) {
 		m.pass()
 	case 39, 40, 41, 42, 43:
 		m.sort()
+	case 54, 55, 56:
+		m.amend()
+	case 57:
+		m.run(CancelOrder{Order: pickOne(m, orderIDs, "order"), Source: "oms/main"})
+	case 58, 59:
+		m.putBack()
+	case 60, 61:
+		m.hold()
+	case 62:
+		for _, o := range seen(Orders(m.tx, "", 0)) {
+			for _, l := range o.Lines {
+				if l.State == LineProduction && m.odds(2, "made") {
+					m.run(ProductionDone{Order: o.Spec.ID, Line: l.Line})
+				}
+			}
+		}
 	case 44:
 		m.tasks()
 	case 45:
@@ -373,6 +395,18 @@ func (m *model) release() {
 	for i := range m.num(1, 3, "lines") {
 		s.Lines = append(s.Lines, OrderLine{Line: i + 1, SKU: pickOne(m, skus, "sku"), Qty: int64(m.num(1, 4, "qty"))})
 	}
+	if m.holds {
+		s.Channel = pickOne(m, []string{"", "shop", "market"}, "channel")
+	}
+	for i := range s.Lines {
+		if m.holds {
+			s.Lines[i].Kind = pickOne(m, []string{"", "", "", LineKindMake, LineKindDropShip}, "kind")
+		}
+	}
+	s.Partial = m.holds && m.odds(3, "partial")
+	if m.holds && m.odds(4, "held") {
+		s.Holds = []string{HoldPayment}
+	}
 	switch m.num(0, 12, "flaw") {
 	case 0:
 		s.Lines[0].SKU = "NOPE"
@@ -380,6 +414,96 @@ func (m *model) release() {
 		s.Lines[0].Qty = 0
 	}
 	m.run(ReleaseOrder{Order: s, Source: "oms/main"})
+}
+
+// here picks an order that is on record.
+func (m *model) here() (*Order, bool) {
+	all := seen(Orders(m.tx, "", 0))
+	if len(all) == 0 {
+		return nil, false
+	}
+	o := pickOne(m, all, "order on record")
+	return &o, true
+}
+
+// amend asks for another revision of an order, or answers a quote.
+func (m *model) amend() {
+	o, ok := m.here()
+	if !ok {
+		return
+	}
+	if o.Request != nil && !m.odds(4, "ask anew") {
+		yes := AcceptQuote{Order: o.Spec.ID, Revision: o.Request.Revision, Source: o.Source}
+		if m.odds(4, "no") {
+			m.run(DeclineQuote(yes))
+		} else {
+			m.run(yes)
+		}
+		if m.odds(2, "enough") {
+			return
+		}
+	}
+	s := o.Spec
+	s.Revision += m.num(0, 2, "revision")
+	if o.Request != nil {
+		s.Revision = max(s.Revision, o.Request.Revision+m.num(0, 1, "later"))
+	}
+	s.Lines = slices.Clone(s.Lines)
+	switch m.num(0, 4, "change") {
+	case 0:
+		s.ShipTo.Street = fmt.Sprintf("Street %d", m.num(1, 3, "street"))
+	case 1:
+		s.Lines = append(s.Lines, OrderLine{Line: m.num(1, 5, "line"), SKU: pickOne(m, skus, "sku"), Qty: int64(m.num(1, 3, "qty"))})
+	case 2:
+		if len(s.Lines) > 1 {
+			s.Lines = slices.Delete(s.Lines, 0, 1)
+		}
+	default:
+		i := m.num(0, len(s.Lines)-1, "which")
+		s.Lines[i].Qty = max(1, s.Lines[i].Qty+int64(m.num(-3, 2, "more")))
+	}
+	m.run(ReleaseOrder{Order: s, Source: o.Source})
+}
+
+// hold holds an order or lets it go.
+func (m *model) hold() {
+	o, ok := m.here()
+	if !ok {
+		return
+	}
+	c := HoldOrder{
+		Order: o.Spec.ID, Source: pickOne(m, []string{"oms/main", SourceSite, "oms/other"}, "party"),
+		Code: pickOne(m, []string{HoldPayment, HoldExport}, "code"),
+	}
+	for i := range o.Holds {
+		if m.odds(2, "let go") {
+			m.run(ReleaseHold{Order: o.Spec.ID, Code: o.Holds[i], Source: o.HeldBy[i]})
+		}
+	}
+	if m.odds(3, "let go of what may not be there") {
+		m.run(ReleaseHold(c))
+		return
+	}
+	m.run(c)
+}
+
+// putBack puts goods that are not wanted any more into a bin.
+func (m *model) putBack() {
+	for _, f := range seen(Fallouts(m.tx, true)) {
+		if f.Code != FalloutPutBack {
+			continue
+		}
+		for _, l := range m.order(f.Order).Lines {
+			if l.PutBack == 0 {
+				continue
+			}
+			lot := pickOne(m, l.Lots, "lot")
+			m.run(PutBack{
+				Order: f.Order, Line: l.Line, Bin: pickOne(m, []string{"A-01", "B-02", "Z-99"}, "bin"), Lot: lot.Lot,
+				Qty: int64(m.num(1, int(l.PutBack)+1, "qty")),
+			})
+		}
+	}
 }
 
 func (m *model) openStock() {
@@ -795,6 +919,40 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 		"TransportState " + CodeTransportState, "PortalPass OK", "PortalPass " + FalloutRFIDMissing, "PortalPass " + FalloutRFIDExtra,
 		"Depart OK", "Depart " + CodeNotVerified, "Induct OK", "Induct " + CodeNoRead, "Divert OK", "Divert " + FalloutMissort,
 		"Divert " + CodeExpired, "ClearFallout OK",
+	})
+}
+
+// The same with changes and cancels of orders that are worked on.
+func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
+	start := func(m *model) {
+		m.holds = true
+		s := testSite()
+		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
+		s.Intake = &IntakeRules{
+			Pickups:  []Pickup{{Carrier: "POST", Minute: 1, Days: 127}},
+			Channels: []ChannelRule{{Channel: "shop", Rank: 1}, {Channel: "market", Leave: 2}},
+		}
+		s.HardMode = benches[:m.num(0, 1, "hard mode")]
+		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
+		m.ok(PutSite{Site: s})
+		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG", "PEN"}, {"CUP", "PEN"}, {"MILK"}} {
+			id := orderIDs[i]
+			m.ok(release(id, lines...))
+			m.pick("K"+id, "w1", id)
+			if i < 2 {
+				m.label("pack1", id)
+			}
+			m.states[id] = m.order(id).State
+		}
+		for i := range 2 {
+			m.run(SignIn{Device: devices[i], Badge: badges[i]})
+		}
+	}
+	randomRuns(t, start, askWork, []string{
+		"Depart OK", "ReleaseOrder OK", "AcceptQuote OK", "AcceptQuote " + CodeNoQuote, "DeclineQuote OK", "CancelOrder OK",
+		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
+		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
+		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld, "ProductionDone OK",
 	})
 }
 

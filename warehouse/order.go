@@ -13,16 +13,16 @@ var transitions = []struct {
 }{
 	{"", []OrderState{OrderReceived}},
 	{OrderReceived, []OrderState{OrderValidated, OrderCancelled}},
-	{OrderValidated, []OrderState{OrderAllocated, OrderShortWaiting, OrderCancelled}},
+	{OrderValidated, []OrderState{OrderAllocated, OrderShortWaiting, OrderCancelled, OrderValidated /* held and amended */}},
 	{OrderShortWaiting, []OrderState{OrderAllocated, OrderCancelled, OrderValidated /* amended */}},
 	{OrderAllocated, []OrderState{OrderReleased, OrderShortWaiting, OrderCancelled, OrderValidated}},
 	{OrderReleased, []OrderState{OrderPicking, OrderCancelled, OrderValidated}},
 	// Back to the start only when every line was short and nothing was
 	// picked: a person's retry.
-	{OrderPicking, []OrderState{OrderPicked, OrderAllocated, OrderShortWaiting}},
-	{OrderPicked, []OrderState{OrderPacking}},
-	{OrderPacking, []OrderState{OrderPacked, OrderPicked /* weight mismatch */}},
-	{OrderPacked, []OrderState{OrderLabelled}},
+	{OrderPicking, []OrderState{OrderPicked, OrderAllocated, OrderShortWaiting, OrderCancelled}},
+	{OrderPicked, []OrderState{OrderPacking, OrderPicking /* amended: more to pick */, OrderCancelled}},
+	{OrderPacking, []OrderState{OrderPacked, OrderPicked /* weight mismatch, amended */, OrderCancelled}},
+	{OrderPacked, []OrderState{OrderLabelled, OrderCancelled}},
 	{OrderLabelled, []OrderState{OrderStaged}},
 	{OrderStaged, []OrderState{OrderShipped}},
 	{OrderShipped, nil},
@@ -56,18 +56,6 @@ func milestoneOf(s OrderState) string {
 	return ""
 }
 
-// tooLate is the code by which a cancel or an amendment is refused in a state,
-// "" while it is accepted: the points of no return.
-func tooLate(s OrderState) string {
-	switch s {
-	case OrderPicking, OrderPicked, OrderPacking, OrderPacked:
-		return CodeSoftPONR
-	case OrderLabelled, OrderStaged, OrderShipped:
-		return CodeHardPONR
-	}
-	return ""
-}
-
 // enter takes an order into a state and tells the milestone. Lines and parcels
 // must be as the event shall show them.
 func (c *change) enter(o *Order, to OrderState) error {
@@ -84,9 +72,11 @@ func (c *change) enter(o *Order, to OrderState) error {
 		c.count(to, 1)
 		o.State, o.Since = to, c.meta.Now
 		if ev := milestoneOf(to); ev != "" {
-			return c.tell(o, ev)
+			if err := c.tell(o, ev); err != nil {
+				return err
+			}
 		}
-		return nil
+		return c.endQuote(o)
 	}
 	return refuse(CodeIllegalState, "order %s cannot go from %q to %s", o.Spec.ID, o.State, to)
 }
@@ -98,10 +88,14 @@ func (c *change) order(id string) (*Order, error) {
 		return o, nil
 	}
 	o, err := GetOrder(c, id)
-	if err == nil && o != nil {
-		c.orders[id] = o
+	if err != nil || o == nil {
+		return nil, err
 	}
-	return o, err
+	if known := c.orders[o.Spec.ID]; known != nil { // by its other id
+		return known, nil
+	}
+	c.orders[o.Spec.ID] = o
+	return o, nil
 }
 
 // saveOrder writes the order and its row in the pool.
@@ -131,10 +125,10 @@ func (c *change) saveOrder(o *Order) error {
 	return save(c, key(kOrder, o.Spec.ID), o)
 }
 
-// inPool tells whether an order is free to batch: it has work, and neither a
-// batch nor a fallout holds it.
+// inPool tells whether an order is free to batch: it has work, and no batch, no
+// fallout and no hold keeps it.
 func (c *change) inPool(o *Order) (bool, error) {
-	if o.Batch != "" || len(o.Fallout) > 0 || len(o.Holds) > 0 {
+	if o.Batch != "" || len(o.Fallout) > 0 || o.held() {
 		return false, nil
 	}
 	if o.State == OrderPicking {
@@ -170,5 +164,5 @@ func (c *change) hasOpenTasks(o *Order) (bool, error) {
 }
 
 func poolKey(o *Order) []byte {
-	return key(kPool, string([]byte{'0' + byte(9-o.Spec.Priority)}), num(o.Intake), o.Spec.ID)
+	return key(kPool, string([]byte{'0' + byte(9-o.Spec.Priority)}), o.queue(), o.Spec.ID)
 }

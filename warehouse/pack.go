@@ -52,13 +52,23 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if st.Order == lu.Order && o.State == OrderPacking {
 		return res, nil // the packer comes back to it
 	}
+	site, err := c.theSite()
+	if err != nil {
+		return res, err
+	}
+	hard := slices.Contains(site.HardMode, st.ID)
 	switch {
+	case st.Step != StepScanTote && hard:
+		return res, refuse(CodeHardPONR, "order %s is past its hard point of no return at %s", st.Order, st.ID)
 	case st.Step != StepScanTote:
 		return res, refuse(CodeStationBusy, "order %s is not finished here", st.Order)
 	case o.State == OrderPacking:
 		return res, refuse(CodeStationBusy, "order %s is at station %s", lu.Order, o.Station)
 	case o.State != OrderPicked:
 		return res, refuse(CodeNotPicked, "order %s is %s", lu.Order, o.State)
+	}
+	if o.held() {
+		return res, refuse(CodeHeld, "order %s is held: %s", lu.Order, strings.Join(o.Holds, ", "))
 	}
 	// The carton is weighed again, and the tote is here, whoever carried it.
 	err = c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool {
@@ -70,6 +80,9 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if len(o.Fallout) > 0 {
 		return res, refuse(CodeInFallout, "order %s is parked: %s", lu.Order, strings.Join(o.Fallout, ", "))
 	}
+	if !slices.ContainsFunc(o.Lines, func(l LineState) bool { return l.Picked > 0 }) {
+		return res, refuse(CodeNotPicked, "nothing is in the tote of order %s any more", lu.Order)
+	}
 	expected, err := c.expectedMg(o)
 	if err != nil {
 		return res, err
@@ -77,7 +90,7 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.endTrip(lu.ID); err != nil {
 		return res, err
 	}
-	o.Station = st.ID
+	o.Station, o.Hard = st.ID, hard
 	if err := c.enter(o, OrderPacking); err != nil {
 		return res, err
 	}
@@ -154,6 +167,7 @@ func pack(c *change, cmd Pack) (Result, error) {
 // parkWeight makes a wrong weight a fact: the order is parked, the station free.
 func (c *change) parkWeight(o *Order, st *StationState, got int64) error {
 	text := fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got)
+	o.Hard = false // parked: the lane is free, and the order may be changed
 	if err := c.enter(o, OrderPicked); err != nil {
 		return err
 	}

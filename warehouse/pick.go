@@ -304,10 +304,22 @@ func (c *change) putDown(site *Site, s BatchSlot) error {
 	}
 	o.Batch = ""
 	if s.Tote == "" {
-		return c.saveOrder(o)
+		if open, err := c.hasOpenTasks(o); err != nil || open || len(o.Fallout) > 0 || o.held() || !o.Spec.Partial {
+			if err == nil {
+				err = c.saveOrder(o)
+			}
+			return err
+		}
+		return c.restart(o) // nothing was found, and nobody has to decide
 	}
 	if err := c.placeLU(s.Tote, PlacePackDrop); err != nil {
 		return err
+	}
+	if o.State == OrderCancelled { // on its way
+		if err := c.emptied(o); err != nil {
+			return err
+		}
+		return c.saveOrder(o)
 	}
 	if open, err := c.hasOpenTasks(o); err != nil || open {
 		if err == nil {

@@ -42,13 +42,17 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		return Result{}, refuse(CodeMalformed, "order: %v", err)
 	}
 	sum := sha256.Sum256(canon)
-	var old *Order
-	if validID(spec.ID) {
-		if old, err = c.order(spec.ID); err != nil {
-			return Result{}, err
+	res := Result{Ref: spec.ID}
+	old, err := c.findReleased(spec, cmd.Source)
+	if err != nil {
+		return res, err
+	}
+	if old != nil {
+		spec.ID = old.Spec.ID
+		if spec.Kit == 0 {
+			spec.Kit = old.Spec.Kit
 		}
 	}
-	res := Result{Ref: spec.ID}
 	rej, err := load[rejectRecord](c, rejectKey(spec.ID))
 	if err != nil {
 		return res, err
@@ -61,6 +65,11 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		return res, refuse(CodeIDTaken, "%s", taken)
 	case taken != "":
 		old = nil // another order
+	}
+	if old != nil {
+		if took, err := c.takeOver(old, spec, sum[:], cmd.Source); err != nil || took {
+			return res, err
+		}
 	}
 	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && slices.Equal(sum[:], old.Hash)) {
 		res.Text = fmt.Sprintf("order %s is here with revision %d", spec.ID, old.Spec.Revision)
@@ -76,18 +85,43 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if rej != nil && spec.Revision < rej.Revision {
 		return res, refuse(CodeRevision, "revision %d was refused before", rej.Revision)
 	}
-	code, text := CodeIDTaken, taken
+	rec := rejectRecord{Revision: spec.Revision, Hash: sum[:], At: c.meta.Now}
+	if c.since(level2) {
+		rec.Source = cmd.Source
+	}
+	if old != nil && old.RequestState() == RequestAmendQuoted {
+		q, err := must2(load[quoteRecord](c, key(kQuote, spec.ID)))("quote of order", spec.ID)
+		switch {
+		case err != nil:
+			return res, err
+		case spec.Revision < q.Spec.Revision:
+			return res, refuse(CodeRevision, "revision %d is quoted", q.Spec.Revision)
+		case spec.Revision == q.Spec.Revision && slices.Equal(sum[:], q.Hash):
+			res.Text = fmt.Sprintf("revision %d is quoted", spec.Revision)
+			return res, nil
+		case spec.Revision == q.Spec.Revision:
+			// The open quote stands.
+			rec.Code, rec.Text = CodeConflict, fmt.Sprintf("revision %d is quoted with other content", spec.Revision)
+			return res, c.tellRejected(spec, rec, cmd.Source, EvOrderAmendRejected)
+		}
+	}
+	rec.Code, rec.Text = CodeIDTaken, taken
 	if taken == "" {
-		if code, text, err = c.checkRelease(site, spec, old); err != nil {
+		if rec.Code, rec.Text, err = c.checkRelease(site, spec, old); err != nil {
 			return res, err
 		}
 	}
-	if code != "" {
-		rec := rejectRecord{Revision: spec.Revision, Hash: sum[:], Code: code, Text: text, At: c.meta.Now}
-		if c.since(level2) {
-			rec.Source = cmd.Source
+	quote := rec.Code == "" && old != nil && mayAmend(site.Changes, old) == AnswerQuote
+	if quote {
+		if rec.Code, rec.Text, err = c.checkReshape(old, spec); err != nil {
+			return res, err
 		}
-		return res, c.rejectOrder(spec, rec, cmd.Source, old != nil)
+	}
+	if rec.Code != "" {
+		return res, c.rejectOrder(spec, rec, cmd.Source, old)
+	}
+	if quote {
+		return res, c.quoteAmend(old, site.Changes, spec, sum[:], cmd.Source)
 	}
 	if known != nil {
 		if err := c.Delete(rejectKey(spec.ID)); err != nil {
@@ -104,42 +138,56 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 		return CodeInvalid, why, nil
 	}
 	if old != nil {
-		late := tooLate(old.State)
+		late := mayAmend(site.Changes, old)
 		switch {
 		case spec.Revision == old.Spec.Revision:
 			return CodeConflict, fmt.Sprintf("revision %d is here with other content", spec.Revision), nil
-		case late != "":
+		case late != AnswerApply && late != AnswerQuote:
 			return late, fmt.Sprintf("order is %s", old.State), nil
-		case old.State == OrderCancelled:
-			return CodeRevision, "order is CANCELLED", nil
 		}
 	}
-	for _, l := range spec.Lines {
-		it, err := GetItem(c, l.SKU)
-		if err != nil {
-			return "", "", err
-		}
-		if it == nil {
-			return CodeUnknownItem, fmt.Sprintf("line %d: item %s", l.Line, l.SKU), nil
-		}
+	if why, err := c.checkKit(spec, old); err != nil || why != "" {
+		return CodeConflict, why, err
 	}
-	if carrierFor(site, spec.Method) == nil {
-		return CodeUnknownMethod, fmt.Sprintf("no carrier serves method %q", spec.Method), nil
+	if code, text, err := c.checkItems(site, spec); err != nil || code != "" {
+		return code, text, err
 	}
 	if c.tooBig != "" {
 		return CodeInvalid, c.tooBig, nil
+	}
+	if old == nil {
+		return c.checkIntakeOf(site, spec)
+	}
+	if why := badAddress(site, spec.ShipTo); why != "" && spec.ShipTo != old.Spec.ShipTo {
+		return FalloutAddress, why, nil
 	}
 	return "", "", nil
 }
 
 // rejectOrder makes the refusal of a release a fact: it is remembered and told.
-func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, amend bool) error {
-	if err := save(c, rejectKey(spec.ID), &rec); err != nil {
+func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, old *Order) error {
+	rules, err := c.changeRules()
+	if err != nil {
 		return err
 	}
-	typ := EvOrderRejected
-	if amend {
-		typ = EvOrderAmendRejected
+	if old == nil {
+		return c.tellRejected(spec, rec, source, EvOrderRejected)
+	}
+	if rules != nil {
+		if err := c.askRefused(old, RequestAmend, RequestAmendRejected, spec.Revision, rec.Code); err != nil {
+			return err
+		}
+		if err := c.saveOrder(old); err != nil {
+			return err
+		}
+	}
+	return c.tellRejected(spec, rec, source, EvOrderAmendRejected)
+}
+
+// tellRejected remembers and tells a refusal.
+func (c *change) tellRejected(spec OrderSpec, rec rejectRecord, source, typ string) error {
+	if err := save(c, rejectKey(spec.ID), &rec); err != nil {
+		return err
 	}
 	id := spec.ID
 	if len(id) > maxText {
@@ -159,6 +207,8 @@ func (c *change) rejectOrder(spec OrderSpec, rec rejectRecord, source string, am
 // claimed of.
 func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) error {
 	var freed []string
+	amended := o != nil
+	doubt := !amended // look at the address
 	if o == nil {
 		n, err := c.next(kOrder)
 		if err != nil {
@@ -169,7 +219,11 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 			return err
 		}
 	} else {
-		var err error
+		fs, err := c.falloutsOf(o)
+		if err != nil {
+			return err
+		}
+		doubt = slices.ContainsFunc(fs, isAddress) // a person did not decide yet
 		if freed, err = c.withdraw(o, "amended"); err != nil {
 			return err
 		}
@@ -181,9 +235,17 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 		o.Told = 0
 	}
 	o.Spec, o.Hash, o.Source, o.ReleasedAt = spec, hash, source, c.meta.Now
-	o.Lines = make([]LineState, len(spec.Lines))
-	for i, l := range spec.Lines {
-		o.Lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
+	o.Lines = openLines(spec, o.Lines)
+	if err := c.noteKit(o); err != nil {
+		return err
+	}
+	if err := c.lineUp(o); err != nil {
+		return err
+	}
+	if amended {
+		if err := c.amended(o); err != nil {
+			return err
+		}
 	}
 	kept, err := c.redeem(spec.ID)
 	if err != nil {
@@ -193,8 +255,38 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 	if err := c.enter(o, OrderValidated); err != nil {
 		return err
 	}
+	if err := c.takeHolds(o); err != nil {
+		return err
+	}
+	if doubt {
+		if err := c.parkAddress(o); err != nil {
+			return err
+		}
+	}
 	if _, err := c.tryAllocate(o); err != nil {
 		return err
 	}
 	return c.retryWaiting(freed)
+}
+
+// amended notes that a later revision is in force of an order nothing was
+// claimed of.
+func (c *change) amended(o *Order) error {
+	rules, err := c.changeRules()
+	if err != nil || rules == nil {
+		return err
+	}
+	r := Request{State: RequestAmend, Revision: o.Spec.Revision}
+	to := Request{State: RequestAmendAccepted, Revision: o.Spec.Revision}
+	if o.RequestState() == RequestAmendQuoted { // accepted just now
+		to.Charge, to.Limits = o.Request.Charge, o.Request.Limits
+	} else if err := c.askFor(o, r); err != nil {
+		return err
+	}
+	if err := c.ask(o, to); err != nil {
+		return err
+	}
+	return c.emit(EvOrderAmended, o.Spec.ID, EventData{
+		State: string(o.State), Born: c.bornOf(o), Revision: o.Spec.Revision, Source: o.Source, ExtraCharge: to.Charge, Restrictions: to.Limits,
+	})
 }

@@ -45,6 +45,10 @@ var goldenDays = []struct {
 	{"v1-decisions", decisions},
 	{"v2-disputes", disputes},
 	{"v2-stock", stockDay},
+	{"v2-requests", asking},
+	{"v3-holds", holding},
+	{"v4-lines", mixed},
+	{"v5-kit", slips},
 }
 
 // shift is a day at a small site that uses every command and most refusals.
@@ -96,6 +100,121 @@ func shift(t *testing.T) *world {
 	w.ok(Depart{Dock: "d1"})
 	w.state("O1", OrderShipped)
 	w.state("O3", OrderCancelled)
+	w.invariants()
+	w.books()
+	return w
+}
+
+// asking is a day at a site that quotes changes of orders.
+func asking(t *testing.T) *world {
+	w := changing(t)
+	w.ok(release("O1", "CUP*2", "PEN*3", "BAG*1"))
+	w.ok(release("O2", "MILK*2"))
+	w.ok(release("O3", "BAG*2"))
+	w.ok(revised("O3", 2, "BAG*1"))
+	w.assign("K1", "w1", "O1", "O2")
+	for w.order("O1").Lines[0].State != LinePicked {
+		w.act("hw1")
+	}
+	w.ok(drop(revised("O1", 2, "CUP*2", "PEN*4", "BAG*1"), 1))
+	w.ok(accept("O1", 2))
+	w.ok(PutBack{Order: "O1", Line: 1, Bin: "A-01", Qty: 2})
+	w.walkTo("hw1", StepAsk)
+	w.ok(revised("O1", 3, "CUP*1", "PEN*4", "BAG*1"))
+	w.ok(DeclineQuote{Order: "O1", Revision: 3, Source: "oms/main"})
+	w.cancels(CancelQuote)
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O2").Tote})
+	w.weigh("pack1")
+	w.ok(CancelOrder{Order: "O2", Source: "oms/main", Reason: "customer"})
+	w.ok(accept("O2", 0))
+	w.ok(PutBack{Order: "O2", Line: 1, Bin: "B-03", Qty: 2, Lot: "L1"})
+	w.ok(revised("O1", 4, "CUP*1", "PEN*4", "BAG*1"))
+	w.label("pack2", "O1")
+	w.no(CancelOrder{Order: "O1", Source: "oms/main"}, CodeHardPONR)
+	w.wantRequest("O1", RequestCancelRejected, CodeHardPONR)
+	w.invariants()
+	w.books()
+	return w
+}
+
+// holding is a day at a site whose orders are held.
+func holding(t *testing.T) *world {
+	w := changing(t)
+	unpaid := release("O1", "CUP*2", "BAG*1")
+	unpaid.Order.Holds = []string{HoldPayment}
+	w.ok(unpaid)
+	w.ok(revised("O1", 2, "CUP*2", "BAG*1", "PEN"))
+	w.ok(free("O1", HoldPayment))
+	w.assign("K1", "w1", "O1")
+	w.act("hw1")
+	w.ok(HoldOrder{Order: "O1", Code: HoldRecall, Source: SourceSite})
+	w.walkTo("hw1", StepAsk)
+	w.ok(ReleaseHold{Order: "O1", Code: HoldRecall, Source: SourceSite})
+	w.pick("K2", "w1", "O1")
+	w.label("pack1", "O1")
+	w.invariants()
+	w.books()
+	return w
+}
+
+// mixed is a day with lines of every kind, at a site with rules for new orders
+// and a bench in hard mode.
+func mixed(t *testing.T) *world {
+	w := changing(t)
+	s := *seen(GetSite(w.tx))
+	s.HardMode = []string{"pack1"}
+	s.Countries = []CountryRule{{Country: "DE", Postcodes: []string{"99999"}}}
+	s.Intake = &IntakeRules{
+		MaxOpen: 4, RejectLate: true, Pickups: []Pickup{{Carrier: "POST", Minute: 900, Days: 127}},
+		Channels: []ChannelRule{{Channel: "shop", Rank: 5}, {Channel: "market", Leave: 3}},
+	}
+	w.ok(PutSite{Site: s})
+	w.ok(kinds(release("O1", "CUP*2", "BAG*9", "PEN"), "", LineKindDropShip, LineKindMake))
+	shop := partial(release("O2", "MILK*9", "PEN*2"))
+	shop.Order.Channel = "shop"
+	w.ok(shop)
+	market := release("O3", "BAG*3")
+	market.Order.Channel, market.Order.ShipTo.Postcode = "market", "X"
+	w.ok(market)
+	late := release("O4", "CUP")
+	late.Order.ShipBy = w.m.Now + 1
+	w.no(late, CodeCutOff)
+	w.ok(ProductionDone{Order: "O1", Line: 3})
+	w.pick("K1", "w1", "O2", "O1")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O1").Tote})
+	w.no(StartPack{Station: "pack1", Barcode: w.order("O2").Tote}, CodeHardPONR)
+	w.no(CancelOrder{Order: "O1", Source: "oms/main"}, CodeHardPONR)
+	sscc := w.weigh("pack1")
+	w.ok(LabelSent{Job: sscc})
+	w.ok(LabelOutcome{Job: sscc, Outcome: JobPrinted})
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "O2")})
+	w.ok(Depart{Dock: "d1"})
+	w.ok(AdvanceTime{})
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "B-03", SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Qty: 4}, {Bin: "B-01", SKU: "BAG", Qty: 1}}})
+	w.ok(RetryOrder{Order: "O3"})
+	w.pick("K2", "w1", "O2-B1", "O3")
+	w.invariants()
+	w.books()
+	return w
+}
+
+// slips is a day on which the OMS was away for a while.
+func slips(t *testing.T) *world {
+	w := changing(t)
+	w.ok(EnterOrder{Kit: 7, Order: slip("CUP*2", "PEN")})
+	w.ok(EnterOrder{Kit: 8, Order: slip("BAG")})
+	w.ok(brought(9, "O9", "PEN"))
+	w.ok(EnterOrder{Kit: 9, Order: slip("PEN")})
+	w.no(EnterOrder{Kit: 9, Order: slip("PEN*2")}, CodeConflict)
+	w.pick("K1", "w1", "W1-K000007")
+	w.ok(BindOrder{Kit: 8, Order: "O8", Source: "oms/main"})
+	w.no(BindOrder{Kit: 8, Order: "O9", Source: "oms/main"}, CodeConflict)
+	w.ok(brought(7, "O7", "CUP", "PEN"))
+	w.ok(accept("O7", 1))
+	w.ok(PutBack{Order: "O7", Line: 1, Bin: "A-01", Qty: 1})
+	w.label("pack1", "O7")
+	w.ok(CancelOrder{Order: "O8", Source: "oms/main"})
 	w.invariants()
 	w.books()
 	return w
@@ -338,6 +457,55 @@ func TestCorruptFloor(t *testing.T) {
 	}
 	w.ok(Load{Dock: "d1", Barcode: sscc})
 	if err := EveryCorruption(w.tx, w.m, []Command{Depart{Dock: "d1"}, RetryOrder{Order: "P1"}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The same for what is asked of an order while it is worked on.
+func TestCorruptRequests(t *testing.T) {
+	w := changing(t)
+	w.ok(release("O1", "CUP*2", "PEN*3"))
+	w.pick("K1", "w1", "O1")
+	w.ok(revised("O1", 2, "CUP*1", "PEN*3", "BAG*1"))
+	w.ok(release("O2", "MILK*2"))
+	w.pick("K2", "w1", "O2")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O2").Tote})
+	w.weigh("pack1")
+	w.ok(release("O3", "CUP*2", "BAG*1"))
+	w.assign("K3", "w1", "O3")
+	for w.order("O3").Lines[0].State != LinePicked {
+		w.act("hw1")
+	}
+	w.ok(EnterOrder{Kit: 7, Order: slip("PEN")})
+	w.ok(EnterOrder{Kit: 8, Order: slip("PEN")})
+	w.ok(BindOrder{Kit: 8, Order: "O8", Source: "oms/main"})
+	cmds := []Command{
+		EnterOrder{Kit: 7, Order: slip("PEN")},
+		BindOrder{Kit: 7, Order: "O7", Source: "oms/main"},
+		brought(7, "O7", "PEN"),
+		hold("O8", HoldPayment),
+		CancelOrder{Order: "O8"},
+		brought(8, "O8", "PEN"),
+		accept("O1", 2),
+		DeclineQuote{Order: "O1", Revision: 2},
+		revised("O1", 3, "CUP*1"),
+		CancelOrder{Order: "O1"},
+		CancelOrder{Order: "O2"},
+		CancelOrder{Order: "O3"},
+		revised("O3", 2, "CUP*1", "BAG*2"), hold("O3", HoldPayment), hold("O2", HoldPayment),
+	}
+	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
+		t.Fatal(err)
+	}
+	w.ok(CancelOrder{Order: "O2"})
+	w.ok(accept("O1", 2))
+	cmds = []Command{
+		PutBack{Order: "O2", Line: 1, Bin: "B-03", Qty: 2, Lot: "L1"},
+		PutBack{Order: "O1", Line: 1, Bin: "B-03", Qty: 1},
+		revised("O1", 3, "CUP*1"),
+		RetryOrder{Order: "O1"},
+	}
+	if err := EveryCorruption(w.tx, w.m, cmds); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -97,6 +97,15 @@ type EventData struct {
 	Serial   string       `cbor:"60,keyasint,omitempty" json:"serial,omitempty"`
 	Owner    string       `cbor:"61,keyasint,omitempty" json:"owner,omitempty"` // consignor of the goods
 	Levels   *StockLevels `cbor:"62,keyasint,omitempty" json:"levels,omitempty"`
+	// Of order.quoted and order.amended: the state of the request axis, what
+	// the change costs on top in minor units, and what it does not reach.
+	Request      string   `cbor:"20,keyasint,omitempty" json:"request,omitempty"`
+	ExtraCharge  int64    `cbor:"21,keyasint,omitempty" json:"extraCharge,omitempty"`
+	Restrictions []string `cbor:"22,keyasint,omitempty" json:"restrictions,omitempty"`
+	// The order this one is the rest of, and the order its rest became.
+	BackorderOf string `cbor:"23,keyasint,omitempty" json:"backorderOf,omitempty"`
+	Backorder   string `cbor:"24,keyasint,omitempty" json:"backorder,omitempty"`
+	Kit         int64  `cbor:"25,keyasint,omitempty" json:"kit,omitempty"` // slip of the order crash kit
 
 	Receipt  string         `cbor:"30,keyasint,omitempty" json:"receipt,omitempty"`
 	Supplier string         `cbor:"31,keyasint,omitempty" json:"supplier,omitempty"`
@@ -132,6 +141,12 @@ const (
 	EvOrderCancelled      = "order.cancelled"
 	EvOrderCancelRejected = "order.cancelRejected"
 	EvOrderAmendRejected  = "order.amendRejected" // a later revision came too late or is not valid; the older one stands
+	EvOrderAmended        = "order.amended"       // a later revision is in force
+	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
+	EvOrderHeld           = "order.held"          // once for each hold
+	EvOrderHoldReleased   = "order.holdReleased"
+	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
+	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 	EvStockATP            = "stock.atp"      // how much there is of an item, coalesced

@@ -29,12 +29,15 @@ func ssccOf(barcode string) string {
 // parcel finds a parcel of this site and its order, nil when there is none.
 func (c *change) parcel(sscc string) (*Order, *Parcel, error) {
 	lu, err := GetLU(c, sscc)
-	if err != nil || lu == nil || lu.Kind != "carton" {
+	if err != nil || lu == nil || lu.Kind != "carton" || lu.Order == "" {
 		return nil, nil, err
 	}
 	o, err := c.order(lu.Order)
 	if _, err := must(o, err, "order", lu.Order); err != nil {
 		return nil, nil, err
+	}
+	if o.State == OrderCancelled {
+		return nil, nil, nil // an open carton
 	}
 	at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == sscc })
 	if at < 0 {
@@ -69,6 +72,8 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	switch {
 	case p.Dock != "":
 		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
+	case o.held():
+		return res, refuse(CodeHeld, "order %s is held: %s", o.Spec.ID, strings.Join(o.Holds, ", "))
 	case o.State != OrderLabelled || j.State != JobPrinted:
 		return res, refuse(CodeNotLabelled, "order %s is %s, its label %s", o.Spec.ID, o.State, j.State)
 	}
@@ -152,6 +157,10 @@ func depart(c *change, cmd Depart) (Result, error) {
 // shipCost is at most what ship writes for an order: keys and bytes.
 func shipCost(o *Order) (keys, bytes int) {
 	keys, bytes = 6*len(o.Parcels)+8, 500*len(o.Parcels)+2*sizeOf(o)
+	if o.Spec.Partial {
+		keys += 8*len(o.Lines) + 10
+		bytes += 2*sizeOf(o) + 400*len(o.Lines)
+	}
 	for _, l := range o.Lines {
 		n := max(len(l.Lots), 1)
 		keys += 4 * n
@@ -203,6 +212,9 @@ func (c *change) ship(o *Order) error {
 	}
 	o.ShippedAt = c.meta.Now
 	if err := c.enter(o, OrderShipped); err != nil {
+		return err
+	}
+	if err := c.backorder(o); err != nil {
 		return err
 	}
 	return c.saveOrder(o)

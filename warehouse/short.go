@@ -79,14 +79,24 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	more, err := c.makeTasks(o, l, takes, w.batch.ID, t.Slot)
+	batch, slot := w.batch.ID, t.Slot
+	if o.held() { // for a later walk
+		batch, slot = "", 0
+	}
+	more, err := c.makeTasks(o, l, takes, batch, slot)
 	if err != nil {
 		return "", err
 	}
-	w.batch.Walk = append(w.batch.Walk, more...)
+	if batch != "" {
+		w.batch.Walk = append(w.batch.Walk, more...)
+	}
 	if missing > 0 {
 		l.State = LineShort
-		err := c.openFallout(o, Fallout{Code: reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
+		if o.Spec.Partial { // the rest becomes a backorder
+			err = c.tell(o, EvOrderShort)
+		} else {
+			err = c.openFallout(o, Fallout{Code: reason, Line: t.Line, SKU: t.SKU, Bin: t.Bin, Lot: t.Lot, Qty: missing})
+		}
 		if err != nil {
 			return "", err
 		}

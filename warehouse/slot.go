@@ -59,7 +59,13 @@ func (c *change) put(w *walk, code string) error {
 	}
 	l.Picked += b.Held
 	l.addLot(LotQty{Lot: t.Lot, Expiry: t.Expiry, Qty: b.Held, Serial: t.Serial})
-	if l.Picked == l.Qty {
+	if over := l.kept() - l.due(); over > 0 { // amended while the goods were in hand
+		l.PutBack += over
+		if err := c.markPutBack(o); err != nil {
+			return err
+		}
+	}
+	if l.kept() == l.Qty {
 		l.State = LinePicked
 	}
 	t.Picked = b.Held

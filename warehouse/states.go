@@ -29,6 +29,9 @@ const (
 	LineShipped   = "SHIPPED"
 	LineShort     = "SHORT"
 	LineCancelled = "CANCELLED"
+
+	LineProduction = "PRODUCTION" // made to order, not made yet
+	LineDropShip   = "DROP_SHIP"  // shipped by somebody else
 )
 
 // Task states.
@@ -55,6 +58,7 @@ const (
 	JobPrinted   = "PRINTED"
 	JobFailed    = "FAILED"
 	JobUnknown   = "UNKNOWN"
+	JobVoid      = "VOID" // the order was cancelled before the label was sent
 )
 
 // Transport states. All but DELIVERED and CANCELLED are open: something or

@@ -17,7 +17,7 @@ func phone() Item {
 
 // Stock acts of random; the numbers go on behind those of the floor.
 const (
-	actMove = 50 + iota
+	actMove = 100 + iota
 	actStatus
 	actAdjust
 	actDecide

@@ -160,6 +160,18 @@ func checkSite(s Site) string {
 			}
 		}
 	}
+	if why := checkChanges(s.Changes); why != "" {
+		return why
+	}
+	if why := checkNames("station in hard mode", s.HardMode); why != "" {
+		return why
+	}
+	if why := checkIntake(s.Intake, s.Carriers); why != "" {
+		return why
+	}
+	if why := checkCountries(s.Countries); why != "" {
+		return why
+	}
 	return checkFloor(s)
 }
 
@@ -360,6 +372,12 @@ func checkSpec(s OrderSpec) string {
 		return "times"
 	case s.Owner != "" && !validID(s.Owner):
 		return "owner"
+	case s.Kit < 0 || s.Kit > maxKit:
+		return "kit: 0 to 999999"
+	case len(s.Lines) > 0 && checkKinds(s.Lines) != "":
+		return checkKinds(s.Lines)
+	case checkHolds(s.Holds) != "":
+		return checkHolds(s.Holds)
 	case len(s.Lines) == 0:
 		return "no lines"
 	case len(s.Lines) > maxLines:

@@ -27,8 +27,18 @@ func FindItem(r Reader, barcode string) (*Item, string, error) {
 // GetBin returns a bin by code.
 func GetBin(r Reader, code string) (*Bin, error) { return load[Bin](r, key(kBin, code)) }
 
-// GetOrder returns an order by id.
-func GetOrder(r Reader, id string) (*Order, error) { return load[Order](r, key(kOrder, id)) }
+// GetOrder returns an order by id, also by the one the OMS bound it to.
+func GetOrder(r Reader, id string) (*Order, error) {
+	o, err := load[Order](r, key(kOrder, id))
+	if err != nil || o != nil || !validID(id) {
+		return o, err
+	}
+	local, err := r.Get(key(kBound, id))
+	if err != nil || local == nil {
+		return nil, err
+	}
+	return must2(load[Order](r, key(kOrder, string(local))))("order", string(local))
+}
 
 // GetTask returns a task by id.
 func GetTask(r Reader, id string) (*Task, error) { return load[Task](r, key(kTask, id)) }

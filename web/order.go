@@ -214,7 +214,7 @@ func timeline(r warehouse.Reader, c clock, o *warehouse.Order, fallouts []wareho
 	}
 	told := map[string]bool{}
 	for _, ev := range events {
-		if ev.Order != o.Spec.ID || ev.Type == warehouse.EvFalloutOpened || ev.Type == warehouse.EvFalloutCleared {
+		if ev.Order != o.Spec.ID && (o.Bound == "" || ev.Order != o.Bound) || ev.Type == warehouse.EvFalloutOpened || ev.Type == warehouse.EvFalloutCleared {
 			continue
 		}
 		told[ev.Type] = true
@@ -251,6 +251,10 @@ func eventTitle(typ string) string {
 		warehouse.EvOrderLabelled: "Label sent to the printer", warehouse.EvOrderStaged: "Loaded at the dock",
 		warehouse.EvOrderShipped: "Shipped", warehouse.EvOrderCancelled: "Cancelled",
 		warehouse.EvOrderCancelRejected: "Cancel refused", warehouse.EvOrderAmendRejected: "Later revision refused",
+		warehouse.EvOrderBackordered: "The rest became a backorder",
+		warehouse.EvOrderBound:       "Bound to the order of the OMS",
+		warehouse.EvOrderHeld:        "Held", warehouse.EvOrderHoldReleased: "Let go",
+		warehouse.EvOrderAmended: "Later revision in force", warehouse.EvOrderQuoted: "Change quoted to the OMS",
 	}
 	return cmp.Or(titles[typ], typ)
 }

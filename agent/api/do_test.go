@@ -60,7 +60,8 @@ var elsewhere = []string{
 	"SignIn", "SignOut", "AskWork", "Scan", "ShortPick", "FinishBatch", "ClaimFloor", "SkipFloor", "ZeroCheck", // handhelds
 	"StartPack", "Pack", "Load", "Depart", "PortalPass", "Induct", "Divert", // stations, docks, conveyors
 	"RobotPick", "AssignTransport", "TransportState", "AssignBatch", "LabelSent", "LabelOutcome", "AdvanceTime", // the system
-	"PutSite", // PUT /v1/site
+	"PutSite",                                  // PUT /v1/site
+	"AcceptQuote", "DeclineQuote", "BindOrder", // the OMS
 }
 
 // TestEveryCommandHasADoor: a new command is one line of the table, or it is

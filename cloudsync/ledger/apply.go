@@ -99,6 +99,12 @@ func applyItem(tx warehouse.Tx, m warehouse.Meta, source string, it Item) (wareh
 		return warehouse.Apply(tx, m, warehouse.ReleaseOrder{Order: *it.Release, Source: source})
 	case it.Cancel != nil:
 		return warehouse.Apply(tx, m, warehouse.CancelOrder{Order: it.OrderID, Reason: it.Cancel.Reason, Source: source})
+	case it.Ask != nil:
+		c := asked(source, it)
+		if c == nil {
+			return refuse(warehouse.CodeMalformed, "nothing is known of %q", it.Ask.What), nil
+		}
+		return warehouse.Apply(tx, m, c)
 	}
 	// What cannot be read is answered like an order that breaks the rules,
 	// so that the OMS hears of it. An order without lines is always refused.
@@ -111,6 +117,27 @@ func applyItem(tx warehouse.Tx, m warehouse.Meta, source string, it Item) (wareh
 		return warehouse.Result{Code: warehouse.CodeMalformed, Text: it.Bad, Keep: res.Keep, Touched: res.Touched}, nil
 	}
 	return refuse(warehouse.CodeMalformed, "%s", it.Bad), nil
+}
+
+// asked is the command of the domain for an item that asks something.
+func asked(source string, it Item) warehouse.Command {
+	revision := it.Revision
+	if it.Ask.Cancel {
+		revision = 0
+	}
+	switch it.Ask.What {
+	case AskAccept:
+		return warehouse.AcceptQuote{Order: it.OrderID, Revision: revision, Source: source}
+	case AskDecline:
+		return warehouse.DeclineQuote{Order: it.OrderID, Revision: revision, Source: source}
+	case AskHold:
+		return warehouse.HoldOrder{Order: it.OrderID, Code: it.Ask.Code, Source: source}
+	case AskUnhold:
+		return warehouse.ReleaseHold{Order: it.OrderID, Code: it.Ask.Code, Source: source}
+	case AskBind:
+		return warehouse.BindOrder{Order: it.OrderID, Kit: it.Ask.Kit, Source: source}
+	}
+	return nil
 }
 
 // remember notes a message id and says whether it was there. The window is

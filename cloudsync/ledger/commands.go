@@ -62,7 +62,7 @@ type (
 )
 
 // Item is one message of the OMS, read by the leader: exactly one of Release,
-// Cancel and Bad is set.
+// Cancel, Ask and Bad is set.
 type Item struct {
 	MsgID    string               `cbor:"1,keyasint"`
 	OrderID  string               `cbor:"2,keyasint"`
@@ -72,6 +72,24 @@ type Item struct {
 	// Bad says why the message could not be read. It becomes a refusal and,
 	// when it names an order, an order.rejected event.
 	Bad string `cbor:"6,keyasint,omitempty"`
+	Ask *Ask   `cbor:"7,keyasint,omitempty"`
+}
+
+// What an [Ask] may be about.
+const (
+	AskAccept  = "accept"  // the quote of the item's revision
+	AskDecline = "decline" // the same
+	AskHold    = "hold"    // for Code
+	AskUnhold  = "unhold"  // of Code
+	AskBind    = "bind"    // to the slip Kit
+)
+
+// Ask is another thing that is asked of the item's order.
+type Ask struct {
+	What   string `cbor:"1,keyasint"`
+	Cancel bool   `cbor:"2,keyasint,omitempty"` // the quote was of a cancel
+	Code   string `cbor:"3,keyasint,omitempty"`
+	Kit    int64  `cbor:"4,keyasint,omitempty"`
 }
 
 // Cancel asks to withdraw the item's order.
@@ -137,7 +155,7 @@ func check(c Command) string {
 
 func checkItem(it Item) string {
 	set := 0
-	for _, is := range []bool{it.Release != nil, it.Cancel != nil, it.Bad != ""} {
+	for _, is := range []bool{it.Release != nil, it.Cancel != nil, it.Ask != nil, it.Bad != ""} {
 		if is {
 			set++
 		}
@@ -148,7 +166,9 @@ func checkItem(it Item) string {
 	case len(it.OrderID) > maxName:
 		return "orderId"
 	case set != 1:
-		return "content: exactly one of release, cancel, bad"
+		return "content: exactly one of release, cancel, ask, bad"
+	case it.Ask != nil && (len(it.Ask.What) > maxName || len(it.Ask.Code) > maxName):
+		return "ask"
 	case len(it.Bad) > maxText || it.Cancel != nil && len(it.Cancel.Reason) > maxText:
 		return "text"
 	}

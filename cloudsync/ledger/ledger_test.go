@@ -558,7 +558,9 @@ func TestDecodeIsStrict(t *testing.T) {
 	zero.Subject = "a\x00b"
 	for name, c := range map[string]Command{
 		"no source": InboxStore{}, "no msgId": InboxStore{Source: "s", Items: []Item{{Bad: "x"}}}, "nothing set": InboxStore{Source: "s", Items: []Item{{MsgID: "m"}}},
-		"two set": InboxStore{Source: "s", Items: []Item{{MsgID: "m", Bad: "x", Cancel: &Cancel{}}}}, "cursor": InboxStore{Source: "s", Cursor: strings.Repeat("c", 1025)},
+		"ask too long": InboxStore{Source: "s", Items: []Item{{MsgID: "m", Ask: &Ask{What: strings.Repeat("w", 257)}}}},
+		"ask and bad":  InboxStore{Source: "s", Items: []Item{{MsgID: "m", Bad: "x", Ask: &Ask{}}}},
+		"two set":      InboxStore{Source: "s", Items: []Item{{MsgID: "m", Bad: "x", Cancel: &Cancel{}}}}, "cursor": InboxStore{Source: "s", Cursor: strings.Repeat("c", 1025)},
 		"stream": AckOutbox{Epoch: 1}, "upto": AckOutbox{Stream: "s", Upto: 1 << 63}, "zero byte": zero,
 		"no seqs": HoldSubject{Stream: "s", Subject: "s"}, "seqs fall": HoldSubject{Stream: "s", Subject: "s", Seqs: []uint64{2, 1}, From: 9},
 		"from": HoldSubject{Stream: "s", Subject: "s", Seqs: []uint64{2}, From: 2}, "drop without reason": ReleaseSubject{Subject: "s", Drop: true},
@@ -627,4 +629,48 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%#04x/%d does not come back: %v", kind, version, err)
 		}
 	})
+}
+
+// What the OMS asks beside a release and a cancel reaches the domain.
+func TestAsksReachTheDomain(t *testing.T) {
+	w := newWorld(t)
+	site, err := warehouse.GetSite(w.tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := *site
+	s.Changes = &warehouse.ChangeRules{Cancel: warehouse.CancelQuote}
+	if res, err := warehouse.Apply(w.tx, warehouse.Meta{}, warehouse.PutSite{Site: s}); err != nil || !res.OK {
+		t.Fatalf("%+v %v", res, err)
+	}
+	w.inbox("c1", release("m1", "O-1", 1, 1), Item{MsgID: "m2", OrderID: "O-1", Ask: &Ask{What: AskHold, Code: warehouse.HoldPayment}})
+	o, err := warehouse.GetOrder(w.tx, "O-1")
+	if err != nil || len(o.Holds) != 1 || o.HeldBy[0] != "oms/main" {
+		t.Fatalf("%+v %v", o, err)
+	}
+	w.inbox("c2",
+		Item{MsgID: "m3", OrderID: "O-1", Ask: &Ask{What: AskUnhold, Code: warehouse.HoldPayment}},
+		Item{MsgID: "m4", OrderID: "O-1", Revision: 2, Ask: &Ask{What: AskAccept}},
+		Item{MsgID: "m5", OrderID: "O-1", Revision: 2, Ask: &Ask{What: AskDecline, Cancel: true}},
+		Item{MsgID: "m6", OrderID: "O-7", Ask: &Ask{What: AskBind, Kit: 7}},
+		Item{MsgID: "m7", OrderID: "O-1", Ask: &Ask{What: "paint"}},
+	)
+	refs, err := Refusals(w.tx, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range refs {
+		got = append(got, r.MsgID+" "+r.Code)
+	}
+	if diff := cmp.Diff([]string{"m4 NO_QUOTE", "m5 NO_QUOTE", "m6 UNKNOWN_ORDER", "m7 MALFORMED"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if refs[1].Text == refs[0].Text {
+		t.Errorf("the quote of a cancel has no revision: %q", refs[1].Text)
+	}
+	want := []string{"order.accepted O-1", "order.released O-1", "order.held O-1", "order.holdReleased O-1"}
+	if diff := cmp.Diff(want, w.events()); diff != "" {
+		t.Error(diff)
+	}
 }

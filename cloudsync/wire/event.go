@@ -93,6 +93,13 @@ type EventData struct {
 	Lines    []Line   `json:"lines,omitempty"`
 	Parcels  []Parcel `json:"parcels,omitempty"`
 	Source   string   `json:"source,omitempty"` // who released the order; of a refusal, who asked
+	// Of order.quoted and order.amended.
+	Request      string   `json:"request,omitempty"`      // state of the request axis
+	ExtraCharge  int64    `json:"extraCharge,omitempty"`  // what the change costs on top, minor units
+	Restrictions []string `json:"restrictions,omitempty"` // what the change does not reach
+	BackorderOf  string   `json:"backorderOf,omitempty"`  // the order this one is the rest of
+	Backorder    string   `json:"backorder,omitempty"`    // the order that the rest of this one became
+	Kit          int64    `json:"kit,omitempty"`          // slip of the order crash kit
 	// Born is BornSite when the event is about an order that was entered at
 	// the site: never one of the OMS, though it may have the same id.
 	Born   string  `json:"born,omitempty"`

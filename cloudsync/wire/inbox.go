@@ -12,6 +12,10 @@ const (
 const (
 	TypeRelease = "order.release" // Data is an [Order]
 	TypeCancel  = "order.cancel"  // Data is a [Cancel]
+	TypeQuote   = "order.quote"   // Data is a [QuoteAnswer]
+	TypeHold    = "order.hold"    // Data is a [Hold]
+	TypeUnhold  = "order.unhold"  // Data is a [Hold]
+	TypeBind    = "order.bind"    // Data is a [Bind]
 )
 
 // InboxPage answers a poll.
@@ -50,6 +54,15 @@ type Order struct {
 	ShipBy   int64   `json:"shipBy,omitempty"`   // ms since 1970 UTC
 	Channel  string  `json:"channel,omitempty"`
 	Owner    string  `json:"owner,omitempty"` // consignor whose goods these are; "" = the house
+	// Partial: what is there is shipped and the rest becomes a backorder;
+	// otherwise the order waits until it is complete.
+	Partial bool `json:"partial,omitempty"`
+	// Holds are the reasons for which nothing may be done yet: PAYMENT,
+	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
+	Holds []string `json:"holds,omitempty"`
+	// Kit is the number of the slip of the order crash kit on which the site
+	// may have entered this order already; 0 = none.
+	Kit int64 `json:"kit,omitempty"`
 	// Lines has at least one entry, line numbers unique.
 	Lines []OrderLine `json:"lines"`
 }
@@ -67,11 +80,32 @@ type Address struct {
 type OrderLine struct {
 	Line int    `json:"line"` // 1-based, unique in the order
 	SKU  string `json:"sku"`
-	Qty  int64  `json:"qty"` // 1..1000000
+	Qty  int64  `json:"qty"`            // 1..1000000
+	Kind string `json:"kind,omitempty"` // "drop_ship": not of this site; "make": made to order
 }
 
 // Cancel asks the site to withdraw an order. The site decides; the answer is
 // the event order.cancelled or order.cancelRejected.
 type Cancel struct {
 	Reason string `json:"reason,omitempty"`
+}
+
+// QuoteAnswer answers the event order.quoted of the item's revision, or of a
+// cancel. What becomes of it is told by order.amended, order.amendRejected,
+// order.cancelled or order.cancelRejected.
+type QuoteAnswer struct {
+	Accept bool `json:"accept"`
+	Cancel bool `json:"cancel,omitempty"` // the quote was of a cancel
+}
+
+// Hold keeps an order from going on, or lets it go. The answer is the event
+// order.held or order.holdReleased.
+type Hold struct {
+	Code string `json:"code"` // as in [Order].Holds
+}
+
+// Bind says that the item's order is the one the site entered from a slip of its
+// order crash kit. The answer is the event order.bound.
+type Bind struct {
+	Kit int64 `json:"kit"`
 }
