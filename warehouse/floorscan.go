@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"cmp"
 	"strings"
 )
 
@@ -49,7 +48,7 @@ func nextFloor(r Reader, ws *WorkerState) (*Step, error) {
 	case StepScanUnit:
 		s.Tote = bareCode(t.From)
 	case StepPutDown:
-		s.Bin = cmp.Or(t.Confirm, bareCode(t.To))
+		s.Bin = bareCode(t.To)
 	default:
 		s.Bin = bareCode(t.From)
 	}
