@@ -42,6 +42,7 @@ func spied(t *testing.T, m Machine) (a, b, c *node, s *spy) {
 	t.Helper()
 	s = &spy{calls: map[string]int{}, gate: make(chan struct{})}
 	k := newKit(t, func(c *Config) {
+		c.HeartbeatTimeout = calmBeat // what a new leader answers again is a duplicate
 		if inner := c.testNetwork; c.NodeID == "gw2" {
 			c.testNetwork = func(n network) network { s.network = inner(n); return s }
 		}
