@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -45,6 +46,24 @@ func withCluster(t *testing.T) (*fake, *fakeCluster) {
 		Quorum: func() Quorum { return g.quorum }, Status: func() Gateway { return Gateway{ID: "gw1"} },
 	})
 	return g, f
+}
+
+// TestClusterStatusWithoutState: the state cannot be read, and who is there is
+// told all the same.
+func TestClusterStatusWithoutState(t *testing.T) {
+	g, f := newFake(t), &fakeCluster{status: ClusterStatus{Members: []ClusterMember{{ID: "gw1", Role: RoleVoter, State: StateDown}}}}
+	why := errors.New("SAT-101: no gateway of the site answers this satellite")
+	g.handler = New(Config{
+		Log: slog.New(slog.DiscardHandler), Cluster: f, Faults: health.Faults, Formed: func() ([]Formed, error) { return nil, why },
+		Quorum: func() Quorum { return g.quorum }, Status: func() Gateway { return Gateway{ID: "arm1"} },
+	})
+	c := decode[ClusterStatus](t, g.want(http.StatusOK, g.get("/v1/cluster")))
+	last := c.Advice[len(c.Advice)-1]
+	if len(c.Members) != 1 || last.Code != "SAT-101" || last.Action == "" {
+		t.Errorf("told %+v", c)
+	}
+	why = errors.New("something nobody thought of")
+	g.want(http.StatusOK, g.get("/v1/cluster"))
 }
 
 func TestClusterChanges(t *testing.T) {
