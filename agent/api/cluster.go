@@ -73,6 +73,7 @@ const (
 	StateUp    = "up"
 	StateDown  = "down"
 	StateEmpty = "empty" // it answers, and waits with an empty disk
+	StateApart = "apart" // it answers, in another cluster: for this one it is down
 	// StateRebuilding is up: it has its vote, but no state to answer from yet.
 	StateRebuilding = "rebuilding"
 )
@@ -122,6 +123,9 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 			down = append(down, m.ID)
 		case m.State == StateDown && m.Role != RoleSatellite:
 			quiet = append(quiet, m.ID)
+		}
+		if m.State == StateApart {
+			add("STO-513", "%s answers, but is in another cluster", m.ID)
 		}
 		if m.Votes() && m.State == StateEmpty {
 			add("STO-511", "%s has come back with an empty disk and is kept out", m.ID)

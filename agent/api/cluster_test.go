@@ -66,6 +66,15 @@ func TestClusterStatusWithoutState(t *testing.T) {
 	g.want(http.StatusOK, g.get("/v1/cluster"))
 }
 
+func TestClusterStatusOfOneApart(t *testing.T) {
+	g, f := withCluster(t)
+	f.status = ClusterStatus{Members: []ClusterMember{{ID: "gw1", Role: RoleVoter, State: StateApart}, {ID: "gw2", Role: RoleVoter, State: StateUp}}}
+	c := decode[ClusterStatus](t, g.want(http.StatusOK, g.get("/v1/cluster")))
+	if c.Voters != 2 || c.Spare != 0 || len(c.Advice) == 0 || c.Advice[0].Code != "STO-513" || c.Advice[0].Action == "" {
+		t.Errorf("told %+v", c)
+	}
+}
+
 func TestClusterChanges(t *testing.T) {
 	for _, tc := range []struct {
 		route, body, asked string
