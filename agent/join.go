@@ -51,7 +51,8 @@ func (a *Agent) identity() (*identity.Identity, error) {
 	case err != nil:
 		return nil, err
 	case id.Gateway != a.cfg.Gateway || id.Authority.Site() != a.cfg.Site:
-		return nil, fmt.Errorf("%w: it is for gateway %s of site %s", identity.ErrDamaged, id.Gateway, id.Authority.Site())
+		return nil, fmt.Errorf("%w: it says gateway %s of site %s, the identity is of gateway %s of site %s",
+			identity.ErrOtherConfig, a.cfg.Gateway, a.cfg.Site, id.Gateway, id.Authority.Site())
 	case id.Satellite() != a.cfg.Satellite():
 		return nil, fmt.Errorf("%w: the configuration says store: %s", identity.ErrRole, a.cfg.Store)
 	}
@@ -102,7 +103,7 @@ func join(ctx context.Context, cfg *config.Config, token, address string) (*iden
 	if err != nil {
 		return nil, err
 	}
-	conn, err := peer.DialJoin(ctx, address, identity.JoinTLS(t, peer.ProtoJoin))
+	conn, err := peer.DialJoin(ctx, address, identity.JoinTLS(t, cfg.Site, peer.ProtoJoin))
 	if err != nil {
 		if identity.Code(err) == "" {
 			err = fmt.Errorf("%w: %w", identity.ErrNobody, err)

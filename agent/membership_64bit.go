@@ -52,6 +52,8 @@ func (m *membership) Look() api.ClusterStatus {
 			row.Role = api.RoleJoining
 		}
 		switch {
+		case g.Apart:
+			row.State = api.StateApart
 		case !g.Up:
 			row.State = api.StateDown
 		case g.Empty:

@@ -48,6 +48,7 @@ const (
 	CodeNotHanded     = "STO-510"
 	CodeEmptyDisk     = "STO-511"
 	CodeTooOld        = "STO-512"
+	CodeApart         = "STO-513"
 	CodeBackupBad     = "STO-601"
 	CodeBackupForeign = "STO-602"
 	CodeNotEmpty      = "STO-603"
@@ -97,6 +98,7 @@ var Faults = []Fault{
 	{CodeNotHanded, "The other gateway did not take the lead. Nothing changed.", "Look at `tote cluster status`: it must be up and not far behind. Then ask again."},
 	{CodeEmptyDisk, "A gateway with a vote has come back with an empty disk. It is kept out, because it no longer knows what it had acknowledged.", "Run `tote cluster replace NAME` on another gateway; it is then filled anew."},
 	{CodeTooOld, "The gateway that is to be added runs a version of tote that is older than the cluster needs. It was not added.", "Install the version of the other gateways on it. It asks again by itself, or ask again with `tote cluster join`."},
+	{CodeApart, "A gateway of the site answers, but is in another cluster: one of the two was there when the site was formed anew (recovered, or restored from a backup) and the other was not, or one was set up as the first by mistake. They share nothing.", "Do not recover here. Compare `tote cluster status` on both: the one that is behind the site, mostly the one with the lower epoch, is stopped and joins the other with `tote cluster join --set-aside`."},
 	{CodeBackupBad, "The file is no backup, or it is damaged or cut off.", "Take another copy of it, or an older backup. `tote backup verify FILE` tells which are whole."},
 	{CodeBackupForeign, "The backup is of another site. Nothing was changed.", "Take a backup of this site, or put right `site` in the configuration."},
 	{CodeNotEmpty, "The data folder of the gateway holds data already. A backup is restored into an empty one only.", "When the data there is not needed any more, move the folder `store` in data_dir away, then restore again."},

@@ -184,6 +184,16 @@ func (f *files) readGeneration() generation {
 	return g
 }
 
+// worked tells whether this gateway ever had a state, and so a log: GENERATION
+// is first written when there is one.
+func (f *files) worked() (bool, error) {
+	_, err := f.read("GENERATION")
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (f *files) writeGeneration(g generation) error {
 	b, err := json.Marshal(g)
 	if err != nil {

@@ -23,6 +23,8 @@ type Member struct {
 	// Empty: it answers, but its disk is empty and it waits to be added. If it
 	// has a vote it must be removed first.
 	Empty bool
+	// Apart: it answers, but is in another cluster. It is not Up.
+	Apart bool
 	// Rebuilding: it is up and has its vote, but builds its state anew.
 	Rebuilding  bool
 	LastContact time.Time // zero when it never answered this gateway
@@ -46,6 +48,7 @@ func (s *Store) Members() []Member {
 			m.Rebuilding = s.building.Load() != nil
 		} else if was, ok := s.seen[m.ID]; ok {
 			m.Up, m.LastContact, m.Applied = was.up, was.at, was.status.Number
+			m.Apart = was.apart
 			m.Empty = was.up && was.status.Cluster == ""
 			m.Rebuilding = was.up && was.status.Rebuilding
 		}

@@ -104,8 +104,12 @@ func (s *Store) open() (err error) {
 	if s.snaps, err = openSnapshots(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "snapshots")), retainSnapshots, cfg.Now, s.log); err != nil {
 		return err
 	}
+	begun, err := s.files.worked()
+	if err != nil {
+		return err
+	}
 	s.seglog, err = seglog.Open(cfg.FS, filepath.ToSlash(filepath.Join(cfg.Dir, "log")), seglog.Options{
-		SegmentSize: cfg.SegmentSize, NoSync: cfg.noSync,
+		SegmentSize: cfg.SegmentSize, NoSync: cfg.noSync, Begun: begun,
 		OnLatch: func(err error) { s.fail(diskFault(CodeLogFailed, err)) },
 		Room:    func(n int64) error { return s.disk.room(uint64(n), true) },
 	})

@@ -118,6 +118,7 @@ type seen struct {
 	at     time.Time
 	mono   time.Duration // of the cluster's clock
 	up     bool
+	apart  bool // it answers, in another cluster: it does nothing for this one
 	status statusAnswer
 }
 
@@ -176,15 +177,22 @@ func (s *Store) lookAt(ctx context.Context, to peer.Address) {
 		s.seen = map[string]seen{}
 	}
 	was := s.seen[to.ID]
-	if err != nil {
-		was.up = false
-	} else {
+	own := s.member.name()
+	switch {
+	case err != nil:
+		was.up, was.apart = false, false
+	case own != "" && a.Cluster != "" && a.Cluster != own:
+		was.up, was.apart = false, true
+	default:
 		was = seen{at: s.cfg.Now(), mono: s.clock.mono(), up: a.Fault == "", status: a}
 	}
 	before, known := s.seen[to.ID]
 	s.seen[to.ID] = was
 	s.seenMu.Unlock()
 	switch {
+	case was.apart && !before.apart:
+		s.log.Error("a gateway of the site is in another cluster", "other", to.ID, "code", CodeApart, "its", a.Cluster, "this", own)
+	case was.apart:
 	case was.up && !before.up:
 		s.log.Info("a gateway answers", "other", to.ID)
 	case !was.up && err == nil && before.status.Fault != a.Fault:

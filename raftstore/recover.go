@@ -139,7 +139,11 @@ func (s *Store) openFiles() (err error) {
 	if s.snaps, err = openSnapshots(s.cfg.FS, filepath.ToSlash(filepath.Join(s.cfg.Dir, "snapshots")), retainSnapshots, s.cfg.Now, s.log); err != nil {
 		return err
 	}
-	s.seglog, err = seglog.Open(s.cfg.FS, filepath.ToSlash(filepath.Join(s.cfg.Dir, "log")), seglog.Options{SegmentSize: s.cfg.SegmentSize})
+	begun, err := s.files.worked()
+	if err != nil {
+		return err
+	}
+	s.seglog, err = seglog.Open(s.cfg.FS, filepath.ToSlash(filepath.Join(s.cfg.Dir, "log")), seglog.Options{SegmentSize: s.cfg.SegmentSize, Begun: begun})
 	if errors.Is(err, seglog.ErrCorrupt) {
 		return fault(CodeLogCorrupt, err)
 	}

@@ -83,6 +83,10 @@ func TestRecoverLostQuorum(t *testing.T) {
 	if err := a.Join(testContext(t), b.address()); FaultCode(err) != CodeOtherCluster {
 		t.Errorf("a gateway of the old cluster was added: %v", err)
 	}
+	// There gw1 is no gateway that is well, however it answers.
+	await(t, "gw1 is seen to be apart", func() bool {
+		return slices.ContainsFunc(old2.Members(), func(m Member) bool { return m.ID == "gw1" && m.Apart && !m.Up })
+	})
 	old2.must(t, byDevice("hh", 3, "add n 100"))
 	if again := a.must(t, byDevice("hh", 4, "add n 1")); !strings.HasPrefix(string(again.Body), "3@") {
 		t.Errorf("the old cluster reached into the new one: %s", again.Body)
@@ -161,7 +165,8 @@ func TestRecoverRefuses(t *testing.T) {
 		"alone":          {func(*testing.T, *Config) {}, CodeNothingLost, "gw1"},
 		"no folder":      {func(t *testing.T, cfg *Config) { cfg.Dir = t.TempDir() }, CodeNothingLost, "no data"},
 		"another name":   {func(_ *testing.T, cfg *Config) { cfg.NodeID = "gw9" }, CodeWrongNode, "gw9"},
-		"shortened log":  {func(t *testing.T, cfg *Config) { must(t, os.RemoveAll(cfg.Dir+"/log")) }, CodeLogShort, "entry"},
+		"shortened log":  {func(t *testing.T, cfg *Config) { must(t, os.WriteFile(cfg.Dir+"/FLOOR", []byte("99\n"), 0o600)) }, CodeLogShort, "entry"},
+		"lost log":       {func(t *testing.T, cfg *Config) { must(t, os.RemoveAll(cfg.Dir+"/log")) }, CodeLogCorrupt, "/log/meta"},
 		"damaged log":    {func(t *testing.T, cfg *Config) { flipByte(t, cfg.Dir+"/log/0000000000000001.seg", 2*4096+60) }, CodeLogCorrupt, "0000000000000001.seg"},
 		"was removed":    {func(t *testing.T, cfg *Config) { must(t, os.WriteFile(cfg.Dir+"/REMOVED", nil, 0o600)) }, CodeRemoved, "removed"},
 		"diverged twice": {func(t *testing.T, cfg *Config) { must(t, os.WriteFile(cfg.Dir+"/DIVERGED", []byte("2\n"), 0o600)) }, CodeDiverged, "differed"},

@@ -2,10 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"tote/agent/health"
 )
 
 // Cluster is the gateways of the site for people who change them. Its errors
@@ -70,6 +73,7 @@ const (
 	StateUp    = "up"
 	StateDown  = "down"
 	StateEmpty = "empty" // it answers, and waits with an empty disk
+	StateApart = "apart" // it answers, in another cluster: for this one it is down
 	// StateRebuilding is up: it has its vote, but no state to answer from yet.
 	StateRebuilding = "rebuilding"
 )
@@ -120,6 +124,9 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 		case m.State == StateDown && m.Role != RoleSatellite:
 			quiet = append(quiet, m.ID)
 		}
+		if m.State == StateApart {
+			add("STO-513", "%s answers, but is in another cluster", m.ID)
+		}
 		if m.Votes() && m.State == StateEmpty {
 			add("STO-511", "%s has come back with an empty disk and is kept out", m.ID)
 		}
@@ -158,11 +165,11 @@ func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 		c = s.cfg.Cluster.Look()
 	}
 	c.Rebuild = s.cfg.Status().Rebuild
+	// What cannot be read now is told as advice: who is there is shown all the
+	// same, because this is what people look at when nothing works.
+	var unread error
 	if s.cfg.Formed != nil && c.Rebuild == nil {
-		var err error
-		if c.Formed, err = s.cfg.Formed(); err != nil {
-			return err
-		}
+		c.Formed, unread = s.cfg.Formed()
 	}
 	faults := s.cfg.Faults()
 	c.judge(func(code string) string {
@@ -173,6 +180,11 @@ func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 		}
 		return ""
 	})
+	if e, ok := errors.AsType[*health.Explained](health.Explain(unread)); ok {
+		c.Advice = append(c.Advice, Advice{e.Fault.Code, strings.TrimPrefix(unread.Error(), e.Fault.Code+": "), e.Fault.Action})
+	} else if unread != nil {
+		s.cfg.Log.Error("when the site was formed anew cannot be read", "err", unread)
+	}
 	reply(w, http.StatusOK, c)
 	return nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -45,6 +46,33 @@ func withCluster(t *testing.T) (*fake, *fakeCluster) {
 		Quorum: func() Quorum { return g.quorum }, Status: func() Gateway { return Gateway{ID: "gw1"} },
 	})
 	return g, f
+}
+
+// TestClusterStatusWithoutState: the state cannot be read, and who is there is
+// told all the same.
+func TestClusterStatusWithoutState(t *testing.T) {
+	g, f := newFake(t), &fakeCluster{status: ClusterStatus{Members: []ClusterMember{{ID: "gw1", Role: RoleVoter, State: StateDown}}}}
+	why := errors.New("SAT-101: no gateway of the site answers this satellite")
+	g.handler = New(Config{
+		Log: slog.New(slog.DiscardHandler), Cluster: f, Faults: health.Faults, Formed: func() ([]Formed, error) { return nil, why },
+		Quorum: func() Quorum { return g.quorum }, Status: func() Gateway { return Gateway{ID: "arm1"} },
+	})
+	c := decode[ClusterStatus](t, g.want(http.StatusOK, g.get("/v1/cluster")))
+	last := c.Advice[len(c.Advice)-1]
+	if len(c.Members) != 1 || last.Code != "SAT-101" || last.Action == "" {
+		t.Errorf("told %+v", c)
+	}
+	why = errors.New("something nobody thought of")
+	g.want(http.StatusOK, g.get("/v1/cluster"))
+}
+
+func TestClusterStatusOfOneApart(t *testing.T) {
+	g, f := withCluster(t)
+	f.status = ClusterStatus{Members: []ClusterMember{{ID: "gw1", Role: RoleVoter, State: StateApart}, {ID: "gw2", Role: RoleVoter, State: StateUp}}}
+	c := decode[ClusterStatus](t, g.want(http.StatusOK, g.get("/v1/cluster")))
+	if c.Voters != 2 || c.Spare != 0 || len(c.Advice) == 0 || c.Advice[0].Code != "STO-513" || c.Advice[0].Action == "" {
+		t.Errorf("told %+v", c)
+	}
 }
 
 func TestClusterChanges(t *testing.T) {

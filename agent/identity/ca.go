@@ -45,6 +45,8 @@ var (
 	ErrRenew = errors.New("IDN-113: the certificate was not renewed")
 	// ErrDismissed: this satellite does not belong to the site.
 	ErrDismissed = errors.New("IDN-114: this satellite does not belong to the site any more")
+	// ErrOtherConfig: the configuration names another site or gateway.
+	ErrOtherConfig = errors.New("IDN-116: the configuration names another site or gateway")
 	// ErrRole: a certificate is used for what it is not for.
 	ErrRole = errors.New("IDN-115: the certificate is not for this role")
 	// ErrRequest: a certificate request breaks a rule.

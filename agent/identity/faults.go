@@ -25,6 +25,7 @@ func Faults() []Fault {
 		{"IDN-113", "The certificate of this gateway could not be renewed. The others refuse this gateway when it expires.", "Make the identity folder writable and look at the disk; it is tried again every hour, and at every start."},
 		{"IDN-114", "This satellite was taken out of the site, or never was in it.", "To use it again: `tote token create` on a gateway, `tote cluster join --set-aside` on this machine."},
 		{"IDN-115", "A certificate is used for what it is not for: that of a satellite where a gateway with a store belongs, or the other way round.", "Look at `store` in the configuration: when it was changed after the machine joined, join anew with --set-aside. Run the same version of tote on all gateways."},
+		{"IDN-116", "The configuration names another site or gateway than the identity of this machine, or than the token is of.", "Put right `site` and `gateway` in the configuration. To join another site or under another name: `tote token create` there, `tote cluster join --set-aside` here."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }
@@ -33,7 +34,7 @@ func Faults() []Fault {
 // the same error here; nil when the code is none of this package.
 func ByCode(code string) error {
 	for _, err := range []error{
-		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrRequest,
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrOtherConfig, ErrRequest,
 	} {
 		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
 			return err

@@ -128,13 +128,18 @@ func TestNewcomerTrustsThePinAlone(t *testing.T) {
 	}
 	a, b := net.Pipe()
 	go func() { _ = tls.Server(a, server(gw1)).Handshake() }()
-	if err := tls.Client(b, JoinTLS(token, "join/1")).Handshake(); err != nil {
+	if err := tls.Client(b, JoinTLS(token, "hamburg", "join/1")).Handshake(); err != nil {
 		t.Errorf("the right site: %v", err)
 	}
 	a, b = net.Pipe()
 	go func() { _ = tls.Server(a, server(foreign)).Handshake(); _ = a.Close() }()
-	if err := tls.Client(b, JoinTLS(token, "join/1")).Handshake(); !errors.Is(err, ErrWrongSite) {
+	if err := tls.Client(b, JoinTLS(token, "hamburg", "join/1")).Handshake(); !errors.Is(err, ErrWrongSite) {
 		t.Errorf("another site of the same name: %v", err)
+	}
+	c, d := net.Pipe()
+	go func() { _ = tls.Server(c, server(gw1)).Handshake(); _ = c.Close() }()
+	if err := tls.Client(d, JoinTLS(token, "bremen", "join/1")).Handshake(); !errors.Is(err, ErrOtherConfig) {
+		t.Errorf("a newcomer whose configuration names another site: %v", err)
 	}
 	w, err := foreign.Welcome(mustCSR(t, "gw2"), "gw2")
 	if err != nil {

@@ -11,8 +11,9 @@ import (
 
 // JoinTLS is the newcomer's configuration: it trusts nobody but the authority
 // its token names, and has no certificate of its own yet. The server sends its
-// own certificate and the authority's.
-func JoinTLS(t Token, alpn string) *tls.Config {
+// own certificate and the authority's. site is the name the newcomer expects,
+// looked at before the token is shown, so that it stays unused.
+func JoinTLS(t Token, site, alpn string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		NextProtos: []string{alpn},
@@ -27,6 +28,9 @@ func JoinTLS(t Token, alpn string) *tls.Config {
 			ca, leaf := s.PeerCertificates[n-1], s.PeerCertificates[0]
 			if err := leaf.CheckSignatureFrom(ca); err != nil {
 				return fmt.Errorf("%w: %w", ErrWrongSite, err)
+			}
+			if is := (&Authority{Cert: ca}).Site(); is != site {
+				return fmt.Errorf("%w: it says site %s, the token is of %s", ErrOtherConfig, site, is)
 			}
 			return nil
 		},

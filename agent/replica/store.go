@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"tote/raftstore"
@@ -74,7 +75,7 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 			return warehouse.Result{Code: code, Text: refusalText[code]}, nil
 		}
 		if !again(err) {
-			return warehouse.Result{}, err
+			return warehouse.Result{}, named(err)
 		}
 		known = known && !errors.Is(err, raftstore.ErrUnknownOutcome)
 		t := time.NewTimer(wait)
@@ -92,6 +93,14 @@ func (s *Store) DoRaw(ctx context.Context, by By, kind, version uint16, body []b
 		}
 		wait = min(2*wait, 250*time.Millisecond)
 	}
+}
+
+// named is err with its code in the text, so that who is told finds what to do.
+func named(err error) error {
+	if code := raftstore.FaultCode(err); code != "" && !strings.Contains(err.Error(), code) {
+		return fmt.Errorf("%s: %w", code, err)
+	}
+	return err
 }
 
 // again tells whether to ask once more: the lead may come back within ctx.

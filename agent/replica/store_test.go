@@ -4,6 +4,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -186,5 +187,17 @@ func TestContextEnds(t *testing.T) {
 	cancel()
 	if res, err := s.Do(ctx, By{ID: [16]byte{1}}, warehouse.PutSite{Site: testSite}); err == nil {
 		t.Errorf("answered %+v", res)
+	}
+}
+
+// TestRefusalNamesItsCode: a person who is refused finds what to do by it.
+func TestRefusalNamesItsCode(t *testing.T) {
+	for err, want := range map[error]string{
+		raftstore.ErrDiskFull: "STO-301: raftstore: too little free disk space",
+		errBroken:             errBroken.Error(),
+	} {
+		if got := named(err); got.Error() != want || !errors.Is(got, err) {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"tote/agent/api"
 	"tote/agent/health"
 	"tote/agent/intake"
 )
@@ -75,10 +77,17 @@ func (g gatewayURL) sendWith(ctx context.Context, method, path string, headers h
 		fmt.Fprintln(os.Stderr, pretty(b))
 		var refusal struct {
 			Code   string `json:"code"`
+			Text   string `json:"text"`
 			Action string `json:"action"` // of a gateway that says it itself
 		}
 		if json.Unmarshal(b, &refusal) == nil && refusal.Action == "" {
-			if f, ok := health.Find(refusal.Code); ok {
+			f, ok := health.Find(refusal.Code)
+			// Why a gateway is not ready says more than that it is not.
+			why, named := errors.AsType[*health.Explained](health.Explain(errors.New(refusal.Text)))
+			if named && (refusal.Code == api.CodeNotReady || refusal.Code == api.CodeInternal) {
+				f, ok = why.Fault, true
+			}
+			if ok {
 				fmt.Fprintln(os.Stderr, "what to do:", f.Action)
 			}
 		}

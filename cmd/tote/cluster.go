@@ -146,6 +146,8 @@ func (c clusterStatusCmd) Run(ctx context.Context) error {
 		switch {
 		case m.State == api.StateEmpty:
 			state = "EMPTY DISK"
+		case m.State == api.StateApart:
+			state = "OTHER CLUSTER"
 		case m.State == api.StateRebuilding:
 			state = "REBUILDING"
 		case m.State == api.StateDown && m.Seen == "":

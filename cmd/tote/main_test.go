@@ -324,6 +324,10 @@ func TestRefusedByTheGateway(t *testing.T) {
 	r.want(t, 1, "", "UNKNOWN_ORDER")
 	env, _ = gateway(t, 409, `{"code":"ALONE","text":"this gateway has no others"}`)
 	tote(t, env, "token", "create").want(t, 1, "", "\nwhat to do: Give it a cluster section")
+	env, _ = gateway(t, 503, `{"code":"NOT_READY","text":"replica: store stopped: STO-304: read-only"}`)
+	tote(t, env, "token", "create").want(t, 1, "", "\nwhat to do: Look at dmesg")
+	env, _ = gateway(t, 503, `{"code":"NOT_READY","text":"no leader"}`)
+	tote(t, env, "token", "create").want(t, 1, "", "\nwhat to do: Wait a moment")
 	env, _ = gateway(t, 502, "<html>a proxy</html>")
 	tote(t, env, "status").want(t, 1, "", "<html>a proxy</html>")
 }

@@ -36,6 +36,9 @@ type Options struct {
 	// OnLatch is told the cause once, from the goroutine that failed. It must
 	// not call the Log.
 	OnLatch func(error)
+	// Begun says that there was a log in the folder before: when it is gone,
+	// acknowledged data is missing, and none is begun anew.
+	Begun bool
 	// Room is asked before a new segment of n bytes is made; nil = there always
 	// is. While it refuses, the log goes on in the segments it has. When none
 	// is left the log latches with its error.

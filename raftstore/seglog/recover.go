@@ -61,6 +61,9 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
+	if meta == nil && l.opt.Begun {
+		return fmt.Errorf("%w: there was a log here, but %s/meta is missing or empty", ErrCorrupt, l.dir)
+	}
 	if meta == nil {
 		return l.begin(seqs)
 	}
