@@ -70,7 +70,7 @@ func (w *wire) send(payload string) handheld.Result {
 }
 
 // verb is a message as a handheld writes it.
-func verb(seq int, name, fields string) string {
+func verb(seq int64, name, fields string) string {
 	return fmt.Sprintf(`{"cmdId":"c%d","seq":%d,"verb":%q%s,"at":1}`, seq, seq, name, fields)
 }
 
@@ -272,7 +272,7 @@ func TestSequenceAtItsEnd(t *testing.T) {
 		t.Fatalf("sign in: %+v", r)
 	}
 	s.unchanged(func() {
-		for _, seq := range []int{1<<53 - 1, 1<<52 + 1<<33} {
+		for _, seq := range []int64{1<<53 - 1, 1<<52 + 1<<33} {
 			if r := w.send(verb(seq, "ask", "")); r.OK || r.Code != replica.CodeSeqJump || r.Seq != uint64(seq) || r.Next == nil {
 				t.Errorf("answered %+v, want %s", r, replica.CodeSeqJump)
 			}

@@ -18,8 +18,9 @@ import (
 // goldenStore is what a gateway of a version has on its disk, as a whole: the
 // segments of its log, its snapshots, and its small files, without the applied
 // state, which is built from them. Beside it stand the digest it led to and the
-// answers of its commands. One that is there is never written again.
-const goldenStore = "testdata/store-v1"
+// answers of its commands. One that is there is never written again; each feature
+// level has one, and the newest is written by this version.
+var goldenStores = []string{"testdata/store-v1", "testdata/store-v2"}
 
 // goldenShift uses every kind of entry and of answer.
 func goldenShift(t *testing.T, s *Store) (answers []string) {
@@ -59,7 +60,7 @@ func goldenEnd(t *testing.T, s *Store) {
 	do(t, s, byID(6, "add n 1"))
 }
 
-func writeGoldenStore(t *testing.T) {
+func writeGoldenStore(t *testing.T, goldenStore string) {
 	cfg := testConfig(t, t.TempDir())
 	tt := newTestTime()
 	cfg.Now, cfg.mono = tt.wall, tt.mono
@@ -115,7 +116,7 @@ func writeGoldenStore(t *testing.T) {
 }
 
 // unpackGolden puts the folder in place, without what skip says.
-func unpackGolden(t *testing.T, dir string, skip func(name string) bool) {
+func unpackGolden(t *testing.T, goldenStore, dir string, skip func(name string) bool) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(goldenStore, "store.tar.gz"))
 	if err != nil {
@@ -148,12 +149,23 @@ func unpackGolden(t *testing.T, dir string, skip func(name string) bool) {
 	}
 }
 
-// TestRow11GoldenStore opens the disk of a gateway of version 1, with its snapshot
-// and from its log alone. Failure matrix row 11, the formats.
+// TestRow11GoldenStore opens the disks of gateways of each feature level, with their
+// snapshot and from their log alone. Failure matrix row 11, the formats.
 func TestRow11GoldenStore(t *testing.T) {
-	if _, err := os.Stat(goldenStore); *update && errors.Is(err, fs.ErrNotExist) {
-		writeGoldenStore(t)
+	if len(goldenStores) != storeLevel {
+		t.Errorf("%d disks for %d levels", len(goldenStores), storeLevel)
 	}
+	newest := goldenStores[len(goldenStores)-1]
+	if _, err := os.Stat(newest); *update && errors.Is(err, fs.ErrNotExist) {
+		writeGoldenStore(t, newest)
+	}
+	for _, golden := range goldenStores {
+		t.Run(filepath.Base(golden), func(t *testing.T) { readGoldenStore(t, golden) })
+	}
+}
+
+func readGoldenStore(t *testing.T, goldenStore string) {
+	t.Helper()
 	expected, err := os.ReadFile(filepath.Join(goldenStore, "expected"))
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +177,7 @@ func TestRow11GoldenStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			unpackGolden(t, dir, skip)
+			unpackGolden(t, goldenStore, dir, skip)
 			s := openStore(t, testConfig(t, dir))
 			at, sum, err := s.Digest()
 			if err != nil {

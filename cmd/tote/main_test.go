@@ -363,3 +363,17 @@ func TestEmulateRefusesNonsense(t *testing.T) {
 		})
 	}
 }
+
+// typing runs a command with something on its standard input.
+func typing(t *testing.T, text string, args ...string) ran {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	cmd.Stdin = strings.NewReader(text)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run()
+	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
