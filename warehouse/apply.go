@@ -76,6 +76,8 @@ var table = []entry{
 	command(KindAnnounceReturn, "AnnounceReturn", 1, announceReturn),
 	command(KindReceiveReturn, "ReceiveReturn", 1, receiveReturn),
 	command(KindInspectReturn, "InspectReturn", 1, inspectReturn),
+	command(KindCarrierDown, "CarrierDown", 1, carrierDown),
+	command(KindCarrierUp, "CarrierUp", 1, carrierUp),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }
 

@@ -133,6 +133,14 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	if err := c.retryTrip(o); err != nil {
 		return res, err
 	}
+	if o.State == OrderReleased {
+		if code, why, err := c.unshippable(o); err != nil || code != "" {
+			if err == nil {
+				err = refuse(code, "%s", why)
+			}
+			return res, err
+		}
+	}
 	return res, c.saveOrder(o)
 }
 

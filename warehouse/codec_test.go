@@ -71,6 +71,8 @@ func everyCommand() []Command {
 		ReceiveReturn{Return: "RMA1", Order: "O1", Barcode: "CUP", Lot: "L", Qty: 1, Reason: "DAMAGED", Confirm: true},
 		InspectReturn{Return: "RMA1", SKU: "CUP", Lot: "L", Qty: 1, Disposition: DispScrap},
 		CloseReturn{Return: "RMA1"},
+		CarrierDown{Carrier: "POST", Reason: "strike"},
+		CarrierUp{Carrier: "POST"},
 		AckFallout{Fallout: "F000001"},
 		ClaimFloor{Device: "h1", Task: "K000001", Of: FloorMove},
 		SkipFloor{Device: "h1", Task: "K000001", Reason: "blocked"},

@@ -102,4 +102,7 @@ const (
 	FalloutRFIDExtra       = "RFID_EXTRA"   // also the answer to the pass
 	FalloutMissort         = "MISSORT"      // also the answer to the confirm
 	FalloutTooBig          = "ORDER_TOO_BIG"
+	FalloutUnknownMethod   = "UNKNOWN_SHIP_METHOD"
+	FalloutCarrierRefused  = "CARRIER_REFUSED" // also the answer at the scale
+	FalloutAddress         = "ADDRESS"         // also the answer at the scale
 )

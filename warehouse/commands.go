@@ -66,6 +66,9 @@ const (
 	KindInspectReturn  Kind = 0x01e2
 	KindCloseReturn    Kind = 0x01e3
 
+	KindCarrierDown Kind = 0x01d0
+	KindCarrierUp   Kind = 0x01d1
+
 	KindClaimFloor Kind = 0x01a0
 	KindSkipFloor  Kind = 0x01a1
 	KindMoveFloor  Kind = 0x01a2

@@ -107,7 +107,7 @@ func (v *inspector) orders() error {
 				v.want[string(poolKey(o))] = true
 			}
 			fs, err := Fallouts(v.r, true)
-			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed }),
+			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed && !isCarrierFallout(&f) }),
 				"order %s is RELEASED with fallouts", id)
 		case OrderShortWaiting:
 			v.check(len(o.Fallout) > 0, "order %s waits without a reason", id)

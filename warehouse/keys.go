@@ -70,6 +70,7 @@ import (
 //	hand                                   onHand         (stock of the site)
 //	handday day                            onHand         (at the last move of the day)
 //	learn  number                          Decision       (what people decided)
+//	cout   carrier                         CarrierOut
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -136,8 +137,11 @@ const (
 	kAlias    = "alias"
 	kFreeBin  = "freebin"
 	kOut      = "out"
-	kOutHead  = "outh"
-	kSeq      = "seq"
+
+	kCarrierOut = "cout"
+
+	kOutHead = "outh"
+	kSeq     = "seq"
 )
 
 // sep separates the components of a key; no id may hold it.

@@ -32,6 +32,9 @@ type Site struct {
 	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
 	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
 	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
+	// Services is the table by which a parcel finds its carrier (carrier.go);
+	// without one the first of Carriers that serves the method takes it.
+	Services []Service `cbor:"34,keyasint,omitempty" json:"services,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -63,6 +66,9 @@ type Carrier struct {
 	Digits int    `cbor:"4,keyasint" json:"digits"`
 	First  int64  `cbor:"5,keyasint" json:"first"`
 	Last   int64  `cbor:"6,keyasint" json:"last"`
+	// Limits of the carrier, beside those of its services.
+	MaxMg   int64 `cbor:"9,keyasint,omitempty" json:"maxMg,omitempty"`    // of a parcel; 0 = none
+	MaxLine int   `cbor:"10,keyasint,omitempty" json:"maxLine,omitempty"` // letters of a name, street or city; 0 = any
 }
 
 // Item is a stock keeping unit.
@@ -177,6 +183,9 @@ type Parcel struct {
 	Verified bool `cbor:"7,keyasint,omitempty" json:"verified,omitempty"`
 	// CheckedBy is the person who let an unverified parcel go by hand.
 	CheckedBy string `cbor:"8,keyasint,omitempty" json:"checkedBy,omitempty"`
+	// Service and Cost are those of the table of services.
+	Service string `cbor:"9,keyasint,omitempty" json:"service,omitempty"`
+	Cost    int64  `cbor:"10,keyasint,omitempty" json:"cost,omitempty"` // minor units
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -271,6 +280,7 @@ type LabelJob struct {
 	Copies   int     `cbor:"9,keyasint" json:"copies"` // 1 + reprints
 	Detail   string  `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
 	Since    int64   `cbor:"11,keyasint" json:"since"`
+	Service  string  `cbor:"12,keyasint,omitempty" json:"service,omitempty"`
 }
 
 // Fallout is something that needs a decision. It parks its order (or line) and

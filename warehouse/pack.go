@@ -62,7 +62,7 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	}
 	// The carton is weighed again, and the tote is here, whoever carried it.
 	err = c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool {
-		return f.Code == FalloutWeightMismatch || isTransportFallout(f)
+		return f.Code == FalloutWeightMismatch || isTransportFallout(f) || isCarrierFallout(f)
 	})
 	if err != nil {
 		return res, err
@@ -151,23 +151,28 @@ func pack(c *change, cmd Pack) (Result, error) {
 	return res, err
 }
 
-// parkWeight makes a wrong weight a fact: the order is parked, the station free.
+// parkWeight makes a wrong weight a fact.
 func (c *change) parkWeight(o *Order, st *StationState, got int64) error {
-	text := fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got)
+	return c.parkCarton(o, st, FalloutWeightMismatch, fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got))
+}
+
+// parkCarton ends a carton that cannot be closed: the order is parked, the
+// station free, and the answer says why.
+func (c *change) parkCarton(o *Order, st *StationState, code, text string) error {
 	if err := c.enter(o, OrderPicked); err != nil {
 		return err
 	}
 	o.Station = ""
-	if err := c.openFallout(o, Fallout{Code: FalloutWeightMismatch, Detail: text}); err != nil {
+	if err := c.openFallout(o, Fallout{Code: code, Detail: text}); err != nil {
 		return err
 	}
 	if err := c.saveOrder(o); err != nil {
 		return err
 	}
-	if err := c.freeStation(st.ID, CodeWeightMismatch); err != nil {
+	if err := c.freeStation(st.ID, code); err != nil {
 		return err
 	}
-	return refuseKeep(CodeWeightMismatch, "%s", text)
+	return refuseKeep(code, "%s", text)
 }
 
 // carrierFor is the first carrier that serves a method.
@@ -207,12 +212,29 @@ func (c *change) newSSCC(site *Site) (string, error) {
 	return sscc, nil
 }
 
+// takenBy decides who takes the carton; one that nobody takes is parked.
+func (c *change) takenBy(site *Site, o *Order, st *StationState, weight int64) (*choice, error) {
+	if !site.byService() {
+		ca := carrierFor(site, o.Spec.Method)
+		if ca == nil {
+			return nil, refuse(CodeUnknownMethod, "no carrier serves method %q any more", o.Spec.Method)
+		}
+		return &choice{carrier: ca}, nil
+	}
+	ch, code, why, err := c.choose(site, o, weight, nil)
+	if err == nil && ch == nil {
+		err = c.parkCarton(o, st, code, why)
+	}
+	return ch, err
+}
+
 // closeCarton moves the contents into a carton and asks for its label.
 func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int64) (string, error) {
-	ca := carrierFor(site, o.Spec.Method)
-	if ca == nil {
-		return "", refuse(CodeUnknownMethod, "no carrier serves method %q any more", o.Spec.Method)
+	ch, err := c.takenBy(site, o, st, weight)
+	if err != nil {
+		return "", err
 	}
+	ca := ch.carrier
 	track, err := c.tracking(ca)
 	if err != nil {
 		return "", err
@@ -240,7 +262,9 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 			o.Lines[i].State = LinePacked
 		}
 	}
-	o.Parcels = append(o.Parcels, Parcel{SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc})
+	o.Parcels = append(o.Parcels, Parcel{
+		SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc, Service: ch.code(), Cost: ch.cost,
+	})
 	if err := c.enter(o, OrderPacked); err != nil {
 		return "", err
 	}
@@ -249,7 +273,7 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 	}
 	err = c.saveJob(&LabelJob{
 		ID: sscc, Station: st.ID, Order: o.Spec.ID, State: JobRequested, ShipTo: o.Spec.ShipTo,
-		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now,
+		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now, Service: ch.code(),
 	})
 	if err != nil {
 		return "", err

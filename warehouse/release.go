@@ -123,7 +123,7 @@ func (c *change) checkRelease(site *Site, spec OrderSpec, old *Order) (code, tex
 			return CodeUnknownItem, fmt.Sprintf("line %d: item %s", l.Line, l.SKU), nil
 		}
 	}
-	if carrierFor(site, spec.Method) == nil {
+	if !site.byService() && carrierFor(site, spec.Method) == nil {
 		return CodeUnknownMethod, fmt.Sprintf("no carrier serves method %q", spec.Method), nil
 	}
 	if c.tooBig != "" {
@@ -186,6 +186,9 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 		o.Lines[i] = LineState{Line: l.Line, SKU: l.SKU, Qty: l.Qty, State: LineOpen}
 	}
 	if err := c.enter(o, OrderValidated); err != nil {
+		return err
+	}
+	if err := c.checkShipping(o); err != nil {
 		return err
 	}
 	if _, err := c.tryAllocate(o); err != nil {

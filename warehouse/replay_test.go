@@ -44,6 +44,7 @@ var goldenDays = []struct {
 	{"v1-returns", returns},
 	{"v1-decisions", decisions},
 	{"v2-disputes", disputes},
+	{"v2-carriers", carriersDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

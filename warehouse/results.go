@@ -108,6 +108,8 @@ type EventData struct {
 	// Born is SourceSite in what is said of an order that was entered at the
 	// site. Source alone does not tell: of a refusal it is who asked.
 	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
+
+	Carrier string `cbor:"50,keyasint,omitempty" json:"carrier,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -136,6 +138,8 @@ const (
 	EvReturnClosed        = "return.closed"
 	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides
 	EvLotExpires          = "stock.nearExpiry"
+	EvCarrierDown         = "carrier.down"
+	EvCarrierUp           = "carrier.up"
 )
 
 // StreamControl is the outbox stream of order events.

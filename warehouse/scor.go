@@ -35,6 +35,8 @@ var scorTags = []struct{ event, tag string }{
 	{EvAliasProposed, ScorEnable},
 	{EvCountClosed, ScorEnable},
 	{EvLotExpires, ScorPlan},
+	{EvCarrierDown, ScorDeliver},
+	{EvCarrierUp, ScorDeliver},
 	{EvReturnClosed, ScorReturn},
 	{EvRefundRequested, ScorReturn},
 }

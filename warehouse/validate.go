@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"slices"
 	"time"
 	"unicode"
@@ -155,7 +156,7 @@ func checkSite(s Site) string {
 			}
 		}
 	}
-	return checkFloor(s)
+	return cmp.Or(checkFloor(s), checkServices(s))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
@@ -219,6 +220,10 @@ func checkCarrier(c Carrier) string {
 		return "digits: 1 to 18"
 	case c.First < 0 || c.Last < c.First:
 		return "range"
+	case c.MaxMg < 0 || c.MaxMg > maxWeightMg:
+		return "maxMg"
+	case c.MaxLine < 0 || c.MaxLine > maxText:
+		return "maxLine: 0 to 200"
 	}
 	top := int64(1)
 	for range c.Digits {

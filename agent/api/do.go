@@ -35,6 +35,8 @@ var commands = []command{
 	can[warehouse.ClearFallout]("End a fallout that belongs to no order."),
 	can[warehouse.RetryTransport]("Ask again for a transport that failed; its tote stands where it was."),
 	can[warehouse.Reprint]("Ask for one more copy of a label, with the same SSCC."),
+	can[warehouse.CarrierDown]("Say that a carrier takes nothing for now."),
+	can[warehouse.CarrierUp]("Say that a carrier takes parcels again."),
 	can[warehouse.PutItems]("Add or replace items."),
 	can[warehouse.PutBins]("Add or replace bins."),
 	can[warehouse.PutWorkers]("Add or replace workers."),
