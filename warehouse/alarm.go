@@ -12,6 +12,8 @@ const (
 	alarmFloor   = "floor"   // the lease of a claimed floor task
 	alarmFallout = "fallout" // nobody acknowledged it
 	alarmLot     = "lot"     // a lot comes near its expiry
+	alarmLabel   = "label"   // a carrier gave no label
+	alarmCarrier = "carrier" // labels that wait for it may go on
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -71,6 +73,10 @@ func (c *change) ring() error {
 			err = c.escalate(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
+		case alarmLabel:
+			err = c.labelLate(d.id)
+		case alarmCarrier:
+			err = c.serveWaiting(d.at, d.id)
 		}
 		if err != nil || c.over(leaseKeys, leaseBytes) {
 			return err

@@ -78,6 +78,11 @@ var table = []entry{
 	command(KindInspectReturn, "InspectReturn", 1, inspectReturn),
 	command(KindCarrierDown, "CarrierDown", 1, carrierDown),
 	command(KindCarrierUp, "CarrierUp", 1, carrierUp),
+	command(KindLabelGiven, "LabelGiven", 1, labelGiven),
+	command(KindLabelRefused, "LabelRefused", 1, labelRefused),
+	command(KindChangeCarrier, "ChangeCarrier", 1, changeCarrier),
+	command(KindFileDocument, "FileDocument", 1, fileDocument),
+	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }
 

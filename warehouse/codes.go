@@ -81,6 +81,10 @@ const (
 	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 	CodeIDTaken          = "ORDER_ID_TAKEN"
+	CodeCarrierRefused   = "CARRIER_REFUSED"
+	CodeBadAddress       = "ADDRESS"
+	CodeAwaitingLabel    = "AWAITING_LABEL"
+	CodeUnknownDocument  = "UNKNOWN_DOCUMENT"
 )
 
 // Fallout and short-pick codes.
@@ -105,4 +109,5 @@ const (
 	FalloutUnknownMethod   = "UNKNOWN_SHIP_METHOD"
 	FalloutCarrierRefused  = "CARRIER_REFUSED" // also the answer at the scale
 	FalloutAddress         = "ADDRESS"         // also the answer at the scale
+	FalloutAwaitingLabel   = "AWAITING_LABEL"  // also what the station shows
 )

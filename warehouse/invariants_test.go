@@ -550,7 +550,7 @@ func (v *inspector) stations() error {
 			return false, fmt.Errorf("job %q of station %s: %w", st.Job, st.ID, err)
 		}
 		switch j.State {
-		case JobRequested, JobSent:
+		case JobAwaiting, JobRequested, JobSent:
 			v.check(st.Step == StepPrint, "station %+v, job %s", st, j.State)
 		case JobFailed, JobUnknown:
 			v.check(st.Step == StepCheckLabel, "station %+v, job %s", st, j.State)
@@ -567,13 +567,34 @@ func (v *inspector) jobs() error {
 		if openJob(j.State) {
 			v.row(kJobs, j.Station, j.ID)
 		}
-		v.check(!tracking[j.Carrier+j.Tracking], "tracking number %s is given twice", j.Tracking)
-		tracking[j.Carrier+j.Tracking] = true
+		if j.State == JobAwaiting {
+			v.row(kAwait, j.Carrier, j.ID)
+		}
+		if j.Due != 0 {
+			v.want[string(alarmKey(j.Due, alarmLabel, j.ID))] = true
+		}
+		v.check((j.State == JobAwaiting) == (j.Tracking == ""), "job %s is %s with number %q", j.ID, j.State, j.Tracking)
+		v.check(j.State == JobAwaiting || j.Due == 0, "job %+v waits for nobody", j)
+		all := []string{j.Carrier + j.Tracking}
+		for _, x := range j.Voided {
+			all = append(all, x.Label.Carrier+x.Label.Tracking)
+		}
+		for _, n := range all {
+			v.check(j.Tracking == "" || !tracking[n], "tracking number %s is given twice", n)
+			tracking[n] = true
+		}
 		o, err := GetOrder(v.r, j.Order)
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %s: %w", j.Order, err)
 		}
-		v.check((o.State == OrderPacked) == (j.State == JobRequested && j.Copies == 1), "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
+		fresh := (j.State == JobRequested || j.State == JobAwaiting) && j.Copies == 1
+		if len(j.Voided) > 0 && o.State != OrderPacked {
+			fresh = false // labelled before, and again
+		}
+		for _, p := range o.Parcels {
+			v.check(p.Job != j.ID || p.Tracking == j.Tracking && p.Carrier == j.Carrier && p.Service == j.Service, "parcel %+v, job %+v", p, j)
+		}
+		v.check((o.State == OrderPacked) == fresh, "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
 		if o.State == OrderStaged || o.State == OrderShipped {
 			v.check(j.State == JobPrinted, "order %s is %s with a label %s", j.Order, o.State, j.State)
 		}
@@ -617,13 +638,16 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kCounting,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kCounting, kAwait,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {
 				lot, err := load[lotRecord](v.r, key(kLot, about[2], about[3]))
 				v.check(err == nil && lot != nil && lot.Expiry != "", "alarm %q of a lot that never ends", k)
 				return true, nil // whether it was told is not kept
+			}
+			if p == kAlarm && strings.HasPrefix(string(k[len(under(kAlarm))+numWidth+1:]), alarmCarrier+string(rune(sep))) {
+				return true, nil // says only that something is to be looked at
 			}
 			v.check(v.want[string(k)], "index row %q is stale", k)
 			delete(v.want, string(k))

@@ -71,6 +71,11 @@ import (
 //	handday day                            onHand         (at the last move of the day)
 //	learn  number                          Decision       (what people decided)
 //	cout   carrier                         CarrierOut
+//	await  carrier sscc                    1              (label jobs that wait for the carrier)
+//	given  carrier tracking                sscc           (numbers online carriers gave)
+//	doc    id                              Document
+//	docb   id                              the bytes of the document
+//	docof  ref id                          1              (documents about a thing)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -139,6 +144,11 @@ const (
 	kOut      = "out"
 
 	kCarrierOut = "cout"
+	kAwait      = "await"
+	kGiven      = "given"
+	kDoc        = "doc"
+	kDocBody    = "docb"
+	kDocOf      = "docof"
 
 	kOutHead = "outh"
 	kSeq     = "seq"

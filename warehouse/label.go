@@ -19,6 +19,9 @@ func (c *change) saveJob(j *LabelJob) error {
 	if err := c.index(key(kJobs, j.Station, j.ID), openJob(j.State)); err != nil {
 		return err
 	}
+	if err := c.index(key(kAwait, j.Carrier, j.ID), j.State == JobAwaiting); err != nil {
+		return err
+	}
 	return save(c, key(kJob, j.ID), j)
 }
 
@@ -67,6 +70,9 @@ func labelSent(c *change, cmd LabelSent) (Result, error) {
 	if j.State != JobRequested {
 		return res, refuse(CodeLabelState, "job is %s, not %s", j.State, JobRequested)
 	}
+	if len(j.Voided) > 0 && cmd.Tracking != j.Tracking {
+		return res, refuse(CodeLabelState, "the label with number %.70q is void", cmd.Tracking)
+	}
 	if o.State == OrderPacked {
 		if err := c.enter(o, OrderLabelled); err != nil {
 			return res, err
@@ -110,6 +116,9 @@ func labelOutcome(c *change, cmd LabelOutcome) (Result, error) {
 		return res, err
 	}
 	if cmd.Outcome == JobPrinted {
+		if err := c.publish(j.Doc); err != nil {
+			return res, err
+		}
 		if err := c.clearFallouts(o, c.meta.Actor, isLabelFallout); err != nil {
 			return res, err
 		}
@@ -159,6 +168,9 @@ func reprint(c *change, cmd Reprint) (Result, error) {
 		return res, refuse(CodeLabelState, "job is %s", j.State)
 	}
 	j.Copies++
+	if err := c.copyDoc(j.Doc, "the label is "+j.State); err != nil {
+		return res, err
+	}
 	if err := c.setJob(j, JobRequested, ""); err != nil {
 		return res, err
 	}

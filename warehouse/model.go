@@ -66,6 +66,11 @@ type Carrier struct {
 	Digits int    `cbor:"4,keyasint" json:"digits"`
 	First  int64  `cbor:"5,keyasint" json:"first"`
 	Last   int64  `cbor:"6,keyasint" json:"last"`
+	// Mode says where its labels come from: "" the range above, CarrierOnline
+	// the carrier itself, one by one. LowWater is how few numbers of the range
+	// are told of; 0 = none.
+	Mode     string `cbor:"7,keyasint,omitempty" json:"mode,omitempty"`
+	LowWater int64  `cbor:"8,keyasint,omitempty" json:"lowWater,omitempty"`
 	// Limits of the carrier, beside those of its services.
 	MaxMg   int64 `cbor:"9,keyasint,omitempty" json:"maxMg,omitempty"`    // of a parcel; 0 = none
 	MaxLine int   `cbor:"10,keyasint,omitempty" json:"maxLine,omitempty"` // letters of a name, street or city; 0 = any
@@ -272,7 +277,7 @@ type LabelJob struct {
 	ID       string  `cbor:"1,keyasint" json:"id"` // the SSCC
 	Station  string  `cbor:"2,keyasint" json:"station"`
 	Order    string  `cbor:"3,keyasint" json:"order"`
-	State    string  `cbor:"4,keyasint" json:"state"` // JobRequested, JobSent, JobPrinted, JobFailed, JobUnknown
+	State    string  `cbor:"4,keyasint" json:"state"` // JobAwaiting, JobRequested, JobSent, JobPrinted, JobFailed, JobUnknown
 	ShipTo   Address `cbor:"5,keyasint" json:"shipTo"`
 	Carrier  string  `cbor:"6,keyasint" json:"carrier"`
 	Tracking string  `cbor:"7,keyasint" json:"tracking"`
@@ -281,6 +286,15 @@ type LabelJob struct {
 	Detail   string  `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
 	Since    int64   `cbor:"11,keyasint" json:"since"`
 	Service  string  `cbor:"12,keyasint,omitempty" json:"service,omitempty"`
+	// Doc is the document the label is printed from; "" = it is drawn from
+	// this record. Refused are the carriers that did not take the parcel, Due
+	// is when a carrier's silence is told, Voided the labels of before, Bill
+	// that the change of the last of them is still to be billed.
+	Doc     string      `cbor:"13,keyasint,omitempty" json:"doc,omitempty"`
+	Refused []string    `cbor:"14,keyasint,omitempty" json:"refused,omitempty"`
+	Due     int64       `cbor:"15,keyasint,omitempty" json:"due,omitempty"`
+	Voided  []VoidLabel `cbor:"16,keyasint,omitempty" json:"voided,omitempty"`
+	Bill    bool        `cbor:"17,keyasint,omitempty" json:"-"`
 }
 
 // Fallout is something that needs a decision. It parks its order (or line) and

@@ -187,7 +187,7 @@ func carrierFor(site *Site, method string) *Carrier {
 // tracking takes the next number of a carrier's range. The counter belongs to
 // the prefix, so that a number is never given twice, however ranges are edited.
 func (c *change) tracking(ca *Carrier) (string, error) {
-	k := key(kSeq, "track", ca.Code, ca.Prefix, fmt.Sprint(ca.Digits))
+	k := trackKey(ca)
 	last, err := counter(c, k)
 	if err != nil {
 		return "", err
@@ -196,7 +196,14 @@ func (c *change) tracking(ca *Carrier) (string, error) {
 	if n > uint64(ca.Last) {
 		return "", refuse(CodeTrackingUsedUp, "carrier %s has no number after %d", ca.Code, ca.Last)
 	}
-	return fmt.Sprintf("%s%0*d", ca.Prefix, ca.Digits, n), c.setCounter(k, n)
+	if err := c.setCounter(k, n); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s%0*d", ca.Prefix, ca.Digits, n), c.tellLow(ca, n)
+}
+
+func trackKey(ca *Carrier) []byte {
+	return key(kSeq, "track", ca.Code, ca.Prefix, fmt.Sprint(ca.Digits))
 }
 
 // newSSCC takes the next serial number of the site.
@@ -235,7 +242,7 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 		return "", err
 	}
 	ca := ch.carrier
-	track, err := c.tracking(ca)
+	track, waits, err := c.numberOf(site, ca)
 	if err != nil {
 		return "", err
 	}
@@ -271,16 +278,24 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 	if err := c.saveOrder(o); err != nil {
 		return "", err
 	}
-	err = c.saveJob(&LabelJob{
+	j := &LabelJob{
 		ID: sscc, Station: st.ID, Order: o.Spec.ID, State: JobRequested, ShipTo: o.Spec.ShipTo,
 		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now, Service: ch.code(),
-	})
+	}
+	err = c.saveJob(j)
 	if err != nil {
 		return "", err
 	}
-	return sscc, c.saveStation(&StationState{
+	err = c.saveStation(&StationState{
 		ID: st.ID, Step: StepPrint, Order: o.Spec.ID, SSCC: sscc, Job: sscc, ExpectedMg: st.ExpectedMg,
 	})
+	if err != nil || waits == "" {
+		return sscc, err
+	}
+	if err := c.await(o, j, ca, waits); err != nil {
+		return "", err
+	}
+	return sscc, c.saveOrder(o)
 }
 
 // moveAll empties one place into another.

@@ -45,6 +45,7 @@ var goldenDays = []struct {
 	{"v1-decisions", decisions},
 	{"v2-disputes", disputes},
 	{"v2-carriers", carriersDay},
+	{"v2-labels", labelsDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -109,7 +109,11 @@ type EventData struct {
 	// site. Source alone does not tell: of a refusal it is who asked.
 	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
 
-	Carrier string `cbor:"50,keyasint,omitempty" json:"carrier,omitempty"`
+	Carrier string      `cbor:"50,keyasint,omitempty" json:"carrier,omitempty"`
+	Label   *LabelFacts `cbor:"51,keyasint,omitempty" json:"label,omitempty"`
+	Was     *LabelFacts `cbor:"52,keyasint,omitempty" json:"was,omitempty"` // the label before it
+	Doc     string      `cbor:"53,keyasint,omitempty" json:"doc,omitempty"`
+	Hash    string      `cbor:"54,keyasint,omitempty" json:"hash,omitempty"` // of the document
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -140,6 +144,10 @@ const (
 	EvLotExpires          = "stock.nearExpiry"
 	EvCarrierDown         = "carrier.down"
 	EvCarrierUp           = "carrier.up"
+	EvRangeLow            = "carrier.rangeLow"
+	EvLabelVoided         = "label.voided"
+	EvBillingChanged      = "order.billingChanged"
+	EvDocumentReprinted   = "document.reprinted"
 )
 
 // StreamControl is the outbox stream of order events.

@@ -37,6 +37,10 @@ var scorTags = []struct{ event, tag string }{
 	{EvLotExpires, ScorPlan},
 	{EvCarrierDown, ScorDeliver},
 	{EvCarrierUp, ScorDeliver},
+	{EvRangeLow, ScorDeliver},
+	{EvLabelVoided, ScorMake},
+	{EvBillingChanged, ScorDeliver},
+	{EvDocumentReprinted, ScorEnable},
 	{EvReturnClosed, ScorReturn},
 	{EvRefundRequested, ScorReturn},
 }

@@ -27,3 +27,44 @@ func carriersDay(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// labelsDay is a day on which carriers give labels, or do not.
+func labelsDay(t *testing.T) *world {
+	w := online(t)
+	a := w.pack1("O1", "standard")
+	w.ok(LabelGiven{Job: a.ID, Carrier: "POST", Tracking: "RR1", Type: DocZPL, Body: "^XA^XZ"})
+	w.ok(LabelSent{Job: a.ID})
+	w.ok(LabelOutcome{Job: a.ID, Outcome: JobFailed})
+	w.ok(Reprint{Job: a.ID})
+	w.printed(a.ID)
+	w.m.Actor = "lead"
+	w.ok(ChangeCarrier{SSCC: a.ID, Carrier: "FAST", Service: "next", Reason: "strike"})
+	w.printed(a.ID)
+	b := w.pack1("O2", "standard")
+	w.m.Now += 2 * minute
+	w.ok(AdvanceTime{})
+	w.ok(LabelRefused{Job: b.ID, Carrier: "POST", Reason: "no such street"})
+	w.printed(b.ID)
+	slip := w.ok(FileDocument{What: DocSlip, Type: DocText, Ref: "O2", Body: "1 x Pen"}).Ref
+	w.ok(ReprintDocument{Document: slip, Reason: "lost"})
+	for i := range 3 {
+		if j := w.pack1([]string{"O3", "O4", "O5"}[i], "express"); j.State == JobRequested {
+			w.printed(j.ID)
+		}
+	}
+	s := onlineSite()
+	s.Carriers[0].Last = 9
+	w.ok(PutSite{Site: s})
+	w.ok(AdvanceTime{})
+	c := w.pack1("O6", "standard")
+	w.ok(CarrierDown{Carrier: "POST", Reason: "strike"})
+	w.ok(AdvanceTime{})
+	w.printed(c.ID)
+	for _, id := range []string{"O1", "O2", "O6"} {
+		w.ok(Load{Dock: "d1", Barcode: w.order(id).Parcels[0].SSCC})
+	}
+	w.ok(Depart{Dock: "d1"})
+	w.invariants()
+	w.books()
+	return w
+}

@@ -220,6 +220,10 @@ func checkCarrier(c Carrier) string {
 		return "digits: 1 to 18"
 	case c.First < 0 || c.Last < c.First:
 		return "range"
+	case c.Mode != "" && c.Mode != CarrierOnline:
+		return `mode: "" or "online"`
+	case c.LowWater < 0 || c.LowWater > maxStockQty:
+		return "lowWater"
 	case c.MaxMg < 0 || c.MaxMg > maxWeightMg:
 		return "maxMg"
 	case c.MaxLine < 0 || c.MaxLine > maxText:
