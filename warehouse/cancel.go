@@ -124,6 +124,11 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 			return res, err
 		}
 	}
+	fs, err := c.falloutsOf(o)
+	if err != nil {
+		return res, err
+	}
+	o.AnyCarton = o.AnyCarton || slices.ContainsFunc(fs, isNoCarton)
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
 		return res, err
 	}

@@ -33,7 +33,7 @@ func everyCommand() []Command {
 		ShortPick{Device: "h1", Task: "O1/1/1", Reason: FalloutStockout},
 		FinishBatch{Device: "h1", Barcode: "DROP"},
 		StartPack{Station: "pack1", Barcode: "T-1"},
-		Pack{Station: "pack1", Order: "O1", WeightMg: 1234},
+		Pack{Station: "pack1", Order: "O1", WeightMg: 1234, Carton: "S"},
 		LabelSent{Job: "J"},
 		LabelOutcome{Job: "J", Outcome: JobFailed, Detail: "no paper"},
 		Reprint{Job: "J"},

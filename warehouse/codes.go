@@ -85,6 +85,7 @@ const (
 	CodeBadAddress       = "ADDRESS"
 	CodeAwaitingLabel    = "AWAITING_LABEL"
 	CodeUnknownDocument  = "UNKNOWN_DOCUMENT"
+	CodeNoCarton         = "NO_CARTON"
 )
 
 // Fallout and short-pick codes.
@@ -109,5 +110,6 @@ const (
 	FalloutUnknownMethod   = "UNKNOWN_SHIP_METHOD"
 	FalloutCarrierRefused  = "CARRIER_REFUSED" // also the answer at the scale
 	FalloutAddress         = "ADDRESS"         // also the answer at the scale
+	FalloutNoCarton        = "NO_CARTON"       // also the answer to the scan of the tote
 	FalloutAwaitingLabel   = "AWAITING_LABEL"  // also what the station shows
 )

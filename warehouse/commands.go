@@ -202,6 +202,7 @@ type (
 		Station  string `cbor:"1,keyasint"`
 		Order    string `cbor:"2,keyasint"`
 		WeightMg int64  `cbor:"3,keyasint"`
+		Carton   string `cbor:"4,keyasint,omitempty"` // taken instead of the one suggested
 	}
 	// LabelSent must be committed before the first byte leaves for the
 	// printer: the hard point of no return. Tracking is the number on the

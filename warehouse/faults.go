@@ -85,6 +85,7 @@ var Faults = []Fault{
 	{FalloutRFIDExtra, "Tags passed the portal that do not belong there.", "Find what went along. Carry the parcel through the portal again, or retry the order; clear the fallout when it has no order."},
 	{FalloutMissort, "The conveyor put the parcel on another lane than decided.", "Bring the parcel to its lane or load it at its dock."},
 	{CodeUnknownDocument, "No document has this id.", "Look at the documents of the order or of the parcel."},
+	{FalloutNoCarton, "The goods of the order go into none of the site's cartons.", "Split the order at the OMS; or retry it to pack it into whatever fits, then scan the tote again."},
 	{FalloutAwaitingLabel, "The parcel has no label: its carrier did not answer, or its range of tracking numbers is used up.", "Put the parcel aside: it goes on by itself when the carrier answers or the range is extended. Or give it another carrier."},
 	{FalloutCarrierRefused, "No service of the site takes the parcel: the text says what each of them has against it.", "Change the table of services or bring the carrier up, then scan the tote again; or split the order."},
 	{FalloutAddress, "The address is longer than the label of any carrier that could take it.", "Have the OMS send a shorter address, then retry the order."},

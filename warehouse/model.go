@@ -35,6 +35,7 @@ type Site struct {
 	// Services is the table by which a parcel finds its carrier (carrier.go);
 	// without one the first of Carriers that serves the method takes it.
 	Services []Service `cbor:"34,keyasint,omitempty" json:"services,omitempty"`
+	Cartons  []Carton  `cbor:"35,keyasint,omitempty" json:"cartons,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -86,6 +87,10 @@ type Item struct {
 	Barcodes   []string `cbor:"6,keyasint,omitempty" json:"barcodes,omitempty"`   // aliases
 	Tagged     bool     `cbor:"7,keyasint,omitempty" json:"tagged,omitempty"`     // every unit carries an RFID tag with its SGTIN
 	Class      string   `cbor:"30,keyasint,omitempty" json:"class,omitempty"`     // of the bins it is put away to
+	// Sides of one base unit; 0 = nobody measured them.
+	LengthMm int64 `cbor:"25,keyasint,omitempty" json:"lengthMm,omitempty"`
+	WidthMm  int64 `cbor:"26,keyasint,omitempty" json:"widthMm,omitempty"`
+	HeightMm int64 `cbor:"27,keyasint,omitempty" json:"heightMm,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -156,6 +161,8 @@ type Order struct {
 	TaskSeq    int         `cbor:"15,keyasint,omitempty" json:"-"`                // number of the newest task
 	Told       uint32      `cbor:"16,keyasint,omitempty" json:"-"`                // milestones already sent, a bit each; see milestone
 	Counted    bool        `cbor:"31,keyasint,omitempty" json:"-"`                // its release is in the figures
+	// AnyCarton: it fits none of the site's, and a person let it go all the same.
+	AnyCarton bool `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
 }
 
 // LineState is what became of one order line.
@@ -191,6 +198,7 @@ type Parcel struct {
 	// Service and Cost are those of the table of services.
 	Service string `cbor:"9,keyasint,omitempty" json:"service,omitempty"`
 	Cost    int64  `cbor:"10,keyasint,omitempty" json:"cost,omitempty"` // minor units
+	Carton  string `cbor:"11,keyasint,omitempty" json:"carton,omitempty"`
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -268,7 +276,8 @@ type StationState struct {
 	SSCC       string `cbor:"5,keyasint,omitempty" json:"sscc,omitempty"`
 	Job        string `cbor:"6,keyasint,omitempty" json:"job,omitempty"`
 	ExpectedMg int64  `cbor:"7,keyasint,omitempty" json:"expectedMg,omitempty"`
-	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"` // why the last carton was refused
+	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"`    // why the last carton was refused
+	Carton     string `cbor:"20,keyasint,omitempty" json:"carton,omitempty"` // the one to take
 }
 
 // LabelJob is the replicated record of one label to print. It is never

@@ -77,6 +77,21 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.endTrip(lu.ID); err != nil {
 		return res, err
 	}
+	site, err := c.theSite()
+	if err != nil {
+		return res, err
+	}
+	ct, no, err := c.cartonFor(site, o, expected-site.CartonTareMg)
+	if err != nil {
+		return res, err
+	}
+	if no {
+		return res, c.parkNoCarton(o, st, lu.ID)
+	}
+	carton := ""
+	if ct != nil {
+		carton, expected = ct.Code, expected-site.CartonTareMg+ct.TareMg
+	}
 	o.Station = st.ID
 	if err := c.enter(o, OrderPacking); err != nil {
 		return res, err
@@ -88,8 +103,25 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 		return res, err
 	}
 	return res, c.saveStation(&StationState{
-		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected,
+		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected, Carton: carton,
 	})
+}
+
+// parkNoCarton parks an order that goes into no carton; its tote stays here.
+func (c *change) parkNoCarton(o *Order, st *StationState, tote string) error {
+	if err := c.placeLU(tote, StationPlace(st.ID)); err != nil {
+		return err
+	}
+	if err := c.setFallout(o, Fallout{Code: FalloutNoCarton, Detail: "its goods go into no carton of the site", LU: tote}); err != nil {
+		return err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return err
+	}
+	if err := c.freeStation(st.ID, FalloutNoCarton); err != nil {
+		return err
+	}
+	return refuseKeep(FalloutNoCarton, "order %s goes into no carton of the site", o.Spec.ID)
 }
 
 // expectedMg is what the closed carton must weigh.
@@ -142,6 +174,13 @@ func pack(c *change, cmd Pack) (Result, error) {
 	o, err := c.order(st.Order)
 	if _, err := must(o, err, "order", st.Order); err != nil {
 		return res, err
+	}
+	if cmd.Carton != "" && cmd.Carton != st.Carton {
+		if site.carton(cmd.Carton) == nil {
+			return res, refuse(CodeInvalid, "the site has no carton %.70q", cmd.Carton)
+		}
+		st.ExpectedMg += site.tareOf(cmd.Carton) - site.tareOf(st.Carton)
+		st.Carton = cmd.Carton
 	}
 	if !weightFits(site, cmd.WeightMg, st.ExpectedMg) {
 		return res, c.parkWeight(o, st, cmd.WeightMg)
@@ -270,7 +309,7 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 		}
 	}
 	o.Parcels = append(o.Parcels, Parcel{
-		SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc, Service: ch.code(), Cost: ch.cost,
+		SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc, Service: ch.code(), Cost: ch.cost, Carton: st.Carton,
 	})
 	if err := c.enter(o, OrderPacked); err != nil {
 		return "", err

@@ -61,9 +61,10 @@ type Step struct {
 	Station    string `cbor:"17,keyasint,omitempty" json:"station,omitempty"`
 	SSCC       string `cbor:"18,keyasint,omitempty" json:"sscc,omitempty"`
 	ExpectedMg int64  `cbor:"19,keyasint,omitempty" json:"expectedMg,omitempty"`
-	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"` // why the last act was refused
-	Kind       string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
-	Zero       string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"` // bin that should be empty now: is it?
+	Code       string `cbor:"20,keyasint,omitempty" json:"code,omitempty"`   // why the last act was refused
+	Kind       string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"`   // of a floor task
+	Zero       string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"`   // bin that should be empty now: is it?
+	Carton     string `cbor:"30,keyasint,omitempty" json:"carton,omitempty"` // station: the one to take
 }
 
 // Event is one row of the outbox, written in the same apply as the change it

@@ -156,7 +156,7 @@ func checkSite(s Site) string {
 			}
 		}
 	}
-	return cmp.Or(checkFloor(s), checkServices(s))
+	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
@@ -261,7 +261,7 @@ func checkItem(it Item) string {
 			return "barcode"
 		}
 	}
-	return ""
+	return checkSides(it)
 }
 
 func checkBin(b Bin, l Layout) string {
