@@ -82,6 +82,8 @@ var table = []entry{
 	command(KindLabelRefused, "LabelRefused", 1, labelRefused),
 	command(KindChangeCarrier, "ChangeCarrier", 1, changeCarrier),
 	command(KindFileDocument, "FileDocument", 1, fileDocument),
+	command(KindCloseManifest, "CloseManifest", 1, closeManifest),
+	command(KindMeasureItem, "MeasureItem", 1, measureItem),
 	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }

@@ -77,6 +77,8 @@ func everyCommand() []Command {
 		LabelRefused{Job: "J", Carrier: "POST", Reason: "no"},
 		ChangeCarrier{SSCC: "J", Carrier: "POST", Service: "parcel", Reason: "strike"},
 		FileDocument{What: DocSlip, Type: DocText, Ref: "O1", Body: "slip", Archive: "box 7"},
+		CloseManifest{Carrier: "POST", Dock: "d1", Parcels: []string{"395212340000000014"}},
+		MeasureItem{SKU: "CUP", LengthMm: 1, WidthMm: 2, HeightMm: 3},
 		ReprintDocument{Document: "D000001", Reason: "lost"},
 		AckFallout{Fallout: "F000001"},
 		ClaimFloor{Device: "h1", Task: "K000001", Of: FloorMove},

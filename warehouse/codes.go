@@ -86,6 +86,8 @@ const (
 	CodeAwaitingLabel    = "AWAITING_LABEL"
 	CodeUnknownDocument  = "UNKNOWN_DOCUMENT"
 	CodeNoCarton         = "NO_CARTON"
+	CodeNotOnManifest    = "NOT_ON_MANIFEST"
+	CodeUnknownManifest  = "UNKNOWN_MANIFEST"
 )
 
 // Fallout and short-pick codes.

@@ -74,6 +74,8 @@ const (
 	KindChangeCarrier   Kind = 0x01d4
 	KindFileDocument    Kind = 0x01d5
 	KindReprintDocument Kind = 0x01d6
+	KindMeasureItem     Kind = 0x01d7
+	KindCloseManifest   Kind = 0x01d8
 
 	KindClaimFloor Kind = 0x01a0
 	KindSkipFloor  Kind = 0x01a1

@@ -184,6 +184,14 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 		if j.State == JobAwaiting {
 			return Result{}, refuse(CodeLabelState, "job is %s", j.State)
 		}
+	case DocManifest:
+		m, err := GetManifest(c, cmd.Ref)
+		if err != nil {
+			return Result{}, err
+		}
+		if m == nil {
+			return Result{}, refuse(CodeUnknownManifest, "manifest %s", cmd.Ref)
+		}
 	default:
 		o, err := c.order(cmd.Ref)
 		if err != nil {

@@ -84,6 +84,8 @@ var Faults = []Fault{
 	{FalloutRFIDMissing, "A parcel passed the portal without all of its tags.", "Open the parcel and count. Carry it through the portal again, or retry the order when the contents are right."},
 	{FalloutRFIDExtra, "Tags passed the portal that do not belong there.", "Find what went along. Carry the parcel through the portal again, or retry the order; clear the fallout when it has no order."},
 	{FalloutMissort, "The conveyor put the parcel on another lane than decided.", "Bring the parcel to its lane or load it at its dock."},
+	{CodeNotOnManifest, "The parcel is on no closed manifest of this dock.", "Close a manifest with it for this dock, or carry it to the dock of its manifest."},
+	{CodeUnknownManifest, "No manifest has this id.", "Look at the manifests of the dock."},
 	{CodeUnknownDocument, "No document has this id.", "Look at the documents of the order or of the parcel."},
 	{FalloutNoCarton, "The goods of the order go into none of the site's cartons.", "Split the order at the OMS; or retry it to pack it into whatever fits, then scan the tote again."},
 	{FalloutAwaitingLabel, "The parcel has no label: its carrier did not answer, or its range of tracking numbers is used up.", "Put the parcel aside: it goes on by itself when the carrier answers or the range is extended. Or give it another carrier."},

@@ -11,7 +11,7 @@ import (
 func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
-		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
+		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.manifests, v.outbox, v.master,
 		v.transports, v.conveyor, v.fallouts, v.floor, v.receipts, v.returns, v.counting, v.indexes,
 	} {
 		if err := f(); err != nil {
@@ -602,6 +602,37 @@ func (v *inspector) jobs() error {
 	})
 }
 
+// manifests: a parcel is on one at most, and ready for one only with a proven
+// label.
+func (v *inspector) manifests() error {
+	err := each(v.r, under(kManifest), func(m *Manifest) (bool, error) {
+		for _, sscc := range m.Parcels {
+			lu, err := GetLU(v.r, sscc)
+			if err != nil || lu == nil {
+				return false, fmt.Errorf("parcel %s of manifest %s: %w", sscc, m.ID, err)
+			}
+			on, err := ManifestOf(v.r, sscc)
+			v.check(err == nil && (m.State == ManifestDeparted && on != m.ID || m.State == ManifestClosed && (on == m.ID) == (lu.Place != PlaceCustomer)),
+				"parcel %s of the %s manifest %s is on %q and stands in %s", sscc, m.State, m.ID, on, lu.Place)
+		}
+		if m.State == ManifestClosed {
+			v.row(kTruck, m.Dock, m.ID)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	prefix := under(kReady)
+	return v.r.Range(prefix, func(k, _ []byte) (bool, error) {
+		carrier, sscc, _ := strings.Cut(string(k[len(prefix):]), string(rune(sep)))
+		j, err := GetJob(v.r, sscc)
+		on, bad := ManifestOf(v.r, sscc)
+		v.check(err == nil && bad == nil && j != nil && j.State == JobPrinted && j.Carrier == carrier && on == "", "parcel %s is ready for %s: %+v, on %q", sscc, carrier, j, on)
+		return true, nil
+	})
+}
+
 func (v *inspector) outbox() error {
 	h, err := outboxHead(v.r, StreamControl)
 	if err != nil {
@@ -638,7 +669,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kCounting, kAwait,
+		kTrips, kCarry, kBelts, kStray, kFloorQ, kAlarm, kReceipts, kFreeBin, kCounting, kAwait, kTruck,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {

@@ -71,6 +71,11 @@ import (
 //	handday day                            onHand         (at the last move of the day)
 //	learn  number                          Decision       (what people decided)
 //	cout   carrier                         CarrierOut
+//	unit   sku                             ItemLearned
+//	manif  id                              Manifest
+//	onman  sscc                            manifest id
+//	ready  carrier sscc                    1              (labelled, on no manifest)
+//	truck  dock manifest                   1              (closed, not departed)
 //	await  carrier sscc                    1              (label jobs that wait for the carrier)
 //	given  carrier tracking                sscc           (numbers online carriers gave)
 //	doc    id                              Document
@@ -145,6 +150,11 @@ const (
 
 	kCarrierOut = "cout"
 	kAwait      = "await"
+	kManifest   = "manif"
+	kOnManifest = "onman"
+	kReady      = "ready"
+	kTruck      = "truck"
+	kLearned    = "unit"
 	kGiven      = "given"
 	kDoc        = "doc"
 	kDocBody    = "docb"

@@ -119,6 +119,9 @@ func labelOutcome(c *change, cmd LabelOutcome) (Result, error) {
 		if err := c.publish(j.Doc); err != nil {
 			return res, err
 		}
+		if err := c.setReady(j.Carrier, j.ID, true); err != nil {
+			return res, err
+		}
 		if err := c.clearFallouts(o, c.meta.Actor, isLabelFallout); err != nil {
 			return res, err
 		}

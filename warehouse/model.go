@@ -36,6 +36,9 @@ type Site struct {
 	// without one the first of Carriers that serves the method takes it.
 	Services []Service `cbor:"34,keyasint,omitempty" json:"services,omitempty"`
 	Cartons  []Carton  `cbor:"35,keyasint,omitempty" json:"cartons,omitempty"`
+	// Manifests: only what is on a closed manifest of its dock is loaded there.
+	Manifests bool   `cbor:"36,keyasint,omitempty" json:"manifests,omitempty"`
+	Weights   string `cbor:"37,keyasint,omitempty" json:"weights,omitempty"` // what the scale teaches: WeightsPropose, WeightsUse
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.

@@ -139,7 +139,11 @@ func (c *change) expectedMg(o *Order) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		sum += l.Picked * it.WeightMg
+		mg, err := c.unitMg(site, it)
+		if err != nil {
+			return 0, err
+		}
+		sum += l.Picked * mg
 	}
 	return sum, nil
 }
@@ -185,9 +189,10 @@ func pack(c *change, cmd Pack) (Result, error) {
 	if !weightFits(site, cmd.WeightMg, st.ExpectedMg) {
 		return res, c.parkWeight(o, st, cmd.WeightMg)
 	}
-	sscc, err := c.closeCarton(site, o, st, cmd.WeightMg)
-	res.Ref = sscc
-	return res, err
+	if res.Ref, err = c.closeCarton(site, o, st, cmd.WeightMg); err != nil {
+		return res, err
+	}
+	return res, c.learnWeight(site, o, cmd.WeightMg-site.tareOf(st.Carton))
 }
 
 // parkWeight makes a wrong weight a fact.

@@ -61,6 +61,13 @@ func changeCarrier(c *change, cmd ChangeCarrier) (Result, error) {
 	case len(j.Voided) >= maxVoided:
 		return res, refuse(CodeConflict, "%d labels of %s are void already", len(j.Voided), p.SSCC)
 	}
+	on, err := ManifestOf(c, p.SSCC)
+	if err != nil {
+		return res, err
+	}
+	if on != "" {
+		return res, refuse(CodeConflict, "%s is on manifest %s", p.SSCC, on)
+	}
 	site, err := c.theSite()
 	if err != nil {
 		return res, err
@@ -121,6 +128,9 @@ func (p *Parcel) facts(j *LabelJob) LabelFacts {
 // Nothing is saved but the document.
 func (c *change) void(o *Order, p *Parcel, j *LabelJob, why string) error {
 	if err := c.setJobDue(j, 0); err != nil {
+		return err
+	}
+	if err := c.setReady(p.Carrier, p.SSCC, false); err != nil {
 		return err
 	}
 	err := c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool { return isLabelFallout(f) || isLabelWait(f) })

@@ -46,6 +46,7 @@ var goldenDays = []struct {
 	{"v2-disputes", disputes},
 	{"v2-carriers", carriersDay},
 	{"v2-labels", labelsDay},
+	{"v2-manifests", manifestsDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -115,6 +115,13 @@ type EventData struct {
 	Was     *LabelFacts `cbor:"52,keyasint,omitempty" json:"was,omitempty"` // the label before it
 	Doc     string      `cbor:"53,keyasint,omitempty" json:"doc,omitempty"`
 	Hash    string      `cbor:"54,keyasint,omitempty" json:"hash,omitempty"` // of the document
+	// WeightMg and Sides are what a piece is proposed to have, WasMg what the
+	// master data say.
+	WeightMg int64      `cbor:"55,keyasint,omitempty" json:"weightMg,omitempty"`
+	WasMg    int64      `cbor:"56,keyasint,omitempty" json:"wasMg,omitempty"`
+	Sides    *Sides     `cbor:"57,keyasint,omitempty" json:"sides,omitempty"`
+	Manifest string     `cbor:"58,keyasint,omitempty" json:"manifest,omitempty"`
+	Diffs    []LineDiff `cbor:"59,keyasint,omitempty" json:"diffs,omitempty"` // lines that shipped otherwise than ordered
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -149,6 +156,11 @@ const (
 	EvLabelVoided         = "label.voided"
 	EvBillingChanged      = "order.billingChanged"
 	EvDocumentReprinted   = "document.reprinted"
+	EvManifestClosed      = "manifest.closed"
+	EvManifestDeparted    = "manifest.departed"
+	EvShipDiffers         = "order.shipDiffers"
+	EvWeightProposed      = "item.weightProposed"
+	EvSidesProposed       = "item.sidesProposed"
 )
 
 // StreamControl is the outbox stream of order events.

@@ -41,6 +41,11 @@ var scorTags = []struct{ event, tag string }{
 	{EvLabelVoided, ScorMake},
 	{EvBillingChanged, ScorDeliver},
 	{EvDocumentReprinted, ScorEnable},
+	{EvManifestClosed, ScorDeliver},
+	{EvManifestDeparted, ScorDeliver},
+	{EvShipDiffers, ScorDeliver},
+	{EvWeightProposed, ScorEnable},
+	{EvSidesProposed, ScorEnable},
 	{EvReturnClosed, ScorReturn},
 	{EvRefundRequested, ScorReturn},
 }

@@ -68,3 +68,43 @@ func labelsDay(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// manifestsDay is a day of cartons, learned weights and manifests.
+func manifestsDay(t *testing.T) *world {
+	w := boxed(t)
+	s := manifestSite()
+	s.Cartons, s.Weights = seen(GetSite(w.tx)).Cartons, WeightsUse
+	w.ok(PutSite{Site: s})
+	w.ok(MeasureItem{SKU: "PEN", LengthMm: 140, WidthMm: 9, HeightMm: 9})
+	for range 20 {
+		id := release("", "PEN")
+		id.Order.ID = "W" + string(rune('A'+len(w.told(EvOrderPacked))))
+		w.ok(id)
+		st := w.onScale("pack1", id.Order.ID)
+		w.printed(w.ok(Pack{Station: "pack1", Order: id.Order.ID, WeightMg: st.ExpectedMg + 3_000}).Ref)
+	}
+	w.no(Load{Dock: "d1", Barcode: w.order("WA").Parcels[0].SSCC}, CodeNotOnManifest)
+	m := w.ok(CloseManifest{Carrier: "POST", Dock: "d1"}).Ref
+	w.ok(FileDocument{What: DocManifest, Type: DocText, Ref: m, Body: "20 parcels"})
+	for i := range 19 {
+		w.ok(Load{Dock: "d1", Barcode: w.order("W" + string(rune('A'+i))).Parcels[0].SSCC})
+	}
+	w.ok(release("O1", "CUP", "BAG*9"))
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "B-01", SKU: "BAG", Qty: 4}}})
+	w.assign("K1", "w1", "O1")
+	w.walkTo("hw1", StepScanItem)
+	w.ok(ShortPick{Device: "hw1", Reason: FalloutDamaged})
+	w.walkTo("hw1", StepAsk)
+	w.ok(RetryOrder{Order: "O1"})
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O1").Tote})
+	w.printed(w.weigh("pack1"))
+	w.ok(Depart{Dock: "d1"})
+	w.ok(CloseManifest{Carrier: "POST", Dock: "d1"})
+	for _, id := range []string{"WT", "O1"} {
+		w.ok(Load{Dock: "d1", Barcode: w.order(id).Parcels[0].SSCC})
+	}
+	w.ok(Depart{Dock: "d1"})
+	w.invariants()
+	w.books()
+	return w
+}

@@ -141,6 +141,8 @@ func checkSite(s Site) string {
 		return "countLimit"
 	case s.ExpiryDays < 0 || s.ExpiryDays > 3650:
 		return "expiryDays: 0 to 3650"
+	case s.Weights != "" && s.Weights != WeightsPropose && s.Weights != WeightsUse:
+		return `weights: "", "propose" or "use"`
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
 	case len(s.Carriers) > maxNamed:

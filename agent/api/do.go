@@ -40,6 +40,8 @@ var commands = []command{
 	can[warehouse.LabelGiven]("Give number and label of a parcel, as its online carrier answered."),
 	can[warehouse.LabelRefused]("Say that the online carrier does not take a parcel."),
 	can[warehouse.ChangeCarrier]("Give a parcel another carrier; its old label is void."),
+	can[warehouse.MeasureItem]("Propose the sides of an item that were measured here."),
+	can[warehouse.CloseManifest]("Close the manifest of a carrier at a dock."),
 	can[warehouse.FileDocument]("Archive what was printed."),
 	can[warehouse.ReprintDocument]("Ask for one more copy of a document."),
 	can[warehouse.PutItems]("Add or replace items."),
