@@ -161,7 +161,10 @@ var outcomes = map[printer.Outcome]string{
 // labelBytes are what a label job has printed: the document it has, byte by
 // byte, else a label of the site's own.
 func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
-	if job.Doc == "" {
+	switch {
+	case job.Doc == "" && job.Format != "":
+		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
+	case job.Doc == "":
 		return siteLabel(a.cfg.Site, job)
 	}
 	var doc *warehouse.Document

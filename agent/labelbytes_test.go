@@ -77,6 +77,11 @@ func TestLabelBytes(t *testing.T) {
 		do(warehouse.LabelOutcome{Job: sscc, Outcome: warehouse.JobUnknown})
 		do(warehouse.Reprint{Job: sscc})
 	}
+	theirs := drawn
+	theirs.Format = "acme-3"
+	if _, err := a.labelBytes(theirs); err == nil {
+		t.Error("drew a label in a format that is not known")
+	}
 	lost := job()
 	lost.Doc = "D9"
 	if _, err := a.labelBytes(lost); err == nil {

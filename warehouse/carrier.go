@@ -224,7 +224,7 @@ func (c *change) choose(site *Site, o *Order, mg int64, not []string) (best *cho
 		}
 		code = FalloutCarrierRefused
 		ca := site.carrierOf(v.Carrier)
-		against, long, err := c.against(o, v, ca, mg, not)
+		against, long, err := c.against(site, o, v, ca, mg, not)
 		if err != nil {
 			return nil, "", "", err
 		}
@@ -252,9 +252,12 @@ func (c *change) choose(site *Site, o *Order, mg int64, not []string) (best *cho
 
 // against is why a service does not take a parcel, "" when it does. long tells
 // that only the length of the address is wrong. A weight of 0 is not known yet.
-func (c *change) against(o *Order, v *Service, ca *Carrier, mg int64, not []string) (why string, long bool, err error) {
+func (c *change) against(site *Site, o *Order, v *Service, ca *Carrier, mg int64, not []string) (why string, long bool, err error) {
 	if !v.reaches(o.Spec.ShipTo) {
 		return "does not go to " + o.Spec.ShipTo.Country + " " + o.Spec.ShipTo.Postcode, false, nil
+	}
+	if why := site.GuideFor(&o.Spec).against(ca.Code, mg); why != "" {
+		return why, false, nil
 	}
 	_, priced := v.cost(mg)
 	out, err := GetCarrierOut(c, ca.Code)

@@ -36,6 +36,8 @@ type Site struct {
 	// without one the first of Carriers that serves the method takes it.
 	Services []Service `cbor:"34,keyasint,omitempty" json:"services,omitempty"`
 	Cartons  []Carton  `cbor:"35,keyasint,omitempty" json:"cartons,omitempty"`
+	// Guides are what customers ask of their parcels.
+	Guides []Guide `cbor:"38,keyasint,omitempty" json:"guides,omitempty"`
 	// Manifests: only what is on a closed manifest of its dock is loaded there.
 	Manifests bool   `cbor:"36,keyasint,omitempty" json:"manifests,omitempty"`
 	Weights   string `cbor:"37,keyasint,omitempty" json:"weights,omitempty"` // what the scale teaches: WeightsPropose, WeightsUse
@@ -306,6 +308,7 @@ type LabelJob struct {
 	Refused []string    `cbor:"14,keyasint,omitempty" json:"refused,omitempty"`
 	Due     int64       `cbor:"15,keyasint,omitempty" json:"due,omitempty"`
 	Voided  []VoidLabel `cbor:"16,keyasint,omitempty" json:"voided,omitempty"`
+	Format  string      `cbor:"18,keyasint,omitempty" json:"format,omitempty"` // the customer's; "" = the site's own
 	Bill    bool        `cbor:"17,keyasint,omitempty" json:"-"`
 }
 

@@ -324,7 +324,7 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 	}
 	j := &LabelJob{
 		ID: sscc, Station: st.ID, Order: o.Spec.ID, State: JobRequested, ShipTo: o.Spec.ShipTo,
-		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now, Service: ch.code(),
+		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now, Service: ch.code(), Format: site.GuideFor(&o.Spec).format(),
 	}
 	err = c.saveJob(j)
 	if err != nil {

@@ -109,7 +109,7 @@ func (c *change) asked(site *Site, o *Order, p *Parcel, cmd ChangeCarrier) (*cho
 			continue
 		}
 		ca := site.carrierOf(v.Carrier)
-		why, _, err := c.against(o, v, ca, p.WeightMg, nil)
+		why, _, err := c.against(site, o, v, ca, p.WeightMg, nil)
 		if err == nil && why != "" {
 			err = refuse(CodeCarrierRefused, "%s %s: %s", v.Carrier, v.Code, why)
 		}

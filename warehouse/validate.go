@@ -158,7 +158,7 @@ func checkSite(s Site) string {
 			}
 		}
 	}
-	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s))
+	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.

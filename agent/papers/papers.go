@@ -102,6 +102,16 @@ func Slip(r warehouse.Reader, order string) (*Paper, error) {
 			}
 		}
 	}
+	site, err := warehouse.GetSite(r)
+	if err != nil {
+		return nil, err
+	}
+	if site != nil {
+		if g := site.GuideFor(&o.Spec); g != nil && g.Pallet != "" {
+			p.rule()
+			p.add("Pallets for "+g.Name+": "+g.Pallet, "")
+		}
+	}
 	p.rule()
 	for _, c := range o.Parcels {
 		p.add("SSCC "+c.SSCC, kilograms(c.WeightMg)+" kg")

@@ -45,6 +45,7 @@ func newSite(t *testing.T) *site {
 		Layout: warehouse.Layout{Aisles: 1, Cells: 3}, PackDrop: "DROP", Manifests: true,
 		Carriers: []warehouse.Carrier{{Code: "POST", Prefix: "PO", Digits: 6, First: 1, Last: 99}},
 		Services: []warehouse.Service{{Carrier: "POST", Code: "parcel"}},
+		Guides:   []warehouse.Guide{{Name: "ZOE", ShipTo: []string{"Zoë O'Neil"}, Pallet: "one order each, 1.60 m"}},
 	}})
 	s.do(warehouse.PutItems{Items: []warehouse.Item{
 		{SKU: "CUP", Name: "Cup, blue ^XA~_", WeightMg: 310_000},
