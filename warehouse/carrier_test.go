@@ -132,9 +132,9 @@ func TestCarrierRow12ByTheTable(t *testing.T) {
 	}
 }
 
-// row 12, row 96: while a carrier is down another one takes the parcels, told
+// row 12: while a carrier is down another one takes the parcels, told
 // once; one that only it could take is parked with the reason.
-func TestCarrierRow12Row96Down(t *testing.T) {
+func TestCarrierRow12Down(t *testing.T) {
 	w := shipping(t)
 	for _, id := range []string{"O1", "O2", "O3", "O4"} {
 		w.ok(to(id, func(s *OrderSpec) {

@@ -25,9 +25,9 @@ func boxed(t fataler) *world {
 	return w
 }
 
-// row 63, row 112 (dimensions): the smallest carton that fits is shown at the
+// The smallest carton that fits is shown at the
 // scan of the tote, and its tare is part of what the parcel must weigh.
-func TestCartonRow63Smallest(t *testing.T) {
+func TestCartonSmallest(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
 		lines      []string
@@ -43,7 +43,7 @@ func TestCartonRow63Smallest(t *testing.T) {
 		{"a mixed one", "M", []string{"CUP*4", "PEN*20"}},
 		{"so many that volume decides", "L", []string{"PEN*90", "CUP*15"}},
 	} {
-		t.Run("row 63: "+tt.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			w := boxed(t)
 			w.ok(release("O1", tt.lines...))
 			w.pick("K1", "w1", "O1")

@@ -44,6 +44,11 @@ func (c *change) jobAndOrder(id string) (*LabelJob, *Order, error) {
 
 func (c *change) setJob(j *LabelJob, state, detail string) error {
 	j.State, j.Detail, j.Since = state, detail, c.meta.Now
+	if state != JobAwaiting {
+		if err := c.setJobDue(j, 0); err != nil {
+			return err
+		}
+	}
 	return c.saveJob(j)
 }
 

@@ -191,9 +191,6 @@ func (c *change) labelLate(job string) error {
 
 // ready gives a job its number: it can be printed.
 func (c *change) ready(o *Order, p *Parcel, j *LabelJob, track string) error {
-	if err := c.setJobDue(j, 0); err != nil {
-		return err
-	}
 	p.Tracking, j.Tracking = track, track
 	if err := c.setJob(j, JobRequested, ""); err != nil {
 		return err

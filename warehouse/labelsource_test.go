@@ -193,9 +193,9 @@ func TestLabelRangeIsUsedUp(t *testing.T) {
 	w.invariants()
 }
 
-// row 12: a parcel the carrier refuses goes with the next one; nobody left is a
+// A parcel the carrier refuses goes with the next one; nobody left is a
 // fallout.
-func TestLabelRefusedRow12(t *testing.T) {
+func TestLabelRefused(t *testing.T) {
 	w := online(t)
 	s := onlineSite()
 	s.Carriers[0].Mode = CarrierOnline

@@ -30,9 +30,9 @@ func manifests(t fataler, n int) (*world, []string) {
 	return w, ssccs
 }
 
-// row 12, row 106: a manifest per carrier is closed once, parcels are loaded
+// A manifest per carrier is closed once, parcels are loaded
 // against it, and what is not on it does not depart.
-func TestManifestRow12Row106(t *testing.T) {
+func TestManifest(t *testing.T) {
 	w, p := manifests(t, 4)
 	fast := w.pack1("F1", "express")
 	w.printed(fast.ID)

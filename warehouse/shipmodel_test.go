@@ -30,15 +30,16 @@ func (m *model) shipping() {
 	case 1, 2:
 		m.run(CarrierUp{Carrier: carrier})
 	case 3, 4, 5:
+		m.run(ChangeCarrier{SSCC: parcel.SSCC, Carrier: "POST", Service: "parcel", Reason: "r"})
 		for _, c := range []string{"POST", "FAST"} {
 			for _, j := range seen(AwaitingLabel(m.tx, c, 2)) {
-				if m.odds(4, "refused") {
+				if m.odds(3, "refused") {
 					m.run(LabelRefused{Job: j.ID, Carrier: c, Reason: "no"})
 					continue
 				}
 				number := fmt.Sprintf("RR%d", m.m.Index)
 				if m.odds(3, "given before") {
-					number = "RR1"
+					number = "GO1"
 				}
 				m.run(LabelGiven{Job: j.ID, Carrier: c, Tracking: number, Body: "^XA^XZ"})
 			}
