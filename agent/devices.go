@@ -158,19 +158,51 @@ var outcomes = map[printer.Outcome]string{
 	printer.NotReady: station.NotReady,
 }
 
+// labelBytes are what a label job has printed: the document it has, byte by
+// byte, else a label of the site's own.
+func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
+	switch {
+	case job.Doc == "" && job.Format != "":
+		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
+	case job.Doc == "":
+		return siteLabel(a.cfg.Site, job)
+	}
+	var doc *warehouse.Document
+	var body []byte
+	err := a.view(func(r warehouse.Reader) (err error) {
+		if doc, err = warehouse.GetDocument(r, job.Doc); err == nil {
+			body, err = warehouse.DocumentBody(r, job.Doc)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case doc == nil || len(body) == 0:
+		return nil, fmt.Errorf("document %s is missing", job.Doc)
+	case doc.Type != warehouse.DocZPL:
+		return nil, fmt.Errorf("document %s is %s: the printer takes %s", job.Doc, doc.Type, warehouse.DocZPL)
+	}
+	return body, nil
+}
+
+// siteLabel draws the label of a job.
+func siteLabel(site string, job warehouse.LabelJob) ([]byte, error) {
+	return printer.Label{
+		ShipTo: printer.Address{
+			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
+			City: job.ShipTo.City, Country: job.ShipTo.Country,
+		},
+		From:    []string{site},
+		Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
+		WeightMg: job.WeightMg, Copy: job.Copies > 1,
+	}.ZPL()
+}
+
 // printJob renders a label job and prints it.
 func (a *Agent) printJob(p *printer.Driver) station.Printer {
 	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
-		label := printer.Label{
-			ShipTo: printer.Address{
-				Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
-				City: job.ShipTo.City, Country: job.ShipTo.Country,
-			},
-			From:    []string{a.cfg.Site},
-			Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
-			WeightMg: job.WeightMg, Copy: job.Copies > 1,
-		}
-		zpl, err := label.ZPL()
+		zpl, err := a.labelBytes(job)
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}

@@ -16,6 +16,8 @@ const (
 	alarmLevels  = "levels"  // a lot of the item comes of age
 	alarmLot     = "lot"     // a lot comes near its expiry
 	alarmFallout = "fallout" // nobody acknowledged it
+	alarmLabel   = "label"   // a carrier gave no label
+	alarmCarrier = "carrier" // labels that wait for it may go on
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -83,6 +85,10 @@ func (c *change) ring() error {
 			err = c.escalate(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
+		case alarmLabel:
+			err = c.labelLate(d.id)
+		case alarmCarrier:
+			err = c.serveWaiting(d.at, d.id)
 		}
 		if err != nil || c.over(leaseKeys, leaseBytes) {
 			return err

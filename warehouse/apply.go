@@ -95,6 +95,15 @@ var table = []entry{
 	command(KindAnnounceReturn, "AnnounceReturn", 1, announceReturn),
 	command(KindReceiveReturn, "ReceiveReturn", 1, receiveReturn),
 	command(KindInspectReturn, "InspectReturn", 1, inspectReturn),
+	command(KindCarrierDown, "CarrierDown", 1, carrierDown),
+	command(KindCarrierUp, "CarrierUp", 1, carrierUp),
+	command(KindLabelGiven, "LabelGiven", 1, labelGiven),
+	command(KindLabelRefused, "LabelRefused", 1, labelRefused),
+	command(KindChangeCarrier, "ChangeCarrier", 1, changeCarrier),
+	command(KindFileDocument, "FileDocument", 1, fileDocument),
+	command(KindCloseManifest, "CloseManifest", 1, closeManifest),
+	command(KindMeasureItem, "MeasureItem", 1, measureItem),
+	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
 }
 

@@ -148,6 +148,11 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 			return res, err
 		}
 	}
+	fs, err := c.falloutsOf(o)
+	if err != nil {
+		return res, err
+	}
+	o.AnyCarton = o.AnyCarton || slices.ContainsFunc(fs, isNoCarton)
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
 		return res, err
 	}
@@ -156,6 +161,14 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	}
 	if err := c.retryTrip(o); err != nil {
 		return res, err
+	}
+	if o.State == OrderReleased {
+		if code, why, err := c.unshippable(o); err != nil || code != "" {
+			if err == nil {
+				err = refuse(code, "%s", why)
+			}
+			return res, err
+		}
 	}
 	return res, c.saveOrder(o)
 }

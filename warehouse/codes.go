@@ -94,16 +94,22 @@ const (
 	CodeUnknownLU          = "UNKNOWN_LU"
 	CodeNesting            = "LU_NESTING"
 
-	CodeHeld      = "E_HELD"
-	CodeNotHolder = "NOT_THE_HOLDER"
-	CodeStock     = "STOCK"
-	CodeCapacity  = "CAPACITY"
-	CodeCutOff    = "CUTOFF"
-	CodeNoQuote   = "NO_QUOTE"
-	CodeDeclined  = "QUOTE_DECLINED"
-	CodeNoPutBack = "NO_PUT_BACK"
-	CodeAmended   = "ORDER_AMENDED"   // at a station: why the order left it
-	CodeCancelled = "ORDER_CANCELLED" // at a station: why the order left it
+	CodeHeld            = "E_HELD"
+	CodeNotHolder       = "NOT_THE_HOLDER"
+	CodeStock           = "STOCK"
+	CodeCapacity        = "CAPACITY"
+	CodeCutOff          = "CUTOFF"
+	CodeNoQuote         = "NO_QUOTE"
+	CodeDeclined        = "QUOTE_DECLINED"
+	CodeNoPutBack       = "NO_PUT_BACK"
+	CodeAmended         = "ORDER_AMENDED"   // at a station: why the order left it
+	CodeCancelled       = "ORDER_CANCELLED" // at a station: why the order left it
+	CodeCarrierRefused  = "CARRIER_REFUSED"
+	CodeAwaitingLabel   = "AWAITING_LABEL"
+	CodeUnknownDocument = "UNKNOWN_DOCUMENT"
+	CodeNoCarton        = "NO_CARTON"
+	CodeNotOnManifest   = "NOT_ON_MANIFEST"
+	CodeUnknownManifest = "UNKNOWN_MANIFEST"
 )
 
 // Fallout and short-pick codes.
@@ -126,5 +132,9 @@ const (
 	FalloutMissort         = "MISSORT"      // also the answer to the confirm
 	FalloutTooBig          = "ORDER_TOO_BIG"
 	FalloutPutBack         = "PUT_BACK"
-	FalloutAddress         = "ADDRESS" // also the refusal of a revision
+	FalloutUnknownMethod   = "UNKNOWN_SHIP_METHOD"
+	FalloutCarrierRefused  = "CARRIER_REFUSED" // also the answer at the scale
+	FalloutAddress         = "ADDRESS"         // also the refusal of a revision, and the answer at the scale
+	FalloutNoCarton        = "NO_CARTON"       // also the answer to the scan of the tote
+	FalloutAwaitingLabel   = "AWAITING_LABEL"  // also what the station shows
 )

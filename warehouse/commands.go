@@ -85,6 +85,17 @@ const (
 	KindInspectReturn  Kind = 0x01e2
 	KindCloseReturn    Kind = 0x01e3
 
+	KindCarrierDown Kind = 0x01d0
+	KindCarrierUp   Kind = 0x01d1
+
+	KindLabelGiven      Kind = 0x01d2
+	KindLabelRefused    Kind = 0x01d3
+	KindChangeCarrier   Kind = 0x01d4
+	KindFileDocument    Kind = 0x01d5
+	KindReprintDocument Kind = 0x01d6
+	KindMeasureItem     Kind = 0x01d7
+	KindCloseManifest   Kind = 0x01d8
+
 	KindClaimFloor Kind = 0x01a0
 	KindSkipFloor  Kind = 0x01a1
 	KindMoveFloor  Kind = 0x01a2
@@ -215,11 +226,15 @@ type (
 		Station  string `cbor:"1,keyasint"`
 		Order    string `cbor:"2,keyasint"`
 		WeightMg int64  `cbor:"3,keyasint"`
+		Carton   string `cbor:"4,keyasint,omitempty"` // taken instead of the one suggested
 	}
 	// LabelSent must be committed before the first byte leaves for the
-	// printer: the hard point of no return.
+	// printer: the hard point of no return. Tracking is the number on the
+	// label, which a job that had another label before asks for: the one
+	// that was being drawn then must not come out as the new one.
 	LabelSent struct {
-		Job string `cbor:"1,keyasint"`
+		Job      string `cbor:"1,keyasint"`
+		Tracking string `cbor:"2,keyasint,omitempty"`
 	}
 	// LabelOutcome is what became of a sent label.
 	LabelOutcome struct {

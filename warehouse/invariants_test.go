@@ -11,7 +11,7 @@ import (
 func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
-		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.outbox, v.master,
+		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.manifests, v.outbox, v.master,
 		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.indexes,
 	} {
 		if err := f(); err != nil {
@@ -116,7 +116,9 @@ func (v *inspector) orders() error {
 				v.want[string(poolKey(o))] = true
 			}
 			fs, err := Fallouts(v.r, true)
-			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool { return f.Order == id && f.Code != FalloutRobotFailed && f.Code != FalloutAddress }),
+			v.check(err == nil && !slices.ContainsFunc(fs, func(f Fallout) bool {
+				return f.Order == id && f.Code != FalloutRobotFailed && f.Code != FalloutAddress && !isCarrierFallout(&f)
+			}),
 				"order %s is RELEASED with fallouts", id)
 		case OrderShortWaiting:
 			v.check(len(o.Fallout) > 0, "order %s waits without a reason", id)
@@ -716,7 +718,7 @@ func (v *inspector) stations() error {
 			return false, fmt.Errorf("job %q of station %s: %w", st.Job, st.ID, err)
 		}
 		switch j.State {
-		case JobRequested, JobSent:
+		case JobAwaiting, JobRequested, JobSent:
 			v.check(st.Step == StepPrint, "station %+v, job %s", st, j.State)
 		case JobFailed, JobUnknown:
 			v.check(st.Step == StepCheckLabel, "station %+v, job %s", st, j.State)
@@ -733,16 +735,68 @@ func (v *inspector) jobs() error {
 		if openJob(j.State) {
 			v.row(kJobs, j.Station, j.ID)
 		}
-		v.check(!tracking[j.Carrier+j.Tracking], "tracking number %s is given twice", j.Tracking)
-		tracking[j.Carrier+j.Tracking] = true
+		if j.State == JobAwaiting {
+			v.row(kAwait, j.Carrier, j.ID)
+		}
+		if j.Due != 0 {
+			v.want[string(alarmKey(j.Due, alarmLabel, j.ID))] = true
+		}
+		v.check(j.State == JobVoid || (j.State == JobAwaiting) == (j.Tracking == ""), "job %s is %s with number %q", j.ID, j.State, j.Tracking)
+		v.check(j.State == JobAwaiting || j.Due == 0, "job %+v waits for nobody", j)
+		all := []string{j.Carrier + j.Tracking}
+		for _, x := range j.Voided {
+			all = append(all, x.Label.Carrier+x.Label.Tracking)
+		}
+		for _, n := range all {
+			v.check(j.Tracking == "" || !tracking[n], "tracking number %s is given twice", n)
+			tracking[n] = true
+		}
 		o, err := GetOrder(v.r, j.Order)
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %s: %w", j.Order, err)
 		}
-		v.check((o.State == OrderPacked) == (j.State == JobRequested && j.Copies == 1), "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
+		fresh := (j.State == JobRequested || j.State == JobAwaiting) && j.Copies == 1
+		if len(j.Voided) > 0 && o.State != OrderPacked {
+			fresh = false // labelled before, and again
+		}
+		for _, p := range o.Parcels {
+			v.check(p.Job != j.ID || p.Tracking == j.Tracking && p.Carrier == j.Carrier && p.Service == j.Service, "parcel %+v, job %+v", p, j)
+		}
+		v.check((o.State == OrderPacked) == fresh, "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
 		if o.State == OrderStaged || o.State == OrderShipped {
 			v.check(j.State == JobPrinted, "order %s is %s with a label %s", j.Order, o.State, j.State)
 		}
+		return true, nil
+	})
+}
+
+// manifests: a parcel is on one at most, and ready for one only with a proven
+// label.
+func (v *inspector) manifests() error {
+	err := each(v.r, under(kManifest), func(m *Manifest) (bool, error) {
+		for _, sscc := range m.Parcels {
+			lu, err := GetLU(v.r, sscc)
+			if err != nil || lu == nil {
+				return false, fmt.Errorf("parcel %s of manifest %s: %w", sscc, m.ID, err)
+			}
+			on, err := ManifestOf(v.r, sscc)
+			v.check(err == nil && (m.State == ManifestDeparted && on != m.ID || m.State == ManifestClosed && (on == m.ID) == (lu.Place != PlaceCustomer)),
+				"parcel %s of the %s manifest %s is on %q and stands in %s", sscc, m.State, m.ID, on, lu.Place)
+		}
+		if m.State == ManifestClosed {
+			v.row(kTruck, m.Dock, m.ID)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	prefix := under(kReady)
+	return v.r.Range(prefix, func(k, _ []byte) (bool, error) {
+		carrier, sscc, _ := strings.Cut(string(k[len(prefix):]), string(rune(sep)))
+		j, err := GetJob(v.r, sscc)
+		on, bad := ManifestOf(v.r, sscc)
+		v.check(err == nil && bad == nil && j != nil && j.State == JobPrinted && j.Carrier == carrier && on == "", "parcel %s is ready for %s: %+v, on %q", sscc, carrier, j, on)
 		return true, nil
 	})
 }
@@ -783,13 +837,16 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting,
+		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting, kAwait, kTruck,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {
 				lot, err := load[lotRecord](v.r, key(kLot, about[2], about[3]))
 				v.check(err == nil && lot != nil && lot.Expiry != "", "alarm %q of a lot that never ends", k)
 				return true, nil // whether it was told is not kept
+			}
+			if p == kAlarm && strings.HasPrefix(string(k[len(under(kAlarm))+numWidth+1:]), alarmCarrier+string(rune(sep))) {
+				return true, nil // says only that something is to be looked at
 			}
 			v.check(v.want[string(k)], "index row %q is stale", k)
 			delete(v.want, string(k))

@@ -86,6 +86,17 @@ import (
 //	hand                                   onHand         (stock of the site)
 //	handday day                            onHand         (at the last move of the day)
 //	learn  number                          Decision       (what people decided)
+//	cout   carrier                         CarrierOut
+//	unit   sku                             ItemLearned
+//	manif  id                              Manifest
+//	onman  sscc                            manifest id
+//	ready  carrier sscc                    1              (labelled, on no manifest)
+//	truck  dock manifest                   1              (closed, not departed)
+//	await  carrier sscc                    1              (label jobs that wait for the carrier)
+//	given  carrier tracking                sscc           (numbers online carriers gave)
+//	doc    id                              Document
+//	docb   id                              the bytes of the document
+//	docof  ref id                          1              (documents about a thing)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
@@ -168,8 +179,21 @@ const (
 	kAlias    = "alias"
 	kFreeBin  = "freebin"
 	kOut      = "out"
-	kOutHead  = "outh"
-	kSeq      = "seq"
+
+	kCarrierOut = "cout"
+	kAwait      = "await"
+	kManifest   = "manif"
+	kOnManifest = "onman"
+	kReady      = "ready"
+	kTruck      = "truck"
+	kLearned    = "unit"
+	kGiven      = "given"
+	kDoc        = "doc"
+	kDocBody    = "docb"
+	kDocOf      = "docof"
+
+	kOutHead = "outh"
+	kSeq     = "seq"
 )
 
 // sep separates the components of a key; no id may hold it.

@@ -19,6 +19,9 @@ func (c *change) saveJob(j *LabelJob) error {
 	if err := c.index(key(kJobs, j.Station, j.ID), openJob(j.State)); err != nil {
 		return err
 	}
+	if err := c.index(key(kAwait, j.Carrier, j.ID), j.State == JobAwaiting); err != nil {
+		return err
+	}
 	return save(c, key(kJob, j.ID), j)
 }
 
@@ -41,6 +44,11 @@ func (c *change) jobAndOrder(id string) (*LabelJob, *Order, error) {
 
 func (c *change) setJob(j *LabelJob, state, detail string) error {
 	j.State, j.Detail, j.Since = state, detail, c.meta.Now
+	if state != JobAwaiting {
+		if err := c.setJobDue(j, 0); err != nil {
+			return err
+		}
+	}
 	return c.saveJob(j)
 }
 
@@ -66,6 +74,9 @@ func labelSent(c *change, cmd LabelSent) (Result, error) {
 	}
 	if j.State != JobRequested {
 		return res, refuse(CodeLabelState, "job is %s, not %s", j.State, JobRequested)
+	}
+	if len(j.Voided) > 0 && cmd.Tracking != j.Tracking {
+		return res, refuse(CodeLabelState, "the label with number %.70q is void", cmd.Tracking)
 	}
 	if o.State == OrderPacked {
 		if err := c.enter(o, OrderLabelled); err != nil {
@@ -110,6 +121,12 @@ func labelOutcome(c *change, cmd LabelOutcome) (Result, error) {
 		return res, err
 	}
 	if cmd.Outcome == JobPrinted {
+		if err := c.publish(j.Doc); err != nil {
+			return res, err
+		}
+		if err := c.setReady(j.Carrier, j.ID, true); err != nil {
+			return res, err
+		}
 		if err := c.clearFallouts(o, c.meta.Actor, isLabelFallout); err != nil {
 			return res, err
 		}
@@ -159,6 +176,9 @@ func reprint(c *change, cmd Reprint) (Result, error) {
 		return res, refuse(CodeLabelState, "job is %s", j.State)
 	}
 	j.Copies++
+	if err := c.copyDoc(j.Doc, "the label is "+j.State); err != nil {
+		return res, err
+	}
 	if err := c.setJob(j, JobRequested, ""); err != nil {
 		return res, err
 	}

@@ -52,6 +52,11 @@ var rules = []Rule{
 	{FalloutRFIDMissing, RoleDock, 3, 10, "Open the parcel and look; send it through again or let it go by hand."},
 	{FalloutRFIDExtra, RoleDock, 3, 10, "Take what does not belong there out, then clear it."},
 	{FalloutMissort, RoleDock, 2, 15, "Carry the parcel to its lane."},
+	{FalloutUnknownMethod, RoleService, 2, 60, "Give a service to the method in the site file, then retry the order; or send it with another method."},
+	{FalloutNoCarton, RolePacker, 2, 15, "Look whether anything takes it: then retry the order and pack it so; else have it split at the OMS."},
+	{FalloutAwaitingLabel, RoleDock, 2, 15, "Extend the carrier's range or wait for its answer; or give the parcel another carrier."},
+	{FalloutCarrierRefused, RoleDock, 2, 30, "See what each service says; change the table, or bring the carrier up, then retry the order."},
+	{FalloutAddress, RoleService, 2, 60, "Correct the address at the OMS, then retry the order."},
 	{FalloutTooBig, RoleService, 2, 60, "Split the order at the OMS."},
 }
 

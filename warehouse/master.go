@@ -39,6 +39,13 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 			return Result{}, err
 		}
 	}
+	if old != nil {
+		for _, ca := range old.Carriers {
+			if err := c.askWaiting(ca.Code); err != nil {
+				return Result{}, err
+			}
+		}
+	}
 	c.touch("site", "")
 	if err := save(c, key(kSite), &s); err != nil {
 		return Result{}, err

@@ -48,6 +48,15 @@ type Site struct {
 	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
 	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
 	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
+	// Services is the table by which a parcel finds its carrier (carrier.go);
+	// without one the first of Carriers that serves the method takes it.
+	Services []Service `cbor:"34,keyasint,omitempty" json:"services,omitempty"`
+	Cartons  []Carton  `cbor:"35,keyasint,omitempty" json:"cartons,omitempty"`
+	// Guides are what customers ask of their parcels.
+	Guides []Guide `cbor:"38,keyasint,omitempty" json:"guides,omitempty"`
+	// Manifests: only what is on a closed manifest of its dock is loaded there.
+	Manifests bool   `cbor:"36,keyasint,omitempty" json:"manifests,omitempty"`
+	Weights   string `cbor:"37,keyasint,omitempty" json:"weights,omitempty"` // what the scale teaches: WeightsPropose, WeightsUse
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -79,6 +88,14 @@ type Carrier struct {
 	Digits int    `cbor:"4,keyasint" json:"digits"`
 	First  int64  `cbor:"5,keyasint" json:"first"`
 	Last   int64  `cbor:"6,keyasint" json:"last"`
+	// Mode says where its labels come from: "" the range above, CarrierOnline
+	// the carrier itself, one by one. LowWater is how few numbers of the range
+	// are told of; 0 = none.
+	Mode     string `cbor:"7,keyasint,omitempty" json:"mode,omitempty"`
+	LowWater int64  `cbor:"8,keyasint,omitempty" json:"lowWater,omitempty"`
+	// Limits of the carrier, beside those of its services.
+	MaxMg   int64 `cbor:"9,keyasint,omitempty" json:"maxMg,omitempty"`    // of a parcel; 0 = none
+	MaxLine int   `cbor:"10,keyasint,omitempty" json:"maxLine,omitempty"` // letters of a name, street or city; 0 = any
 }
 
 // Item is a stock keeping unit.
@@ -104,6 +121,10 @@ type Item struct {
 	Max     int64  `cbor:"13,keyasint,omitempty" json:"max,omitempty"`
 	Reorder int64  `cbor:"14,keyasint,omitempty" json:"reorderAt,omitempty"`
 	Class   string `cbor:"30,keyasint,omitempty" json:"class,omitempty"` // of the bins it is put away to
+	// Sides of one base unit; 0 = nobody measured them.
+	LengthMm int64 `cbor:"25,keyasint,omitempty" json:"lengthMm,omitempty"`
+	WidthMm  int64 `cbor:"26,keyasint,omitempty" json:"widthMm,omitempty"`
+	HeightMm int64 `cbor:"27,keyasint,omitempty" json:"heightMm,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -202,6 +223,8 @@ type Order struct {
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
 	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
+	// AnyCarton: it fits none of the site's, and a person let it go all the same.
+	AnyCarton bool `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
 }
 
 // LineState is what became of one order line.
@@ -240,6 +263,10 @@ type Parcel struct {
 	Verified bool `cbor:"7,keyasint,omitempty" json:"verified,omitempty"`
 	// CheckedBy is the person who let an unverified parcel go by hand.
 	CheckedBy string `cbor:"8,keyasint,omitempty" json:"checkedBy,omitempty"`
+	// Service and Cost are those of the table of services.
+	Service string `cbor:"9,keyasint,omitempty" json:"service,omitempty"`
+	Cost    int64  `cbor:"10,keyasint,omitempty" json:"cost,omitempty"` // minor units
+	Carton  string `cbor:"11,keyasint,omitempty" json:"carton,omitempty"`
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -327,7 +354,8 @@ type StationState struct {
 	SSCC       string `cbor:"5,keyasint,omitempty" json:"sscc,omitempty"`
 	Job        string `cbor:"6,keyasint,omitempty" json:"job,omitempty"`
 	ExpectedMg int64  `cbor:"7,keyasint,omitempty" json:"expectedMg,omitempty"`
-	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"` // why the last carton was refused
+	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"`    // why the last carton was refused
+	Carton     string `cbor:"20,keyasint,omitempty" json:"carton,omitempty"` // the one to take
 }
 
 // LabelJob is the replicated record of one label to print. It is never
@@ -336,7 +364,7 @@ type LabelJob struct {
 	ID       string  `cbor:"1,keyasint" json:"id"` // the SSCC
 	Station  string  `cbor:"2,keyasint" json:"station"`
 	Order    string  `cbor:"3,keyasint" json:"order"`
-	State    string  `cbor:"4,keyasint" json:"state"` // JobRequested, JobSent, JobPrinted, JobFailed, JobUnknown
+	State    string  `cbor:"4,keyasint" json:"state"` // JobAwaiting, JobRequested, JobSent, JobPrinted, JobFailed, JobUnknown
 	ShipTo   Address `cbor:"5,keyasint" json:"shipTo"`
 	Carrier  string  `cbor:"6,keyasint" json:"carrier"`
 	Tracking string  `cbor:"7,keyasint" json:"tracking"`
@@ -344,6 +372,17 @@ type LabelJob struct {
 	Copies   int     `cbor:"9,keyasint" json:"copies"` // 1 + reprints
 	Detail   string  `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
 	Since    int64   `cbor:"11,keyasint" json:"since"`
+	Service  string  `cbor:"12,keyasint,omitempty" json:"service,omitempty"`
+	// Doc is the document the label is printed from; "" = it is drawn from
+	// this record. Refused are the carriers that did not take the parcel, Due
+	// is when a carrier's silence is told, Voided the labels of before, Bill
+	// that the change of the last of them is still to be billed.
+	Doc     string      `cbor:"13,keyasint,omitempty" json:"doc,omitempty"`
+	Refused []string    `cbor:"14,keyasint,omitempty" json:"refused,omitempty"`
+	Due     int64       `cbor:"15,keyasint,omitempty" json:"due,omitempty"`
+	Voided  []VoidLabel `cbor:"16,keyasint,omitempty" json:"voided,omitempty"`
+	Format  string      `cbor:"18,keyasint,omitempty" json:"format,omitempty"` // the customer's; "" = the site's own
+	Bill    bool        `cbor:"17,keyasint,omitempty" json:"-"`
 }
 
 // Fallout is something that needs a decision. It parks its order (or line) and

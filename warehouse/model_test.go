@@ -173,7 +173,7 @@ var (
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
 // floor, 44 for floor tasks,
-// 45 for deliveries, 46 for counts, 47 for returns.
+// 45 for deliveries, 46 for counts, 47 for returns, 48 for shipping.
 func (m *model) random(what int) {
 	m.m.Now += int64(m.num(0, 3, "ms"))
 	switch what {
@@ -240,6 +240,8 @@ func (m *model) random(what int) {
 		m.counts()
 	case 47:
 		m.returns()
+	case 48:
+		m.shipping()
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000

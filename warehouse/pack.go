@@ -72,7 +72,7 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	}
 	// The carton is weighed again, and the tote is here, whoever carried it.
 	err = c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool {
-		return f.Code == FalloutWeightMismatch || isTransportFallout(f)
+		return f.Code == FalloutWeightMismatch || isTransportFallout(f) || isCarrierFallout(f)
 	})
 	if err != nil {
 		return res, err
@@ -90,6 +90,17 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.endTrip(lu.ID); err != nil {
 		return res, err
 	}
+	ct, no, err := c.cartonFor(site, o, expected-site.CartonTareMg)
+	if err != nil {
+		return res, err
+	}
+	if no {
+		return res, c.parkNoCarton(o, st, lu.ID)
+	}
+	carton := ""
+	if ct != nil {
+		carton, expected = ct.Code, expected-site.CartonTareMg+ct.TareMg
+	}
 	o.Station, o.Hard = st.ID, hard
 	if err := c.enter(o, OrderPacking); err != nil {
 		return res, err
@@ -101,8 +112,25 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 		return res, err
 	}
 	return res, c.saveStation(&StationState{
-		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected,
+		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected, Carton: carton,
 	})
+}
+
+// parkNoCarton parks an order that goes into no carton; its tote stays here.
+func (c *change) parkNoCarton(o *Order, st *StationState, tote string) error {
+	if err := c.placeLU(tote, StationPlace(st.ID)); err != nil {
+		return err
+	}
+	if err := c.setFallout(o, Fallout{Code: FalloutNoCarton, Detail: "its goods go into no carton of the site", LU: tote}); err != nil {
+		return err
+	}
+	if err := c.saveOrder(o); err != nil {
+		return err
+	}
+	if err := c.freeStation(st.ID, FalloutNoCarton); err != nil {
+		return err
+	}
+	return refuseKeep(FalloutNoCarton, "order %s goes into no carton of the site", o.Spec.ID)
 }
 
 // expectedMg is what the closed carton must weigh.
@@ -120,7 +148,11 @@ func (c *change) expectedMg(o *Order) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		sum += l.Picked * it.WeightMg
+		mg, err := c.unitMg(site, it)
+		if err != nil {
+			return 0, err
+		}
+		sum += l.Picked * mg
 	}
 	return sum, nil
 }
@@ -156,32 +188,45 @@ func pack(c *change, cmd Pack) (Result, error) {
 	if _, err := must(o, err, "order", st.Order); err != nil {
 		return res, err
 	}
+	if cmd.Carton != "" && cmd.Carton != st.Carton {
+		if site.carton(cmd.Carton) == nil {
+			return res, refuse(CodeInvalid, "the site has no carton %.70q", cmd.Carton)
+		}
+		st.ExpectedMg += site.tareOf(cmd.Carton) - site.tareOf(st.Carton)
+		st.Carton = cmd.Carton
+	}
 	if !weightFits(site, cmd.WeightMg, st.ExpectedMg) {
 		return res, c.parkWeight(o, st, cmd.WeightMg)
 	}
-	sscc, err := c.closeCarton(site, o, st, cmd.WeightMg)
-	res.Ref = sscc
-	return res, err
+	if res.Ref, err = c.closeCarton(site, o, st, cmd.WeightMg); err != nil {
+		return res, err
+	}
+	return res, c.learnWeight(site, o, cmd.WeightMg-site.tareOf(st.Carton))
 }
 
-// parkWeight makes a wrong weight a fact: the order is parked, the station free.
+// parkWeight makes a wrong weight a fact.
 func (c *change) parkWeight(o *Order, st *StationState, got int64) error {
-	text := fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got)
+	return c.parkCarton(o, st, FalloutWeightMismatch, fmt.Sprintf("expected %d mg, weighed %d mg", st.ExpectedMg, got))
+}
+
+// parkCarton ends a carton that cannot be closed: the order is parked, the
+// station free, and the answer says why.
+func (c *change) parkCarton(o *Order, st *StationState, code, text string) error {
 	o.Hard = false // parked: the lane is free, and the order may be changed
 	if err := c.enter(o, OrderPicked); err != nil {
 		return err
 	}
 	o.Station = ""
-	if err := c.openFallout(o, Fallout{Code: FalloutWeightMismatch, Detail: text}); err != nil {
+	if err := c.openFallout(o, Fallout{Code: code, Detail: text}); err != nil {
 		return err
 	}
 	if err := c.saveOrder(o); err != nil {
 		return err
 	}
-	if err := c.freeStation(st.ID, CodeWeightMismatch); err != nil {
+	if err := c.freeStation(st.ID, code); err != nil {
 		return err
 	}
-	return refuseKeep(CodeWeightMismatch, "%s", text)
+	return refuseKeep(code, "%s", text)
 }
 
 // carrierFor is the first carrier that serves a method.
@@ -196,7 +241,7 @@ func carrierFor(site *Site, method string) *Carrier {
 // tracking takes the next number of a carrier's range. The counter belongs to
 // the prefix, so that a number is never given twice, however ranges are edited.
 func (c *change) tracking(ca *Carrier) (string, error) {
-	k := key(kSeq, "track", ca.Code, ca.Prefix, fmt.Sprint(ca.Digits))
+	k := trackKey(ca)
 	last, err := counter(c, k)
 	if err != nil {
 		return "", err
@@ -205,7 +250,14 @@ func (c *change) tracking(ca *Carrier) (string, error) {
 	if n > uint64(ca.Last) {
 		return "", refuse(CodeTrackingUsedUp, "carrier %s has no number after %d", ca.Code, ca.Last)
 	}
-	return fmt.Sprintf("%s%0*d", ca.Prefix, ca.Digits, n), c.setCounter(k, n)
+	if err := c.setCounter(k, n); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s%0*d", ca.Prefix, ca.Digits, n), c.tellLow(ca, n)
+}
+
+func trackKey(ca *Carrier) []byte {
+	return key(kSeq, "track", ca.Code, ca.Prefix, fmt.Sprint(ca.Digits))
 }
 
 // newSSCC takes the next serial number of the site.
@@ -221,13 +273,30 @@ func (c *change) newSSCC(site *Site) (string, error) {
 	return sscc, nil
 }
 
+// takenBy decides who takes the carton; one that nobody takes is parked.
+func (c *change) takenBy(site *Site, o *Order, st *StationState, weight int64) (*choice, error) {
+	if !site.byService() {
+		ca := carrierFor(site, o.Spec.Method)
+		if ca == nil {
+			return nil, refuse(CodeUnknownMethod, "no carrier serves method %q any more", o.Spec.Method)
+		}
+		return &choice{carrier: ca}, nil
+	}
+	ch, code, why, err := c.choose(site, o, weight, nil)
+	if err == nil && ch == nil {
+		err = c.parkCarton(o, st, code, why)
+	}
+	return ch, err
+}
+
 // closeCarton moves the contents into a carton and asks for its label.
 func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int64) (string, error) {
-	ca := carrierFor(site, o.Spec.Method)
-	if ca == nil {
-		return "", refuse(CodeUnknownMethod, "no carrier serves method %q any more", o.Spec.Method)
+	ch, err := c.takenBy(site, o, st, weight)
+	if err != nil {
+		return "", err
 	}
-	track, err := c.tracking(ca)
+	ca := ch.carrier
+	track, waits, err := c.numberOf(site, ca)
 	if err != nil {
 		return "", err
 	}
@@ -254,23 +323,33 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 			o.Lines[i].State = LinePacked
 		}
 	}
-	o.Parcels = append(o.Parcels, Parcel{SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc})
+	o.Parcels = append(o.Parcels, Parcel{
+		SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc, Service: ch.code(), Cost: ch.cost, Carton: st.Carton,
+	})
 	if err := c.enter(o, OrderPacked); err != nil {
 		return "", err
 	}
 	if err := c.saveOrder(o); err != nil {
 		return "", err
 	}
-	err = c.saveJob(&LabelJob{
+	j := &LabelJob{
 		ID: sscc, Station: st.ID, Order: o.Spec.ID, State: JobRequested, ShipTo: o.Spec.ShipTo,
-		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now,
-	})
+		Carrier: ca.Code, Tracking: track, WeightMg: weight, Copies: 1, Since: c.meta.Now, Service: ch.code(), Format: site.GuideFor(&o.Spec).format(),
+	}
+	err = c.saveJob(j)
 	if err != nil {
 		return "", err
 	}
-	return sscc, c.saveStation(&StationState{
+	err = c.saveStation(&StationState{
 		ID: st.ID, Step: StepPrint, Order: o.Spec.ID, SSCC: sscc, Job: sscc, ExpectedMg: st.ExpectedMg,
 	})
+	if err != nil || waits == "" {
+		return sscc, err
+	}
+	if err := c.await(o, j, ca, waits); err != nil {
+		return "", err
+	}
+	return sscc, c.saveOrder(o)
 }
 
 // moveAll empties one place into another.

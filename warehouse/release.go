@@ -263,6 +263,9 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 			return err
 		}
 	}
+	if err := c.checkShipping(o); err != nil {
+		return err
+	}
 	if _, err := c.tryAllocate(o); err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ var goldenDays = []struct {
 	{"v3-holds", holding},
 	{"v4-lines", mixed},
 	{"v5-kit", slips},
+	{"v2-carriers", carriersDay},
+	{"v2-labels", labelsDay},
+	{"v2-manifests", manifestsDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -65,8 +65,9 @@ type Step struct {
 	// Serial is the unit that is kept for the task; any other one of the
 	// bin will do.
 	Serial string `cbor:"30,keyasint,omitempty" json:"serial,omitempty"`
-	Kind   string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"` // of a floor task
-	Zero   string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"` // bin that should be empty now: is it?
+	Kind   string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"`   // of a floor task
+	Zero   string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"`   // bin that should be empty now: is it?
+	Carton string `cbor:"31,keyasint,omitempty" json:"carton,omitempty"` // station: the one to take
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -123,6 +124,19 @@ type EventData struct {
 	// Born is SourceSite in what is said of an order that was entered at the
 	// site. Source alone does not tell: of a refusal it is who asked.
 	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
+
+	Carrier string      `cbor:"50,keyasint,omitempty" json:"carrier,omitempty"`
+	Label   *LabelFacts `cbor:"51,keyasint,omitempty" json:"label,omitempty"`
+	Was     *LabelFacts `cbor:"52,keyasint,omitempty" json:"was,omitempty"` // the label before it
+	Doc     string      `cbor:"53,keyasint,omitempty" json:"doc,omitempty"`
+	Hash    string      `cbor:"54,keyasint,omitempty" json:"hash,omitempty"` // of the document
+	// WeightMg and Sides are what a piece is proposed to have, WasMg what the
+	// master data say.
+	WeightMg int64      `cbor:"55,keyasint,omitempty" json:"weightMg,omitempty"`
+	WasMg    int64      `cbor:"56,keyasint,omitempty" json:"wasMg,omitempty"`
+	Sides    *Sides     `cbor:"57,keyasint,omitempty" json:"sides,omitempty"`
+	Manifest string     `cbor:"58,keyasint,omitempty" json:"manifest,omitempty"`
+	Diffs    []LineDiff `cbor:"59,keyasint,omitempty" json:"diffs,omitempty"` // lines that shipped otherwise than ordered
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -160,6 +174,17 @@ const (
 	EvReturnClosed        = "return.closed"
 	EvRefundRequested     = "return.refundRequested" // the site asks, the OMS decides
 	EvLotExpires          = "stock.nearExpiry"
+	EvCarrierDown         = "carrier.down"
+	EvCarrierUp           = "carrier.up"
+	EvRangeLow            = "carrier.rangeLow"
+	EvLabelVoided         = "label.voided"
+	EvBillingChanged      = "order.billingChanged"
+	EvDocumentReprinted   = "document.reprinted"
+	EvManifestClosed      = "manifest.closed"
+	EvManifestDeparted    = "manifest.departed"
+	EvShipDiffers         = "order.shipDiffers"
+	EvWeightProposed      = "item.weightProposed"
+	EvSidesProposed       = "item.sidesProposed"
 )
 
 // StreamControl is the outbox stream of order events.

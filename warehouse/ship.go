@@ -77,6 +77,16 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	case o.State != OrderLabelled || j.State != JobPrinted:
 		return res, refuse(CodeNotLabelled, "order %s is %s, its label %s", o.Spec.ID, o.State, j.State)
 	}
+	site, err := c.theSite()
+	if err != nil {
+		return res, err
+	}
+	if err := c.mayLoad(site, sscc, cmd.Dock); err != nil {
+		return res, err
+	}
+	if err := c.loadOn(sscc); err != nil {
+		return res, err
+	}
 	p.Dock = cmd.Dock
 	if err := c.placeLU(sscc, placeDock+cmd.Dock); err != nil {
 		return res, err
@@ -134,12 +144,22 @@ func depart(c *change, cmd Depart) (Result, error) {
 	if err := c.mayLeave(cmd.Dock, orders); err != nil {
 		return Result{}, err
 	}
+	site, err := c.theSite()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := c.allOnManifest(site, cmd.Dock, orders); err != nil {
+		return Result{}, err
+	}
 	res := Result{Ref: cmd.Dock}
 	n := 0
 	for i, o := range orders {
 		// A full truck is more than one command can write.
 		keys, bytes := c.spent()
 		k, b := shipCost(o)
+		if site.Manifests {
+			k += 2 * len(o.Parcels)
+		}
 		if i > 0 && (keys+k > departKeys || bytes+b > departBytes) {
 			res.Ref, orders = RefMore, orders[:i]
 			break
@@ -148,6 +168,11 @@ func depart(c *change, cmd Depart) (Result, error) {
 			return Result{}, err
 		}
 		n += len(o.Parcels)
+	}
+	if res.Ref != RefMore {
+		if err := c.endManifests(cmd.Dock); err != nil {
+			return Result{}, err
+		}
 	}
 	c.touch("dock", cmd.Dock)
 	res.Text = fmt.Sprintf("%d parcels of %d orders", n, len(orders))
@@ -204,6 +229,9 @@ func (c *change) ship(o *Order) error {
 			return err
 		}
 		c.touch("dock", p.Dock)
+		if err := c.leaveManifest(&p); err != nil {
+			return err
+		}
 	}
 	for i := range o.Lines {
 		if o.Lines[i].State == LinePacked {
@@ -217,5 +245,38 @@ func (c *change) ship(o *Order) error {
 	if err := c.backorder(o); err != nil {
 		return err
 	}
+	if err := c.tellDiffers(o); err != nil {
+		return err
+	}
 	return c.saveOrder(o)
+}
+
+// LineDiff is a line that shipped with another quantity than was ordered.
+type LineDiff struct {
+	Line    int    `cbor:"1,keyasint" json:"line"`
+	SKU     string `cbor:"2,keyasint" json:"sku"`
+	Ordered int64  `cbor:"3,keyasint" json:"ordered"`
+	Shipped int64  `cbor:"4,keyasint" json:"shipped"`
+	Diff    int64  `cbor:"5,keyasint" json:"diff"` // shipped less ordered
+}
+
+// tellDiffers tells once, exactly, what an order that shipped lacks, so that the
+// OMS can give credit for it.
+func (c *change) tellDiffers(o *Order) error {
+	site, err := c.theSite()
+	if err != nil || !site.byService() {
+		return err
+	}
+	var diffs []LineDiff
+	for _, l := range o.Lines {
+		if l.Picked != l.Qty {
+			diffs = append(diffs, LineDiff{l.Line, l.SKU, l.Qty, l.Picked, l.Picked - l.Qty})
+		}
+	}
+	if len(diffs) == 0 {
+		return nil
+	}
+	return c.emit(EvShipDiffers, o.Spec.ID, EventData{
+		State: string(o.State), Revision: o.Spec.Revision, Diffs: diffs, Source: o.Source, Born: c.bornOf(o),
+	})
 }

@@ -53,6 +53,7 @@ const (
 
 // Label job states.
 const (
+	JobAwaiting  = "AWAITING_LABEL" // the carrier has not given number and label yet
 	JobRequested = "REQUESTED"
 	JobSent      = "SENT"
 	JobPrinted   = "PRINTED"

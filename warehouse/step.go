@@ -63,6 +63,6 @@ func StationStep(r Reader, station string) (*Step, error) {
 	}
 	return &Step{
 		Do: st.Step, Station: st.ID, Order: st.Order, Tote: st.Tote, SSCC: st.SSCC,
-		ExpectedMg: st.ExpectedMg, Code: st.Code,
+		ExpectedMg: st.ExpectedMg, Code: st.Code, Carton: st.Carton,
 	}, nil
 }

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"slices"
 	"time"
 	"unicode"
@@ -141,6 +142,8 @@ func checkSite(s Site) string {
 		return "countLimit"
 	case s.ExpiryDays < 0 || s.ExpiryDays > 3650:
 		return "expiryDays: 0 to 3650"
+	case s.Weights != "" && s.Weights != WeightsPropose && s.Weights != WeightsUse:
+		return `weights: "", "propose" or "use"`
 	case s.PackDrop != "" && !validBarcode(s.PackDrop):
 		return "pack drop"
 	case s.ATPEveryMs < 0 || s.ATPEveryMs > maxATPEveryMs:
@@ -172,7 +175,7 @@ func checkSite(s Site) string {
 	if why := checkCountries(s.Countries); why != "" {
 		return why
 	}
-	return checkFloor(s)
+	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
@@ -236,6 +239,14 @@ func checkCarrier(c Carrier) string {
 		return "digits: 1 to 18"
 	case c.First < 0 || c.Last < c.First:
 		return "range"
+	case c.Mode != "" && c.Mode != CarrierOnline:
+		return `mode: "" or "online"`
+	case c.LowWater < 0 || c.LowWater > maxStockQty:
+		return "lowWater"
+	case c.MaxMg < 0 || c.MaxMg > maxWeightMg:
+		return "maxMg"
+	case c.MaxLine < 0 || c.MaxLine > maxText:
+		return "maxLine: 0 to 200"
 	}
 	top := int64(1)
 	for range c.Digits {
@@ -279,7 +290,7 @@ func checkItem(it Item) string {
 			return "barcode"
 		}
 	}
-	return checkPacks(it)
+	return cmp.Or(checkPacks(it), checkSides(it))
 }
 
 func checkBin(b Bin, l Layout) string {

@@ -433,3 +433,12 @@ func seen[T any](v T, err error) T {
 	}
 	return v
 }
+
+// label1 packs and prints what stands on the scale of a station.
+func (w *world) label1(station string) string {
+	w.t.Helper()
+	sscc := w.weigh(station)
+	w.ok(LabelSent{Job: sscc})
+	w.ok(LabelOutcome{Job: sscc, Outcome: JobPrinted})
+	return sscc
+}

@@ -122,7 +122,7 @@ func TestEveryRouteIsServed(t *testing.T) {
 	g := newFake(t)
 	for _, route := range Routes {
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items", "{command}", "AskMove").Replace(path)
+		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items", "{paper}", "slip", "{command}", "AskMove").Replace(path)
 		rec := httptest.NewRecorder()
 		g.handler.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
 		if rec.Code == http.StatusMethodNotAllowed || strings.Contains(rec.Body.String(), "no such page; see") {

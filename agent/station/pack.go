@@ -354,7 +354,11 @@ func (p *Pack) print(ctx context.Context, job warehouse.LabelJob) printEnd {
 	outcome, detail, err := p.cfg.Print(ctx, job, func(ctx context.Context) error {
 		// Until it is known: a label recorded as sent that was not would be
 		// nobody's any more.
-		res, err := p.do(ctx, warehouse.LabelSent{Job: job.ID})
+		sends := warehouse.LabelSent{Job: job.ID}
+		if len(job.Voided) > 0 {
+			sends.Tracking = job.Tracking
+		}
+		res, err := p.do(ctx, sends)
 		if err == nil && !res.OK {
 			err = fmt.Errorf("label %s: %s %s", job.ID, res.Code, res.Text)
 		}

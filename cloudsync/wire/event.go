@@ -121,6 +121,17 @@ type EventData struct {
 	Severity int    `json:"severity,omitempty"` // 1..3, 3 = now
 	Level    int    `json:"level,omitempty"`    // of an escalation, 1..3
 	Facts    *Facts `json:"facts,omitempty"`    // for figures
+
+	Carrier  string     `json:"carrier,omitempty"`
+	Label    *Label     `json:"label,omitempty"` // the label the event is about
+	Was      *Label     `json:"was,omitempty"`   // the label before it
+	Doc      string     `json:"doc,omitempty"`
+	Hash     string     `json:"hash,omitempty"` // SHA-256 of the document
+	Manifest string     `json:"manifest,omitempty"`
+	WeightMg int64      `json:"weightMg,omitempty"` // proposed for one base unit
+	WasMg    int64      `json:"wasMg,omitempty"`    // what the OMS says it weighs
+	Sides    *Sides     `json:"sides,omitempty"`    // proposed for one base unit
+	Diffs    []LineDiff `json:"diffs,omitempty"`    // lines that shipped otherwise than ordered
 }
 
 // ReceivedLine is what was announced of an item and what came; Damaged, Expired,
@@ -168,6 +179,33 @@ type ReturnLine struct {
 type Disposition struct {
 	What string `json:"what"` // RESTOCK, QUALITY_CHECK, QUARANTINE, SCRAP, RETURN_TO_VENDOR
 	Qty  int64  `json:"qty"`
+}
+
+// Label is one shipping label of a parcel; Cost is in minor units.
+type Label struct {
+	SSCC     string `json:"sscc"`
+	Carrier  string `json:"carrier"`
+	Service  string `json:"service,omitempty"`
+	Tracking string `json:"tracking,omitempty"`
+	Cost     int64  `json:"cost,omitempty"`
+	Doc      string `json:"doc,omitempty"`
+}
+
+// Sides of one base unit, as measured at the site.
+type Sides struct {
+	LengthMm int64 `json:"lengthMm"`
+	WidthMm  int64 `json:"widthMm"`
+	HeightMm int64 `json:"heightMm"`
+}
+
+// LineDiff is a line that shipped otherwise than ordered; Diff is shipped less
+// ordered.
+type LineDiff struct {
+	Line    int    `json:"line"`
+	SKU     string `json:"sku"`
+	Ordered int64  `json:"ordered"`
+	Shipped int64  `json:"shipped"`
+	Diff    int64  `json:"diff"`
 }
 
 // Facts of an order or a batch, for figures; times in milliseconds since 1970.
@@ -225,6 +263,9 @@ type Parcel struct {
 	Tracking string `json:"tracking"`
 	Job      string `json:"job"`
 	Dock     string `json:"dock,omitempty"`
+	Service  string `json:"service,omitempty"` // of the carrier
+	Cost     int64  `json:"cost,omitempty"`    // minor units
+	Carton   string `json:"carton,omitempty"`
 }
 
 // ErrEventID says that an event id is not "site/epoch/stream/seq".

@@ -1,0 +1,90 @@
+package agent
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"tote/agent/config"
+	"tote/warehouse"
+	"tote/warehouse/memtx"
+)
+
+// viewed is a store of which only the view is asked.
+type viewed struct {
+	store
+	tx *memtx.Tx
+}
+
+func (v viewed) View(fn func(warehouse.Reader) error) error { return fn(v.tx) }
+
+// TestLabelBytes: a label that its carrier drew goes to the printer byte by byte,
+// each time; others the site draws.
+func TestLabelBytes(t *testing.T) {
+	tx := memtx.New()
+	meta := warehouse.Meta{Now: 1, Level: warehouse.Level}
+	do := func(c warehouse.Command) string {
+		t.Helper()
+		meta.Index++
+		res, err := warehouse.Apply(tx, meta, c)
+		if err != nil || !res.OK {
+			t.Fatalf("%#v: %+v %v", c, res, err)
+		}
+		return res.Ref
+	}
+	do(warehouse.PutSite{Site: warehouse.Site{
+		ID: "W1", CompanyPrefix: "9521234", TotePrefix: "T-", ToleranceMg: 10, LeaseMs: 60_000, CartSlots: 1,
+		Layout: warehouse.Layout{Aisles: 1, Cells: 1}, PackDrop: "DROP",
+		Carriers: []warehouse.Carrier{{Code: "POST", Digits: 4, Last: 9, Mode: warehouse.CarrierOnline}},
+	}})
+	do(warehouse.PutItems{Items: []warehouse.Item{{SKU: "CUP", Name: "Cup", WeightMg: 1000}}})
+	do(warehouse.PutBins{Bins: []warehouse.Bin{{Code: "A"}}})
+	do(warehouse.PutWorkers{Workers: []warehouse.Worker{{ID: "w1", Name: "Ada", Badge: "B1"}}})
+	do(warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "A", SKU: "CUP", Qty: 1}}})
+	do(warehouse.ReleaseOrder{Source: "oms/main", Order: warehouse.OrderSpec{
+		ID: "O1", ShipTo: warehouse.Address{Name: "Eve", Street: "Main St 1", Postcode: "1", City: "Town", Country: "DE"},
+		Lines: []warehouse.OrderLine{{Line: 1, SKU: "CUP", Qty: 1}},
+	}})
+	do(warehouse.SignIn{Device: "h1", Badge: "B1"})
+	do(warehouse.AskWork{Device: "h1"})
+	do(warehouse.AssignBatch{Batch: "K1", Worker: "w1", Slots: []warehouse.BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}})
+	for _, code := range []string{"A", "CUP", "T-1"} {
+		do(warehouse.Scan{Device: "h1", Barcode: code})
+	}
+	do(warehouse.FinishBatch{Device: "h1", Barcode: "DROP"})
+	do(warehouse.StartPack{Station: "pack1", Barcode: "T-1"})
+	sscc := do(warehouse.Pack{Station: "pack1", Order: "O1", WeightMg: 1000})
+	a := &Agent{cfg: config.Config{Site: "W1"}, store: viewed{tx: tx}}
+	job := func() warehouse.LabelJob {
+		j, err := warehouse.GetJob(tx, sscc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *j
+	}
+	drawn := job()
+	drawn.Tracking = "X1"
+	if b, err := a.labelBytes(drawn); err != nil || !strings.Contains(string(b), sscc) {
+		t.Errorf("%q %v", b, err)
+	}
+	body := "^XA^FDfrom the carrier^FS^XZ"
+	do(warehouse.LabelGiven{Job: sscc, Carrier: "POST", Tracking: "RR1", Type: warehouse.DocZPL, Body: body})
+	for range 2 {
+		if b, err := a.labelBytes(job()); err != nil || !bytes.Equal(b, []byte(body)) {
+			t.Errorf("%q %v", b, err)
+		}
+		do(warehouse.LabelSent{Job: sscc})
+		do(warehouse.LabelOutcome{Job: sscc, Outcome: warehouse.JobUnknown})
+		do(warehouse.Reprint{Job: sscc})
+	}
+	theirs := drawn
+	theirs.Format = "acme-3"
+	if _, err := a.labelBytes(theirs); err == nil {
+		t.Error("drew a label in a format that is not known")
+	}
+	lost := job()
+	lost.Doc = "D9"
+	if _, err := a.labelBytes(lost); err == nil {
+		t.Error("printed a document that is not there")
+	}
+}
