@@ -118,8 +118,11 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 func knownSatellite(ctx context.Context, s *replica.Store, id string, key []byte) error {
 	same := func(rec *members.Satellite) bool { return rec != nil && subtle.ConstantTimeCompare(rec.Key, key) == 1 }
 	rec, err := satelliteOf(s, id)
-	if err != nil || same(rec) {
-		return err
+	if err != nil { // it is being built or closed
+		return &peer.RemoteError{Code: satellite.SayNotHere, Text: "this gateway has no state to look into: " + err.Error()}
+	}
+	if same(rec) {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

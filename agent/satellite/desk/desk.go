@@ -4,7 +4,7 @@
 //
 // Rules:
 //   - Who asks is the id in the certificate, and its key must be the one the site
-//     let in under that id; this is looked at again with every poll.
+//     let in under that id; this is looked at with every call.
 //   - Everything a satellite can make the gateway hold is bounded: connections,
 //     questions at once and their bytes, open views and their age, mail.
 //   - A view holds the state open, which the store must be able to close: Close,
@@ -161,30 +161,11 @@ type session struct {
 	d   *Desk
 	id  string
 	key []byte
-
-	mu    sync.Mutex
-	known bool // it was looked up on this connection
-}
-
-// check refuses a satellite the site does not know. again looks it up although
-// it was known before.
-func (s *session) check(ctx context.Context, again bool) error {
-	s.mu.Lock()
-	known := s.known && !again
-	s.mu.Unlock()
-	if known {
-		return nil
-	}
-	err := s.d.cfg.Known(ctx, s.id, s.key)
-	s.mu.Lock()
-	s.known = err == nil
-	s.mu.Unlock()
-	return err
 }
 
 // answer is one call.
 func (s *session) answer(ctx context.Context, method string, body []byte) ([]byte, error) {
-	if err := s.check(ctx, method == satellite.CallPoll); err != nil {
+	if err := s.d.cfg.Known(ctx, s.id, s.key); err != nil {
 		code := s.d.cfg.Code(err)
 		if code == "" {
 			code = satellite.SayNotHere
