@@ -65,6 +65,7 @@ const (
 	maxConnsEach = 4
 	maxViews     = 128 // of all satellites
 	maxViewsEach = 24
+	maxPollsEach = 8   // a satellite has one, and those it gave up
 	maxMail      = 256 // messages of one method that wait for a satellite
 	maxMailBytes = 1 << 20
 )
@@ -92,11 +93,12 @@ type Desk struct {
 	views    map[uint64]*lease
 	nextView uint64
 	boxes    map[string]*box
+	polls    map[string]int // that wait, by satellite
 }
 
 // New makes a desk. Touch and Begin may be called at once.
 func New(cfg Config) *Desk {
-	d := &Desk{cfg: cfg, conns: map[string]int{}, views: map[uint64]*lease{}, boxes: map[string]*box{}}
+	d := &Desk{cfg: cfg, conns: map[string]int{}, views: map[uint64]*lease{}, boxes: map[string]*box{}, polls: map[string]int{}}
 	d.ring.wake = make(chan struct{})
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
