@@ -64,7 +64,7 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 
 func (a *Agent) handleCall(from, method string, m relayed) error {
 	switch {
-	case method == callPublish && a.relays(m):
+	case method == callPublish && a.relays(m) && a.told.fits(m):
 		return a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 	case method == callCommand && broker.IsRobotCommand(m.Topic):
 		return a.broker.Publish(m.Topic, m.Payload, false, 0)
@@ -94,6 +94,38 @@ func (a *Agent) relays(m relayed) bool {
 		return c.Class == t.Class && c.Branch == t.Branch && c.Name == t.Name && c.Retain == m.Retain &&
 			c.By == topics.ByGateway && c.Name != topics.Task
 	})
+}
+
+// Bounds of what other gateways have published here: a satellite that is not what
+// it was must not fill the memory of all brokers with what they keep for it.
+const (
+	maxTold      = 256 // topics with a kept message
+	maxPublished = 64 << 10
+)
+
+// told are the topics with a message that is kept for another gateway.
+type told struct {
+	mu     sync.Mutex
+	topics map[string]bool
+}
+
+func (k *told) fits(m relayed) bool {
+	if len(m.Payload) > maxPublished || !m.Retain {
+		return len(m.Payload) <= maxPublished
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case len(m.Payload) == 0: // it is deleted
+		delete(k.topics, m.Topic)
+	case !k.topics[m.Topic] && len(k.topics) >= maxTold:
+		return false
+	case k.topics == nil:
+		k.topics = map[string]bool{m.Topic: true}
+	default:
+		k.topics[m.Topic] = true
+	}
+	return true
 }
 
 // here is this gateway's own broker: what robots say on it is told to the other
