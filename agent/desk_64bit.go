@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"tote/agent/api"
+	"tote/agent/handheld"
 	"tote/agent/identity"
 	"tote/agent/identity/members"
 	"tote/agent/replica"
@@ -46,6 +48,18 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 		Do: func(ctx context.Context, by replica.By, kind, version uint16, body []byte) (warehouse.Result, error) {
 			if !replica.OfWarehouse(kind) {
 				return warehouse.Result{}, fmt.Errorf("%w: kind %#04x by %s", satellite.ErrForbidden, kind, by.Actor)
+			}
+			if by.Device != "" {
+				// The satellite has looked at this too, if it is what it was.
+				last, err := st().LastSeq(by.Device)
+				switch {
+				case err != nil:
+					return warehouse.Result{}, err
+				case !strings.HasPrefix(by.Device, deviceKey("")):
+					return warehouse.Result{}, fmt.Errorf("%w: %q has no sequences", satellite.ErrForbidden, by.Device)
+				case handheld.Jumps(last, by.Seq):
+					return seqJump(last, by.Seq), nil
+				}
 			}
 			return st().DoRaw(ctx, by, kind, version, body)
 		},

@@ -5,6 +5,7 @@ package agent
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,10 @@ import (
 	"time"
 
 	"tote/agent/identity"
+	"tote/agent/replica"
 	"tote/agent/satellite"
 	"tote/raftstore/peer"
+	"tote/warehouse"
 )
 
 // rogue speaks the protocol of a satellite as it likes.
@@ -156,5 +159,38 @@ func TestRebuiltTellsSatellites(t *testing.T) {
 	}
 	if !told.Everything && !slices.Contains(told.Touched, "order/O1") {
 		t.Errorf("of %d..%d it tells %v", at, last, told.Touched)
+	}
+}
+
+// TestSequencesOfOthers: a satellite brings the scans of any handheld, which may be
+// connected to it next, but does not use up its sequences; and nobody else has any.
+func TestSequencesOfOthers(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	r := c.rogue("sat1")
+	kind, version, body, err := warehouse.Encode(warehouse.SignOut{Device: "h8"})
+	c.must(err)
+	do := func(device string, seq uint64) (res warehouse.Result, code string) {
+		var a satellite.DoAnswer
+		q := satellite.DoCall{Device: device, Seq: seq, Actor: "x", Kind: kind, Version: version, Body: body, WaitMs: 5000}
+		if code := r.ask(c.gw[1], satellite.CallDo, q, &a); code != "" {
+			return res, code
+		}
+		res, err := warehouse.DecodeResult(a.Result)
+		c.must(err)
+		return res, ""
+	}
+	if res, code := do(deviceKey("h8"), math.MaxUint64); code != "" || res.Code != replica.CodeSeqJump {
+		t.Errorf("the last sequence there is: %+v %s", res, code)
+	}
+	if _, code := do("fleet/gw1", 1); code != satellite.CodeForbidden {
+		t.Errorf("a device that is none: %q", code)
+	}
+	if res, code := do(deviceKey("h8"), 7); code != "" || res.Code == replica.CodeSeqJump {
+		t.Errorf("the next sequence: %+v %s", res, code)
+	}
+	last, err := c.gw[1].gw.agent.store.LastSeq(deviceKey("h8"))
+	if err != nil || last != 7 {
+		t.Errorf("the handheld is at %d, %v", last, err)
 	}
 }
