@@ -99,8 +99,8 @@ func (a *Agent) relays(m relayed) bool {
 // Bounds of what other gateways have published here: a satellite that is not what
 // it was must not fill the memory of all brokers with what they keep for it.
 const (
-	maxTold      = 256 // topics with a kept message
-	maxPublished = 64 << 10
+	maxTold = 256      // topics with a kept message
+	maxKept = 16 << 10 // bytes of one: they are hints
 )
 
 // told are the topics with a message that is kept for another gateway.
@@ -110,8 +110,8 @@ type told struct {
 }
 
 func (k *told) fits(m relayed) bool {
-	if len(m.Payload) > maxPublished || !m.Retain {
-		return len(m.Payload) <= maxPublished
+	if !m.Retain || len(m.Payload) > maxKept {
+		return !m.Retain
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

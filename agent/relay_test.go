@@ -283,7 +283,7 @@ func TestToldIsBounded(t *testing.T) {
 	if !kept(hint(0, "")) || !kept(hint(maxTold, "{}")) {
 		t.Error("one that was deleted leaves no room")
 	}
-	if kept(hint(1, strings.Repeat(" ", maxPublished+1))) {
+	if kept(hint(1, strings.Repeat(" ", maxKept+1))) {
 		t.Error("a very long one is kept")
 	}
 }
