@@ -91,6 +91,9 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 			if m.Method == callCommand {
 				return fmt.Errorf("%w: a satellite commands no robots", satellite.ErrMalformed)
 			}
+			if most, ok := mostMailed[m.Method]; ok && len(m.Body) > most {
+				return fmt.Errorf("%w: %d bytes, at most %d", satellite.ErrMalformed, len(m.Body), most)
+			}
 			if err := a.handleCall(from, m.Method, r); err != nil {
 				return err
 			}
@@ -126,6 +129,10 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 		Leave: func(ctx context.Context, id string) error { return dismiss(ctx, st(), id, "satellite/"+id) },
 	})
 }
+
+// mostMailed bounds what hundreds of may wait for the other gateways. A report came
+// in one packet of a robot, 64 KiB at most.
+var mostMailed = map[string]int{callReport: 80 << 10, callTwice: 1 << 10}
 
 // knownSatellite asks the majority before it says that a satellite does not
 // belong to the site: this gateway may be behind.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"tote/agent/identity"
 	"tote/agent/replica"
 	"tote/agent/satellite"
@@ -192,5 +194,29 @@ func TestSequencesOfOthers(t *testing.T) {
 	last, err := c.gw[1].gw.agent.store.LastSeq(deviceKey("h8"))
 	if err != nil || last != 7 {
 		t.Errorf("the handheld is at %d, %v", last, err)
+	}
+}
+
+// TestMailIsShort: what waits for other gateways is never longer than what a robot
+// can have said.
+func TestMailIsShort(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	r := c.rogue("sat1")
+	for _, tc := range []struct {
+		method, topic string
+		bytes         int
+		want          string
+	}{
+		{callReport, "uagv/v2/KIT/R1/state", 64 << 10, ""},
+		{callReport, "uagv/v2/KIT/R1/state", 200 << 10, satellite.CodeMalformed},
+		{callTwice, "handheld:h8", 3, ""},
+		{callTwice, "handheld:h8", 2 << 10, satellite.CodeMalformed},
+	} {
+		body, err := cbor.Marshal(relayed{Topic: tc.topic, Payload: make([]byte, tc.bytes)})
+		c.must(err)
+		if code := r.ask(c.gw[0], satellite.CallRelay, satellite.Mail{Method: tc.method, Body: body}, nil); code != tc.want {
+			t.Errorf("%s of %d bytes: %q, want %q", tc.method, tc.bytes, code, tc.want)
+		}
 	}
 }
