@@ -84,10 +84,11 @@ func (a *Agent) handleCall(from, method string, m relayed) error {
 }
 
 // relays: answers and hints of stations and docks. Everything else is published
-// by each gateway from its own state, and nobody may say it for another.
+// by each gateway from its own state, and nobody may say it for another. A topic
+// that is none would cut every client off that it is sent to.
 func (a *Agent) relays(m relayed) bool {
 	t, known := topics.Parse(m.Topic)
-	if !known || t.Site != a.cfg.Site || t.Class != topics.Station && t.Class != topics.Dock {
+	if !known || !mqtt.ValidTopic(m.Topic) || t.Site != a.cfg.Site || t.Class != topics.Station && t.Class != topics.Dock {
 		return false
 	}
 	return slices.ContainsFunc(topics.Channels(), func(c topics.Channel) bool {

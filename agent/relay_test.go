@@ -287,3 +287,20 @@ func TestToldIsBounded(t *testing.T) {
 		t.Error("a very long one is kept")
 	}
 }
+
+// TestNoTopicOfOthers: a topic that is none would cut off every client that reads
+// the hints of all stations.
+func TestNoTopicOfOthers(t *testing.T) {
+	t.Parallel()
+	a := idle(t)
+	for station, want := range map[string]bool{"pack1": true, "a\x00b": false, "a\xffb": false, "+": false, "#": false} {
+		for _, m := range []relayed{
+			{Topic: topics.Of("s1", topics.Station, station, topics.State, topics.Hint), Payload: []byte("{}"), Retain: true},
+			{Topic: topics.Of("s1", topics.Station, station, topics.Down, topics.Result), Payload: []byte("{}")},
+		} {
+			if err := a.handleCall("sat1", callPublish, m); (err == nil) != want {
+				t.Errorf("%q: %v", m.Topic, err)
+			}
+		}
+	}
+}
