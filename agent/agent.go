@@ -125,6 +125,7 @@ type Agent struct {
 	// stopping is closed when Run ends, before the parts do.
 	stopping  chan struct{}
 	sightings sightings // of satellites
+	told      told      // what other gateways have published here
 }
 
 // New checks the configuration and touches nothing.

@@ -46,7 +46,7 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 	if err != nil {
 		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
 	}
-	res := warehouse.Result{Code: replica.CodeSeqJump, Text: fmt.Sprintf("sequence %d after %d: go on from state/seq, nothing was done", req.Seq, last)}
+	res := seqJump(last, req.Seq)
 	if !handheld.Jumps(last, req.Seq) {
 		res, err = a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
 	}
@@ -90,3 +90,8 @@ func (c commands) answer(dev broker.Device, res handheld.Result) {
 
 // deviceKey is how the store knows a handheld's sequence.
 func deviceKey(id string) string { return "handheld/" + id }
+
+// seqJump is the answer to a sequence behind which a device could not go on.
+func seqJump(last, seq uint64) warehouse.Result {
+	return warehouse.Result{Code: replica.CodeSeqJump, Text: fmt.Sprintf("sequence %d after %d: go on from state/seq, nothing was done", seq, last)}
+}

@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"tote/agent/api"
+	"tote/agent/handheld"
 	"tote/agent/identity"
 	"tote/agent/identity/members"
 	"tote/agent/replica"
@@ -47,6 +49,18 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 			if !replica.OfWarehouse(kind) {
 				return warehouse.Result{}, fmt.Errorf("%w: kind %#04x by %s", satellite.ErrForbidden, kind, by.Actor)
 			}
+			if by.Device != "" {
+				// The satellite has looked at this too, if it is what it was.
+				last, err := st().LastSeq(by.Device)
+				switch {
+				case err != nil:
+					return warehouse.Result{}, err
+				case !strings.HasPrefix(by.Device, deviceKey("")):
+					return warehouse.Result{}, fmt.Errorf("%w: %q has no sequences", satellite.ErrForbidden, by.Device)
+				case handheld.Jumps(last, by.Seq):
+					return seqJump(last, by.Seq), nil
+				}
+			}
 			return st().DoRaw(ctx, by, kind, version, body)
 		},
 		Again: func(err error) bool {
@@ -76,6 +90,9 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 			}
 			if m.Method == callCommand {
 				return fmt.Errorf("%w: a satellite commands no robots", satellite.ErrMalformed)
+			}
+			if most, ok := mostMailed[m.Method]; ok && len(m.Body) > most {
+				return fmt.Errorf("%w: %d bytes, at most %d", satellite.ErrMalformed, len(m.Body), most)
 			}
 			if err := a.handleCall(from, m.Method, r); err != nil {
 				return err
@@ -113,13 +130,20 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 	})
 }
 
+// mostMailed bounds what hundreds of may wait for the other gateways. A report came
+// in one packet of a robot, 64 KiB at most.
+var mostMailed = map[string]int{callReport: 80 << 10, callTwice: 1 << 10}
+
 // knownSatellite asks the majority before it says that a satellite does not
 // belong to the site: this gateway may be behind.
 func knownSatellite(ctx context.Context, s *replica.Store, id string, key []byte) error {
 	same := func(rec *members.Satellite) bool { return rec != nil && subtle.ConstantTimeCompare(rec.Key, key) == 1 }
 	rec, err := satelliteOf(s, id)
-	if err != nil || same(rec) {
-		return err
+	if err != nil { // it is being built or closed
+		return &peer.RemoteError{Code: satellite.SayNotHere, Text: "this gateway has no state to look into: " + err.Error()}
+	}
+	if same(rec) {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

@@ -64,7 +64,7 @@ func (a *Agent) onCall(_ context.Context, from, method string, body []byte) ([]b
 
 func (a *Agent) handleCall(from, method string, m relayed) error {
 	switch {
-	case method == callPublish && a.relays(m):
+	case method == callPublish && a.relays(m) && a.told.fits(m):
 		return a.broker.Publish(m.Topic, m.Payload, m.Retain, 1)
 	case method == callCommand && broker.IsRobotCommand(m.Topic):
 		return a.broker.Publish(m.Topic, m.Payload, false, 0)
@@ -84,16 +84,49 @@ func (a *Agent) handleCall(from, method string, m relayed) error {
 }
 
 // relays: answers and hints of stations and docks. Everything else is published
-// by each gateway from its own state, and nobody may say it for another.
+// by each gateway from its own state, and nobody may say it for another. A topic
+// that is none would cut every client off that it is sent to.
 func (a *Agent) relays(m relayed) bool {
 	t, known := topics.Parse(m.Topic)
-	if !known || t.Site != a.cfg.Site || t.Class != topics.Station && t.Class != topics.Dock {
+	if !known || !mqtt.ValidTopic(m.Topic) || t.Site != a.cfg.Site || t.Class != topics.Station && t.Class != topics.Dock {
 		return false
 	}
 	return slices.ContainsFunc(topics.Channels(), func(c topics.Channel) bool {
 		return c.Class == t.Class && c.Branch == t.Branch && c.Name == t.Name && c.Retain == m.Retain &&
 			c.By == topics.ByGateway && c.Name != topics.Task
 	})
+}
+
+// Bounds of what other gateways have published here: a satellite that is not what
+// it was must not fill the memory of all brokers with what they keep for it.
+const (
+	maxTold = 256      // topics with a kept message
+	maxKept = 16 << 10 // bytes of one: they are hints
+)
+
+// told are the topics with a message that is kept for another gateway.
+type told struct {
+	mu     sync.Mutex
+	topics map[string]bool
+}
+
+func (k *told) fits(m relayed) bool {
+	if !m.Retain || len(m.Payload) > maxKept {
+		return !m.Retain
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case len(m.Payload) == 0: // it is deleted
+		delete(k.topics, m.Topic)
+	case !k.topics[m.Topic] && len(k.topics) >= maxTold:
+		return false
+	case k.topics == nil:
+		k.topics = map[string]bool{m.Topic: true}
+	default:
+		k.topics[m.Topic] = true
+	}
+	return true
 }
 
 // here is this gateway's own broker: what robots say on it is told to the other

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"tote/agent/config"
+	"tote/agent/topics"
 	"tote/mqtt"
 )
 
@@ -255,5 +257,50 @@ func TestRobotByHand(t *testing.T) {
 	}
 	if _, err := a.onCall(t.Context(), "gw2", callByHand, body); err != nil {
 		t.Errorf("told by another gateway: %v", err)
+	}
+}
+
+// TestToldIsBounded: what others keep at this gateway's broker has an end, and what
+// is kept already may change.
+func TestToldIsBounded(t *testing.T) {
+	t.Parallel()
+	a := idle(t)
+	kept := func(m relayed) bool { return a.handleCall("sat1", callPublish, m) == nil }
+	hint := func(n int, text string) relayed {
+		return relayed{Topic: topics.Of("s1", topics.Station, fmt.Sprint("pack", n), topics.State, topics.Hint), Payload: []byte(text), Retain: true}
+	}
+	for n := range maxTold {
+		if !kept(hint(n, "{}")) {
+			t.Fatalf("the hint of station %d", n)
+		}
+	}
+	if kept(hint(maxTold, "{}")) {
+		t.Error("one more is kept")
+	}
+	if !kept(hint(0, "{ }")) {
+		t.Error("the hint of a known station is not replaced")
+	}
+	if !kept(hint(0, "")) || !kept(hint(maxTold, "{}")) {
+		t.Error("one that was deleted leaves no room")
+	}
+	if kept(hint(1, strings.Repeat(" ", maxKept+1))) {
+		t.Error("a very long one is kept")
+	}
+}
+
+// TestNoTopicOfOthers: a topic that is none would cut off every client that reads
+// the hints of all stations.
+func TestNoTopicOfOthers(t *testing.T) {
+	t.Parallel()
+	a := idle(t)
+	for station, want := range map[string]bool{"pack1": true, "a\x00b": false, "a\xffb": false, "+": false, "#": false} {
+		for _, m := range []relayed{
+			{Topic: topics.Of("s1", topics.Station, station, topics.State, topics.Hint), Payload: []byte("{}"), Retain: true},
+			{Topic: topics.Of("s1", topics.Station, station, topics.Down, topics.Result), Payload: []byte("{}")},
+		} {
+			if err := a.handleCall("sat1", callPublish, m); (err == nil) != want {
+				t.Errorf("%q: %v", m.Topic, err)
+			}
+		}
 	}
 }

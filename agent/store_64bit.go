@@ -76,7 +76,6 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return cs, s.Close, nil
 	}
 	opened.Store(s)
-	c.desk.Begin(s.Applied())
 	c.letIn(s)
 	if err := a.startRelay(c, s); err != nil {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
@@ -95,9 +94,20 @@ func (a *Agent) openStore() (store, func() error, error) {
 		}
 	}
 	c.port.Handle(peer.ProtoSatellite, c.desk.Handle)
-	if err := a.sup.Go("satellites", a.tellSatellites(c.desk)); err != nil {
-		c.desk.Close()
-		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
+	for name, run := range map[string]func(context.Context) error{
+		"satellites": a.tellSatellites(c.desk),
+		// Nobody is told of what is applied while the state is built anew.
+		"satellites/begin": func(ctx context.Context) error {
+			if s.WaitRebuilt(ctx) == nil { // else the store stopped, and Run says why
+				c.desk.Begin(s.Applied())
+			}
+			return nil
+		},
+	} {
+		if err := a.sup.Go(name, run); err != nil {
+			c.desk.Close()
+			return nil, nil, errors.Join(err, s.Close(), c.port.Close())
+		}
 	}
 	return cs, func() error {
 		c.desk.Close() // what reads the state ends before it is closed

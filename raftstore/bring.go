@@ -123,6 +123,10 @@ func (s *Store) serveProposals(ctx context.Context, q proposalsCall) proposalsAn
 	if err := s.stopped(); err != nil {
 		return proposalsAnswer{answerCode: toCode(err)}
 	}
+	if s.building.Load() != nil {
+		// As in proposeFor; and what the cluster speaks is not known before.
+		return proposalsAnswer{answerCode: toCode(ErrRebuilding)}
+	}
 	if q.WaitMs > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(q.WaitMs)*time.Millisecond)

@@ -400,6 +400,10 @@ func TestRebuildingLeader(t *testing.T) {
 	if got := nodes[leads].servePropose(testContext(t), bring); !errors.Is(got.err(), ErrNotLeader) {
 		t.Errorf("it answers %+v", got)
 	}
+	many := proposalsCall{Entry: encodeBatch(0, []*Command{new(byID(98, "add n 1")), new(byID(97, "add n 1"))}), WaitMs: 1000}
+	if got := nodes[leads].serveProposals(testContext(t), many); !errors.Is(got.err(), ErrNotLeader) {
+		t.Errorf("it answers many with %+v", got)
+	}
 	if nodes[leads].IsLeader() {
 		t.Error("it leads without a state")
 	}

@@ -64,7 +64,7 @@ type MakeToken struct {
 }
 
 // UseToken lets a gateway in. The same gateway may use it again, because the
-// answer to the first time may have been lost; no other one may.
+// answer to the first time may have been lost; no other one may, nor a satellite.
 type UseToken struct {
 	ID      string `cbor:"1,keyasint"`
 	Hash    []byte `cbor:"2,keyasint"`
@@ -79,7 +79,8 @@ type Admit struct {
 	Key       []byte `cbor:"4,keyasint"` // SHA-256 of the public key of its certificate
 }
 
-// Dismiss takes a satellite out.
+// Dismiss takes a satellite out, and the tokens it used are good for nobody: whoever
+// has its machine may have those too.
 type Dismiss struct {
 	Satellite string `cbor:"1,keyasint"`
 }
@@ -102,7 +103,7 @@ type Satellite struct {
 type Token struct {
 	ID      string `cbor:"1,keyasint" json:"id"`
 	Hash    []byte `cbor:"2,keyasint" json:"-"`
-	Expires int64  `cbor:"3,keyasint" json:"expires"`
+	Expires int64  `cbor:"3,keyasint" json:"expires"`                     // 0 = who used it was dismissed
 	Gateway string `cbor:"4,keyasint,omitempty" json:"gateway,omitempty"` // who used it
 	UsedAt  int64  `cbor:"5,keyasint,omitempty" json:"usedAt,omitempty"`
 }
@@ -219,21 +220,15 @@ func Apply(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte)
 		}
 		return put(tx, Token{ID: c.ID, Hash: c.Hash, Expires: c.Expires})
 	case UseToken:
+		// With its own token it would get the key of the site.
+		if s, err := GetSatellite(tx, c.Gateway); err != nil || s != nil {
+			return warehouse.Result{Code: CodeTaken, Text: "a satellite of this id is in the site already"}, err
+		}
 		return use(tx, m, c)
 	case Admit:
 		return admit(tx, m, c)
 	case Dismiss:
-		s, err := GetSatellite(tx, c.Satellite)
-		switch {
-		case err != nil:
-			return warehouse.Result{}, err
-		case s == nil:
-			return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite}, nil
-		}
-		if err := tx.Delete([]byte(prefixSatellite + c.Satellite)); err != nil {
-			return warehouse.Result{}, err
-		}
-		return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite, Touched: []string{"members"}}, nil
+		return dismiss(tx, c)
 	}
 	return warehouse.Result{Code: warehouse.CodeUnknownKind}, nil
 }
@@ -245,7 +240,7 @@ func use(tx warehouse.Tx, m warehouse.Meta, c UseToken) (warehouse.Result, error
 		return warehouse.Result{}, err
 	case t == nil || subtle.ConstantTimeCompare(t.Hash, c.Hash) != 1:
 		return warehouse.Result{Code: CodeUnknown, Text: "this site never made that token"}, nil
-	case t.Gateway == c.Gateway:
+	case t.Gateway == c.Gateway && t.Expires > 0:
 		return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Gateway}, nil
 	case t.Gateway != "":
 		return warehouse.Result{Code: CodeUsed, Text: "it let " + t.Gateway + " in"}, nil
@@ -274,6 +269,30 @@ func admit(tx warehouse.Tx, m warehouse.Meta, c Admit) (warehouse.Result, error)
 	}
 	if err := tx.Set([]byte(prefixSatellite+c.Satellite), b); err != nil {
 		return warehouse.Result{}, err
+	}
+	return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite, Touched: []string{"members"}}, nil
+}
+
+func dismiss(tx warehouse.Tx, c Dismiss) (warehouse.Result, error) {
+	s, err := GetSatellite(tx, c.Satellite)
+	if err != nil || s == nil {
+		return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite}, err
+	}
+	if err := tx.Delete([]byte(prefixSatellite + c.Satellite)); err != nil {
+		return warehouse.Result{}, err
+	}
+	all, err := Tokens(tx)
+	if err != nil {
+		return warehouse.Result{}, err
+	}
+	for _, t := range all {
+		if t.Gateway != c.Satellite {
+			continue
+		}
+		t.Expires = 0
+		if _, err := put(tx, t); err != nil {
+			return warehouse.Result{}, err
+		}
 	}
 	return warehouse.Result{OK: true, Code: warehouse.CodeOK, Ref: c.Satellite, Touched: []string{"members"}}, nil
 }

@@ -75,8 +75,13 @@ func TestSatellite(t *testing.T) {
 	do(150, Admit{"t1", hash("t1"), "sat2", hash("key")}, CodeUsed)
 	do(150, Admit{"t2", hash("t2"), "sat1", hash("other")}, CodeTaken)
 	do(200, Admit{"t3", hash("t3"), "sat3", hash("key")}, CodeExpired)
+	do(150, UseToken{"t1", hash("t1"), "sat1"}, CodeTaken)
+	do(150, UseToken{"t2", hash("t2"), "sat1"}, CodeTaken)
 	do(200, Dismiss{"sat1"}, warehouse.CodeOK)
 	do(200, Dismiss{"sat1"}, warehouse.CodeOK)
+	do(150, UseToken{"t1", hash("t1"), "sat1"}, CodeUsed)
+	do(150, Admit{"t1", hash("t1"), "sat1", hash("key")}, CodeUsed)
+	do(150, Admit{"t1", hash("t1"), "sat1", hash("other")}, CodeUsed)
 	if s, err := GetSatellite(tx, "sat1"); s != nil || err != nil {
 		t.Errorf("it was dismissed: %+v %v", s, err)
 	}

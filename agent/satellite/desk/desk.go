@@ -4,9 +4,9 @@
 //
 // Rules:
 //   - Who asks is the id in the certificate, and its key must be the one the site
-//     let in under that id; this is looked at again with every poll.
+//     let in under that id; this is looked at with every call.
 //   - Everything a satellite can make the gateway hold is bounded: connections,
-//     questions at once and their bytes, open views and their age, mail.
+//     questions at once and their bytes, waiting polls, open views and their age, mail.
 //   - A view holds the state open, which the store must be able to close: Close,
 //     and Released before the state is replaced, end all of them.
 //   - Mail is for satellites that are attached, at most once, the oldest goes first
@@ -65,6 +65,11 @@ const (
 	maxConnsEach = 4
 	maxViews     = 128 // of all satellites
 	maxViewsEach = 24
+	maxPollsEach = 8 // a satellite has one, and those it gave up
+	// maxAskedEach bounds the bytes of one satellite's questions that are not
+	// answered yet; those up to smallAsk do not count.
+	maxAskedEach = 4 << 20
+	smallAsk     = 4 << 10
 	maxMail      = 256 // messages of one method that wait for a satellite
 	maxMailBytes = 1 << 20
 )
@@ -92,11 +97,13 @@ type Desk struct {
 	views    map[uint64]*lease
 	nextView uint64
 	boxes    map[string]*box
+	polls    map[string]int // that wait, by satellite
+	asked    map[string]int // bytes of questions, by satellite
 }
 
 // New makes a desk. Touch and Begin may be called at once.
 func New(cfg Config) *Desk {
-	d := &Desk{cfg: cfg, conns: map[string]int{}, views: map[uint64]*lease{}, boxes: map[string]*box{}}
+	d := &Desk{cfg: cfg, conns: map[string]int{}, views: map[uint64]*lease{}, boxes: map[string]*box{}, polls: map[string]int{}, asked: map[string]int{}}
 	d.ring.wake = make(chan struct{})
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
@@ -161,30 +168,15 @@ type session struct {
 	d   *Desk
 	id  string
 	key []byte
-
-	mu    sync.Mutex
-	known bool // it was looked up on this connection
-}
-
-// check refuses a satellite the site does not know. again looks it up although
-// it was known before.
-func (s *session) check(ctx context.Context, again bool) error {
-	s.mu.Lock()
-	known := s.known && !again
-	s.mu.Unlock()
-	if known {
-		return nil
-	}
-	err := s.d.cfg.Known(ctx, s.id, s.key)
-	s.mu.Lock()
-	s.known = err == nil
-	s.mu.Unlock()
-	return err
 }
 
 // answer is one call.
 func (s *session) answer(ctx context.Context, method string, body []byte) ([]byte, error) {
-	if err := s.check(ctx, method == satellite.CallPoll); err != nil {
+	if !s.d.hold(s.id, len(body)) {
+		return nil, &peer.RemoteError{Code: satellite.SayAgain, Text: "too much of this satellite waits here"}
+	}
+	defer s.d.let(s.id, len(body))
+	if err := s.d.cfg.Known(ctx, s.id, s.key); err != nil {
 		code := s.d.cfg.Code(err)
 		if code == "" {
 			code = satellite.SayNotHere
@@ -202,6 +194,31 @@ func (s *session) answer(ctx context.Context, method string, body []byte) ([]byt
 		return nil, nil
 	}
 	return satellite.Encode(out)
+}
+
+// hold counts a question that is kept until it is answered; false = too much.
+func (d *Desk) hold(id string, bytes int) bool {
+	if bytes <= smallAsk {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.asked[id]+bytes > maxAskedEach {
+		return false
+	}
+	d.asked[id] += bytes
+	return true
+}
+
+func (d *Desk) let(id string, bytes int) {
+	if bytes <= smallAsk {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.asked[id] -= bytes; d.asked[id] == 0 {
+		delete(d.asked, id)
+	}
 }
 
 // code is that of an error, by which the satellite knows it again.

@@ -2,7 +2,9 @@ package desk
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -92,10 +94,8 @@ func (g *ring) after(number uint64) (touched []string, at uint64, ok bool, wake 
 		return nil, end, false, g.wake
 	}
 	seen, bytes := map[string]bool{}, 0
-	for _, t := range g.list {
-		if t.number <= number {
-			continue
-		}
+	from := sort.Search(len(g.list), func(i int) bool { return g.list[i].number > number })
+	for _, t := range g.list[from:] {
 		for _, k := range t.touched {
 			if !seen[k] {
 				seen[k], bytes = true, bytes+len(k)+8
@@ -208,6 +208,25 @@ func (d *Desk) Attached() []string {
 	return out
 }
 
+// enterPoll bounds those who wait: each is woken by every command.
+func (d *Desk) enterPoll(id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.polls[id] >= maxPollsEach {
+		return fmt.Errorf("%w: %d polls", satellite.ErrBusy, d.polls[id])
+	}
+	d.polls[id]++
+	return nil
+}
+
+func (d *Desk) leavePoll(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.polls[id]--; d.polls[id] == 0 {
+		delete(d.polls, id)
+	}
+}
+
 // poll waits for something new.
 func (s *session) poll(ctx context.Context, body []byte) (any, error) {
 	var q satellite.PollCall
@@ -215,6 +234,10 @@ func (s *session) poll(ctx context.Context, body []byte) (any, error) {
 		return nil, err
 	}
 	d := s.d
+	if err := d.enterPoll(s.id); err != nil {
+		return nil, err
+	}
+	defer d.leavePoll(s.id)
 	var b *box
 	if q.Attach {
 		d.mu.Lock()
