@@ -882,7 +882,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 	}
 }
 
-func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
+func TestRandomCommandsKeepEveryInvariantRow9(t *testing.T) {
 	start := func(m *model) {
 		m.ok(PutSite{Site: testSite()})
 		for i := range 2 {
