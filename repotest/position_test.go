@@ -1,6 +1,7 @@
 package repotest
 
 import (
+	"go/ast"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,6 +59,43 @@ func TestNoMailRow65(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What happened at the site is told in one model: the domain's events, and their
+// form on the wire, which cloudsync holds to be the same field by field. Whatever
+// plans, works or shows reads those.
+func TestOneEventModelRow66(t *testing.T) {
+	tree, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range tree.Packages {
+		if under(p.Dir, "scripts") || under(p.Dir, "tools") || p.Dir == "raftstore/lintest" { // they read the events of go test
+			continue
+		}
+		for _, f := range p.Files {
+			if f.Test {
+				continue
+			}
+			ast.Inspect(f.AST, func(n ast.Node) bool {
+				spec, ok := n.(*ast.TypeSpec)
+				if !ok {
+					return true
+				}
+				_, isStruct := spec.Type.(*ast.StructType)
+				if name := strings.ToLower(spec.Name.Name); isStruct && (strings.HasSuffix(name, "event") || strings.HasSuffix(name, "eventdata")) {
+					got = append(got, p.Dir+"."+spec.Name.Name)
+				}
+				return true
+			})
+		}
+	}
+	slices.Sort(got)
+	want := []string{"cloudsync/wire.Event", "cloudsync/wire.EventData", "warehouse.Event", "warehouse.EventData"}
+	if !slices.Equal(got, want) {
+		t.Errorf("events are %v, want %v", got, want)
 	}
 }
 

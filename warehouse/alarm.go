@@ -16,6 +16,7 @@ const (
 	alarmLevels  = "levels"  // a lot of the item comes of age
 	alarmLot     = "lot"     // a lot comes near its expiry
 	alarmFallout = "fallout" // nobody acknowledged it
+	alarmAge     = "age"     // an order stays in its state
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -81,6 +82,8 @@ func (c *change) ring() error {
 			err = c.wakeLevels(d.id)
 		case alarmFallout:
 			err = c.escalate(d.id)
+		case alarmAge:
+			err = c.aged(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		}

@@ -47,7 +47,10 @@ type Site struct {
 	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
 	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
 	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
-	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
+	// AgeingMinutes is how long an order may stay in one state before the OMS
+	// is told; 0 = for ever.
+	AgeingMinutes int64 `cbor:"54,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	ZeroCheck     bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"` // ask whether an emptied bin is empty
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -100,10 +103,13 @@ type Item struct {
 	Packs []PackUnit `cbor:"11,keyasint,omitempty" json:"packs,omitempty"`
 	// Min and Max bound what the site shall hold, Reorder is the level at
 	// which more is asked for; 0 = no rule.
-	Min     int64  `cbor:"12,keyasint,omitempty" json:"min,omitempty"`
-	Max     int64  `cbor:"13,keyasint,omitempty" json:"max,omitempty"`
-	Reorder int64  `cbor:"14,keyasint,omitempty" json:"reorderAt,omitempty"`
-	Class   string `cbor:"30,keyasint,omitempty" json:"class,omitempty"` // of the bins it is put away to
+	Min     int64 `cbor:"12,keyasint,omitempty" json:"min,omitempty"`
+	Max     int64 `cbor:"13,keyasint,omitempty" json:"max,omitempty"`
+	Reorder int64 `cbor:"14,keyasint,omitempty" json:"reorderAt,omitempty"`
+	// Revision orders what a catalogue says of the item: an older one changes
+	// nothing. 0 = written by a person, who is always heard.
+	Revision int64  `cbor:"32,keyasint,omitempty" json:"revision,omitempty"`
+	Class    string `cbor:"30,keyasint,omitempty" json:"class,omitempty"` // of the bins it is put away to
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -202,6 +208,7 @@ type Order struct {
 	// nil = nothing since the release. See [Order.RequestState].
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
 	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
+	AgeAt   int64    `cbor:"33,keyasint,omitempty" json:"-"` // when it has been in its state for too long; 0 = told, or no rule
 }
 
 // LineState is what became of one order line.
