@@ -13,10 +13,10 @@ import (
 	"tote/warehouse"
 )
 
-// TestOrderIDOfTwoMasters: while the OMS is away people enter an order under an
+// TestOrderIDOfTwoMastersRow38: while the OMS is away people enter an order under an
 // id the OMS has given too, to an order that is not paid. Nothing that is done to
 // the one touches the other, and both sides are told.
-func TestOrderIDOfTwoMasters(t *testing.T) {
+func TestOrderIDOfTwoMastersRow38(t *testing.T) {
 	t.Parallel()
 	central, err := oms.New(oms.Config{DB: filepath.Join(t.TempDir(), "oms.db"), Sites: []oms.Site{{ID: "s1"}}})
 	if err != nil {

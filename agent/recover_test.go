@@ -77,9 +77,9 @@ func TestPageLostQuorum(t *testing.T) {
 	}
 }
 
-// TestPageRestore does what docs/cluster.md says about backups. The OMS is told
+// TestPageRestoreRow18 does what docs/cluster.md says about backups. The OMS is told
 // of the new epoch.
-func TestPageRestore(t *testing.T) {
+func TestPageRestoreRow18(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.order("O1", "A1", 2)

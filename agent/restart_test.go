@@ -76,10 +76,10 @@ func (c *child) kill() {
 	}
 }
 
-// TestKilledGateway: SIGKILL in the middle of scanning, three times. No scan
+// TestKilledGatewayRow9Row41: SIGKILL in the middle of scanning, three times. No scan
 // that was answered is lost and none that was sent twice counts twice: the
 // number in hand grows by one with every answer, to the last.
-func TestKilledGateway(t *testing.T) {
+func TestKilledGatewayRow9Row41(t *testing.T) {
 	t.Parallel()
 	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	gateway := s.spawn()

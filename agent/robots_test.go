@@ -166,11 +166,11 @@ func (s *site) place(lu string) (place string) {
 	return place
 }
 
-// TestRobotsPickAndCarry: a robot picks a walk of which one line is short and one
+// TestRobotsPickAndCarryRow68: a robot picks a walk of which one line is short and one
 // fails, picks the rest after a person has decided, and another robot carries the
 // tote to the pack station. Then its report is nonsense once: it does not pick
 // again, and what it says it took is named.
-func TestRobotsPickAndCarry(t *testing.T) {
+func TestRobotsPickAndCarryRow68(t *testing.T) {
 	t.Parallel()
 	s := newRobotSite(t)
 	var mu sync.Mutex

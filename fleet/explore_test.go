@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // goes on from the record. world.check and world.enters watch all the time that
 // no update id has two contents and that no robot drives onto another; in the end
 // every job was done, each of its actions once.
-func TestLawsInSmallWorlds(t *testing.T) {
+func TestLawsInSmallWorldsRow67(t *testing.T) {
 	seeds := 40
 	if s := os.Getenv("TOTE_SEEDS"); s != "" {
 		seeds, _ = strconv.Atoi(s)

@@ -8,7 +8,7 @@ import (
 
 // What a site says of an order of its own never touches the order of the OMS
 // that has the same id, least of all past its payment gate.
-func TestSiteOrderUnderTheIDOfOurs(t *testing.T) {
+func TestSiteOrderUnderTheIDOfOursRow38(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		payment string

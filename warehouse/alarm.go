@@ -18,6 +18,7 @@ const (
 	alarmFallout = "fallout" // nobody acknowledged it
 	alarmLabel   = "label"   // a carrier gave no label
 	alarmCarrier = "carrier" // labels that wait for it may go on
+	alarmAge     = "age"     // an order stays in its state
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -83,6 +84,8 @@ func (c *change) ring() error {
 			err = c.wakeLevels(d.id)
 		case alarmFallout:
 			err = c.escalate(d.id)
+		case alarmAge:
+			err = c.aged(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:

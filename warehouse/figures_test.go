@@ -135,6 +135,40 @@ func TestKPIRow74Row4Row80(t *testing.T) {
 	}
 }
 
+// A is whole; B of two lines goes out a bag short; C is short at its bin and found
+// in the next; D is released and still here; E waits for goods and is not released.
+func TestKPIRow78Fill(t *testing.T) {
+	w := counted(t)
+	w.ok(release("A", "PEN*3"))
+	w.ok(partial(release("B", "CUP*2", "BAG*6"))) // 5 bags are here
+	w.shipped("KA", "A")
+	w.shipped("KB", "B")
+	w.ok(partial(release("C", "CUP*4")))
+	w.ok(release("D", "PEN"))
+	w.ok(release("E", "BAG*6"))
+	w.assign("KC", "w1", "C")
+	w.act("hw1")
+	w.ok(Scan{Device: "hw1", Verb: "item", Barcode: gtin(1), Qty: 3})
+	w.ok(ShortPick{Device: "hw1", Reason: FalloutStockout})
+	w.walkTo("hw1", StepAsk)
+	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "C")})
+	w.ok(Depart{Dock: "d1"})
+	k := w.kpis()
+	for name, got := range map[string]struct {
+		r        Ratio
+		num, den int64
+	}{
+		"lines":  {k.LineFill, 3, 5},
+		"units":  {k.UnitFill, 3 + 2 + 5 + 4, 3 + 2 + 6 + 4},
+		"orders": {k.OrderFill, 2, 4},
+	} {
+		if got.r.Num != got.num || got.r.Den != got.den {
+			t.Errorf("%s: %d of %d, want %d of %d", name, got.r.Num, got.r.Den, got.num, got.den)
+		}
+	}
+	w.invariants()
+}
+
 // row 77: the reference's fixture: bins of 10, 20, 30 and 40 counted as 10, 19,
 // 30 and 42.
 func TestKPIRow77Accuracy(t *testing.T) {

@@ -144,6 +144,10 @@ func (v *inspector) orders() error {
 		case OrderCancelled:
 			v.check(len(o.Fallout) == 0 || o.Tote != "", "order %s is %s with fallouts", id, o.State)
 		}
+		if o.AgeAt != 0 {
+			v.want[string(alarmKey(o.AgeAt, alarmAge, id))] = true
+			v.check(o.AgeAt > o.Since && o.State != OrderShipped && o.State != OrderCancelled, "order %s is %s since %d and ages at %d", id, o.State, o.Since, o.AgeAt)
+		}
 		v.check(!o.Hard || slices.Contains([]OrderState{OrderPacking, OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State), "order %s is %s and hard", id, o.State)
 		v.check(!o.Hard || !o.Request.quoted(), "order %s is past its hard point with an open quote", id)
 		v.check(len(o.Holds) == len(o.HeldBy) && len(o.Holds) <= 2*len(holdCodes), "order %s is held %v by %v", id, o.Holds, o.HeldBy)

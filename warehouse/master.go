@@ -1,8 +1,10 @@
 package warehouse
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"slices"
 
 	"tote/gs1"
 )
@@ -110,6 +112,7 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 		return Result{}, err
 	}
 	seen := make(map[string]bool, len(cmd.Items))
+	var items []*Item // those that change something
 	for i := range cmd.Items {
 		it := &cmd.Items[i]
 		if why := cmp.Or(checkItem(*it), c.newID("sku", it.SKU)); why != "" {
@@ -118,12 +121,19 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 		if err := twice(seen, i+1, "item", it.SKU); err != nil {
 			return Result{}, err
 		}
+		old, err := c.itemOfRevision(it, i+1)
+		if err != nil {
+			return Result{}, err
+		}
+		if old {
+			continue
+		}
 		if err := c.dropItem(it); err != nil {
 			return Result{}, err
 		}
+		items = append(items, it)
 	}
-	for i := range cmd.Items {
-		it := &cmd.Items[i]
+	for _, it := range items {
 		for _, code := range codesOf(it) {
 			k := codeKey(code)
 			sku, err := c.Get(k)
@@ -131,7 +141,7 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 				return Result{}, err
 			}
 			if sku != nil && string(sku) != it.SKU {
-				return Result{}, refuse(CodeConflict, "row %d: barcode %s belongs to item %s", i+1, code, sku)
+				return Result{}, refuse(CodeConflict, "row %d: barcode %s belongs to item %s", 1+rowOf(cmd.Items, it), code, sku)
 			}
 			if err := c.Set(k, []byte(it.SKU)); err != nil {
 				return Result{}, err
@@ -141,8 +151,49 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 			return Result{}, err
 		}
 	}
-	c.touch("items", "")
-	return Result{Text: fmt.Sprintf("%d items", len(cmd.Items))}, nil
+	res := Result{Text: fmt.Sprintf("%d items", len(items))}
+	if n := len(cmd.Items) - len(items); n > 0 {
+		res.Text += fmt.Sprintf(", %d are here already in that revision or a newer one", n)
+	}
+	if len(items) > 0 {
+		c.touch("items", "")
+	}
+	return res, nil
+}
+
+// rowOf is the place of an item in its command.
+func rowOf(items []Item, it *Item) int {
+	return slices.IndexFunc(items, func(x Item) bool { return x.SKU == it.SKU })
+}
+
+// itemOfRevision tells whether the site knows as much of an item already, or
+// more. A row without a revision keeps the one that is here.
+func (c *change) itemOfRevision(it *Item, row int) (old bool, err error) {
+	known, err := GetItem(c, it.SKU)
+	if err != nil || known == nil {
+		return false, err
+	}
+	switch {
+	case it.Revision == 0:
+		it.Revision = known.Revision
+		return false, nil
+	case it.Revision < known.Revision:
+		return true, nil
+	case it.Revision > known.Revision:
+		return false, nil
+	}
+	was, err := encMode.Marshal(known)
+	if err != nil {
+		return false, err
+	}
+	is, err := encMode.Marshal(it)
+	if err != nil {
+		return false, err
+	}
+	if !bytes.Equal(was, is) {
+		return false, refuse(CodeConflict, "row %d: item %s is here in revision %d with other content", row, it.SKU, it.Revision)
+	}
+	return true, nil
 }
 
 // dropItem frees the barcodes of the version that it replaces.

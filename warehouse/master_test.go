@@ -103,6 +103,56 @@ func TestPutItemsRules(t *testing.T) {
 }
 
 // Replacing an item gives its old barcodes free, also within one list.
+// What a catalogue sends is put in its own order, whatever the network does to
+// it: older is no news, the same is the same, and two contents of one revision
+// are a conflict.
+func TestCatalogueRow40(t *testing.T) {
+	w := stocked(t)
+	cup := func(revision int64, name string, barcodes ...string) Item {
+		it := testItems()[0]
+		it.Revision, it.Name, it.Barcodes = revision, name, barcodes
+		return it
+	}
+	want := func(revision int64, name string) {
+		t.Helper()
+		it := seen(GetItem(w.tx, "CUP"))
+		if it.Revision != revision || it.Name != name {
+			t.Fatalf("revision %d %q, want %d %q", it.Revision, it.Name, revision, name)
+		}
+		w.invariants()
+	}
+	w.ok(PutItems{Items: []Item{cup(5, "Cup 5", "CUP-5")}})
+	want(5, "Cup 5")
+	before := w.tx.Digest()
+	for name, items := range map[string][]Item{
+		"older":    {cup(4, "Cup 4", "CUP-4")},
+		"the same": {cup(5, "Cup 5", "CUP-5")},
+	} {
+		if res := w.ok(PutItems{Items: items}); w.tx.Digest() != before || res.Text != "0 items, 1 are here already in that revision or a newer one" {
+			t.Errorf("%s: %q, or the state changed", name, res.Text)
+		}
+	}
+	w.no(PutItems{Items: []Item{cup(5, "Cup five", "CUP-5")}}, CodeConflict)
+	w.no(PutItems{Items: []Item{cup(-1, "Cup")}}, CodeInvalid)
+	if w.tx.Digest() != before {
+		t.Error("a refusal changed the state")
+	}
+	// An older row stops no other of its command.
+	pen := testItems()[1]
+	pen.Name = "Pencil"
+	w.ok(PutItems{Items: []Item{cup(3, "Cup 3"), pen}})
+	want(5, "Cup 5")
+	if it := seen(GetItem(w.tx, "PEN")); it.Name != "Pencil" {
+		t.Errorf("%+v", it)
+	}
+	w.ok(PutItems{Items: []Item{cup(0, "Cup by hand", "CUP-5")}}) // a person
+	want(5, "Cup by hand")
+	w.ok(PutItems{Items: []Item{cup(7, "Cup 7", "CUP-7")}})
+	want(7, "Cup 7")
+	w.ok(PutItems{Items: []Item{cup(6, "Cup 6", "CUP-6")}}) // overtaken
+	want(7, "Cup 7")
+}
+
 func TestItemsExchangeBarcodes(t *testing.T) {
 	w := bare(t)
 	items := testItems()

@@ -57,6 +57,9 @@ type Site struct {
 	// Manifests: only what is on a closed manifest of its dock is loaded there.
 	Manifests bool   `cbor:"36,keyasint,omitempty" json:"manifests,omitempty"`
 	Weights   string `cbor:"37,keyasint,omitempty" json:"weights,omitempty"` // what the scale teaches: WeightsPropose, WeightsUse
+	// AgeingMinutes is how long an order may stay in one state before the OMS
+	// is told; 0 = for ever.
+	AgeingMinutes int64 `cbor:"54,keyasint,omitempty" json:"ageingMinutes,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -125,6 +128,9 @@ type Item struct {
 	LengthMm int64 `cbor:"25,keyasint,omitempty" json:"lengthMm,omitempty"`
 	WidthMm  int64 `cbor:"26,keyasint,omitempty" json:"widthMm,omitempty"`
 	HeightMm int64 `cbor:"27,keyasint,omitempty" json:"heightMm,omitempty"`
+	// Revision orders what a catalogue says of the item: an older one changes
+	// nothing. 0 = written by a person, who is always heard.
+	Revision int64 `cbor:"32,keyasint,omitempty" json:"revision,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -224,7 +230,8 @@ type Order struct {
 	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
 	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 	// AnyCarton: it fits none of the site's, and a person let it go all the same.
-	AnyCarton bool `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
+	AnyCarton bool  `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
+	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"` // when it has been in its state for too long; 0 = told, or no rule
 }
 
 // LineState is what became of one order line.

@@ -884,7 +884,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 	}
 }
 
-func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
+func TestRandomCommandsKeepEveryInvariantRow9(t *testing.T) {
 	start := func(m *model) {
 		m.ok(PutSite{Site: testSite()})
 		for i := range 2 {
@@ -935,6 +935,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 			Channels: []ChannelRule{{Channel: "shop", Rank: 1}, {Channel: "market", Leave: 2}},
 		}
 		s.HardMode = benches[:m.num(0, 1, "hard mode")]
+		s.AgeingMinutes = int64(m.num(0, 2, "ageing"))
 		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
 		m.ok(PutSite{Site: s})
 		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG", "PEN"}, {"CUP", "PEN"}, {"MILK"}} {

@@ -76,6 +76,9 @@ func (c *change) enter(o *Order, to OrderState) error {
 				return err
 			}
 		}
+		if err := c.watchAge(o); err != nil {
+			return err
+		}
 		return c.endQuote(o)
 	}
 	return refuse(CodeIllegalState, "order %s cannot go from %q to %s", o.Spec.ID, o.State, to)

@@ -11,7 +11,7 @@ import (
 )
 
 // A refused release is told to the OMS once and remembered.
-func TestReleaseRefusals(t *testing.T) {
+func TestReleaseRefusalsRow94(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*OrderSpec)
 		code   string

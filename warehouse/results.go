@@ -159,6 +159,7 @@ const (
 	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
+	EvOrderAgeing         = "order.ageing"      // it has been in its state for longer than the site's rule
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
 	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"

@@ -33,6 +33,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvOrderHoldReleased, ScorDeliver},
 	{EvOrderBackordered, ScorDeliver},
 	{EvOrderBound, ScorDeliver},
+	{EvOrderAgeing, ScorDeliver},
 	{EvFalloutOpened, ScorDeliver},
 	{EvFalloutCleared, ScorDeliver},
 	{EvFalloutEscalated, ScorDeliver},

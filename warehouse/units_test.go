@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	. "tote/warehouse"
 )
 
@@ -66,6 +68,30 @@ func TestPackBarcodes(t *testing.T) {
 			t.Errorf("%s: the refusal changed the state", name)
 		}
 	}
+}
+
+// Whatever the pack and however it is counted, the pieces are exact: none is
+// made or lost between a pallet and a single one.
+func TestExactUnitsRow99(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := stocked(t)
+		factor := rapid.Int64Range(2, 100_000).Draw(t, "factor")
+		w.ok(PutItems{Items: cased(factor)})
+		w.ok(PutSuppliers{Suppliers: []Supplier{{ID: "S", Name: "Supplier"}}})
+		w.ok(OpenReceipt{Receipt: "R1", Supplier: "S"})
+		var want int64
+		for i := range rapid.IntRange(1, 5).Draw(t, "scans") {
+			packs := rapid.Int64Range(1, 9).Draw(t, fmt.Sprint("packs ", i))
+			loose := rapid.Int64Range(1, 1_000_000).Draw(t, fmt.Sprint("loose ", i))
+			w.ok(Receive{Receipt: "R1", Barcode: gtin(77), Qty: packs})
+			w.ok(Receive{Receipt: "R1", Barcode: gtin(1), Qty: loose})
+			want += packs*factor + loose
+		}
+		if got, _ := w.qty(ReceiptPlace("R1"), "CUP", ""); got != want {
+			t.Fatalf("%d pieces came in, want %d", got, want)
+		}
+		w.books() // every balance is the sum of its moves, and all of them are nothing
+	})
 }
 
 func (w *world) pool() (ids []string) {

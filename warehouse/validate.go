@@ -140,6 +140,8 @@ func checkSite(s Site) string {
 		return "layout depot aisle"
 	case s.CountLimit < 0 || s.CountLimit > maxStockQty:
 		return "countLimit"
+	case s.AgeingMinutes < 0 || s.AgeingMinutes > maxAgeing:
+		return "ageingMinutes"
 	case s.ExpiryDays < 0 || s.ExpiryDays > 3650:
 		return "expiryDays: 0 to 3650"
 	case s.Weights != "" && s.Weights != WeightsPropose && s.Weights != WeightsUse:
@@ -276,6 +278,8 @@ func checkItem(it Item) string {
 		return `policy: "", "fifo", "closest" or "touches"`
 	case it.MinDays < 0 || it.MinDays > maxMinDays:
 		return "minimum days: 0 to 3650"
+	case it.Revision < 0:
+		return "revision"
 	case it.Min < 0 || it.Max < 0 || it.Reorder < 0 || it.Min > maxStockQty || it.Max > maxStockQty || it.Reorder > maxStockQty:
 		return "min, max and reorder point"
 	case it.Max > 0 && (it.Min > it.Max || it.Reorder > it.Max):

@@ -41,10 +41,10 @@ func node(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-// TestBrowser opens the console and the handheld page in Chromium against the
+// TestBrowserRow64 opens the console and the handheld page in Chromium against the
 // real state machine, picks an order by typed scans, and loses the link on the
 // way. The state must say the same as the screens.
-func TestBrowser(t *testing.T) {
+func TestBrowserRow64(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED in -short: browser test")
 	}

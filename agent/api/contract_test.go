@@ -186,6 +186,7 @@ func TestFieldsOfTheContract(t *testing.T) {
 	for name, v := range map[string]any{
 		"FloorTask": warehouse.FloorTask{}, "Site": warehouse.Site{}, "Order": warehouse.Order{}, "OrderSpec": warehouse.OrderSpec{},
 		"Fallout": warehouse.Fallout{}, "Balance": warehouse.Balance{}, "LedgerReport": warehouse.LedgerReport{},
+		"KPI": warehouse.KPI{}, "Ratio": warehouse.Ratio{}, "Spread": warehouse.Spread{},
 	} {
 		var want, got []string
 		for _, f := range fieldsOf(reflect.TypeOf(v)) {

@@ -95,8 +95,11 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		ref := ""
-		if o, ok := c.(warehouse.ReleaseOrder); ok {
-			ref = o.Order.ID
+		switch c := c.(type) {
+		case warehouse.ReleaseOrder:
+			ref = c.Order.ID
+		case warehouse.AnnounceReceipt:
+			ref = c.Receipt.ID
 		}
 		out.Refused = append(out.Refused, Answer{Ref: ref, Code: res.Code, Text: res.Text})
 	}

@@ -78,8 +78,16 @@ func (s *server) orders(w http.ResponseWriter, r *http.Request) error {
 // where the conveyor brought its parcels.
 type OrderView struct {
 	warehouse.Order
-	Fallouts []warehouse.Fallout  `json:"fallouts"`
+	Fallouts []Parked             `json:"fallouts"`
 	Rides    []warehouse.Carriage `json:"rides"`
+}
+
+// Parked is a fallout with what it asks of people.
+type Parked struct {
+	warehouse.Fallout
+	Role     string `json:"role"`     // who decides
+	Severity int    `json:"severity"` // 1 = can wait, 2 = today, 3 = now
+	Next     string `json:"next"`     // what to do
 }
 
 func (s *server) order(w http.ResponseWriter, r *http.Request) error {
@@ -89,11 +97,12 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) error {
 		if err != nil || o == nil {
 			return err
 		}
-		out = &OrderView{Order: *o, Fallouts: []warehouse.Fallout{}, Rides: []warehouse.Carriage{}}
+		out = &OrderView{Order: *o, Fallouts: []Parked{}, Rides: []warehouse.Carriage{}}
 		all, err := warehouse.Fallouts(rd, true)
 		for _, f := range all {
 			if f.Order == o.Spec.ID {
-				out.Fallouts = append(out.Fallouts, f)
+				rule := warehouse.RuleOf(f.Code)
+				out.Fallouts = append(out.Fallouts, Parked{f, rule.Role, rule.Severity, rule.Next})
 			}
 		}
 		if err != nil {

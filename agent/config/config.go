@@ -90,14 +90,14 @@ type Scanner struct {
 
 // Scale is a scale on a serial line.
 type Scale struct {
-	Driver     string  `yaml:"driver" doc:"mt-sics: Mettler Toledo MT-SICS level 0 and scales that emulate it." example:"mt-sics"`
+	Driver     string  `yaml:"driver" doc:"mt-sics: scales that speak MT-SICS level 0." example:"mt-sics"`
 	IntervalMs int     `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000." default:"100"`
 	Serial     *Serial `yaml:"serial" doc:"Where it is plugged in."`
 }
 
 // Printer is a label printer, on a serial line or in the network.
 type Printer struct {
-	Driver string  `yaml:"driver" doc:"zpl: ZPL II, Zebra and emulations." example:"zpl"`
+	Driver string  `yaml:"driver" doc:"zpl: printers that speak ZPL II." example:"zpl"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }

@@ -42,7 +42,7 @@ type PhotoEye struct {
 
 // RFID is the reader of a dock portal.
 type RFID struct {
-	Driver   string  `yaml:"driver" doc:"r2000: Impinj R2000 boards with the A0 protocol (Invelion, Yanzeng and others)." example:"r2000"`
+	Driver   string  `yaml:"driver" doc:"r2000: UHF boards with the A0 protocol; the table of drivers says whose." example:"r2000"`
 	Serial   *Serial `yaml:"serial" doc:"Where it is plugged in; these readers speak at 115200."`
 	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
 	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`

@@ -1,5 +1,5 @@
 // Package intake turns the CSV files of a site (items, bins, workers, counted
-// stock, orders) into commands. A file is read as a whole first: one bad row and
+// stock, orders, announced deliveries) into commands. A file is read as a whole first: one bad row and
 // nothing of it is proposed, and every bad row is named with its line, column
 // and code. It is pure: no I/O but the reader it is given, no goroutine.
 //

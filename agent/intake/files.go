@@ -19,7 +19,7 @@ import (
 const chunk = 150
 
 // Kinds are the file kinds in the order a new site needs them.
-var Kinds = []string{"items", "bins", "workers", "stock", "orders"}
+var Kinds = []string{"items", "bins", "workers", "stock", "orders", "receipts"}
 
 var columns = map[string][]string{
 	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?"},
@@ -29,6 +29,10 @@ var columns = map[string][]string{
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
 		"method?", "priority?", "channel?", "payment?", "expect?",
+	},
+	"receipts": {
+		"receipt", "line", "supplier", "sku?", "code?", "qty", "lot?", "expiry?", "sscc?",
+		"po?", "expected?", "payment?", "owner?",
 	},
 }
 
@@ -63,6 +67,10 @@ func Read(kind string, r io.Reader) ([]warehouse.Command, []Problem, error) {
 	case "orders":
 		for _, o := range t.orders() {
 			cmds = append(cmds, warehouse.ReleaseOrder{Order: o, Source: warehouse.SourceSite})
+		}
+	case "receipts":
+		for _, r := range t.receipts() {
+			cmds = append(cmds, warehouse.AnnounceReceipt{Receipt: r, Source: warehouse.SourceSite})
 		}
 	}
 	if len(t.problems) > 0 {
@@ -150,11 +158,7 @@ func (t *table) stock() []warehouse.StockRow {
 			Bin: t.need("bin"), SKU: t.need("sku"), Lot: t.str("lot"), Expiry: t.str("expiry"),
 			Qty: t.integer("qty", 1, 1_000_000_000, 0),
 		}
-		if s.Expiry != "" {
-			if _, err := time.Parse(time.DateOnly, s.Expiry); err != nil {
-				t.bad("expiry", CodeValue, fmt.Sprintf("%q is not a date as 2026-12-31", s.Expiry))
-			}
-		}
+		t.day("expiry")
 		t.once(seen, "bin", s.Bin+"\x00"+s.SKU+"\x00"+s.Lot)
 		out = append(out, s)
 	}
@@ -201,6 +205,57 @@ func (t *table) orders() []warehouse.OrderSpec {
 		out[i].Lines = append(out[i].Lines, line)
 	}
 	return out
+}
+
+// receipts reads the announcements of deliveries (ASNs), a line a row.
+func (t *table) receipts() []warehouse.ReceiptSpec {
+	var out []warehouse.ReceiptSpec
+	at := map[string]int{} // receipt id → index in out
+	for t.next() {
+		id := t.need("receipt")
+		r := warehouse.ReceiptSpec{ID: id, Supplier: t.need("supplier"), PO: t.str("po"), Payment: t.str("payment"), Owner: t.str("owner")}
+		if day, ok := t.day("expected"); ok {
+			r.Expected = day.UnixMilli()
+		}
+		line := warehouse.ReceiptLine{
+			Line: int(t.integer("line", 1, 9999, 0)), SKU: t.str("sku"), Code: t.str("code"),
+			Qty: t.integer("qty", 1, 1_000_000_000, 0), Lot: t.str("lot"), Expiry: t.str("expiry"), LU: t.str("sscc"),
+		}
+		t.day("expiry")
+		if (line.SKU == "") == (line.Code == "") {
+			t.bad("sku", CodeValue, "the item is named by sku or by code, the supplier's own, and not by both")
+		}
+		i, ok := at[id]
+		if !ok {
+			at[id] = len(out)
+			r.Lines = []warehouse.ReceiptLine{line}
+			out = append(out, r)
+			continue
+		}
+		if h := out[i]; h.Supplier != r.Supplier || h.PO != r.PO || h.Payment != r.Payment || h.Owner != r.Owner || h.Expected != r.Expected {
+			t.bad("receipt", CodeValue, fmt.Sprintf("the lines of receipt %s do not agree on supplier, po, expected, payment or owner", id))
+		}
+		for _, l := range out[i].Lines {
+			if l.Line == line.Line {
+				t.bad("line", CodeDuplicate, fmt.Sprintf("line %d of receipt %s stands twice", line.Line, id))
+			}
+		}
+		out[i].Lines = append(out[i].Lines, line)
+	}
+	return out
+}
+
+// day is a date; false when there is none or a bad one.
+func (t *table) day(column string) (time.Time, bool) {
+	v := t.str(column)
+	if v == "" {
+		return time.Time{}, false
+	}
+	day, err := time.Parse(time.DateOnly, v)
+	if err != nil {
+		t.bad(column, CodeValue, fmt.Sprintf("%q is not a date as 2026-12-31", v))
+	}
+	return day, err == nil
 }
 
 func (t *table) once(seen map[string]bool, column, key string) {

@@ -33,6 +33,16 @@ func TestReadGood(t *testing.T) {
 		{"stock", "bin,sku,lot,expiry,qty\nB1,A1,L7,2027-01-31,12\nB1,A2,,,5\n", []warehouse.Command{
 			warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "B1", SKU: "A1", Lot: "L7", Expiry: "2027-01-31", Qty: 12}, {Bin: "B1", SKU: "A2", Qty: 5}}, Ref: "f184204551ef31e323578cd4b2a24c2b"},
 		}},
+		{"receipts", "receipt,line,supplier,sku,code,qty,lot,expiry,sscc,po,expected,payment,owner\n" +
+			"R1,1,ACME,A1,,5,L7,2027-01-31,340123450000000017,PO-9,2026-02-01,open,HOUSE2\nR2,1,ACME,,V-77,3,,,,,,,\nR1,2,ACME,A2,,1,,,,PO-9,2026-02-01,open,HOUSE2\n", []warehouse.Command{
+			warehouse.AnnounceReceipt{Source: "site", Receipt: warehouse.ReceiptSpec{
+				ID: "R1", Supplier: "ACME", PO: "PO-9", Expected: 1_769_904_000_000, Payment: "open", Owner: "HOUSE2",
+				Lines: []warehouse.ReceiptLine{{Line: 1, SKU: "A1", Qty: 5, Lot: "L7", Expiry: "2027-01-31", LU: "340123450000000017"}, {Line: 2, SKU: "A2", Qty: 1}},
+			}},
+			warehouse.AnnounceReceipt{Source: "site", Receipt: warehouse.ReceiptSpec{
+				ID: "R2", Supplier: "ACME", Lines: []warehouse.ReceiptLine{{Line: 1, Code: "V-77", Qty: 3}},
+			}},
+		}},
 		{"orders", orderHead +
 			"O1,1,A1,2,Eve,Road 1,1000,Town,DE,std,3,web,settled,\n" +
 			"O2,1,A2,1,Bob,Road 2,2000,City,NL,,,,,\n" +
@@ -75,6 +85,10 @@ func TestReadBad(t *testing.T) {
 		{"broken quote", "bins", "bin,aisle,cell\n\"B1,0,1\nB2,0,1\n", "2  CSV_MALFORMED"},
 		{"empty key", "workers", "id,name,badge\n,Ann,X\n", "2 id CSV_VALUE"},
 		{"item twice", "items", "sku,name,weight_g\nA,x,1\nA,y,2\n", "3 sku CSV_DUPLICATE"},
+		{"receipt line twice", "receipts", "receipt,line,supplier,sku,qty\nR1,1,S,A,1\nR1,1,S,A,1\n", "3 line CSV_DUPLICATE"},
+		{"receipt of two suppliers", "receipts", "receipt,line,supplier,sku,qty\nR1,1,S,A,1\nR1,2,T,A,1\n", "3 receipt CSV_VALUE"},
+		{"receipt line without an item", "receipts", "receipt,line,supplier,qty\nR1,1,S,1\n", "2 sku CSV_VALUE"},
+		{"receipt with a bad day", "receipts", "receipt,line,supplier,sku,qty,expected\nR1,1,S,A,1,1.2.2026\n", "2 expected CSV_VALUE"},
 		{"badge twice", "workers", "id,name,badge\nW1,Ann,X\nW2,Bob,X\n", "3 badge CSV_DUPLICATE"},
 		{"stock twice", "stock", "bin,sku,lot,expiry,qty\nB,A,L,,1\nB,A,L,,2\n", "3 bin CSV_DUPLICATE"},
 		{"weight zero", "items", "sku,name,weight_g\nA,x,0\n", "2 weight_g CSV_VALUE"},

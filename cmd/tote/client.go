@@ -153,7 +153,7 @@ func (c orderCmd) Run(ctx context.Context) error {
 
 type importCmd struct {
 	gatewayURL `embed:""`
-	Kind       string   `help:"items, bins, workers, stock, orders or site; the file's name says it otherwise." placeholder:"KIND"`
+	Kind       string   `help:"items, bins, workers, stock, orders, receipts or site; the file's name says it otherwise." placeholder:"KIND"`
 	Dry        bool     `help:"Only check the files."`
 	Add        bool     `help:"Add counted stock to what a bin holds already."`
 	Files      []string `arg:"" type:"existingfile" help:"CSV files, or site.json; in the order given."`

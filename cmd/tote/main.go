@@ -23,7 +23,7 @@ var version = "dev"
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run the gateway agent."`
 	Validate validateCmd `cmd:"" help:"Check a gateway configuration without starting anything."`
-	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders) into a running gateway."`
+	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders, announced receipts) into a running gateway."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`

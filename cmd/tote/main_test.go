@@ -197,7 +197,7 @@ func TestImportOfABadFile(t *testing.T) {
 func TestImportOfNoKind(t *testing.T) {
 	env, asked := gateway(t, 200, `{"code":"OK"}`)
 	items, bad := file(t, "items.csv", "sku\n"), file(t, "bad.csv", "sku\n")
-	kinds := "say with --kind what it holds: items, bins, workers, stock, orders or site"
+	kinds := "say with --kind what it holds: items, bins, workers, stock, orders, receipts or site"
 	for name, tc := range map[string]struct {
 		args []string
 		errs string
