@@ -27,7 +27,7 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 	}
 	some := false
 	for i, l := range o.Lines {
-		if l.skipped() {
+		if c.idle(&l) {
 			continue
 		}
 		var held []take
@@ -112,7 +112,7 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 			return false, err
 		}
 		switch {
-		case o.Lines[i].skipped():
+		case c.idle(&o.Lines[i]):
 		case p.short[i] > 0:
 			o.Lines[i].State = LineShort
 		default:
@@ -150,7 +150,7 @@ func isOutOfStock(f *Fallout) bool { return f.Code == FalloutOutOfStock }
 // park lets an order wait for stock: lines, waiting rows and fallouts follow
 // what is short now.
 func (c *change) park(o *Order, short []int64) error {
-	o.reopen()
+	c.reopen(o)
 	for i := range o.Lines {
 		if short[i] > 0 {
 			o.Lines[i].State = LineShort

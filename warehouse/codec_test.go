@@ -95,6 +95,12 @@ func everyCommand() []Command {
 		MoveFloor{Task: "K000001", Worker: "w1", Reason: "closer"},
 		EndFloor{Task: "K000001", Reason: "not wanted"},
 		AskMove{SKU: "MILK", Lot: "L1", Qty: 2, From: "B-03", To: "B-04", Priority: 1, Reason: "to the front"},
+		Unpick{Order: "O1", Line: 1, Bin: "A-01", Qty: 2, Lot: "L1", Serial: "7", Reason: "wrong goods"},
+		Unpack{Order: "O1", Tote: "T-9", Supervisor: true, Reason: "wrong goods"},
+		Unload{Parcel: "395212340000000014", To: "pack1", Reason: "damaged"},
+		ReassignBatch{Batch: "K1", Worker: "w2", Reason: "end of shift"},
+		ForceRelease{Batch: "K1", Reason: "gone home"},
+		HandOver{Device: "h1", Badge: "B2", Task: "O1/1/1"},
 	}
 }
 

@@ -104,6 +104,10 @@ const (
 	CodeNoPutBack = "NO_PUT_BACK"
 	CodeAmended   = "ORDER_AMENDED"   // at a station: why the order left it
 	CodeCancelled = "ORDER_CANCELLED" // at a station: why the order left it
+
+	CodeNotPacked    = "NOT_PACKED"
+	CodeNotLoaded    = "NOT_LOADED"
+	CodeUnknownBatch = "UNKNOWN_BATCH"
 )
 
 // Fallout and short-pick codes.

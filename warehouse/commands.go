@@ -90,6 +90,13 @@ const (
 	KindMoveFloor  Kind = 0x01a2
 	KindEndFloor   Kind = 0x01a3
 	KindAskMove    Kind = 0x01a4
+
+	KindUnpick        Kind = 0x01a5
+	KindUnpack        Kind = 0x01a6
+	KindUnload        Kind = 0x01a7
+	KindReassignBatch Kind = 0x01a8
+	KindForceRelease  Kind = 0x01a9
+	KindHandOver      Kind = 0x01aa
 )
 
 // Command is one versioned change. The concrete types are those below; each is

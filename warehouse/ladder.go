@@ -77,7 +77,7 @@ type Decision struct {
 	At      int64  `cbor:"1,keyasint" json:"at"`
 	Actor   string `cbor:"2,keyasint" json:"actor"`
 	Act     string `cbor:"3,keyasint" json:"act"`  // command
-	Code    string `cbor:"4,keyasint" json:"code"` // of the fallout
+	Code    string `cbor:"4,keyasint" json:"code"` // of the fallout; "" = none, a lead's act
 	Order   string `cbor:"5,keyasint,omitempty" json:"order,omitempty"`
 	SKU     string `cbor:"6,keyasint,omitempty" json:"sku,omitempty"`
 	Bin     string `cbor:"7,keyasint,omitempty" json:"bin,omitempty"`

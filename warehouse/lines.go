@@ -86,10 +86,15 @@ func openLines(spec OrderSpec, made []LineState) []LineState {
 	return lines
 }
 
+// idle tells whether an allocation passes a line over.
+func (c *change) idle(l *LineState) bool {
+	return l.skipped() || c.since(level3) && l.State == LineCancelled
+}
+
 // reopen lets the lines of an order be allocated anew.
-func (o *Order) reopen() {
+func (c *change) reopen(o *Order) {
 	for i := range o.Lines {
-		if !o.Lines[i].skipped() {
+		if !c.idle(&o.Lines[i]) {
 			o.Lines[i].State = LineOpen
 		}
 	}

@@ -51,11 +51,11 @@ var next = map[OrderState][]OrderState{
 	OrderShortWaiting: {OrderReleased, OrderCancelled, OrderValidated},
 	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting, OrderValidated},
 	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting, OrderCancelled},
-	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled},
+	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled, OrderReleased, OrderShortWaiting},
 	OrderPacking:      {OrderPacked, OrderPicked, OrderCancelled},
-	OrderPacked:       {OrderLabelled, OrderCancelled},
-	OrderLabelled:     {OrderStaged},
-	OrderStaged:       {OrderShipped},
+	OrderPacked:       {OrderLabelled, OrderPicked, OrderCancelled},
+	OrderLabelled:     {OrderStaged, OrderPicked},
+	OrderStaged:       {OrderShipped, OrderLabelled},
 }
 
 func pickOne[T any](m *model, from []T, name string) T { return from[m.num(0, len(from)-1, name)] }
@@ -165,10 +165,10 @@ var (
 	}()
 	askWork = []int{
 		0, 1, 8, 11, 11, 12, 15, 15, 16, 16, 17, 21, 22, 22, 23, 26, 26, 27, 29, 29, 30, 31, 32, 33, 34, 6,
-		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62,
+		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62, 64, 65,
 	}
-	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
-	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
+	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42, 64, 65}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 64, 65}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
@@ -232,6 +232,8 @@ func (m *model) random(what int) {
 				}
 			}
 		}
+	case 64, 65:
+		m.leads()
 	case 44:
 		m.tasks()
 	case 45:
@@ -366,6 +368,45 @@ func (m *model) receipts() {
 			Damaged: m.odds(5, "damaged"), Check: m.odds(5, "check"), Confirm: m.odds(2, "confirm"),
 		})
 	}
+}
+
+// leads takes something back, or lets work change hands.
+func (m *model) leads() {
+	b := ""
+	for _, dev := range devices[:2] {
+		if s := m.step(dev); s.Batch != "" && m.odds(2, "this batch") {
+			b = s.Batch
+		}
+	}
+	worker := pickOne(m, []string{"w1", "w2", "w3", "r1"}, "worker")
+	switch m.num(0, 6, "act") {
+	case 0:
+		m.run(ReassignBatch{Batch: b, Worker: worker, Reason: "lead"})
+		return
+	case 1:
+		m.run(ForceRelease{Batch: b, Reason: "lead"})
+		return
+	case 2:
+		m.run(HandOver{Device: pickOne(m, devices[:2], "device"), Badge: pickOne(m, badges, "badge")})
+		return
+	}
+	o, ok := m.here()
+	if !ok {
+		return
+	}
+	for _, p := range o.Parcels {
+		m.run(Unload{Parcel: p.SSCC, Reason: "lead"})
+	}
+	m.run(Unpack{Order: o.Spec.ID, Tote: fmt.Sprintf("T-%d", m.num(1, 6, "tote")), Supervisor: !m.odds(3, "supervisor"), Reason: "lead"})
+	l := pickOne(m, m.order(o.Spec.ID).Lines, "line")
+	if len(l.Lots) == 0 {
+		return
+	}
+	lot := pickOne(m, l.Lots, "lot")
+	m.run(Unpick{
+		Order: o.Spec.ID, Line: l.Line, Bin: pickOne(m, []string{"A-01", "B-02"}, "bin"), Lot: lot.Lot, Serial: lot.Serial,
+		Qty: int64(m.num(1, int(lot.Qty), "qty")), Reason: "lead",
+	})
 }
 
 func (m *model) retry() {
@@ -953,6 +994,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
 		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
 		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld, "ProductionDone OK",
+		"Unpick OK", "Unpack OK", "Unpack " + CodeHardPONR, "Unload OK",
 	})
 }
 
@@ -978,5 +1020,6 @@ func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 		"AnnounceReturn OK", "ReceiveReturn OK", "InspectReturn OK", "CloseReturn OK",
 		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
 		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
+		"ReassignBatch OK", "ForceRelease OK", "HandOver OK",
 	})
 }

@@ -49,6 +49,7 @@ var goldenDays = []struct {
 	{"v3-holds", holding},
 	{"v4-lines", mixed},
 	{"v5-kit", slips},
+	{"v6-leads", leading},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

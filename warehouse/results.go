@@ -120,6 +120,8 @@ type EventData struct {
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
 	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
+	// Voided are parcels that are no more: their labels must not be used.
+	Voided []Parcel `cbor:"70,keyasint,omitempty" json:"voided,omitempty"`
 	// Born is SourceSite in what is said of an order that was entered at the
 	// site. Source alone does not tell: of a refusal it is who asked.
 	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
@@ -146,6 +148,9 @@ const (
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
+	EvOrderUnpicked       = "order.unpicked"    // goods of a line went back into a bin; the line is open again
+	EvOrderUnpacked       = "order.unpacked"    // the cartons were opened again; their labels and numbers are void
+	EvOrderUnloaded       = "order.unloaded"    // a parcel came off the truck again
 	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"

@@ -100,6 +100,9 @@ type EventData struct {
 	BackorderOf  string   `json:"backorderOf,omitempty"`  // the order this one is the rest of
 	Backorder    string   `json:"backorder,omitempty"`    // the order that the rest of this one became
 	Kit          int64    `json:"kit,omitempty"`          // slip of the order crash kit
+	// Voided are parcels that are no more: their labels and numbers must not
+	// be used.
+	Voided []Parcel `json:"voided,omitempty"`
 	// Born is BornSite when the event is about an order that was entered at
 	// the site: never one of the OMS, though it may have the same id.
 	Born   string  `json:"born,omitempty"`
