@@ -79,6 +79,8 @@ var table = []entry{
 	command(KindReassignBatch, "ReassignBatch", 1, reassignBatch),
 	command(KindForceRelease, "ForceRelease", 1, forceRelease),
 	command(KindHandOver, "HandOver", 1, handOver),
+	command(KindSkipLine, "SkipLine", 1, skipLine),
+	command(KindChangeLot, "ChangeLot", 1, changeLot),
 	command(KindPutSuppliers, "PutSuppliers", 1, putSuppliers),
 	command(KindPutVendorCodes, "PutVendorCodes", 1, putVendorCodes),
 	command(KindAnnounceReceipt, "AnnounceReceipt", 1, announceReceipt),

@@ -101,6 +101,8 @@ func everyCommand() []Command {
 		ReassignBatch{Batch: "K1", Worker: "w2", Reason: "end of shift"},
 		ForceRelease{Batch: "K1", Reason: "gone home"},
 		HandOver{Device: "h1", Badge: "B2", Task: "O1/1/1"},
+		SkipLine{Device: "h1", Task: "O1/1/1", Reason: "blocked"},
+		ChangeLot{Device: "h1", Barcode: "]C101\x1d", Task: "O1/1/1", Second: "B2"},
 	}
 }
 

@@ -97,6 +97,8 @@ const (
 	KindReassignBatch Kind = 0x01a8
 	KindForceRelease  Kind = 0x01a9
 	KindHandOver      Kind = 0x01aa
+	KindSkipLine      Kind = 0x01ab
+	KindChangeLot     Kind = 0x01ac
 )
 
 // Command is one versioned change. The concrete types are those below; each is

@@ -30,7 +30,7 @@ var Faults = []Fault{
 	{CodeToteInUse, "The tote holds another order.", "Take an empty tote."},
 	{CodeOverPick, "More was scanned than is needed.", "Put the rest back."},
 	{CodeQtyMissing, "Not everything is in hand yet.", "Scan the missing pieces, or report the bin short."},
-	{CodeReplayInvalid, "The scan belongs to a task that is not the current one.", "Look at the screen: the scan came too late or twice."},
+	{CodeReplayInvalid, "The scan belongs to a task that is not the current one.", "Look at the screen: the scan came too late or twice. Ask the worker where the goods are when a fallout keeps what was scanned."},
 	{CodeStationBusy, "The pack station or the order is in the middle of another carton.", "Finish the carton at the station first."},
 	{CodeNotPicked, "The order of the tote is not ready to be packed.", "Finish the batch at the pack drop first."},
 	{CodeInFallout, "The order is parked by a fallout.", "Decide the fallout in the console, then scan the tote again."},

@@ -57,7 +57,7 @@ func handOver(c *change, cmd HandOver) (Result, error) {
 	res := Result{Ref: to}
 	switch {
 	case ws.Floor != "":
-		t, err := c.floorInHand(ws, cmd.Task)
+		t, err := c.floorInHand(ws, cmd.Task, "")
 		if err != nil {
 			return res, err
 		}
@@ -65,7 +65,7 @@ func handOver(c *change, cmd HandOver) (Result, error) {
 	case ws.Batch == "":
 		return res, refuse(CodeNoWork, "%s has nothing in hand", ws.Worker)
 	}
-	w, err := c.walkOf(cmd.Device, cmd.Task)
+	w, err := c.walkOf(cmd.Device, cmd.Task, "")
 	if err != nil {
 		return res, err
 	}

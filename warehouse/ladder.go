@@ -52,6 +52,7 @@ var rules = []Rule{
 	{FalloutRFIDMissing, RoleDock, 3, 10, "Open the parcel and look; send it through again or let it go by hand."},
 	{FalloutRFIDExtra, RoleDock, 3, 10, "Take what does not belong there out, then clear it."},
 	{FalloutMissort, RoleDock, 2, 15, "Carry the parcel to its lane."},
+	{CodeReplayInvalid, RoleLead, 2, 30, "Ask the worker where the goods of the task are, put the book right, then clear it."},
 	{FalloutTooBig, RoleService, 2, 60, "Split the order at the OMS."},
 }
 

@@ -41,6 +41,9 @@ type Site struct {
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
 	// ATPEveryMs is how often stock levels are told at most; 0 = never.
 	ATPEveryMs int64 `cbor:"23,keyasint,omitempty" json:"atpEveryMs,omitempty"`
+	// LotSecond: taking a lot that ends later than the one asked for needs a
+	// second person.
+	LotSecond bool `cbor:"53,keyasint,omitempty" json:"lotSecond,omitempty"`
 	// Counts: the most pieces two counts may correct without a lead.
 	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
@@ -264,6 +267,9 @@ type Task struct {
 	FailedBy string `cbor:"15,keyasint,omitempty" json:"failedBy,omitempty"`
 	Owner    string `cbor:"16,keyasint,omitempty" json:"owner,omitempty"`
 	Serial   string `cbor:"17,keyasint,omitempty" json:"serial,omitempty"` // the unit to take; another one of the bin will do
+	// Skips is how often a picker put it off, Skipped why last.
+	Skips   int    `cbor:"20,keyasint,omitempty" json:"skips,omitempty"`
+	Skipped string `cbor:"21,keyasint,omitempty" json:"skipped,omitempty"`
 }
 
 // stock is what the task takes and has reserved: sellable goods of its owner.
@@ -361,7 +367,7 @@ type Fallout struct {
 	Detail    string `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
 	ClearedAt int64  `cbor:"11,keyasint,omitempty" json:"clearedAt,omitempty"`
 	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
-	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal
+	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal; "handheld/h1" of what that said too late
 	LU        string `cbor:"14,keyasint,omitempty" json:"lu,omitempty"`   // tote or SSCC
 	AckAt     int64  `cbor:"15,keyasint,omitempty" json:"ackAt,omitempty"`
 	AckBy     string `cbor:"16,keyasint,omitempty" json:"ackBy,omitempty"`

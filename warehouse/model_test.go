@@ -379,7 +379,15 @@ func (m *model) leads() {
 		}
 	}
 	worker := pickOne(m, []string{"w1", "w2", "w3", "r1"}, "worker")
-	switch m.num(0, 6, "act") {
+	switch m.num(0, 8, "act") {
+	case 7:
+		dev := pickOne(m, devices[:2], "device")
+		m.run(SkipLine{Device: dev, Task: m.step(dev).Task, Reason: "blocked"})
+		return
+	case 8:
+		m.run(ChangeLot{Device: pickOne(m, devices[:2], "device"), Barcode: "]C101" + gtin(3) + "10" + pickOne(m, []string{"L1", "L2"}, "lot")})
+		m.run(Scan{Device: pickOne(m, devices[:2], "device"), Barcode: "CUP", Task: "O1/1/1"})
+		return
 	case 0:
 		m.run(ReassignBatch{Batch: b, Worker: worker, Reason: "lead"})
 		return
@@ -1020,6 +1028,6 @@ func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 		"AnnounceReturn OK", "ReceiveReturn OK", "InspectReturn OK", "CloseReturn OK",
 		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
 		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
-		"ReassignBatch OK", "ForceRelease OK", "HandOver OK",
+		"ReassignBatch OK", "ForceRelease OK", "HandOver OK", "SkipLine OK", "Scan " + CodeReplayInvalid,
 	})
 }

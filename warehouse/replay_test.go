@@ -50,6 +50,7 @@ var goldenDays = []struct {
 	{"v4-lines", mixed},
 	{"v5-kit", slips},
 	{"v6-leads", leading},
+	{"v6-pickers", pickers},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

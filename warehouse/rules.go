@@ -13,7 +13,8 @@ const Level uint16 = 3
 const level2 uint16 = 2
 
 // level3 brought: an order that begins anew leaves the lines alone that were
-// cancelled before.
+// cancelled before, and what a handheld says too late is kept as a fallout
+// (late.go).
 const level3 uint16 = 3
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

@@ -22,7 +22,7 @@ func shortPick(c *change, cmd ShortPick) (Result, error) {
 	if ws.Floor != "" {
 		return c.shortFloor(ws, cmd)
 	}
-	w, err := c.walkOf(cmd.Device, cmd.Task)
+	w, err := c.walkOf(cmd.Device, cmd.Task, "short "+cmd.Reason)
 	if err != nil {
 		return Result{}, err
 	}
