@@ -112,6 +112,26 @@ func TestOrderTakenBack(t *testing.T) {
 	}
 }
 
+// row 114: the OMS shows what went instead of what was ordered, line by line.
+func TestSubstitutedLinesRow114(t *testing.T) {
+	s := newServer(t)
+	placeOrder(t, s, "O-1", PaymentSettled)
+	send(t, s, ev("control", 1, "order.substituted", "O-1", wire.EventData{Line: 1, SKU: "B", For: "A", Qty: 2, Code: "SUBSTITUTION"}))
+	line := wire.Line{Line: 1, SKU: "B", For: "A", Reason: "SUBSTITUTION", Qty: 2, Picked: 2, State: "SHIPPED"}
+	send(t, s, ev("control", 2, "order.shipped", "O-1", wire.EventData{State: "SHIPPED", Lines: []wire.Line{line}}))
+	v := order(t, s, "O-1")
+	var got []wire.Line
+	if err := json.Unmarshal(v.SiteLines, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]wire.Line{line}, got); diff != "" {
+		t.Error(diff)
+	}
+	if last := v.Timeline[len(v.Timeline)-2]; last.Code != "SUBSTITUTION" {
+		t.Errorf("timeline %+v", v.Timeline)
+	}
+}
+
 func TestEventsRules(t *testing.T) {
 	one := []wire.Event{ev("control", 3, "order.picking", "O-1", wire.EventData{})}
 	gz := func(b []byte) []byte {

@@ -241,7 +241,7 @@ func (v *inspector) lines(o *Order) error {
 			if err != nil || t == nil {
 				return fmt.Errorf("task %s: %w", task, err)
 			}
-			v.check(t.Order == id && t.Line == l.Line && t.SKU == l.SKU, "task %s does not fit line %d of %s", task, l.Line, id)
+			v.check(t.Order == id && t.Line == l.Line && (t.SKU == l.SKU || closed(t) && o.Spec.Substitute), "task %s does not fit line %d of %s", task, l.Line, id)
 			if !closed(t) {
 				open += t.Qty
 			}
@@ -260,6 +260,8 @@ func (v *inspector) lines(o *Order) error {
 				inHand = b.Held
 			}
 		}
+		v.check((l.For == "") == (l.Reason == "") && (l.For == "" || l.For != l.SKU && o.Spec.Substitute && l.For == wantSKU(o, l.Line)),
+			"order %s line %d stands for %q: %+v", id, l.Line, l.For, l)
 		v.check(l.kept()+open <= l.Qty+inHand, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.kept(), open, l.Qty)
 		switch l.State {
 		case LineAllocated:
@@ -270,6 +272,9 @@ func (v *inspector) lines(o *Order) error {
 		case LineShort:
 			v.check(l.kept()+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
 			if o.State == OrderShortWaiting {
+				for _, s := range l.Alts {
+					v.row(kWait, demand{s, o.Spec.Owner}.row(), o.queue(), id)
+				}
 				v.row(kWait, demand{l.SKU, o.Spec.Owner}.row(), o.queue(), id)
 			}
 		case LineOpen, LineCancelled, LineProduction, LineDropShip:
@@ -283,6 +288,21 @@ func (v *inspector) lines(o *Order) error {
 		v.check(physical == picked, "order %s: %d picked, %d in %s", id, picked, physical, where)
 	}
 	return nil
+}
+
+// wantSKU is the item a revision asks for in a line, or that it asked for before
+// the line was cancelled.
+func wantSKU(o *Order, line int) string {
+	for _, l := range o.Spec.Lines {
+		if l.Line == line {
+			return l.SKU
+		}
+	}
+	st, err := lineOf(o, line)
+	if err != nil {
+		return ""
+	}
+	return st.For
 }
 
 func (v *inspector) tasks() error {

@@ -95,7 +95,8 @@ func (c *change) idle(l *LineState) bool {
 func (c *change) reopen(o *Order) {
 	for i := range o.Lines {
 		if !c.idle(&o.Lines[i]) {
-			o.Lines[i].State = LineOpen
+			l := &o.Lines[i]
+			l.State, l.SKU, l.For, l.Reason, l.Alts = LineOpen, l.ordered(), "", "", nil
 		}
 	}
 }
@@ -131,7 +132,7 @@ func (c *change) backorder(o *Order) error {
 	for _, l := range o.Lines {
 		if l.State == LineShort {
 			rest := l.Qty - l.Picked
-			spec.Lines, short = append(spec.Lines, OrderLine{Line: l.Line, SKU: l.SKU, Qty: rest}), append(short, rest)
+			spec.Lines, short = append(spec.Lines, OrderLine{Line: l.Line, SKU: l.ordered(), Qty: rest}), append(short, rest)
 		}
 	}
 	if len(short) == 0 {

@@ -107,6 +107,9 @@ type Item struct {
 	Max     int64  `cbor:"13,keyasint,omitempty" json:"max,omitempty"`
 	Reorder int64  `cbor:"14,keyasint,omitempty" json:"reorderAt,omitempty"`
 	Class   string `cbor:"30,keyasint,omitempty" json:"class,omitempty"` // of the bins it is put away to
+	// Substitutes may be sent for it where an order allows that, the best
+	// first.
+	Substitutes []string `cbor:"31,keyasint,omitempty" json:"substitutes,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -147,6 +150,8 @@ type OrderSpec struct {
 	Partial bool     `cbor:"12,keyasint,omitempty" json:"partial,omitempty"`
 	Kit     int64    `cbor:"13,keyasint,omitempty" json:"kit,omitempty"`   // number of the slip of the order crash kit it was written on
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
+	// Substitute: another item may be sent for one that is short.
+	Substitute bool `cbor:"26,keyasint,omitempty" json:"substitute,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -221,6 +226,12 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
+	// For is the item that was ordered where SKU stands for it, Reason why.
+	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
+	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`
+	// Alts are the items whose arrival lets a short line be tried again,
+	// beside its own.
+	Alts []string `cbor:"17,keyasint,omitempty" json:"-"`
 }
 
 // LotQty is a quantity of one lot; Lot is "" for items without lots.

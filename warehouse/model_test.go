@@ -168,7 +168,7 @@ var (
 		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62, 64, 65,
 	}
 	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42, 64, 65}
-	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 64, 65}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 64, 65, 64, 65, 64, 65, 11, 15, 15}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
@@ -372,21 +372,20 @@ func (m *model) receipts() {
 
 // leads takes something back, or lets work change hands.
 func (m *model) leads() {
-	b := ""
-	for _, dev := range devices[:2] {
-		if s := m.step(dev); s.Batch != "" && m.odds(2, "this batch") {
-			b = s.Batch
+	b, dev := "", devices[m.num(0, 1, "device")]
+	for _, d := range devices[:2] {
+		if s := m.step(d); s.Batch != "" {
+			b, dev = s.Batch, d
 		}
 	}
 	worker := pickOne(m, []string{"w1", "w2", "w3", "r1"}, "worker")
 	switch m.num(0, 8, "act") {
 	case 7:
-		dev := pickOne(m, devices[:2], "device")
 		m.run(SkipLine{Device: dev, Task: m.step(dev).Task, Reason: "blocked"})
 		return
 	case 8:
-		m.run(ChangeLot{Device: pickOne(m, devices[:2], "device"), Barcode: "]C101" + gtin(3) + "10" + pickOne(m, []string{"L1", "L2"}, "lot")})
-		m.run(Scan{Device: pickOne(m, devices[:2], "device"), Barcode: "CUP", Task: "O1/1/1"})
+		m.run(ChangeLot{Device: dev, Barcode: "]C101" + gtin(3) + "10" + pickOne(m, []string{"L1", "L2"}, "lot")})
+		m.run(Scan{Device: dev, Barcode: "CUP", Task: "O1/1/1"})
 		return
 	case 0:
 		m.run(ReassignBatch{Batch: b, Worker: worker, Reason: "lead"})
@@ -395,7 +394,7 @@ func (m *model) leads() {
 		m.run(ForceRelease{Batch: b, Reason: "lead"})
 		return
 	case 2:
-		m.run(HandOver{Device: pickOne(m, devices[:2], "device"), Badge: pickOne(m, badges, "badge")})
+		m.run(HandOver{Device: dev, Badge: pickOne(m, badges, "badge")})
 		return
 	}
 	o, ok := m.here()
@@ -453,6 +452,7 @@ func (m *model) release() {
 		}
 	}
 	s.Partial = m.holds && m.odds(3, "partial")
+	s.Substitute = m.odds(3, "substitute")
 	if m.holds && m.odds(4, "held") {
 		s.Holds = []string{HoldPayment}
 	}
@@ -463,6 +463,13 @@ func (m *model) release() {
 		s.Lines[0].Qty = 0
 	}
 	m.run(ReleaseOrder{Order: s, Source: "oms/main"})
+}
+
+// standIns lets items stand for others.
+func (m *model) standIns() {
+	items := testItems()
+	items[0].Substitutes, items[2].Substitutes = []string{"NOPE", "BAG", "MILK"}, []string{"CUP", "PEN"}
+	m.ok(PutItems{Items: items})
 }
 
 // here picks an order that is on record.
@@ -934,6 +941,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 func TestRandomCommandsKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		m.ok(PutSite{Site: testSite()})
+		m.standIns()
 		for i := range 2 {
 			m.run(SignIn{Device: devices[i], Badge: badges[i]})
 		}
@@ -975,6 +983,7 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		m.holds = true
+		m.standIns()
 		s := testSite()
 		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
 		s.Intake = &IntakeRules{

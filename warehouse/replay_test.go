@@ -51,6 +51,7 @@ var goldenDays = []struct {
 	{"v5-kit", slips},
 	{"v6-leads", leading},
 	{"v6-pickers", pickers},
+	{"v6-substitutes", substitutes},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -120,6 +120,7 @@ type EventData struct {
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
 	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
+	For      string         `cbor:"71,keyasint,omitempty" json:"for,omitempty"` // the item that SKU stands for
 	// Voided are parcels that are no more: their labels must not be used.
 	Voided []Parcel `cbor:"70,keyasint,omitempty" json:"voided,omitempty"`
 	// Born is SourceSite in what is said of an order that was entered at the
@@ -148,6 +149,7 @@ const (
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
+	EvOrderSubstituted    = "order.substituted" // another item goes for one that is short
 	EvOrderUnpicked       = "order.unpicked"    // goods of a line went back into a bin; the line is open again
 	EvOrderUnpacked       = "order.unpacked"    // the cartons were opened again; their labels and numbers are void
 	EvOrderUnloaded       = "order.unloaded"    // a parcel came off the truck again

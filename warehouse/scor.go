@@ -32,6 +32,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvOrderHeld, ScorDeliver},
 	{EvOrderHoldReleased, ScorDeliver},
 	{EvOrderBackordered, ScorDeliver},
+	{EvOrderSubstituted, ScorDeliver},
 	{EvOrderUnpicked, ScorDeliver},
 	{EvOrderUnpacked, ScorDeliver},
 	{EvOrderUnloaded, ScorDeliver},

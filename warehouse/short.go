@@ -79,6 +79,15 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if missing > 0 {
+		subs, ok, err := c.standInAtPick(o, l)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			takes, missing = subs, 0
+		}
+	}
 	batch, slot := w.batch.ID, t.Slot
 	if o.held() { // for a later walk
 		batch, slot = "", 0

@@ -274,6 +274,9 @@ func checkItem(it Item) string {
 	case it.Class != "" && !validID(it.Class):
 		return "class"
 	}
+	if why := checkSubstitutes(it); why != "" {
+		return why
+	}
 	for _, b := range it.Barcodes {
 		if !validBarcode(b) {
 			return "barcode"
