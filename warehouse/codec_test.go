@@ -28,7 +28,7 @@ func everyCommand() []Command {
 		SignIn{Device: "h1", Badge: "B1"},
 		SignOut{Device: "h1"},
 		AskWork{Device: "h1"},
-		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12},
+		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12, Zone: "A"},
 		Scan{Device: "h1", Verb: "item", Barcode: "]C101\x1d", Qty: 2, Task: "O1/1/1"},
 		ShortPick{Device: "h1", Task: "O1/1/1", Reason: FalloutStockout},
 		FinishBatch{Device: "h1", Barcode: "DROP"},

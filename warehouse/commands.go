@@ -184,6 +184,7 @@ type (
 		Slots   []BatchSlot `cbor:"3,keyasint"` // Slot and Order only
 		Walk    []string    `cbor:"4,keyasint"`
 		RouteMm int64       `cbor:"5,keyasint"`
+		Zone    string      `cbor:"6,keyasint,omitempty"` // only what lies in this zone; "" = all of the orders
 	}
 	// Scan is one barcode scanned by a worker with work: bin, item or
 	// tote. The step of the batch says which is expected. Verb names what

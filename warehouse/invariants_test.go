@@ -346,6 +346,10 @@ func (v *inspector) batches() error {
 			if err != nil || t == nil {
 				return false, fmt.Errorf("task %s: %w", id, err)
 			}
+			if b.Zone != "" && !closed(t) {
+				bin, err := GetBin(v.r, t.Bin)
+				v.check(err == nil && bin.Zone == b.Zone, "batch %s of zone %s has task %+v", b.ID, b.Zone, t)
+			}
 			v.check(closed(t) == (i < b.At), "batch %s at %d: task %d is %s", b.ID, b.At, i, t.State)
 			if i == b.At {
 				v.check(b.Held <= t.Qty, "batch %s holds %d of %d", b.ID, b.Held, t.Qty)

@@ -44,6 +44,8 @@ type Site struct {
 	// LotSecond: taking a lot that ends later than the one asked for needs a
 	// second person.
 	LotSecond bool `cbor:"53,keyasint,omitempty" json:"lotSecond,omitempty"`
+	// ZonePicking: a batch is picked in one zone.
+	ZonePicking bool `cbor:"54,keyasint,omitempty" json:"zonePicking,omitempty"`
 	// Counts: the most pieces two counts may correct without a lead.
 	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
@@ -119,6 +121,7 @@ type Bin struct {
 	Cell  int    `cbor:"3,keyasint" json:"cell"`
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
 	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
+	Zone  string `cbor:"11,keyasint,omitempty" json:"zone,omitempty"`  // part of the site that is picked by itself
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.
@@ -302,6 +305,7 @@ type Batch struct {
 	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
 	Zero    string      `cbor:"11,keyasint,omitempty" json:"zero,omitempty"`    // bin just emptied by the book
 	Since   int64       `cbor:"12,keyasint,omitempty" json:"since,omitempty"`   // when it was assigned, where figures are kept
+	Zone    string      `cbor:"13,keyasint,omitempty" json:"zone,omitempty"`    // picked in this zone only; "" = everywhere
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.

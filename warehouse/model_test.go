@@ -470,6 +470,7 @@ func (m *model) standIns() {
 	items := testItems()
 	items[0].Substitutes, items[2].Substitutes = []string{"NOPE", "BAG", "MILK"}, []string{"CUP", "PEN"}
 	m.ok(PutItems{Items: items})
+	m.ok(PutBins{Bins: zoned()})
 }
 
 // here picks an order that is on record.
@@ -596,9 +597,17 @@ func (m *model) plan() {
 	if len(waiting) > 0 {
 		cmd.Worker = waiting[0].Worker
 	}
-	for i, o := range pool {
-		cmd.Slots = append(cmd.Slots, BatchSlot{Slot: i + 1, Order: o.Spec.ID})
-		cmd.Walk = append(cmd.Walk, m.openTasks(o.Spec.ID)...)
+	if m.odds(3, "one zone") {
+		cmd.Zone = pickOne(m, []string{"A", "B"}, "zone")
+	}
+	for _, o := range pool {
+		tasks := slices.DeleteFunc(m.openTasks(o.Spec.ID), func(id string) bool {
+			return cmd.Zone != "" && seen(GetBin(m.tx, seen(GetTask(m.tx, id)).Bin)).Zone != cmd.Zone
+		})
+		if len(tasks) > 0 {
+			cmd.Slots = append(cmd.Slots, BatchSlot{Slot: len(cmd.Slots) + 1, Order: o.Spec.ID})
+			cmd.Walk = append(cmd.Walk, tasks...)
+		}
 	}
 	if len(cmd.Walk) > 0 && m.odds(8, "flaw") {
 		cmd.Walk[0] = "O9/1/1"

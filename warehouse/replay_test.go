@@ -52,6 +52,7 @@ var goldenDays = []struct {
 	{"v6-leads", leading},
 	{"v6-pickers", pickers},
 	{"v6-substitutes", substitutes},
+	{"v6-zones", passing},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -92,7 +92,7 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if o.held() { // for a later walk
 		batch, slot = "", 0
 	}
-	more, err := c.makeTasks(o, l, takes, batch, slot)
+	more, err := c.makeInZone(o, l, takes, w.batch, batch, slot)
 	if err != nil {
 		return "", err
 	}

@@ -297,6 +297,8 @@ func checkBin(b Bin, l Layout) string {
 		return "side"
 	case b.Class != "" && !validID(b.Class):
 		return "class"
+	case b.Zone != "" && !validID(b.Zone):
+		return "zone"
 	}
 	return ""
 }
