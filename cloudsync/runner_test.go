@@ -569,8 +569,10 @@ func TestEventDataIsTheSameOnTheWireRow66(t *testing.T) {
 	for i := range full.Lines { // only the site needs these
 		full.Lines[i].PutBack, full.Lines[i].Returned, full.Lines[i].Kind = 0, 0, ""
 	}
-	for i := range full.Parcels {
-		full.Parcels[i].Verified, full.Parcels[i].CheckedBy = false, ""
+	for _, ps := range [][]warehouse.Parcel{full.Parcels, full.Voided} {
+		for i := range ps {
+			ps[i].Verified, ps[i].CheckedBy = false, ""
+		}
 	}
 	raw, err := json.Marshal(full)
 	if err != nil {

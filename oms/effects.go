@@ -26,6 +26,13 @@ var siteStates = map[string]string{
 	"order.cancelled": StateCancelled,
 }
 
+// takenBack are the events by which a site takes a step back, and the states
+// of its own that an order may have then.
+var (
+	takenBack  = []string{"order.unpicked", "order.unpacked", "order.unloaded"}
+	workStates = []string{StateShortWaiting, StateReleased, StatePicking, StatePicked, StateLabelled}
+)
+
 // place is where an event stands among the events of its site.
 type place struct{ epoch, seq int64 }
 
@@ -137,7 +144,11 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 		return err
 	}
 	late := at.before(o.at)
-	if state, ok := siteStates[name]; ok && !late {
+	state, ok := siteStates[name]
+	if slices.Contains(takenBack, name) && slices.Contains(workStates, d.State) {
+		state, ok = d.State, true
+	}
+	if ok && !late {
 		if err := set(`UPDATE orders SET state = ?, code = '', text = '', state_epoch = ?, state_seq = ?, updated_at = ? WHERE n = ?`,
 			state, at.epoch, at.seq); err != nil {
 			return err
@@ -172,7 +183,14 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 	for _, p := range d.Parcels {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO parcels (sscc, order_id, weight_mg, carrier, tracking, dock) VALUES (?,?,?,?,?,?)
 			ON CONFLICT (sscc) DO UPDATE SET order_id = excluded.order_id, weight_mg = excluded.weight_mg, carrier = excluded.carrier,
-			tracking = excluded.tracking, dock = excluded.dock`, p.SSCC, o.id, p.WeightMg, p.Carrier, p.Tracking, p.Dock); err != nil {
+			tracking = excluded.tracking, dock = excluded.dock WHERE parcels.order_id <> ''`, p.SSCC, o.id, p.WeightMg, p.Carrier, p.Tracking, p.Dock); err != nil {
+			return err
+		}
+	}
+	for _, p := range d.Voided {
+		// It stays as nobody's, so that no late event brings it back.
+		if _, err := tx.ExecContext(ctx, `INSERT INTO parcels (sscc, order_id, weight_mg, carrier, tracking, dock) VALUES (?,'',?,?,?,'')
+			ON CONFLICT (sscc) DO UPDATE SET order_id = '', dock = '' WHERE parcels.order_id = ?`, p.SSCC, p.WeightMg, p.Carrier, p.Tracking, o.id); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,60 @@ func TestOrderFollowsItsEvents(t *testing.T) {
 }
 
 // Every rule of the endpoint that can refuse a batch, each with nothing applied.
+// What a site takes back: the order goes back, and a parcel that is no more
+// stays away, whatever comes late.
+func TestOrderTakenBack(t *testing.T) {
+	s := newServer(t)
+	placeOrder(t, s, "O-1", PaymentSettled)
+	first := wire.Parcel{SSCC: "001234567890123456", WeightMg: 7, Carrier: "DHL", Tracking: "T100", Job: "j"}
+	second := first
+	second.SSCC, second.Tracking = "001234567890123463", "T101"
+	lines := []wire.Line{{Line: 1, SKU: "A", Qty: 2, Picked: 1, State: "ALLOCATED"}}
+	for i, st := range []struct {
+		name    string
+		data    wire.EventData
+		state   string
+		parcels int
+	}{
+		{"order.picked", wire.EventData{State: "PICKED"}, StatePicked, 0},
+		{"order.unpicked", wire.EventData{State: "PICKING", Line: 1, Qty: 1, Text: "scratched", Lines: lines}, StatePicking, 0},
+		{"order.picked", wire.EventData{State: "PICKED"}, StatePicked, 0},
+		{"order.packed", wire.EventData{State: "PACKED", Parcels: []wire.Parcel{first}}, StatePacked, 1},
+		{"order.staged", wire.EventData{State: "STAGED"}, StateStaged, 1},
+		{"order.unloaded", wire.EventData{State: "LABELLED", Parcels: []wire.Parcel{first}, Text: "leaks"}, StateLabelled, 1},
+		{"order.unpacked", wire.EventData{State: "PICKED", Voided: []wire.Parcel{first}, Text: "leaks"}, StatePicked, 0},
+		{"order.packed", wire.EventData{State: "PACKED", Parcels: []wire.Parcel{second}}, StatePacked, 1},
+		{"order.labelled", wire.EventData{State: "LABELLED", Parcels: []wire.Parcel{first}}, StateLabelled, 1}, // late
+		{"order.unpacked", wire.EventData{State: "NOWHERE"}, StateLabelled, 1},
+	} {
+		send(t, s, ev("control", uint64(i+1), st.name, "O-1", st.data))
+		v := order(t, s, "O-1")
+		if v.State != st.state || len(v.Parcels) != st.parcels || st.parcels == 1 && i > 6 && v.Parcels[0].SSCC != second.SSCC {
+			t.Errorf("after %s: %s with %+v, want %s", st.name, v.State, v.Parcels, st.state)
+		}
+	}
+}
+
+// row 114: the OMS shows what went instead of what was ordered, line by line.
+func TestSubstitutedLinesRow114(t *testing.T) {
+	s := newServer(t)
+	placeOrder(t, s, "O-1", PaymentSettled)
+	send(t, s, ev("control", 1, "order.substituted", "O-1", wire.EventData{Line: 1, SKU: "B", For: "A", Qty: 2, Code: "SUBSTITUTION"}))
+	line := wire.Line{Line: 1, SKU: "B", For: "A", Reason: "SUBSTITUTION", Qty: 2, Picked: 2, State: "SHIPPED"}
+	send(t, s, ev("control", 2, "order.shipped", "O-1", wire.EventData{State: "SHIPPED", Lines: []wire.Line{line}}))
+	v := order(t, s, "O-1")
+	var got []wire.Line
+	if err := json.Unmarshal(v.SiteLines, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]wire.Line{line}, got); diff != "" {
+		t.Error(diff)
+	}
+	if last := v.Timeline[len(v.Timeline)-2]; last.Code != "SUBSTITUTION" {
+		t.Errorf("timeline %+v", v.Timeline)
+	}
+}
+
 func TestEventsRules(t *testing.T) {
 	one := []wire.Event{ev("control", 3, "order.picking", "O-1", wire.EventData{})}
 	gz := func(b []byte) []byte {

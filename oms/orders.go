@@ -243,7 +243,7 @@ func (s *Server) getSummary(w http.ResponseWriter, r *http.Request) error {
 			by(&sum.OpenFallout, `SELECT code, count(*) FROM fallouts WHERE cleared_at = 0 GROUP BY code`),
 			by(&sum.Events, `SELECT type, count(*) FROM events WHERE status = 'applied' GROUP BY type`),
 			by(&sum.Refused, `SELECT code, count(*) FROM events WHERE status != 'applied' GROUP BY code`),
-			tx.QueryRowContext(ctx, `SELECT count(*) FROM parcels`).Scan(&sum.Parcels),
+			tx.QueryRowContext(ctx, `SELECT count(*) FROM parcels WHERE order_id <> ''`).Scan(&sum.Parcels),
 			tx.QueryRowContext(ctx, `SELECT count(*) FROM conflicts`).Scan(&sum.Conflicts),
 			each(ctx, tx, func(t *stream) []any { return []any{&t.site, &t.epoch, &t.name, &t.ack} }, &streams,
 				`SELECT site, CAST(epoch AS TEXT), stream, ack FROM streams`),

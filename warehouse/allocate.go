@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -12,6 +13,7 @@ import (
 type orderPlan struct {
 	takes       [][]take // by line
 	short       []int64  // by line: missing
+	subs        []string // by line: the item that stands for it, "" = its own
 	all         bool     // nothing is
 	partly      bool     // something is found, and the order goes with that
 	keys, bytes int      // what it costs to carry it out
@@ -20,25 +22,36 @@ type orderPlan struct {
 
 // planOrder finds stock for everything an order asks for. It writes nothing.
 func (c *change) planOrder(o *Order) (orderPlan, error) {
-	p := orderPlan{takes: make([][]take, len(o.Lines)), short: make([]int64, len(o.Lines)), all: true}
+	p := orderPlan{takes: make([][]take, len(o.Lines)), short: make([]int64, len(o.Lines)), subs: make([]string, len(o.Lines)), all: true}
 	leave, err := c.leaves(o)
 	if err != nil {
 		return p, err
 	}
 	some := false
 	for i, l := range o.Lines {
-		if l.skipped() {
+		if c.idle(&l) {
 			continue
 		}
-		var held []take
-		for j := range i {
-			if o.Lines[j].SKU == l.SKU {
-				held = append(held, p.takes[j]...)
+		held := func(sku string) (held []take) {
+			for j := range i {
+				if cmp.Or(p.subs[j], o.Lines[j].SKU) == sku {
+					held = append(held, p.takes[j]...)
+				}
 			}
+			return held
 		}
-		takes, missing, err := c.plan(demand{l.SKU, o.Spec.Owner}, l.Qty+leave, held)
+		takes, missing, err := c.plan(demand{l.SKU, o.Spec.Owner}, l.Qty+leave, held(l.SKU))
 		if err != nil {
 			return p, err
+		}
+		if missing > 0 {
+			sub, found, err := c.substitute(o, &l, leave, held)
+			if err != nil {
+				return p, err
+			}
+			if sub != "" {
+				p.subs[i], takes, missing = sub, found, 0
+			}
 		}
 		p.short[i] = min(missing, l.Qty)
 		p.takes[i] = firstOf(takes, l.Qty-p.short[i])
@@ -49,6 +62,9 @@ func (c *change) planOrder(o *Order) (orderPlan, error) {
 	if !p.all && !p.partly {
 		// Parked: lines, and fallouts that come or go.
 		p.keys = len(o.Lines) + 6*min(len(o.Lines), shortFallouts) + 10
+		if o.Spec.Substitute {
+			p.keys += maxSubstitutes * len(o.Lines)
+		}
 		p.bytes = p.keys*256 + 2*sizeOf(o)
 		if record := sizeOf(o); record > orderRecord {
 			p.tooBig = fmt.Sprintf("the order is too big: its record would have %d KiB, the most is %d", record>>10, orderRecord>>10)
@@ -108,11 +124,17 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 		return false, err
 	}
 	for i := range o.Lines {
+		o.Lines[i].Alts = nil
+		if p.subs[i] != "" {
+			if err := c.standIn(o, &o.Lines[i], p.subs[i]); err != nil {
+				return false, err
+			}
+		}
 		if _, err := c.makeTasks(o, &o.Lines[i], p.takes[i], "", 0); err != nil {
 			return false, err
 		}
 		switch {
-		case o.Lines[i].skipped():
+		case c.idle(&o.Lines[i]):
 		case p.short[i] > 0:
 			o.Lines[i].State = LineShort
 		default:
@@ -150,10 +172,15 @@ func isOutOfStock(f *Fallout) bool { return f.Code == FalloutOutOfStock }
 // park lets an order wait for stock: lines, waiting rows and fallouts follow
 // what is short now.
 func (c *change) park(o *Order, short []int64) error {
-	o.reopen()
+	c.reopen(o)
 	for i := range o.Lines {
 		if short[i] > 0 {
 			o.Lines[i].State = LineShort
+			subs, err := c.substitutesOf(o, &o.Lines[i])
+			if err != nil {
+				return err
+			}
+			o.Lines[i].Alts = slices.Clone(subs)
 		}
 	}
 	if o.State != OrderShortWaiting {
@@ -202,8 +229,11 @@ func (c *change) setWaiting(o *Order, want bool) error {
 		return nil
 	}
 	for _, l := range o.Lines {
-		if l.State == LineShort {
-			if err := c.index(key(kWait, demand{l.SKU, o.Spec.Owner}.row(), o.queue(), o.Spec.ID), want); err != nil {
+		if l.State != LineShort {
+			continue
+		}
+		for _, sku := range append([]string{l.SKU}, l.Alts...) {
+			if err := c.index(key(kWait, demand{sku, o.Spec.Owner}.row(), o.queue(), o.Spec.ID), want); err != nil {
 				return err
 			}
 		}

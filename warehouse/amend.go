@@ -224,7 +224,7 @@ func (c *change) checkReshape(o *Order, spec OrderSpec) (code, text string, err 
 		if st.Kind != l.Kind {
 			return CodeSoftPONR, fmt.Sprintf("line %d: another kind needs another line number", l.Line), nil
 		}
-		if st.SKU != l.SKU {
+		if st.ordered() != l.SKU {
 			return CodeSoftPONR, fmt.Sprintf("line %d: another item needs another line number", l.Line), nil
 		}
 	}
@@ -269,6 +269,7 @@ func (c *change) checkMore(o *Order, spec OrderSpec) (code, text string, err err
 				return "", "", err
 			}
 			need -= st.Picked + open
+			l.SKU = st.SKU // or what stands for it
 		}
 		if need <= 0 {
 			continue

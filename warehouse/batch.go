@@ -31,7 +31,7 @@ func assignBatch(c *change, cmd AssignBatch) (Result, error) {
 	}
 	b := &Batch{
 		ID: cmd.Batch, Worker: cmd.Worker, State: BatchActive,
-		Walk: cmd.Walk, Lease: c.meta.Now + site.LeaseMs, RouteMm: cmd.RouteMm,
+		Walk: cmd.Walk, Lease: c.meta.Now + site.LeaseMs, RouteMm: cmd.RouteMm, Zone: cmd.Zone,
 	}
 	left := make(map[string]int, len(cmd.Walk)) // task → slot; looked up only
 	for _, s := range cmd.Slots {
@@ -87,6 +87,8 @@ func checkBatch(cmd AssignBatch, cartSlots int) string {
 		return fmt.Sprintf("%d tasks, the most is %d", len(cmd.Walk), MaxBatchTasks)
 	case walkBytes(cmd.Walk) > MaxBatchWalk:
 		return fmt.Sprintf("the ids of the walk have %d KiB, the most is %d", walkBytes(cmd.Walk)>>10, MaxBatchWalk>>10)
+	case cmd.Zone != "" && !validID(cmd.Zone):
+		return "zone"
 	case cmd.RouteMm < 0:
 		return "route length"
 	}
@@ -127,14 +129,22 @@ func (c *change) claimFor(b *Batch, s BatchSlot, left map[string]int) error {
 	if !free {
 		return refuse(CodePoolChanged, "order %s is not in the pool", s.Order)
 	}
+	found := false
 	err = c.tasksOf(o, func(t *Task) (bool, error) {
-		if t.State == TaskOpen {
-			left[t.ID] = s.Slot
+		if t.State != TaskOpen {
+			return true, nil
 		}
-		return true, nil
+		here, err := c.inZone(b, t.Bin)
+		if here {
+			left[t.ID], found = s.Slot, true
+		}
+		return true, err
 	})
 	if err != nil {
 		return err
+	}
+	if b.Zone != "" && !found {
+		return refuse(CodePoolChanged, "nothing of order %s is to be picked in zone %s", s.Order, b.Zone)
 	}
 	// An order half picked before brings its tote along.
 	b.Slots = append(b.Slots, BatchSlot{Slot: s.Slot, Order: s.Order, Tote: o.Tote})

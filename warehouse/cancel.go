@@ -213,7 +213,7 @@ func (c *change) restart(o *Order) error {
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
 		return err
 	}
-	o.reopen()
+	c.reopen(o)
 	_, err := c.tryAllocate(o)
 	return err
 }

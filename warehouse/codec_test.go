@@ -28,7 +28,7 @@ func everyCommand() []Command {
 		SignIn{Device: "h1", Badge: "B1"},
 		SignOut{Device: "h1"},
 		AskWork{Device: "h1"},
-		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12},
+		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12, Zone: "A"},
 		Scan{Device: "h1", Verb: "item", Barcode: "]C101\x1d", Qty: 2, Task: "O1/1/1"},
 		ShortPick{Device: "h1", Task: "O1/1/1", Reason: FalloutStockout},
 		FinishBatch{Device: "h1", Barcode: "DROP"},
@@ -104,6 +104,14 @@ func everyCommand() []Command {
 		MoveFloor{Task: "K000001", Worker: "w1", Reason: "closer"},
 		EndFloor{Task: "K000001", Reason: "not wanted"},
 		AskMove{SKU: "MILK", Lot: "L1", Qty: 2, From: "B-03", To: "B-04", Priority: 1, Reason: "to the front"},
+		Unpick{Order: "O1", Line: 1, Bin: "A-01", Qty: 2, Lot: "L1", Serial: "7", Reason: "wrong goods"},
+		Unpack{Order: "O1", Tote: "T-9", Supervisor: true, Reason: "wrong goods"},
+		Unload{Parcel: "395212340000000014", To: "pack1", Reason: "damaged"},
+		ReassignBatch{Batch: "K1", Worker: "w2", Reason: "end of shift"},
+		ForceRelease{Batch: "K1", Reason: "gone home"},
+		HandOver{Device: "h1", Badge: "B2", Task: "O1/1/1"},
+		SkipLine{Device: "h1", Task: "O1/1/1", Reason: "blocked"},
+		ChangeLot{Device: "h1", Barcode: "]C101\x1d", Task: "O1/1/1", Second: "B2"},
 	}
 }
 

@@ -110,6 +110,9 @@ const (
 	CodeNoCarton        = "NO_CARTON"
 	CodeNotOnManifest   = "NOT_ON_MANIFEST"
 	CodeUnknownManifest = "UNKNOWN_MANIFEST"
+	CodeNotPacked       = "NOT_PACKED"
+	CodeNotLoaded       = "NOT_LOADED"
+	CodeUnknownBatch    = "UNKNOWN_BATCH"
 )
 
 // Fallout and short-pick codes.

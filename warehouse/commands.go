@@ -101,6 +101,15 @@ const (
 	KindMoveFloor  Kind = 0x01a2
 	KindEndFloor   Kind = 0x01a3
 	KindAskMove    Kind = 0x01a4
+
+	KindUnpick        Kind = 0x01a5
+	KindUnpack        Kind = 0x01a6
+	KindUnload        Kind = 0x01a7
+	KindReassignBatch Kind = 0x01a8
+	KindForceRelease  Kind = 0x01a9
+	KindHandOver      Kind = 0x01aa
+	KindSkipLine      Kind = 0x01ab
+	KindChangeLot     Kind = 0x01ac
 )
 
 // Command is one versioned change. The concrete types are those below; each is
@@ -186,6 +195,7 @@ type (
 		Slots   []BatchSlot `cbor:"3,keyasint"` // Slot and Order only
 		Walk    []string    `cbor:"4,keyasint"`
 		RouteMm int64       `cbor:"5,keyasint"`
+		Zone    string      `cbor:"6,keyasint,omitempty"` // only what lies in this zone; "" = all of the orders
 	}
 	// Scan is one barcode scanned by a worker with work: bin, item or
 	// tote. The step of the batch says which is expected. Verb names what

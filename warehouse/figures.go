@@ -36,7 +36,7 @@ type OrderFacts struct {
 	Lines      int64  `cbor:"5,keyasint,omitempty" json:"lines,omitempty"`
 	Units      int64  `cbor:"6,keyasint,omitempty" json:"units,omitempty"`
 	Reprints   int64  `cbor:"7,keyasint,omitempty" json:"reprints,omitempty"`
-	Again      bool   `cbor:"8,keyasint,omitempty" json:"again,omitempty"`   // released before, in an older revision
+	Again      bool   `cbor:"8,keyasint,omitempty" json:"again,omitempty"`   // released or picked before: counted then
 	RouteMm    int64  `cbor:"9,keyasint,omitempty" json:"routeMm,omitempty"` // of a batch
 	Ms         int64  `cbor:"10,keyasint,omitempty" json:"ms,omitempty"`     // a batch took
 }
@@ -107,6 +107,9 @@ func ofEvent(e *Event) (ticks []tick, samples []sample) {
 	case EvOrderCancelled:
 		add(figCancelled, "", 1)
 	case EvOrderPicked:
+		if f.Again { // some of it was put back and picked once more
+			break
+		}
 		for _, l := range d.Lines {
 			add(figPicked, l.SKU, l.Picked)
 			add(figTouches, "", int64(len(l.Lots)))
@@ -343,6 +346,8 @@ func (c *change) factsOf(o *Order, typ string) (*OrderFacts, error) {
 		f.Units += l.Qty
 	}
 	switch typ {
+	case EvOrderPicked:
+		f.Again = o.Told&pickedAgain != 0
 	case EvOrderReleased:
 		f.Again, o.Counted = o.Counted, true
 	case EvOrderShipped:

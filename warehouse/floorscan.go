@@ -67,7 +67,7 @@ func nextFloor(r Reader, ws *WorkerState) (*Step, error) {
 
 // scanFloor is Scan for a worker with a floor task.
 func (c *change) scanFloor(ws *WorkerState, cmd Scan) (Result, error) {
-	t, err := c.floorInHand(ws, cmd.Task)
+	t, err := c.floorInHand(ws, cmd.Task, saidOf(cmd))
 	if err != nil {
 		return Result{}, err
 	}
@@ -126,9 +126,9 @@ func floorVerb(step string) string {
 }
 
 // floorInHand is the worker's task. A scan replayed late names another one.
-func (c *change) floorInHand(ws *WorkerState, task string) (*FloorTask, error) {
+func (c *change) floorInHand(ws *WorkerState, task, said string) (*FloorTask, error) {
 	if task != "" && task != ws.Floor {
-		return nil, refuse(CodeReplayInvalid, "task %s is not the current one", task)
+		return nil, c.late(ws, task, said, notCurrent(task))
 	}
 	return must2(GetFloorTask(c, ws.Floor))("floor task", ws.Floor)
 }
@@ -212,7 +212,7 @@ func (c *change) putDownIn(t *FloorTask, code string) (done bool, err error) {
 // shortFloor is ShortPick for a worker with a floor task: no more than what is
 // in hand is there. The rest of the reservation ends and the bin is in doubt.
 func (c *change) shortFloor(ws *WorkerState, cmd ShortPick) (Result, error) {
-	t, err := c.floorInHand(ws, cmd.Task)
+	t, err := c.floorInHand(ws, cmd.Task, "short "+cmd.Reason)
 	if err != nil {
 		return Result{}, err
 	}

@@ -247,7 +247,7 @@ func (v *inspector) lines(o *Order) error {
 			if err != nil || t == nil {
 				return fmt.Errorf("task %s: %w", task, err)
 			}
-			v.check(t.Order == id && t.Line == l.Line && t.SKU == l.SKU, "task %s does not fit line %d of %s", task, l.Line, id)
+			v.check(t.Order == id && t.Line == l.Line && (t.SKU == l.SKU || closed(t) && o.Spec.Substitute), "task %s does not fit line %d of %s", task, l.Line, id)
 			if !closed(t) {
 				open += t.Qty
 			}
@@ -266,6 +266,8 @@ func (v *inspector) lines(o *Order) error {
 				inHand = b.Held
 			}
 		}
+		v.check((l.For == "") == (l.Reason == "") && (l.For == "" || l.For != l.SKU && o.Spec.Substitute && l.For == wantSKU(o, l.Line)),
+			"order %s line %d stands for %q: %+v", id, l.Line, l.For, l)
 		v.check(l.kept()+open <= l.Qty+inHand, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.kept(), open, l.Qty)
 		switch l.State {
 		case LineAllocated:
@@ -276,6 +278,9 @@ func (v *inspector) lines(o *Order) error {
 		case LineShort:
 			v.check(l.kept()+open < l.Qty, "order %s line %d is SHORT and complete", id, l.Line)
 			if o.State == OrderShortWaiting {
+				for _, s := range l.Alts {
+					v.row(kWait, demand{s, o.Spec.Owner}.row(), o.queue(), id)
+				}
 				v.row(kWait, demand{l.SKU, o.Spec.Owner}.row(), o.queue(), id)
 			}
 		case LineOpen, LineCancelled, LineProduction, LineDropShip:
@@ -289,6 +294,21 @@ func (v *inspector) lines(o *Order) error {
 		v.check(physical == picked, "order %s: %d picked, %d in %s", id, picked, physical, where)
 	}
 	return nil
+}
+
+// wantSKU is the item a revision asks for in a line, or that it asked for before
+// the line was cancelled.
+func wantSKU(o *Order, line int) string {
+	for _, l := range o.Spec.Lines {
+		if l.Line == line {
+			return l.SKU
+		}
+	}
+	st, err := lineOf(o, line)
+	if err != nil {
+		return ""
+	}
+	return st.For
 }
 
 func (v *inspector) tasks() error {
@@ -331,6 +351,10 @@ func (v *inspector) batches() error {
 			t, err := GetTask(v.r, id)
 			if err != nil || t == nil {
 				return false, fmt.Errorf("task %s: %w", id, err)
+			}
+			if b.Zone != "" && !closed(t) {
+				bin, err := GetBin(v.r, t.Bin)
+				v.check(err == nil && bin.Zone == b.Zone, "batch %s of zone %s has task %+v", b.ID, b.Zone, t)
 			}
 			v.check(closed(t) == (i < b.At), "batch %s at %d: task %d is %s", b.ID, b.At, i, t.State)
 			if i == b.At {
@@ -482,7 +506,7 @@ func (v *inspector) conveyor() error {
 		if err != nil || lu == nil {
 			return false, fmt.Errorf("parcel %s: %w", ca.SSCC, err)
 		}
-		v.check(ca.Order == lu.Order, "carriage %+v of order %s", ca, lu.Order)
+		v.check(ca.Order == lu.Order || lu.Order == "", "carriage %+v of order %s", ca, lu.Order)
 		v.check((ca.State == CarriageDiverted) == (ca.Exit == ca.Lane) || ca.State == CarriageExpired || ca.State == CarriageAssigned, "carriage %+v", ca)
 		if ca.Exit != "" && ca.State != CarriageAssigned && strings.HasPrefix(lu.Place, placeLane) {
 			v.check(lu.Place == LanePlace(ca.Exit), "carriage %+v, the parcel stands in %s", ca, lu.Place)
@@ -759,6 +783,10 @@ func (v *inspector) jobs() error {
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %s: %w", j.Order, err)
 		}
+		if j.State == JobVoid { // of a carton that was opened again
+			v.check(!slices.ContainsFunc(o.Parcels, func(p Parcel) bool { return p.Job == j.ID }), "order %s has a parcel with a void label", j.Order)
+			return true, nil
+		}
 		fresh := (j.State == JobRequested || j.State == JobAwaiting) && j.Copies == 1
 		if len(j.Voided) > 0 && o.State != OrderPacked {
 			fresh = false // labelled before, and again
@@ -815,6 +843,9 @@ func (v *inspector) outbox() error {
 	err = each(v.r, under(kOut, StreamControl), func(e *Event) (bool, error) {
 		v.check(e.Seq == next, "outbox: number %d, want %d", e.Seq, next)
 		next++
+		for _, m := range untold(e.Type) {
+			delete(told, fmt.Sprintf("%s of %s revision %d", m, e.Order, e.Data.Revision))
+		}
 		if slices.Contains(milestones, e.Type) {
 			m := fmt.Sprintf("%s of %s revision %d", e.Type, e.Order, e.Data.Revision)
 			v.check(!told[m], "%s is told twice", m)

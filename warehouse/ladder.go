@@ -57,6 +57,7 @@ var rules = []Rule{
 	{FalloutAwaitingLabel, RoleDock, 2, 15, "Extend the carrier's range or wait for its answer; or give the parcel another carrier."},
 	{FalloutCarrierRefused, RoleDock, 2, 30, "See what each service says; change the table, or bring the carrier up, then retry the order."},
 	{FalloutAddress, RoleService, 2, 60, "Correct the address at the OMS, then retry the order."},
+	{CodeReplayInvalid, RoleLead, 2, 30, "Ask the worker where the goods of the task are, put the book right, then clear it."},
 	{FalloutTooBig, RoleService, 2, 60, "Split the order at the OMS."},
 }
 
@@ -82,7 +83,7 @@ type Decision struct {
 	At      int64  `cbor:"1,keyasint" json:"at"`
 	Actor   string `cbor:"2,keyasint" json:"actor"`
 	Act     string `cbor:"3,keyasint" json:"act"`  // command
-	Code    string `cbor:"4,keyasint" json:"code"` // of the fallout
+	Code    string `cbor:"4,keyasint" json:"code"` // of the fallout; "" = none, a lead's act
 	Order   string `cbor:"5,keyasint,omitempty" json:"order,omitempty"`
 	SKU     string `cbor:"6,keyasint,omitempty" json:"sku,omitempty"`
 	Bin     string `cbor:"7,keyasint,omitempty" json:"bin,omitempty"`

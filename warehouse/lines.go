@@ -86,11 +86,17 @@ func openLines(spec OrderSpec, made []LineState) []LineState {
 	return lines
 }
 
+// idle tells whether an allocation passes a line over.
+func (c *change) idle(l *LineState) bool {
+	return l.skipped() || c.since(level3) && l.State == LineCancelled
+}
+
 // reopen lets the lines of an order be allocated anew.
-func (o *Order) reopen() {
+func (c *change) reopen(o *Order) {
 	for i := range o.Lines {
-		if !o.Lines[i].skipped() {
-			o.Lines[i].State = LineOpen
+		if !c.idle(&o.Lines[i]) {
+			l := &o.Lines[i]
+			l.State, l.SKU, l.For, l.Reason, l.Alts = LineOpen, l.ordered(), "", "", nil
 		}
 	}
 }
@@ -126,7 +132,7 @@ func (c *change) backorder(o *Order) error {
 	for _, l := range o.Lines {
 		if l.State == LineShort {
 			rest := l.Qty - l.Picked
-			spec.Lines, short = append(spec.Lines, OrderLine{Line: l.Line, SKU: l.SKU, Qty: rest}), append(short, rest)
+			spec.Lines, short = append(spec.Lines, OrderLine{Line: l.Line, SKU: l.ordered(), Qty: rest}), append(short, rest)
 		}
 	}
 	if len(short) == 0 {

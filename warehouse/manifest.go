@@ -214,6 +214,20 @@ func (c *change) loadOn(sscc string) error {
 	return err
 }
 
+// loadOff counts a parcel that was unloaded again. It stays on its manifest.
+func (c *change) loadOff(sscc string) error {
+	id, err := ManifestOf(c, sscc)
+	if err != nil || id == "" {
+		return err
+	}
+	k := key(kSeq, "loaded", id)
+	n, err := counter(c, k)
+	if err != nil || n == 0 {
+		return err
+	}
+	return c.setCounter(k, n-1)
+}
+
 // allOnManifest refuses the departure of what is on no manifest of the dock.
 func (c *change) allOnManifest(site *Site, dock string, orders []*Order) error {
 	if !site.Manifests {

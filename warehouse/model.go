@@ -41,6 +41,11 @@ type Site struct {
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
 	// ATPEveryMs is how often stock levels are told at most; 0 = never.
 	ATPEveryMs int64 `cbor:"23,keyasint,omitempty" json:"atpEveryMs,omitempty"`
+	// LotSecond: taking a lot that ends later than the one asked for needs a
+	// second person.
+	LotSecond bool `cbor:"53,keyasint,omitempty" json:"lotSecond,omitempty"`
+	// ZonePicking: a batch is picked in one zone.
+	ZonePicking bool `cbor:"54,keyasint,omitempty" json:"zonePicking,omitempty"`
 	// Counts: the most pieces two counts may correct without a lead.
 	CountLimit int64 `cbor:"30,keyasint,omitempty" json:"countLimit,omitempty"`
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
@@ -59,7 +64,7 @@ type Site struct {
 	Weights   string `cbor:"37,keyasint,omitempty" json:"weights,omitempty"` // what the scale teaches: WeightsPropose, WeightsUse
 	// AgeingMinutes is how long an order may stay in one state before the OMS
 	// is told; 0 = for ever.
-	AgeingMinutes int64 `cbor:"54,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -131,6 +136,9 @@ type Item struct {
 	// Revision orders what a catalogue says of the item: an older one changes
 	// nothing. 0 = written by a person, who is always heard.
 	Revision int64 `cbor:"32,keyasint,omitempty" json:"revision,omitempty"`
+	// Substitutes may be sent for it where an order allows that, the best
+	// first.
+	Substitutes []string `cbor:"31,keyasint,omitempty" json:"substitutes,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -140,6 +148,7 @@ type Bin struct {
 	Cell  int    `cbor:"3,keyasint" json:"cell"`
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
 	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
+	Zone  string `cbor:"11,keyasint,omitempty" json:"zone,omitempty"`  // part of the site that is picked by itself
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.
@@ -171,6 +180,8 @@ type OrderSpec struct {
 	Partial bool     `cbor:"12,keyasint,omitempty" json:"partial,omitempty"`
 	Kit     int64    `cbor:"13,keyasint,omitempty" json:"kit,omitempty"`   // number of the slip of the order crash kit it was written on
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
+	// Substitute: another item may be sent for one that is short.
+	Substitute bool `cbor:"26,keyasint,omitempty" json:"substitute,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -248,6 +259,12 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
+	// For is the item that was ordered where SKU stands for it, Reason why.
+	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
+	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`
+	// Alts are the items whose arrival lets a short line be tried again,
+	// beside its own.
+	Alts []string `cbor:"17,keyasint,omitempty" json:"-"`
 }
 
 // LotQty is a quantity of one lot; Lot is "" for items without lots.
@@ -298,6 +315,9 @@ type Task struct {
 	FailedBy string `cbor:"15,keyasint,omitempty" json:"failedBy,omitempty"`
 	Owner    string `cbor:"16,keyasint,omitempty" json:"owner,omitempty"`
 	Serial   string `cbor:"17,keyasint,omitempty" json:"serial,omitempty"` // the unit to take; another one of the bin will do
+	// Skips is how often a picker put it off, Skipped why last.
+	Skips   int    `cbor:"20,keyasint,omitempty" json:"skips,omitempty"`
+	Skipped string `cbor:"21,keyasint,omitempty" json:"skipped,omitempty"`
 }
 
 // stock is what the task takes and has reserved: sellable goods of its owner.
@@ -319,6 +339,7 @@ type Batch struct {
 	RouteMm int64       `cbor:"10,keyasint,omitempty" json:"routeMm,omitempty"` // planned walk
 	Zero    string      `cbor:"11,keyasint,omitempty" json:"zero,omitempty"`    // bin just emptied by the book
 	Since   int64       `cbor:"12,keyasint,omitempty" json:"since,omitempty"`   // when it was assigned, where figures are kept
+	Zone    string      `cbor:"13,keyasint,omitempty" json:"zone,omitempty"`    // picked in this zone only; "" = everywhere
 }
 
 // BatchSlot binds a cart slot to an order and, from the first put, to a tote.
@@ -407,7 +428,7 @@ type Fallout struct {
 	Detail    string `cbor:"10,keyasint,omitempty" json:"detail,omitempty"`
 	ClearedAt int64  `cbor:"11,keyasint,omitempty" json:"clearedAt,omitempty"`
 	ClearedBy string `cbor:"12,keyasint,omitempty" json:"clearedBy,omitempty"`
-	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal
+	Dock      string `cbor:"13,keyasint,omitempty" json:"dock,omitempty"` // of the portal; "handheld/h1" of what that said too late
 	LU        string `cbor:"14,keyasint,omitempty" json:"lu,omitempty"`   // tote or SSCC
 	AckAt     int64  `cbor:"15,keyasint,omitempty" json:"ackAt,omitempty"`
 	AckBy     string `cbor:"16,keyasint,omitempty" json:"ackBy,omitempty"`

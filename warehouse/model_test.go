@@ -51,11 +51,11 @@ var next = map[OrderState][]OrderState{
 	OrderShortWaiting: {OrderReleased, OrderCancelled, OrderValidated},
 	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting, OrderValidated},
 	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting, OrderCancelled},
-	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled},
+	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled, OrderReleased, OrderShortWaiting},
 	OrderPacking:      {OrderPacked, OrderPicked, OrderCancelled},
-	OrderPacked:       {OrderLabelled, OrderCancelled},
-	OrderLabelled:     {OrderStaged},
-	OrderStaged:       {OrderShipped},
+	OrderPacked:       {OrderLabelled, OrderPicked, OrderCancelled},
+	OrderLabelled:     {OrderStaged, OrderPicked},
+	OrderStaged:       {OrderShipped, OrderLabelled},
 }
 
 func pickOne[T any](m *model, from []T, name string) T { return from[m.num(0, len(from)-1, name)] }
@@ -165,10 +165,10 @@ var (
 	}()
 	askWork = []int{
 		0, 1, 8, 11, 11, 12, 15, 15, 16, 16, 17, 21, 22, 22, 23, 26, 26, 27, 29, 29, 30, 31, 32, 33, 34, 6,
-		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62,
+		54, 54, 55, 56, 57, 58, 58, 59, 60, 61, 62, 64, 65,
 	}
-	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42}
-	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44}
+	floorWork = []int{0, 1, 2, 3, 5, 6, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 26, 27, 29, 30, 31, 32, 33, 34, 35, 36, 37, 37, 38, 39, 40, 41, 42, 64, 65}
+	taskWork  = []int{0, 1, 5, 6, 8, 9, 10, 11, 15, 15, 21, 31, 31, 47, 47, 47, 47, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 64, 65, 64, 65, 64, 65, 11, 15, 15}
 )
 
 // random does one random thing: what is 0 to 31 for the spine, up to 43 for the
@@ -232,6 +232,8 @@ func (m *model) random(what int) {
 				}
 			}
 		}
+	case 64, 65:
+		m.leads()
 	case 44:
 		m.tasks()
 	case 45:
@@ -370,6 +372,52 @@ func (m *model) receipts() {
 	}
 }
 
+// leads takes something back, or lets work change hands.
+func (m *model) leads() {
+	b, dev := "", devices[m.num(0, 1, "device")]
+	for _, d := range devices[:2] {
+		if s := m.step(d); s.Batch != "" {
+			b, dev = s.Batch, d
+		}
+	}
+	worker := pickOne(m, []string{"w1", "w2", "w3", "r1"}, "worker")
+	switch m.num(0, 8, "act") {
+	case 7:
+		m.run(SkipLine{Device: dev, Task: m.step(dev).Task, Reason: "blocked"})
+		return
+	case 8:
+		m.run(ChangeLot{Device: dev, Barcode: "]C101" + gtin(3) + "10" + pickOne(m, []string{"L1", "L2"}, "lot")})
+		m.run(Scan{Device: dev, Barcode: "CUP", Task: "O1/1/1"})
+		return
+	case 0:
+		m.run(ReassignBatch{Batch: b, Worker: worker, Reason: "lead"})
+		return
+	case 1:
+		m.run(ForceRelease{Batch: b, Reason: "lead"})
+		return
+	case 2:
+		m.run(HandOver{Device: dev, Badge: pickOne(m, badges, "badge")})
+		return
+	}
+	o, ok := m.here()
+	if !ok {
+		return
+	}
+	for _, p := range o.Parcels {
+		m.run(Unload{Parcel: p.SSCC, Reason: "lead"})
+	}
+	m.run(Unpack{Order: o.Spec.ID, Tote: fmt.Sprintf("T-%d", m.num(1, 6, "tote")), Supervisor: !m.odds(3, "supervisor"), Reason: "lead"})
+	l := pickOne(m, m.order(o.Spec.ID).Lines, "line")
+	if len(l.Lots) == 0 {
+		return
+	}
+	lot := pickOne(m, l.Lots, "lot")
+	m.run(Unpick{
+		Order: o.Spec.ID, Line: l.Line, Bin: pickOne(m, []string{"A-01", "B-02"}, "bin"), Lot: lot.Lot, Serial: lot.Serial,
+		Qty: int64(m.num(1, int(lot.Qty), "qty")), Reason: "lead",
+	})
+}
+
 func (m *model) retry() {
 	id := pickOne(m, orderIDs, "order")
 	for _, f := range seen(Fallouts(m.tx, true)) {
@@ -406,6 +454,7 @@ func (m *model) release() {
 		}
 	}
 	s.Partial = m.holds && m.odds(3, "partial")
+	s.Substitute = m.odds(3, "substitute")
 	if m.holds && m.odds(4, "held") {
 		s.Holds = []string{HoldPayment}
 	}
@@ -416,6 +465,14 @@ func (m *model) release() {
 		s.Lines[0].Qty = 0
 	}
 	m.run(ReleaseOrder{Order: s, Source: "oms/main"})
+}
+
+// standIns lets items stand for others.
+func (m *model) standIns() {
+	items := testItems()
+	items[0].Substitutes, items[2].Substitutes = []string{"NOPE", "BAG", "MILK"}, []string{"CUP", "PEN"}
+	m.ok(PutItems{Items: items})
+	m.ok(PutBins{Bins: zoned()})
 }
 
 // here picks an order that is on record.
@@ -542,9 +599,17 @@ func (m *model) plan() {
 	if len(waiting) > 0 {
 		cmd.Worker = waiting[0].Worker
 	}
-	for i, o := range pool {
-		cmd.Slots = append(cmd.Slots, BatchSlot{Slot: i + 1, Order: o.Spec.ID})
-		cmd.Walk = append(cmd.Walk, m.openTasks(o.Spec.ID)...)
+	if m.odds(3, "one zone") {
+		cmd.Zone = pickOne(m, []string{"A", "B"}, "zone")
+	}
+	for _, o := range pool {
+		tasks := slices.DeleteFunc(m.openTasks(o.Spec.ID), func(id string) bool {
+			return cmd.Zone != "" && seen(GetBin(m.tx, seen(GetTask(m.tx, id)).Bin)).Zone != cmd.Zone
+		})
+		if len(tasks) > 0 {
+			cmd.Slots = append(cmd.Slots, BatchSlot{Slot: len(cmd.Slots) + 1, Order: o.Spec.ID})
+			cmd.Walk = append(cmd.Walk, tasks...)
+		}
 	}
 	if len(cmd.Walk) > 0 && m.odds(8, "flaw") {
 		cmd.Walk[0] = "O9/1/1"
@@ -887,6 +952,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 func TestRandomCommandsKeepEveryInvariantRow9(t *testing.T) {
 	start := func(m *model) {
 		m.ok(PutSite{Site: testSite()})
+		m.standIns()
 		for i := range 2 {
 			m.run(SignIn{Device: devices[i], Badge: badges[i]})
 		}
@@ -928,6 +994,7 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		m.holds = true
+		m.standIns()
 		s := testSite()
 		s.Transport, s.PackStations = pickOne(m, []string{"", TransportRobot}, "transport"), benches
 		s.Intake = &IntakeRules{
@@ -956,6 +1023,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
 		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
 		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld, "ProductionDone OK",
+		"Unpick OK", "Unpack OK", "Unpack " + CodeHardPONR, "Unload OK",
 	})
 }
 
@@ -981,5 +1049,6 @@ func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 		"AnnounceReturn OK", "ReceiveReturn OK", "InspectReturn OK", "CloseReturn OK",
 		"AskMove OK", "ClaimFloor OK", "ClaimFloor " + CodeHasWork, "SkipFloor OK", "MoveFloor OK", "EndFloor OK",
 		"Scan " + CodeConfirm, "AssignBatch OK", "FinishBatch OK", "ShortPick OK",
+		"ReassignBatch OK", "ForceRelease OK", "HandOver OK", "SkipLine OK", "Scan " + CodeReplayInvalid,
 	})
 }

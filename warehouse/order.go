@@ -20,11 +20,11 @@ var transitions = []struct {
 	// Back to the start only when every line was short and nothing was
 	// picked: a person's retry.
 	{OrderPicking, []OrderState{OrderPicked, OrderAllocated, OrderShortWaiting, OrderCancelled}},
-	{OrderPicked, []OrderState{OrderPacking, OrderPicking /* amended: more to pick */, OrderCancelled}},
+	{OrderPicked, []OrderState{OrderPacking, OrderPicking /* amended: more to pick; unpicked */, OrderCancelled}},
 	{OrderPacking, []OrderState{OrderPacked, OrderPicked /* weight mismatch, amended */, OrderCancelled}},
-	{OrderPacked, []OrderState{OrderLabelled, OrderCancelled}},
-	{OrderLabelled, []OrderState{OrderStaged}},
-	{OrderStaged, []OrderState{OrderShipped}},
+	{OrderPacked, []OrderState{OrderLabelled, OrderPicked /* unpacked */, OrderCancelled}},
+	{OrderLabelled, []OrderState{OrderStaged, OrderPicked /* unpacked by a supervisor */}},
+	{OrderStaged, []OrderState{OrderShipped, OrderLabelled /* unloaded */}},
 	{OrderShipped, nil},
 	{OrderCancelled, nil},
 }

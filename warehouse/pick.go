@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"fmt"
 	"strings"
 
 	"tote/gs1"
@@ -31,14 +32,15 @@ func stepOf(b *Batch, t *Task) string {
 }
 
 // walkOf finds the work of a device. task, when not empty, must be the current
-// one: a scan replayed late must not hit another task.
-func (c *change) walkOf(device, task string) (*walk, error) {
+// one: a scan replayed late must not hit another task. said is what the
+// verb says of goods.
+func (c *change) walkOf(device, task, said string) (*walk, error) {
 	ws, err := c.onDevice(device)
 	if err != nil {
 		return nil, err
 	}
 	if ws.Batch == "" {
-		return nil, refuse(CodeNoWork, "%s has no batch", ws.Worker)
+		return nil, c.late(ws, task, said, refuse(CodeNoWork, "%s has no batch", ws.Worker))
 	}
 	w := &walk{}
 	if w.batch, err = c.batch(ws.Batch); err != nil {
@@ -48,9 +50,13 @@ func (c *change) walkOf(device, task string) (*walk, error) {
 		return nil, err
 	}
 	if task != "" && (w.task == nil || w.task.ID != task) {
-		return nil, refuse(CodeReplayInvalid, "task %s is not the current one", task)
+		return nil, c.late(ws, task, said, notCurrent(task))
 	}
 	return w, nil
+}
+
+func notCurrent(task string) error {
+	return refuse(CodeReplayInvalid, "task %s is not the current one", task)
 }
 
 // current loads the task the batch stands at.
@@ -115,7 +121,7 @@ func scan(c *change, cmd Scan) (Result, error) {
 		}
 		return c.scanFloor(ws, cmd)
 	}
-	w, err := c.walkOf(cmd.Device, cmd.Task)
+	w, err := c.walkOf(cmd.Device, cmd.Task, saidOf(cmd))
 	if err != nil {
 		return Result{}, err
 	}
@@ -148,6 +154,11 @@ func scan(c *change, cmd Scan) (Result, error) {
 		return Result{}, err
 	}
 	return c.done(w)
+}
+
+// saidOf says a scan in words, for people.
+func saidOf(cmd Scan) string {
+	return fmt.Sprintf("scan %s %s, %d", cmd.Verb, cmd.Barcode, max(cmd.Qty, 1))
 }
 
 // checkScan looks at the fields of a scan.
@@ -265,7 +276,7 @@ func (c *change) scanItem(w *walk, barcode string, qty int64) error {
 }
 
 func finishBatch(c *change, cmd FinishBatch) (Result, error) {
-	w, err := c.walkOf(cmd.Device, "")
+	w, err := c.walkOf(cmd.Device, "", "")
 	if err != nil {
 		return Result{}, err
 	}

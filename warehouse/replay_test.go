@@ -52,6 +52,10 @@ var goldenDays = []struct {
 	{"v2-carriers", carriersDay},
 	{"v2-labels", labelsDay},
 	{"v2-manifests", manifestsDay},
+	{"v6-leads", leading},
+	{"v6-pickers", pickers},
+	{"v6-substitutes", substitutes},
+	{"v6-zones", passing},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -221,7 +221,7 @@ func (c *change) reserveMore(o *Order, l *LineState, need int64) error {
 	if b != nil {
 		id = b.ID
 	}
-	ids, err := c.makeTasks(o, l, takes, id, slot)
+	ids, err := c.makeInZone(o, l, takes, b, id, slot)
 	if err != nil {
 		return err
 	}

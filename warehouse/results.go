@@ -121,6 +121,9 @@ type EventData struct {
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
 	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
+	For      string         `cbor:"71,keyasint,omitempty" json:"for,omitempty"` // the item that SKU stands for
+	// Voided are parcels that are no more: their labels must not be used.
+	Voided []Parcel `cbor:"70,keyasint,omitempty" json:"voided,omitempty"`
 	// Born is SourceSite in what is said of an order that was entered at the
 	// site. Source alone does not tell: of a refusal it is who asked.
 	Born string `cbor:"40,keyasint,omitempty" json:"born,omitempty"`
@@ -161,6 +164,10 @@ const (
 	EvOrderHoldReleased   = "order.holdReleased"
 	EvOrderAgeing         = "order.ageing"      // it has been in its state for longer than the site's rule
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
+	EvOrderSubstituted    = "order.substituted" // another item goes for one that is short
+	EvOrderUnpicked       = "order.unpicked"    // goods of a line went back into a bin; the line is open again
+	EvOrderUnpacked       = "order.unpacked"    // the cartons were opened again; their labels and numbers are void
+	EvOrderUnloaded       = "order.unloaded"    // a parcel came off the truck again
 	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"

@@ -5,12 +5,17 @@ package warehouse
 // in: the cluster raises it, in the log, when every gateway has the new program.
 
 // Level is the newest set of rules of this package.
-const Level uint16 = 2
+const Level uint16 = 3
 
 // level2 brought: an id belongs to where its order came from (origin.go), ids
 // that no path can hold and bins named like totes are not taken in, and the
 // evidence of a portal is kept beside what it saw before.
 const level2 uint16 = 2
+
+// level3 brought: an order that begins anew leaves the lines alone that were
+// cancelled before, and what a handheld says too late is kept as a fallout
+// (late.go).
+const level3 uint16 = 3
 
 // dots tells that an id is a relative path: a URL cannot name what has it.
 func dots(id string) bool { return id == "." || id == ".." }

@@ -22,7 +22,7 @@ func shortPick(c *change, cmd ShortPick) (Result, error) {
 	if ws.Floor != "" {
 		return c.shortFloor(ws, cmd)
 	}
-	w, err := c.walkOf(cmd.Device, cmd.Task)
+	w, err := c.walkOf(cmd.Device, cmd.Task, "short "+cmd.Reason)
 	if err != nil {
 		return Result{}, err
 	}
@@ -79,11 +79,20 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if missing > 0 {
+		subs, ok, err := c.standInAtPick(o, l)
+		if err != nil {
+			return "", err
+		}
+		if ok {
+			takes, missing = subs, 0
+		}
+	}
 	batch, slot := w.batch.ID, t.Slot
 	if o.held() { // for a later walk
 		batch, slot = "", 0
 	}
-	more, err := c.makeTasks(o, l, takes, batch, slot)
+	more, err := c.makeInZone(o, l, takes, w.batch, batch, slot)
 	if err != nil {
 		return "", err
 	}

@@ -111,31 +111,12 @@ func (c *change) stopWork(o *Order) (freed []string, err error) {
 // never printed, its numbers are never used again, and the carton holds the
 // goods as the tote did.
 func (c *change) voidParcel(o *Order) error {
-	site, err := c.theSite()
-	if err != nil {
-		return err
-	}
 	for _, p := range o.Parcels {
 		j, err := must2(GetJob(c, p.Job))("job", p.Job)
 		if err != nil {
 			return err
 		}
-		if err := c.setJobDue(j, 0); err != nil {
-			return err
-		}
-		if err := c.setReady(p.Carrier, p.SSCC, false); err != nil {
-			return err
-		}
-		if site.byService() && p.Tracking != "" { // the carrier knows the number
-			old := p.facts(j)
-			err := c.emit(EvLabelVoided, o.Spec.ID, EventData{
-				State: string(o.State), Revision: o.Spec.Revision, Text: "the order was cancelled", Label: &old, Born: c.bornOf(o),
-			})
-			if err != nil {
-				return err
-			}
-		}
-		if err := c.setJob(j, JobVoid, "the order was cancelled"); err != nil {
+		if err := c.dropLabel(o, &p, j, "the order was cancelled"); err != nil {
 			return err
 		}
 		st, err := c.station(j.Station)
@@ -151,6 +132,31 @@ func (c *change) voidParcel(o *Order) error {
 	}
 	o.Parcels, o.Station = nil, ""
 	return nil
+}
+
+// dropLabel ends the label of a carton that is none any more: nobody waits for
+// it, and the carrier is told that its number is void.
+func (c *change) dropLabel(o *Order, p *Parcel, j *LabelJob, why string) error {
+	site, err := c.theSite()
+	if err != nil {
+		return err
+	}
+	if err := c.setJobDue(j, 0); err != nil {
+		return err
+	}
+	if err := c.setReady(p.Carrier, p.SSCC, false); err != nil {
+		return err
+	}
+	if site.byService() && p.Tracking != "" {
+		old := p.facts(j)
+		err := c.emit(EvLabelVoided, o.Spec.ID, EventData{
+			State: string(o.State), Revision: o.Spec.Revision, Text: why, Label: &old, Born: c.bornOf(o),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return c.setJob(j, JobVoid, why)
 }
 
 // leaveBench frees the pack station an order stands at. Its tote stays there.

@@ -289,6 +289,9 @@ func checkItem(it Item) string {
 	case it.Class != "" && !validID(it.Class):
 		return "class"
 	}
+	if why := checkSubstitutes(it); why != "" {
+		return why
+	}
 	for _, b := range it.Barcodes {
 		if !validBarcode(b) {
 			return "barcode"
@@ -309,6 +312,8 @@ func checkBin(b Bin, l Layout) string {
 		return "side"
 	case b.Class != "" && !validID(b.Class):
 		return "class"
+	case b.Zone != "" && !validID(b.Zone):
+		return "zone"
 	}
 	return ""
 }

@@ -252,8 +252,11 @@ func eventTitle(typ string) string {
 		warehouse.EvOrderShipped: "Shipped", warehouse.EvOrderCancelled: "Cancelled",
 		warehouse.EvOrderCancelRejected: "Cancel refused", warehouse.EvOrderAmendRejected: "Later revision refused",
 		warehouse.EvOrderBackordered: "The rest became a backorder",
-		warehouse.EvOrderBound:       "Bound to the order of the OMS",
-		warehouse.EvOrderHeld:        "Held", warehouse.EvOrderHoldReleased: "Let go",
+		warehouse.EvOrderSubstituted: "Another item goes instead",
+		warehouse.EvOrderUnpicked:    "Goods put back into a bin", warehouse.EvOrderUnpacked: "Unpacked, the label is void",
+		warehouse.EvOrderUnloaded: "Taken off the truck",
+		warehouse.EvOrderBound:    "Bound to the order of the OMS",
+		warehouse.EvOrderHeld:     "Held", warehouse.EvOrderHoldReleased: "Let go",
 		warehouse.EvOrderAmended: "Later revision in force", warehouse.EvOrderQuoted: "Change quoted to the OMS",
 	}
 	return cmp.Or(titles[typ], typ)

@@ -57,7 +57,7 @@ func TestCommandTable(t *testing.T) {
 // elsewhere are the commands that have another door than this one: a device
 // gives them, the system itself, or a page of its own.
 var elsewhere = []string{
-	"SignIn", "SignOut", "AskWork", "Scan", "ShortPick", "FinishBatch", "ClaimFloor", "SkipFloor", "ZeroCheck", // handhelds
+	"SignIn", "SignOut", "AskWork", "Scan", "ShortPick", "FinishBatch", "ClaimFloor", "SkipFloor", "ZeroCheck", "HandOver", "SkipLine", "ChangeLot", // handhelds
 	"StartPack", "Pack", "Load", "Depart", "PortalPass", "Induct", "Divert", // stations, docks, conveyors
 	"RobotPick", "AssignTransport", "TransportState", "AssignBatch", "LabelSent", "LabelOutcome", "AdvanceTime", // the system
 	"PutSite",                                  // PUT /v1/site

@@ -28,6 +28,10 @@ const (
 	VerbSkip    = "skip"     // the floor task: back to the end of its queue; reason says why
 	VerbEmpty   = "empty"    // the bin of the step's zero is empty; to go on scanning says so too
 	VerbLeft    = "left"     // something is left in it: it is to be counted
+
+	VerbSkipLine  = "skip_line"  // the current pick: to the end of the walk; reason says why
+	VerbChangeLot = "change_lot" // barcode of another lot in the bin; second: the badge of who agrees
+	VerbHandOver  = "hand_over"  // the work in hand; barcode: the badge of who takes it
 )
 
 // What a scan may expect.
@@ -66,7 +70,10 @@ const gs = '\x1d'
 
 // Verbs lists the verbs.
 func Verbs() []string {
-	return []string{VerbSignIn, VerbSignOut, VerbAsk, VerbScan, VerbShort, VerbFinish, VerbClaim, VerbSkip, VerbEmpty, VerbLeft}
+	return []string{
+		VerbSignIn, VerbSignOut, VerbAsk, VerbScan, VerbShort, VerbFinish, VerbClaim, VerbSkip, VerbEmpty, VerbLeft,
+		VerbSkipLine, VerbChangeLot, VerbHandOver,
+	}
 }
 
 // FloorKinds lists the kinds of floor tasks a worker may ask for.
@@ -111,9 +118,9 @@ func refuse(code, format string, args ...any) *Refusal {
 // message is an up/cmd message as it is on the wire. given names the fields
 // that were there with a value.
 type message struct {
-	CmdID, Verb, Barcode, Expect, Task, Reason, Kind string
-	Seq, Qty, At                                     int64
-	given                                            map[string]bool
+	CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second string
+	Seq, Qty, At                                             int64
+	given                                                    map[string]bool
 }
 
 // Decode reads one up/cmd message of a device. When it returns a Refusal, the
@@ -211,6 +218,8 @@ func (m *message) set(key string, raw json.RawMessage) *Refusal {
 		text = &m.Reason
 	case "kind":
 		text = &m.Kind
+	case "second":
+		text = &m.Second
 	case "seq":
 		num = &m.Seq
 	case "qty":
@@ -251,6 +260,12 @@ func fieldsOf(verb string) (required, optional []string, ok bool) {
 		return nil, []string{"task", "kind"}, true
 	case VerbSkip:
 		return []string{"task"}, []string{"reason"}, true
+	case VerbSkipLine:
+		return []string{"task", "reason"}, nil, true
+	case VerbChangeLot:
+		return []string{"barcode"}, []string{"task", "second"}, true
+	case VerbHandOver:
+		return []string{"barcode"}, []string{"task"}, true
 	}
 	return nil, nil, false
 }
@@ -269,7 +284,7 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 			return nil, refuse(warehouse.CodeInvalid, "verb %s needs field %s", m.Verb, f)
 		}
 	}
-	for _, f := range []string{"barcode", "qty", "expect", "task", "reason", "kind"} {
+	for _, f := range []string{"barcode", "qty", "expect", "task", "reason", "kind", "second"} {
 		if m.given[f] && !slices.Contains(required, f) && !slices.Contains(optional, f) {
 			return nil, refuse(warehouse.CodeMalformed, "field %s does not belong to verb %s", f, m.Verb)
 		}
@@ -292,6 +307,12 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 		return warehouse.ClaimFloor{Device: device, Task: m.Task, Of: m.Kind}, nil
 	case VerbSkip:
 		return warehouse.SkipFloor{Device: device, Task: m.Task, Reason: m.Reason}, nil
+	case VerbSkipLine:
+		return warehouse.SkipLine{Device: device, Task: m.Task, Reason: m.Reason}, nil
+	case VerbChangeLot:
+		return warehouse.ChangeLot{Device: device, Barcode: m.Barcode, Task: m.Task, Second: m.Second}, nil
+	case VerbHandOver:
+		return warehouse.HandOver{Device: device, Badge: m.Barcode, Task: m.Task}, nil
 	case VerbEmpty, VerbLeft:
 		return warehouse.ZeroCheck{Device: device, Empty: m.Verb == VerbEmpty}, nil
 	default: // VerbFinish: fieldsOf knows no other
@@ -318,12 +339,14 @@ func (m *message) checkHead() *Refusal {
 }
 
 func (m *message) checkValues() *Refusal {
-	if len(m.Barcode) > MaxBarcode {
-		return refuse(warehouse.CodeInvalid, "field barcode: %d bytes, at most %d", len(m.Barcode), MaxBarcode)
-	}
-	for _, r := range m.Barcode {
-		if r != gs && unicode.IsControl(r) {
-			return refuse(warehouse.CodeInvalid, "field barcode: control character %U", r)
+	for _, f := range []struct{ name, code string }{{"barcode", m.Barcode}, {"second", m.Second}} {
+		if len(f.code) > MaxBarcode {
+			return refuse(warehouse.CodeInvalid, "field %s: %d bytes, at most %d", f.name, len(f.code), MaxBarcode)
+		}
+		for _, r := range f.code {
+			if r != gs && unicode.IsControl(r) {
+				return refuse(warehouse.CodeInvalid, "field %s: control character %U", f.name, r)
+			}
 		}
 	}
 	if m.given["qty"] && (m.Qty < 1 || m.Qty > MaxQty) {
@@ -347,11 +370,12 @@ func (m *message) checkValues() *Refusal {
 // checkReason: of a short pick the reason is a code, of a skip what a person
 // says.
 func (m *message) checkReason() *Refusal {
+	words := m.Verb == VerbSkip || m.Verb == VerbSkipLine
 	switch {
 	case !m.given["reason"]:
-	case m.Verb == VerbSkip && (len(m.Reason) > MaxReason || strings.ContainsFunc(m.Reason, unicode.IsControl)):
+	case words && (len(m.Reason) > MaxReason || strings.ContainsFunc(m.Reason, unicode.IsControl)):
 		return refuse(warehouse.CodeInvalid, "field reason: at most %d bytes, no control characters", MaxReason)
-	case m.Verb != VerbSkip && !slices.Contains(ShortReasons(), m.Reason):
+	case !words && !slices.Contains(ShortReasons(), m.Reason):
 		return refuse(warehouse.CodeInvalid, "field reason: want one of %s", strings.Join(ShortReasons(), ", "))
 	}
 	return nil

@@ -99,6 +99,14 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"skip","task":"K000001","reason":""}`, want{cmd: warehouse.SkipFloor{Device: "h1", Task: "K000001"}}},
 		{head + `"verb":"skip","task":"K000001","reason":"` + long[:200] + `"}`, want{cmd: warehouse.SkipFloor{Device: "h1", Task: "K000001", Reason: long[:200]}}},
 
+		{head + `"verb":"skip_line","task":"O1/1/1","reason":"aisle blocked"}`, want{cmd: warehouse.SkipLine{Device: "h1", Task: "O1/1/1", Reason: "aisle blocked"}}},
+		{head + `"verb":"change_lot","barcode":"L","second":"B2"}`, want{cmd: warehouse.ChangeLot{Device: "h1", Barcode: "L", Second: "B2"}}},
+		{head + `"verb":"hand_over","barcode":"B2","task":"K1"}`, want{cmd: warehouse.HandOver{Device: "h1", Badge: "B2", Task: "K1"}}},
+		{head + `"verb":"skip_line","task":"O1/1/1"}`, want{code: "INVALID", text: "needs field reason"}},
+		{head + `"verb":"skip_line","task":"O1/1/1","reason":"a\u0007"}`, want{code: "INVALID", text: "field reason"}},
+		{head + `"verb":"change_lot","second":"B2"}`, want{code: "INVALID", text: "needs field barcode"}},
+		{head + `"verb":"change_lot","barcode":"L","second":"B\n"}`, want{code: "INVALID", text: "second: control"}},
+		{head + `"verb":"hand_over","barcode":"B2","second":"B3"}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"fly"}`, want{code: "UNKNOWN_COMMAND", text: `"fly"`}},
 		{head + `"verb":"Scan","barcode":"A"}`, want{code: "UNKNOWN_COMMAND"}},
 		{head + `"barcode":"A"}`, want{code: "INVALID", text: "verb is missing"}},
@@ -239,6 +247,14 @@ func TestRoundTrip(t *testing.T) {
 		case handheld.VerbSkip:
 			why, task := rapid.StringMatching(`[ -~äß]{0,100}`).Draw(t, "why"), id.Draw(t, "task in hand")
 			m["task"], m["reason"], want = task, why, warehouse.SkipFloor{Device: "h1", Task: task, Reason: why}
+		case handheld.VerbSkipLine:
+			why, task := rapid.StringMatching(`[ -~äß]{1,100}`).Draw(t, "why"), id.Draw(t, "task in hand")
+			m["task"], m["reason"], want = task, why, warehouse.SkipLine{Device: "h1", Task: task, Reason: why}
+		case handheld.VerbChangeLot:
+			m["barcode"], m["task"], m["second"] = barcode, task, reason
+			want = warehouse.ChangeLot{Device: "h1", Barcode: barcode, Task: task, Second: reason}
+		case handheld.VerbHandOver:
+			m["barcode"], m["task"], want = barcode, task, warehouse.HandOver{Device: "h1", Badge: barcode, Task: task}
 		case handheld.VerbFinish:
 			m["barcode"], want = barcode, warehouse.FinishBatch{Device: "h1", Barcode: barcode}
 		}

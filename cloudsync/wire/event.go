@@ -100,6 +100,10 @@ type EventData struct {
 	BackorderOf  string   `json:"backorderOf,omitempty"`  // the order this one is the rest of
 	Backorder    string   `json:"backorder,omitempty"`    // the order that the rest of this one became
 	Kit          int64    `json:"kit,omitempty"`          // slip of the order crash kit
+	For          string   `json:"for,omitempty"`          // of order.substituted: the item that SKU stands for
+	// Voided are parcels that are no more: their labels and numbers must not
+	// be used.
+	Voided []Parcel `json:"voided,omitempty"`
 	// Born is BornSite when the event is about an order that was entered at
 	// the site: never one of the OMS, though it may have the same id.
 	Born   string  `json:"born,omitempty"`
@@ -245,6 +249,8 @@ type Line struct {
 	Picked int64    `json:"picked,omitempty"`
 	Lots   []LotQty `json:"lots,omitempty"`
 	Tasks  []string `json:"tasks,omitempty"`
+	For    string   `json:"for,omitempty"`    // the item that was ordered, where SKU stands for it
+	Reason string   `json:"reason,omitempty"` // SUBSTITUTION
 }
 
 // LotQty is a quantity of one lot; Lot is "" for items without lots.

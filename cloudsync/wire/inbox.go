@@ -57,6 +57,8 @@ type Order struct {
 	// Partial: what is there is shipped and the rest becomes a backorder;
 	// otherwise the order waits until it is complete.
 	Partial bool `json:"partial,omitempty"`
+	// Substitute: another item may be sent for one that is short.
+	Substitute bool `json:"substitute,omitempty"`
 	// Holds are the reasons for which nothing may be done yet: PAYMENT,
 	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
 	Holds []string `json:"holds,omitempty"`

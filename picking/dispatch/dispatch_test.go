@@ -154,6 +154,39 @@ func TestFillsTheCartWithWhatLiesOnTheWay(t *testing.T) {
 	}
 }
 
+// At a site that picks by zones a batch is what lies in the zone of the most
+// urgent order; the rest of its orders stays for the next zone.
+func TestOneZoneABatch(t *testing.T) {
+	s := newSite(t, 3)
+	rules := s.rules(3, layout)
+	rules.ZonePicking = true
+	s.do(warehouse.PutSite{Site: rules})
+	for _, code := range []string{"A1", "A2", "B1", "X1"} {
+		s.bin(code, int(code[0]-'A')%3, 1+int(code[1]-'1'))
+	}
+	s.do(warehouse.PutBins{Bins: []warehouse.Bin{
+		{Code: "A1", Cell: 1, Zone: "A"}, {Code: "A2", Cell: 2, Zone: "A"}, {Code: "B1", Aisle: 1, Cell: 1, Zone: "B"},
+	}})
+	s.order("O1", 5, "A1", "B1", "X1")
+	s.order("O2", 5, "B1")
+	s.order("O3", 5, "A2")
+	for i, want := range []struct {
+		zone string
+		bins []string
+	}{{"A", []string{"A1", "A2"}}, {"B", []string{"B1"}}} {
+		id := fmt.Sprint("W", i)
+		s.worker(id)
+		round(t, s)
+		b := s.batchOf(id)
+		if b == nil || b.Zone != want.zone {
+			t.Fatalf("batch %+v, want zone %s", b, want.zone)
+		}
+		if d := cmp.Diff(want.bins, s.bins(b.Walk)); d != "" {
+			t.Errorf("zone %s (-want +got):\n%s", want.zone, d)
+		}
+	}
+}
+
 func TestUrgentFirst(t *testing.T) {
 	s := newSite(t, 1)
 	s.bin("A", 0, 2)
@@ -329,7 +362,7 @@ func TestBinOutsideTheLayout(t *testing.T) {
 	d := s.newDispatcher(slog.NewTextHandler(&log, nil))
 	var window []candidate
 	if err := s.View(func(r warehouse.Reader) error {
-		window, err = d.window(r, router, 6)
+		window, _, err = d.window(r, router, 6, false)
 		return err
 	}); err != nil {
 		t.Fatal(err)

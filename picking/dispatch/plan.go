@@ -40,13 +40,13 @@ func (d *Dispatcher) plan(r warehouse.Reader, worker string) (*warehouse.AssignB
 		d.warnOnce("layout "+err.Error(), "walks go by bin code: the layout cannot be used", "fault", err.Error())
 		router = nil
 	}
-	window, err := d.window(r, router, batch.Window(site.CartSlots))
+	window, zone, err := d.window(r, router, batch.Window(site.CartSlots), site.ZonePicking)
 	if err != nil || len(window) == 0 {
 		return nil, err
 	}
 	chosen := batch.Choose(len(window), site.CartSlots, cost(router, window))
 	chosen = fit(window, chosen)
-	p := &warehouse.AssignBatch{Batch: d.cfg.NewID(), Worker: worker}
+	p := &warehouse.AssignBatch{Batch: d.cfg.NewID(), Worker: worker, Zone: zone}
 	var stops []stop
 	for i, c := range chosen {
 		p.Slots = append(p.Slots, warehouse.BatchSlot{Slot: i + 1, Order: window[c].order})
@@ -79,35 +79,52 @@ func fit(window []candidate, chosen []int) []int {
 	return in
 }
 
-// window returns the n most urgent orders of the pool that have open tasks.
-func (d *Dispatcher) window(r warehouse.Reader, router *route.Router, n int) ([]candidate, error) {
+// window returns the n most urgent orders of the pool that have open tasks; by
+// zone those that have some in the zone of the most urgent one, and that zone.
+func (d *Dispatcher) window(r warehouse.Reader, router *route.Router, n int, byZone bool) (window []candidate, zone string, err error) {
 	pool, err := warehouse.Pool(r, poolLimit)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	decided := !byZone
+	here := func(bin string) (bool, error) {
+		if decided && zone == "" {
+			return true, nil
+		}
+		b, err := warehouse.GetBin(r, bin)
+		if err != nil {
+			return false, err
+		}
+		if b == nil {
+			b = &warehouse.Bin{}
+		}
+		if !decided {
+			decided, zone = true, b.Zone
+		}
+		return zone == "" || b.Zone == zone, nil
 	}
 	ages := make([]batch.Order, len(pool))
 	for i, o := range pool {
 		ages[i] = batch.Order{ID: o.Spec.ID, Released: o.ReleasedAt, Priority: o.Spec.Priority}
 	}
 	overdue := d.cfg.Now().Add(-d.cfg.MaxWait).UnixMilli()
-	var window []candidate
 	for _, i := range batch.Queue(ages, overdue) {
 		if len(window) == n {
 			break
 		}
-		c, err := d.candidate(r, router, &pool[i])
+		c, err := d.candidate(r, router, &pool[i], here)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		if len(c.stops) > 0 {
 			window = append(window, c)
 		}
 	}
-	return window, nil
+	return window, zone, nil
 }
 
-// candidate reads the open tasks of an order and finds their bins.
-func (d *Dispatcher) candidate(r warehouse.Reader, router *route.Router, o *warehouse.Order) (candidate, error) {
+// candidate reads the open tasks of an order that lie here and finds their bins.
+func (d *Dispatcher) candidate(r warehouse.Reader, router *route.Router, o *warehouse.Order, here func(bin string) (bool, error)) (candidate, error) {
 	c := candidate{order: o.Spec.ID, bytes: 1024}
 	var cells []route.Cell
 	for _, l := range o.Lines {
@@ -121,6 +138,12 @@ func (d *Dispatcher) candidate(r warehouse.Reader, router *route.Router, o *ware
 				return c, fmt.Errorf("order %s names task %s, which does not exist", o.Spec.ID, id)
 			}
 			if t.State != warehouse.TaskOpen {
+				continue
+			}
+			if in, err := here(t.Bin); err != nil || !in {
+				if err != nil {
+					return c, err
+				}
 				continue
 			}
 			s := stop{task: *t}

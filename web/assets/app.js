@@ -105,7 +105,7 @@ function show() {
   $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit';
   $('zero').hidden = !s.zero;
   text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
-  $('skip').hidden = !s.kind || !!s.held; // what is in hand is put down first
+  $('skip').hidden = !(s.kind || (s.do === 'scan_bin' && s.left > 1)) || !!s.held; // what is in hand is put down first
 }
 
 /** @param {string} id @param {string} value */
@@ -276,7 +276,7 @@ document.addEventListener('click', (e) => {
   }
   if (b.dataset.skip) {
     closeSheets();
-    if (step?.task) act({ verb: 'skip', task: step.task, reason: b.dataset.skip });
+    if (step?.task) act({ verb: step.kind ? 'skip' : 'skip_line', task: step.task, reason: b.dataset.skip });
   }
   b.blur(); // the next Enter belongs to the scanner
 });

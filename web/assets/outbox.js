@@ -7,7 +7,7 @@
  * @typedef {object} Verb One message of up/cmd.
  * @property {string} cmdId
  * @property {number} seq
- * @property {'sign_in'|'sign_out'|'ask'|'scan'|'short'|'finish'|'claim'|'skip'|'empty'|'left'} verb
+ * @property {'sign_in'|'sign_out'|'ask'|'scan'|'short'|'finish'|'claim'|'skip'|'empty'|'left'|'skip_line'|'change_lot'|'hand_over'} verb
  * @property {string} [barcode]
  * @property {number} [qty]
  * @property {'bin'|'item'|'slot'} [expect]
