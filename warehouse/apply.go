@@ -3,6 +3,8 @@ package warehouse
 import (
 	"errors"
 	"fmt"
+
+	"tote/warehouse/detcbor"
 )
 
 // entry ties a kind to its name, version, decoder and handler.
@@ -99,9 +101,10 @@ var table = []entry{
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
+	fast := detcbor.Compile(*new(C))
 	return entry{
 		kind: k, name: name, version: version, newest: version,
-		decode: func(body []byte) (Command, error) { return decodeAs[C](name, body) },
+		decode: func(body []byte) (Command, error) { return decodeAs[C](name, fast, body) },
 		handle: func(c *change, cmd Command) (Result, error) {
 			t, ok := cmd.(C)
 			if !ok {

@@ -1,6 +1,11 @@
 package warehouse
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"tote/warehouse/detcbor"
+)
 
 // SetCounter sets a counter, to get to the end of a range at once.
 func SetCounter(t *testing.T, tx Tx, n uint64, parts ...string) {
@@ -81,3 +86,16 @@ func LotArrival(r Reader, sku, lot string) int64 {
 	}
 	return l.First
 }
+
+// FastRecords gives, for each stored record that has a fast codec, the codec and
+// a value.
+func FastRecords() (sets []detcbor.Set, values []any) {
+	values = slices.Clone(fastRecords)
+	for range values {
+		sets = append(sets, records)
+	}
+	return sets, values
+}
+
+// FastSet is the codec of a command.
+func FastSet(c Command) detcbor.Set { return detcbor.Compile(c) }

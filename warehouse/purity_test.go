@@ -16,7 +16,7 @@ import (
 // network in it. Of package time only the calendar is used, see below.
 var mayImport = []string{
 	"bytes", "cmp", "crypto/sha256", "encoding/binary", "encoding/hex", "errors", "fmt", "slices", "strings", "time", "unicode", "unicode/utf8",
-	"github.com/fxamacker/cbor/v2", "tote/gs1",
+	"github.com/fxamacker/cbor/v2", "tote/gs1", "tote/warehouse/detcbor",
 }
 
 // ofTime is what may be used of package time: functions of their arguments.
