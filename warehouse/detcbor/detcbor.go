@@ -275,12 +275,16 @@ func (s Set) Unmarshal(b []byte, ptr any) bool {
 	if p == nil {
 		return false
 	}
-	d := reader{b: b}
+	d := reader{b: b, all: string(b)}
 	return d.read(p, v) && len(d.b) == 0
 }
 
-// reader holds what is not read yet.
-type reader struct{ b []byte }
+// reader holds what is not read yet, and a copy of everything: the texts of a
+// record are parts of it and cost no memory of their own.
+type reader struct {
+	b   []byte
+	all string
+}
 
 // head reads a major type and its number, refusing any but the shortest form.
 func (d *reader) head() (major byte, n uint64, ok bool) {
@@ -330,7 +334,8 @@ func (d *reader) read(p *plan, v reflect.Value) bool {
 		if !ok || !utf8.Valid(s) {
 			return false
 		}
-		v.SetString(string(s))
+		end := len(d.all) - len(d.b)
+		v.SetString(d.all[end-len(s) : end])
 		return true
 	case reflect.Bool:
 		if len(d.b) == 0 || d.b[0] != cborTrue && d.b[0] != cborFalse {
