@@ -46,6 +46,7 @@ type Site struct {
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
 	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
 	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
+	Promises   bool  `cbor:"51,keyasint,omitempty" json:"promises,omitempty"`   // keep the list of what is late or will be
 	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
 	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 }
@@ -200,8 +201,9 @@ type Order struct {
 	Bound string `cbor:"25,keyasint,omitempty" json:"bound,omitempty"`
 	// Request is the newest thing the OMS asked for and what became of it;
 	// nil = nothing since the release. See [Order.RequestState].
-	Request *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
-	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
+	Request  *Request `cbor:"19,keyasint,omitempty" json:"request,omitempty"`
+	Promised int64    `cbor:"32,keyasint,omitempty" json:"-"` // its row in the list of promises
+	Counted  bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 }
 
 // LineState is what became of one order line.

@@ -961,7 +961,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		site := testSite()
-		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate = true, true, 2, true, true
+		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate, site.Promises = true, true, 2, true, true, true
 		m.ok(PutSite{Site: site})
 		m.ok(PutSuppliers{Suppliers: testSuppliers()})
 		items := testItems()

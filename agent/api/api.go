@@ -176,7 +176,7 @@ var Routes = []string{
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
-	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
+	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks", "GET /v1/find", "GET /v1/trace", "GET /v1/late",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
@@ -204,6 +204,9 @@ func New(cfg Config) http.Handler {
 		"GET /v1/do":                  s.doable,
 		"POST /v1/do/{command}":       s.doCommand,
 		"GET /v1/floor-tasks":         s.floorTasks,
+		"GET /v1/find":                s.find,
+		"GET /v1/trace":               s.trace,
+		"GET /v1/late":                s.late,
 		"GET /v1/backup":              s.backup,
 		"GET /v1/cluster":             s.cluster,
 		"POST /v1/cluster/transfer":   s.transfer,
