@@ -238,3 +238,45 @@ func TestLate(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// The page of an order shows these reasons, and its test each state of it; here
+// is what the page leaves to the domain.
+func TestWhy(t *testing.T) {
+	w := stocked(t)
+	why := func(id string) []Reason {
+		t.Helper()
+		all, err := Why(w.tx, w.order(id))
+		if err != nil || len(all) == 0 {
+			t.Fatal(all, err)
+		}
+		for _, re := range all {
+			if re.What == "" || re.Since == 0 || re.Level == "" || re.Level == ReasonDecide && re.Action == "" {
+				t.Errorf("%s: %+v", id, re)
+			}
+		}
+		return all
+	}
+	w.ok(release("O1", "CUP*1"))
+	w.ok(release("SHORT", "BAG*999"))
+	if got := why("SHORT"); len(got) != 1 || got[0].Code != FalloutOutOfStock || got[0].Fallout == "" {
+		t.Errorf("%+v", got)
+	}
+	w.ok(HoldOrder{Order: "SHORT", Code: HoldPayment, Source: "oms/main"})
+	w.ok(HoldOrder{Order: "O1", Code: HoldPayment, Source: "oms/main"})
+	if got := why("O1"); len(got) != 1 || got[0].Code != CodeHeld || got[0].What != "It is held: PAYMENT." {
+		t.Errorf("%+v", got)
+	}
+	w.ok(ReleaseHold{Order: "O1", Code: HoldPayment, Source: "oms/main"})
+	w.assign("K1", "w1", "O1")
+	if got := why("O1"); got[0].Who == "" || got[0].Batch != "K1" || got[0].Until <= w.m.Now {
+		t.Errorf("%+v", got)
+	}
+	w.walkTo("hw1", StepAsk)
+	why("O1")
+	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "O1")})
+	why("O1")
+	w.ok(Depart{Dock: "d1"})
+	if got := why("O1"); len(got) != 1 || got[0].Level != ReasonMoves {
+		t.Errorf("%+v", got)
+	}
+}

@@ -66,6 +66,32 @@ func (s *server) trace(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// why says what an order waits for.
+func (s *server) why(w http.ResponseWriter, r *http.Request) error {
+	var out struct {
+		Order   string             `json:"order"`
+		State   string             `json:"state"`
+		Reasons []warehouse.Reason `json:"reasons"` // the most pressing first
+	}
+	err := s.cfg.View(func(rd warehouse.Reader) error {
+		o, err := warehouse.GetOrder(rd, r.PathValue("id"))
+		if err != nil || o == nil {
+			return err
+		}
+		out.Order, out.State = o.Spec.ID, string(o.State)
+		out.Reasons, err = warehouse.Why(rd, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if out.Order == "" {
+		return refuse(http.StatusNotFound, warehouse.CodeUnknownOrder, "no order "+r.PathValue("id"))
+	}
+	reply(w, http.StatusOK, out)
+	return nil
+}
+
 // late lists the orders that are late or will be: ?within=MINUTES.
 func (s *server) late(w http.ResponseWriter, r *http.Request) error {
 	limit, err := limitOf(r, 100, 1000)

@@ -97,3 +97,19 @@ func TestLate(t *testing.T) {
 	g.viewErr = errors.New("the state is damaged")
 	g.refused(http.StatusInternalServerError, CodeInternal, g.get("/v1/late"))
 }
+
+func TestWhy(t *testing.T) {
+	type answer struct {
+		Order, State string
+		Reasons      []warehouse.Reason
+	}
+	g := asked(t)
+	a := decode[answer](t, g.want(http.StatusOK, g.get("/v1/orders/O1/why")))
+	if a.Order != "O1" || a.State != string(warehouse.OrderReleased) || len(a.Reasons) != 1 || a.Reasons[0].What != "It is in the pool: no worker is free." {
+		t.Errorf("%+v", a)
+	}
+	g.done = nil
+	g.refused(http.StatusNotFound, warehouse.CodeUnknownOrder, g.get("/v1/orders/NONE/why"))
+	g.viewErr = errors.New("the state is damaged")
+	g.refused(http.StatusInternalServerError, CodeInternal, g.get("/v1/orders/O1/why"))
+}

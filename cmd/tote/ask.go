@@ -12,6 +12,7 @@ import (
 type askCmd struct {
 	Find  askFindCmd  `cmd:"" help:"Where is it? A barcode, EPC, SSCC, tote, SKU, serial number, order or bin."`
 	Trace askTraceCmd `cmd:"" help:"What happened to it, newest first?"`
+	Why   askWhyCmd   `cmd:"" help:"Why is an order not moving?"`
 	Late  askLateCmd  `cmd:"" help:"What is late or will be?"`
 }
 
@@ -59,6 +60,15 @@ func (c askTraceCmd) Run(ctx context.Context) error {
 	return c.get(ctx, "/v1/trace", map[string]string{
 		"sku": c.SKU, "lot": c.Lot, "serial": c.Serial, "owner": c.Owner, "unit": c.Unit, "order": c.Order,
 	})
+}
+
+type askWhyCmd struct {
+	gatewayURL `embed:""`
+	Order      string `arg:"" help:"Its id."`
+}
+
+func (c askWhyCmd) Run(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/v1/orders/"+url.PathEscape(c.Order)+"/why", "", nil)
 }
 
 type askLateCmd struct {
