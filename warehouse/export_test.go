@@ -99,3 +99,10 @@ func FastRecords() (sets []detcbor.Set, values []any) {
 
 // FastSet is the codec of a command.
 func FastSet(c Command) detcbor.Set { return detcbor.Compile(c) }
+
+// Batched is a transaction of many commands: what they write reaches tx when done
+// is called, as a store does with a batch of log entries.
+func Batched(tx Tx) (batch Tx, done func() error) {
+	o := newOverlay(tx)
+	return o, func() error { return o.flush(tx) }
+}
