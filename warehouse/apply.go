@@ -220,7 +220,11 @@ func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
 		res.Touched = c.touched
 	}
 	res.Text = cleanText(res.Text)
-	if res.Next, err = nextFor(tx, cmd); err != nil {
+	var r Reader = tx
+	if res.OK || res.Keep {
+		r = &after{tx, c}
+	}
+	if res.Next, err = nextFor(r, cmd); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", e.name, err)
 	}
 	if res.Next != nil && !res.OK {

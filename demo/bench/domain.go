@@ -25,7 +25,7 @@ const (
 	storeGoal    = 20_000 // the same into Badger
 	allocateGoal = 300    // microseconds, p99, an order of ten lines
 
-	walkOrders  = 50 // orders a walk, one pick each
+	walkOrders  = 12 // orders a walk, one pick each: the slots of a cart
 	memoryPicks = 20_000
 	storeWalks  = 64
 
