@@ -18,7 +18,7 @@ CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize checklist bench bench-rival powercut upgrade demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
+.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival powercut upgrade demo lint fmt vet fmt-check fuzz cross cover tidy deps generate clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ cross: ## build for amd64, arm64 and armv7 (without raftstore)
 linearize: ## what clients saw under kills, pauses, partitions …: each run lasts D
 	@TOTE_LINEARIZE=$(D) TOTE_LINEARIZE_DIR=$(CURDIR)/bin/linearize $(GO) test ./raftstore/lintest ./agent/replica \
 		-run '^(TestLinearizable|TestRow|TestStaleReadsAreNoticed)' -count=1 -p 1 -v -timeout 120m
+
+soak-domain: ## a million random commands of the warehouse against its models and laws
+	@$(GO) test ./warehouse -run '^TestRandom' -rapid.checks=1300 -count=1 -v -timeout 180m
 
 checklist: ## which rows of the order-management checklist are proven, by running their tests
 	@$(GO) run ./scripts/checklist

@@ -3,6 +3,8 @@ package warehouse
 import (
 	"errors"
 	"fmt"
+
+	"tote/warehouse/detcbor"
 )
 
 // entry ties a kind to its name, version, decoder and handler.
@@ -116,9 +118,10 @@ var table = []entry{
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {
+	fast := detcbor.Compile(*new(C))
 	return entry{
 		kind: k, name: name, version: version, newest: version,
-		decode: func(body []byte) (Command, error) { return decodeAs[C](name, body) },
+		decode: func(body []byte) (Command, error) { return decodeAs[C](name, fast, body) },
 		handle: func(c *change, cmd Command) (Result, error) {
 			t, ok := cmd.(C)
 			if !ok {
@@ -234,7 +237,11 @@ func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
 		res.Touched = c.touched
 	}
 	res.Text = cleanText(res.Text)
-	if res.Next, err = nextFor(tx, cmd); err != nil {
+	var r Reader = tx
+	if res.OK || res.Keep {
+		r = &after{tx, c}
+	}
+	if res.Next, err = nextFor(r, cmd); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", e.name, err)
 	}
 	if res.Next != nil && !res.OK {

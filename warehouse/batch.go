@@ -167,6 +167,8 @@ func (c *change) batch(id string) (*Batch, error) {
 
 func (c *change) saveBatch(b *Batch) error {
 	c.batches[b.ID] = b
+	saved := *b
+	c.saved = &saved
 	c.touch("batch", b.ID)
 	return save(c, key(kBatch, b.ID), b)
 }

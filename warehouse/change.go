@@ -23,6 +23,7 @@ type change struct {
 	orders  map[string]*Order
 	tasks   map[string]*Task
 	batches map[string]*Batch
+	saved   *Batch // as it was written last
 	counts  []stateCount
 	low     []faceAt // pick faces that may need goods
 	// Figures of the command, written by settle.

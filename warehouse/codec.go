@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"tote/warehouse/detcbor"
 )
 
 // Errors of decoding. The state machine cannot run such a command; whoever sent
@@ -47,6 +49,43 @@ var (
 		MaxNestedLevels:   maxDepth,
 	}.DecMode())
 )
+
+// fastRecords are the stored records that commands read and write most, with what
+// stands in them. The others are left to the library; the bytes are the same.
+var fastRecords = []any{
+	Site{},
+	Item{},
+	Bin{},
+	Worker{},
+	OrderSpec{},
+	Order{},
+	Task{},
+	Batch{},
+	WorkerState{},
+	LU{},
+	StationState{},
+	LabelJob{},
+	Fallout{},
+	Transport{},
+	Carriage{},
+	Move{},
+	Event{},
+	Result{},
+	FloorTask{},
+	Count{},
+	PickFace{},
+	Receipt{},
+	Kept{},
+	stockRow{},
+	lotRecord{},
+	streamHead{},
+	atpHead{},
+	levelsRecord{},
+	suspectRecord{},
+	onHand{},
+}
+
+var records = detcbor.Compile(fastRecords...)
 
 // mustMode is for the constants above: a bad option is a bug of this file.
 func mustMode[M any](m M, err error) M {
@@ -116,20 +155,26 @@ func Decode(kind, version uint16, body []byte) (Command, error) {
 }
 
 // decodeAs is the decode function of one command type.
-func decodeAs[C Command](name string, body []byte) (Command, error) {
+func decodeAs[C Command](name string, fast detcbor.Set, body []byte) (Command, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("%w: %s: %d bytes, the most is %d", ErrMalformed, name, len(body), MaxBody)
 	}
 	var c C
-	if err := decMode.Unmarshal(body, &c); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	if !fast.Unmarshal(body, &c) {
+		c = *new(C)
+		if err := decMode.Unmarshal(body, &c); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+		}
 	}
 	// One command has one encoding: otherwise two gateways could hold
 	// different bytes for the same log entry. New fields must be omitempty,
 	// so that old bytes still come out as they went in.
-	again, err := encMode.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	again, ok := fast.Append(make([]byte, 0, len(body)), &c)
+	if !ok {
+		var err error
+		if again, err = encMode.Marshal(c); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+		}
 	}
 	if !bytes.Equal(again, body) {
 		return nil, fmt.Errorf("%w: %s: not the deterministic encoding", ErrMalformed, name)
@@ -140,7 +185,7 @@ func decodeAs[C Command](name string, body []byte) (Command, error) {
 // EncodeResult gives the bytes kept with the command's id. Keep and Touched are
 // not part of the answer and are left out.
 func EncodeResult(r Result) []byte {
-	b, err := encMode.Marshal(r)
+	b, err := marshal(&r)
 	if err != nil {
 		// Result holds only strings, numbers and such structs: they
 		// always encode.
@@ -169,15 +214,28 @@ func load[T any](r Reader, k []byte) (*T, error) {
 
 func decodeRecord[T any](k, b []byte) (*T, error) {
 	v := new(T)
+	if records.Unmarshal(b, v) {
+		return v, nil
+	}
+	v = new(T)
 	if err := decMode.Unmarshal(b, v); err != nil {
 		return nil, fmt.Errorf("%w: record %q: %w", ErrCorrupt, k, err)
 	}
 	return v, nil
 }
 
+// marshal is the one encoding of v.
+func marshal[T any](v *T) ([]byte, error) {
+	var most [512]byte // of nearly all records; kept is what it takes
+	if b, ok := records.Append(most[:0], v); ok {
+		return bytes.Clone(b), nil
+	}
+	return encMode.Marshal(v)
+}
+
 // save writes the record at k.
 func save[T any](tx Tx, k []byte, v *T) error {
-	b, err := encMode.Marshal(v)
+	b, err := marshal(v)
 	if err != nil {
 		return fmt.Errorf("warehouse: encode record %q: %w", k, err)
 	}

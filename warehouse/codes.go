@@ -104,6 +104,7 @@ const (
 	CodeNoPutBack       = "NO_PUT_BACK"
 	CodeAmended         = "ORDER_AMENDED"   // at a station: why the order left it
 	CodeCancelled       = "ORDER_CANCELLED" // at a station: why the order left it
+	CodeBadAddress      = "ADDRESS"
 	CodeCarrierRefused  = "CARRIER_REFUSED"
 	CodeAwaitingLabel   = "AWAITING_LABEL"
 	CodeUnknownDocument = "UNKNOWN_DOCUMENT"

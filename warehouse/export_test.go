@@ -1,6 +1,11 @@
 package warehouse
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"tote/warehouse/detcbor"
+)
 
 // SetCounter sets a counter, to get to the end of a range at once.
 func SetCounter(t *testing.T, tx Tx, n uint64, parts ...string) {
@@ -80,4 +85,24 @@ func LotArrival(r Reader, sku, lot string) int64 {
 		return 0
 	}
 	return l.First
+}
+
+// FastRecords gives, for each stored record that has a fast codec, the codec and
+// a value.
+func FastRecords() (sets []detcbor.Set, values []any) {
+	values = slices.Clone(fastRecords)
+	for range values {
+		sets = append(sets, records)
+	}
+	return sets, values
+}
+
+// FastSet is the codec of a command.
+func FastSet(c Command) detcbor.Set { return detcbor.Compile(c) }
+
+// Batched is a transaction of many commands: what they write reaches tx when done
+// is called, as a store does with a batch of log entries.
+func Batched(tx Tx) (batch Tx, done func() error) {
+	o := newOverlay(tx)
+	return o, func() error { return o.flush(tx) }
 }

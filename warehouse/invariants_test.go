@@ -106,6 +106,10 @@ func (v *inspector) orders() error {
 	return each(v.r, under(kOrder), func(o *Order) (bool, error) {
 		id := o.Spec.ID
 		v.counts[o.State]++
+		if o.Promised != 0 {
+			v.row(kPromise, num(uint64(o.Promised)), id)
+			v.check(o.Promised == o.promise(), "order %s is listed for %d and promised for %d", id, o.Promised, o.promise())
+		}
 		switch o.State {
 		case OrderValidated:
 			v.check(o.held() || o.makes(), "order %s rests in %q", id, o.State)
@@ -871,7 +875,7 @@ func (v *inspector) master() error {
 // indexes compares the index rows that are there with those that must be.
 func (v *inspector) indexes() error {
 	for _, p := range []string{
-		kAt, kFEFO, kPool, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
+		kAt, kFEFO, kPool, kPromise, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
 		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting, kAwait, kTruck,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {

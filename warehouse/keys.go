@@ -39,6 +39,7 @@ import (
 //	move   number                          Move           (the journal)
 //	order  id                              Order
 //	count  state                           number of orders in that state
+//	promise at id                          1              (open orders by the time they have to keep)
 //	reject id                              rejectRecord   (refused release, answered once)
 //	kit    number                          order id       (slips of the order crash kit)
 //	bound  id                              order id       (OMS ids of orders entered here)
@@ -129,6 +130,7 @@ const (
 	kMove     = "move"
 	kOrder    = "order"
 	kCount    = "count"
+	kPromise  = "promise"
 	kReject   = "reject"
 	kKit      = "kit"
 	kBound    = "bound"

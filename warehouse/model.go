@@ -51,6 +51,7 @@ type Site struct {
 	AutoCount  bool  `cbor:"31,keyasint,omitempty" json:"autoCount,omitempty"`  // a bin in doubt is counted
 	ExpiryDays int   `cbor:"32,keyasint,omitempty" json:"expiryDays,omitempty"` // before its end a lot is told of; 0 = never
 	Escalate   bool  `cbor:"50,keyasint,omitempty" json:"escalate,omitempty"`   // fallouts nobody looks after, and keep what people decide
+	Promises   bool  `cbor:"51,keyasint,omitempty" json:"promises,omitempty"`   // keep the list of what is late or will be
 	Figures    bool  `cbor:"40,keyasint,omitempty" json:"figures,omitempty"`    // count how the site does
 	ZeroCheck  bool  `cbor:"33,keyasint,omitempty" json:"zeroCheck,omitempty"`  // ask whether an emptied bin is empty
 	// Services is the table by which a parcel finds its carrier (carrier.go);
@@ -243,6 +244,7 @@ type Order struct {
 	// AnyCarton: it fits none of the site's, and a person let it go all the same.
 	AnyCarton bool  `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
 	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"` // when it has been in its state for too long; 0 = told, or no rule
+	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"` // its row in the list of promises
 }
 
 // LineState is what became of one order line.

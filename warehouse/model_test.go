@@ -909,6 +909,10 @@ const steps = 100
 
 // randomRuns does random things of a list from a prepared start, and wants
 // certain answers to have come up: or it would prove little.
+// randomCommands is how many commands the models of randomRuns ran together;
+// they run one after the other.
+var randomCommands, randomModels int
+
 func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string) {
 	total, reached := make(map[string]int), make(map[OrderState]int)
 	commands := 0
@@ -934,6 +938,13 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 		}
 	})
 	t.Logf("%d commands; orders ended as %v", commands, reached)
+	randomCommands += commands
+	if randomModels++; randomModels == 5 {
+		t.Logf("%d random commands together", randomCommands)
+		if randomCommands < 50_000 {
+			t.Errorf("only %d random commands", randomCommands)
+		}
+	}
 	slices.SortFunc(wanted, func(a, b string) int { return total[a] - total[b] })
 	t.Logf("the rarest: %s %d times", wanted[0], total[wanted[0]])
 	if commands < 5000 {
@@ -1027,23 +1038,25 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 	})
 }
 
+// tasksStart is a site with work of every kind.
+func tasksStart(m *model) {
+	site := testSite()
+	site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate, site.Promises = true, true, 2, true, true, true
+	m.ok(PutSite{Site: site})
+	m.ok(PutSuppliers{Suppliers: testSuppliers()})
+	items := testItems()
+	items[0].Class = "FAST"
+	m.ok(PutItems{Items: items[:1]})
+	m.ok(PutBins{Bins: []Bin{{Code: "A-01", Class: "FAST"}, {Code: "A-05", Cell: 4, Class: "FAST"}}})
+	for i := range 2 {
+		m.run(SignIn{Device: devices[i], Badge: badges[i]})
+	}
+}
+
 // Floor tasks between the picks, by few people, so that they get in each
 // other's way.
 func TestRandomTasksKeepEveryInvariant(t *testing.T) {
-	start := func(m *model) {
-		site := testSite()
-		site.AutoCount, site.ZeroCheck, site.CountLimit, site.Figures, site.Escalate = true, true, 2, true, true
-		m.ok(PutSite{Site: site})
-		m.ok(PutSuppliers{Suppliers: testSuppliers()})
-		items := testItems()
-		items[0].Class = "FAST"
-		m.ok(PutItems{Items: items[:1]})
-		m.ok(PutBins{Bins: []Bin{{Code: "A-01", Class: "FAST"}, {Code: "A-05", Cell: 4, Class: "FAST"}}})
-		for i := range 2 {
-			m.run(SignIn{Device: devices[i], Badge: badges[i]})
-		}
-	}
-	randomRuns(t, start, taskWork, []string{
+	randomRuns(t, tasksStart, taskWork, []string{
 		"AnnounceReceipt OK", "OpenReceipt OK", "Receive OK", "ReceiveUnit OK", "CloseReceipt OK", "BookTags OK",
 		"RequestCount OK", "DecideCount OK", "ZeroCheck OK", "CountZone OK", "PutPickFaces OK",
 		"AnnounceReturn OK", "ReceiveReturn OK", "InspectReturn OK", "CloseReturn OK",

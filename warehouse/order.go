@@ -125,6 +125,9 @@ func (c *change) saveOrder(o *Order) error {
 			return err
 		}
 	}
+	if err := c.keepPromise(o); err != nil {
+		return err
+	}
 	return save(c, key(kOrder, o.Spec.ID), o)
 }
 

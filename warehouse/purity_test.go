@@ -15,8 +15,8 @@ import (
 // What the state machine may import: nothing with a clock, chance, files or the
 // network in it. Of package time only the calendar is used, see below.
 var mayImport = []string{
-	"bytes", "cmp", "crypto/sha256", "encoding/binary", "encoding/hex", "errors", "fmt", "slices", "strings", "time", "unicode", "unicode/utf8",
-	"github.com/fxamacker/cbor/v2", "tote/gs1",
+	"bytes", "cmp", "crypto/sha256", "encoding/binary", "encoding/hex", "errors", "fmt", "slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
+	"github.com/fxamacker/cbor/v2", "tote/gs1", "tote/warehouse/detcbor",
 }
 
 // ofTime is what may be used of package time: functions of their arguments.

@@ -329,7 +329,7 @@ func announceReceipt(c *change, cmd AnnounceReceipt) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	canon, err := encMode.Marshal(spec)
+	canon, err := marshal(&spec)
 	if err != nil {
 		return Result{}, refuse(CodeMalformed, "receipt: %v", err)
 	}

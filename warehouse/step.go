@@ -24,7 +24,7 @@ func NextStep(r Reader, device string) (*Step, error) {
 	case ws.Batch == "":
 		return &Step{Do: StepAsk, Worker: worker}, nil
 	}
-	b, err := must2(GetBatch(r, ws.Batch))("batch", ws.Batch)
+	b, err := must2(batchFor(r, ws.Batch))("batch", ws.Batch)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,20 @@ func NextStep(r Reader, device string) (*Step, error) {
 	s.Slot, s.Tote = t.Slot, b.Slots[at].Tote
 	s.Left = len(b.Walk) - b.At
 	return s, nil
+}
+
+// after reads the state behind a command. What the command itself saved last of a
+// batch need not be decoded again: that is the biggest record of a walk.
+type after struct {
+	Reader
+	c *change
+}
+
+func batchFor(r Reader, id string) (*Batch, error) {
+	if a, ok := r.(*after); ok && a.c.saved != nil && a.c.saved.ID == id {
+		return a.c.saved, nil
+	}
+	return GetBatch(r, id)
 }
 
 // StationStep is what a pack station shows now. It never returns nil without an

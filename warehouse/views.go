@@ -239,6 +239,19 @@ func Balances(r Reader, sku string) ([]Balance, error) {
 	return out, err
 }
 
+// Held is how much of a lot of an item stands in a place, of all owners. It reads
+// the rows of that place and no others.
+func Held(r Reader, place, sku, lot string) (n int64, err error) {
+	err = r.Range(under(kStock, sku, place, lot), func(k, b []byte) (bool, error) {
+		row, err := decodeRecord[stockRow](k, b)
+		if err == nil {
+			n += row.Qty
+		}
+		return true, err
+	})
+	return n, err
+}
+
 // Contents lists what stands in a place, by SKU and lot.
 func Contents(r Reader, place string) ([]StockRow, error) {
 	var out []StockRow

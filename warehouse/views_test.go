@@ -171,3 +171,23 @@ func TestTouchedNamesTheProjections(t *testing.T) {
 		}
 	}
 }
+
+// Asking what is in one place reads nothing of the other places of the item.
+func TestHeldReadsOnePlace(t *testing.T) {
+	w := stocked(t)
+	var bins []Bin
+	var rows []StockRow
+	for i := range 300 {
+		b := fmt.Sprintf("H-%03d", i)
+		bins, rows = append(bins, Bin{Code: b, Cell: 1}), append(rows, StockRow{Bin: b, SKU: "PEN", Qty: 2})
+	}
+	w.ok(PutBins{Bins: bins})
+	w.ok(OpenStock{Rows: rows})
+	c := &countingTx{Tx: w.tx}
+	if n, err := Held(c, BinPlace("H-007"), "PEN", ""); n != 2 || err != nil || c.reads > 2 {
+		t.Errorf("%d %v with %d reads", n, err, c.reads)
+	}
+	if n, err := Held(w.tx, BinPlace("H-007"), "PEN", "L"); n != 0 || err != nil {
+		t.Errorf("another lot: %d %v", n, err)
+	}
+}

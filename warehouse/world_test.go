@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -66,6 +67,16 @@ func (w *world) apply(c Command) Result {
 		}
 		if len(res.Touched) > 0 {
 			w.t.Fatalf("%#v refused with %s touched %v", c, res.Code, res.Touched)
+		}
+	}
+	if res.Next != nil && res.Next.Worker != "" {
+		// The answer is what anybody reads who asks now.
+		if ws, err := GetWorkerState(w.tx, res.Next.Worker); err == nil && ws != nil && ws.Device != "" {
+			now := *w.step(ws.Device)
+			now.Code = res.Next.Code
+			if !reflect.DeepEqual(now, *res.Next) {
+				w.t.Fatalf("%#v: next is %+v, and read again %+v", c, *res.Next, now)
+			}
 		}
 	}
 	if (res.Code == "") || res.OK != (res.Code == CodeOK || res.Code == CodeWait) {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"tote/warehouse"
@@ -260,28 +259,4 @@ func eventTitle(typ string) string {
 		warehouse.EvOrderAmended: "Later revision in force", warehouse.EvOrderQuoted: "Change quoted to the OMS",
 	}
 	return cmp.Or(titles[typ], typ)
-}
-
-// batchOf names who holds a batch.
-func batchOf(r warehouse.Reader, id string) (*warehouse.Batch, string, error) {
-	b, err := warehouse.GetBatch(r, id)
-	if err != nil || b == nil {
-		return nil, "", err
-	}
-	who := "worker " + b.Worker
-	w, err := warehouse.GetWorker(r, b.Worker)
-	if err != nil {
-		return nil, "", err
-	}
-	if w != nil {
-		who = fmt.Sprintf("%s (%s)", w.Name, w.ID)
-	}
-	ws, err := warehouse.GetWorkerState(r, b.Worker)
-	if err != nil {
-		return nil, "", err
-	}
-	if ws != nil && ws.Device != "" {
-		who += " on " + ws.Device
-	}
-	return b, who, nil
 }

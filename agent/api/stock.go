@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"slices"
 
 	"tote/agent/intake"
 	"tote/warehouse"
@@ -58,16 +57,10 @@ func position(r warehouse.Reader, row warehouse.StockRow, add bool) (code, text 
 	case add:
 		return "", "", nil
 	}
-	balances, err := warehouse.Balances(r, row.SKU)
-	if err != nil {
+	held, err := warehouse.Held(r, warehouse.BinPlace(row.Bin), row.SKU, row.Lot)
+	if err != nil || held <= 0 {
 		return "", "", err
 	}
-	i := slices.IndexFunc(balances, func(b warehouse.Balance) bool {
-		return b.Place == warehouse.BinPlace(row.Bin) && b.Lot == row.Lot && b.Qty > 0
-	})
-	if i < 0 {
-		return "", "", nil
-	}
 	return CodeStockThere, fmt.Sprintf("bin %s holds %d of %s already; with add=1 the file is added to what is there, and what the very same file booked before is not booked twice",
-		row.Bin, balances[i].Qty, row.SKU), nil
+		row.Bin, held, row.SKU), nil
 }

@@ -17,9 +17,45 @@ import (
 // Tx is the state. The zero value is not ready; use [New].
 type Tx struct {
 	vals   map[string][]byte
-	keys   []string // sorted
+	blocks [][]string // the keys, sorted; no block is empty or longer than blockKeys
 	writes int
 }
+
+// blockKeys bounds what one new key has to push aside.
+const blockKeys = 512
+
+// find is where a key is or belongs: the block and the place in it.
+func (t *Tx) find(s string) (block, at int, found bool) {
+	block, found = slices.BinarySearchFunc(t.blocks, s, func(b []string, s string) int { return strings.Compare(b[0], s) })
+	if !found {
+		block = max(block-1, 0) // the last one that begins before it
+	}
+	if len(t.blocks) == 0 {
+		return 0, 0, false
+	}
+	at, found = slices.BinarySearch(t.blocks[block], s)
+	return block, at, found
+}
+
+// add puts a new key in its place.
+func (t *Tx) add(s string) {
+	if len(t.blocks) == 0 {
+		t.blocks = [][]string{{s}}
+		return
+	}
+	i, at, _ := t.find(s)
+	b := slices.Insert(t.blocks[i], at, s)
+	if len(b) > blockKeys {
+		half := slices.Clone(b[blockKeys/2:])
+		t.blocks = slices.Insert(t.blocks, i+1, half)
+		clear(b[blockKeys/2:])
+		b = b[:blockKeys/2]
+	}
+	t.blocks[i] = b
+}
+
+// all lists the keys.
+func (t *Tx) all() []string { return slices.Concat(t.blocks...) }
 
 // New returns an empty state.
 func New() *Tx { return &Tx{vals: make(map[string][]byte)} }
@@ -32,8 +68,7 @@ func (t *Tx) Set(key, value []byte) error {
 	t.writes++
 	s := string(key)
 	if _, ok := t.vals[s]; !ok {
-		i, _ := slices.BinarySearch(t.keys, s)
-		t.keys = slices.Insert(t.keys, i, s)
+		t.add(s)
 	}
 	v := make([]byte, len(value))
 	copy(v, value)
@@ -46,8 +81,10 @@ func (t *Tx) Delete(key []byte) error {
 	t.writes++
 	s := string(key)
 	if _, ok := t.vals[s]; ok {
-		i, _ := slices.BinarySearch(t.keys, s)
-		t.keys = slices.Delete(t.keys, i, i+1)
+		i, at, _ := t.find(s)
+		if t.blocks[i] = slices.Delete(t.blocks[i], at, at+1); len(t.blocks[i]) == 0 {
+			t.blocks = slices.Delete(t.blocks, i, i+1)
+		}
 		delete(t.vals, s)
 	}
 	return nil
@@ -55,11 +92,16 @@ func (t *Tx) Delete(key []byte) error {
 
 // Range calls fn for the keys with the prefix, ascending. fn must not write.
 func (t *Tx) Range(prefix []byte, fn func(key, value []byte) (bool, error)) error {
-	i, _ := slices.BinarySearch(t.keys, string(prefix))
-	for ; i < len(t.keys) && strings.HasPrefix(t.keys[i], string(prefix)); i++ {
-		more, err := fn([]byte(t.keys[i]), bytes.Clone(t.vals[t.keys[i]]))
-		if err != nil || !more {
-			return err
+	i, at, _ := t.find(string(prefix))
+	for ; i < len(t.blocks); i, at = i+1, 0 {
+		for _, k := range t.blocks[i][at:] {
+			if !strings.HasPrefix(k, string(prefix)) {
+				return nil
+			}
+			more, err := fn([]byte(k), bytes.Clone(t.vals[k]))
+			if err != nil || !more {
+				return err
+			}
 		}
 	}
 	return nil
@@ -69,7 +111,7 @@ func (t *Tx) Range(prefix []byte, fn func(key, value []byte) (bool, error)) erro
 func (t *Tx) Writes() int { return t.writes }
 
 // Len is the number of keys.
-func (t *Tx) Len() int { return len(t.keys) }
+func (t *Tx) Len() int { return len(t.vals) }
 
 // Snapshot is a copy of the state at one moment.
 type Snapshot struct {
@@ -79,8 +121,8 @@ type Snapshot struct {
 
 // Snapshot copies the state. Values are shared: Tx never changes one in place.
 func (t *Tx) Snapshot() Snapshot {
-	s := Snapshot{keys: slices.Clone(t.keys), vals: make([][]byte, 0, len(t.keys))}
-	for _, k := range t.keys {
+	s := Snapshot{keys: t.all(), vals: make([][]byte, 0, len(t.vals))}
+	for _, k := range s.keys {
 		s.vals = append(s.vals, t.vals[k])
 	}
 	return s
@@ -88,7 +130,10 @@ func (t *Tx) Snapshot() Snapshot {
 
 // Rollback takes the state back to s.
 func (t *Tx) Rollback(s Snapshot) {
-	t.keys = slices.Clone(s.keys)
+	t.blocks = nil
+	for b := range slices.Chunk(s.keys, blockKeys/2) {
+		t.blocks = append(t.blocks, slices.Clone(b))
+	}
 	t.vals = make(map[string][]byte, len(s.keys))
 	for i, k := range s.keys {
 		t.vals[k] = s.vals[i]
@@ -105,9 +150,11 @@ func (t *Tx) Digest() string {
 		h.Write(n[:])
 		h.Write(b)
 	}
-	for _, k := range t.keys {
-		add([]byte(k))
-		add(t.vals[k])
+	for _, b := range t.blocks {
+		for _, k := range b {
+			add([]byte(k))
+			add(t.vals[k])
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

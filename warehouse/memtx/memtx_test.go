@@ -118,3 +118,54 @@ func TestSnapshotAndDigest(t *testing.T) {
 		t.Error("keys and values run into each other")
 	}
 }
+
+// Enough keys for many blocks, in and out in an order of their own, beside a
+// plain map.
+func TestManyKeys(t *testing.T) {
+	tx, want := memtx.New(), make(map[string]string)
+	check := func() {
+		t.Helper()
+		var keys []string
+		for k := range want {
+			keys = append(keys, k+"="+want[k])
+		}
+		slices.Sort(keys)
+		if got := list(tx, ""); !slices.Equal(got, keys) || tx.Len() != len(keys) {
+			t.Fatalf("%d keys, want %d", len(got), len(keys))
+		}
+	}
+	name := func(i int) string { return fmt.Sprintf("k%05d", i*7919%10007) }
+	for i := range 10007 {
+		want[name(i)] = "v"
+		_ = tx.Set([]byte(name(i)), []byte("v"))
+	}
+	check()
+	snap, one := tx.Snapshot(), tx.Digest()
+	for i := range 10007 {
+		if i%11 != 3 {
+			delete(want, name(i))
+			_ = tx.Delete([]byte(name(i)))
+		}
+	}
+	check()
+	if got, n := list(tx, "k001"), 0; true {
+		for k := range want {
+			if k[:4] == "k001" {
+				n++
+			}
+		}
+		if len(got) != n {
+			t.Errorf("%d keys with the prefix, want %d", len(got), n)
+		}
+	}
+	tx.Rollback(snap)
+	if tx.Digest() != one {
+		t.Error("rolled back to something else")
+	}
+	for i := range 10007 {
+		_ = tx.Delete([]byte(name(i)))
+	}
+	if tx.Len() != 0 || len(list(tx, "")) != 0 {
+		t.Error("something is left")
+	}
+}
