@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tote/demo/handheld"
 	"tote/warehouse"
@@ -77,7 +80,33 @@ func TestToteScannedTooEarly(t *testing.T) {
 }
 
 func TestScanForAnotherTask(t *testing.T) {
-	mistake(t, "A1", 1, "scan_bin", warehouse.CodeReplayInvalid, always(handheld.Verb{Verb: "scan", Barcode: "B-1", Task: "O2/1/1"}))
+	mistake(t, "A1", 1, "scan_bin", warehouse.CodeReplayInvalid, always(handheld.Verb{Verb: "scan", Barcode: "B-1", Task: "O9/1/1"}))
+}
+
+// TestScanForTheTaskOfAnother: a scan that comes too late is refused, moves
+// nothing and changes no screen, and a person gets to see it.
+func TestScanForTheTaskOfAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p, other := s.pickerOf(1, "O1", "A1", 1), s.pickerOf(2, "O2", "A2", 2)
+	p.until("scan_bin")
+	before := p.step
+	for range 2 { // the same again is no second fallout
+		res := p.do(handheld.Verb{Verb: "scan", Barcode: "B-1", Task: other.step.Task})
+		if res.OK || res.Code != warehouse.CodeReplayInvalid || res.Text == "" {
+			t.Errorf("answered %+v", res)
+		}
+	}
+	if diff := cmp.Diff(before, p.step); diff != "" {
+		t.Errorf("the screen changed (-before +after):\n%s", diff)
+	}
+	if _, b := s.call("GET", "/v1/fallouts", "", ""); strings.Count(string(b), warehouse.CodeReplayInvalid) != 1 {
+		t.Errorf("fallouts %s", b)
+	}
+	other.until("ask")
+	p.until("ask")
+	s.wantState("O1", warehouse.OrderPicked)
+	s.wantState("O2", warehouse.OrderPicked)
 }
 
 func TestUnknownTote(t *testing.T) {
