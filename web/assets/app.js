@@ -105,7 +105,7 @@ function show() {
   $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit';
   $('zero').hidden = !s.zero;
   text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
-  $('skip').hidden = !(s.kind || (s.do === 'scan_bin' && s.left > 1)) || !!s.held; // what is in hand is put down first
+  $('skip').hidden = !(s.kind || (s.do === 'scan_bin' && (s.left ?? 0) > 1)) || !!s.held; // what is in hand is put down first
 }
 
 /** @param {string} id @param {string} value */
