@@ -140,6 +140,12 @@ func (laterVersion) Apply(raftstore.Tx, raftstore.Meta, []byte) (raftstore.Outco
 	return raftstore.Outcome{}, nil
 }
 
+// Level makes it a version of the level the store is at.
+func (laterVersion) Level() uint16 { return warehouse.Level }
+
+// Speaks makes it know everything.
+func (laterVersion) Speaks(uint16, uint16) (uint16, bool) { return 0, true }
+
 // TestRebuildThatFails: a state that cannot be built ends the gateway with the
 // fault, as any other store that cannot be opened.
 func TestRebuildThatFails(t *testing.T) {

@@ -33,7 +33,7 @@ const SLOW = 1500; // ms without a result: say that the scan is kept
 const device = deviceID();
 /** @type {Step | undefined} */
 let step;
-let linkUp = false, quorum = true, heard = Date.now(), lastDone = 0, siteSeq = 0, takeAll = false, unanswered = 0;
+let linkUp = false, quorum = true, heard = Date.now(), lastDone = 0, siteSeq = 0, taskSeq = 0, takeAll = false, unanswered = 0;
 /** @type {Record<string, {cause: string, action: string}>} */
 let codes = {};
 /** @type {Outbox} */
@@ -328,13 +328,16 @@ function linked(up) {
 /** @param {Step} next */
 function onTask(next) {
   if (siteSeq < lastDone) return; // older than the answer on the screen
+  // The stream may bring what this handheld did before the answer to it comes.
+  const own = siteSeq > Math.max(taskSeq, lastDone);
+  taskSeq = siteSeq;
   const before = step;
   step = next;
   if (before?.task !== next.task) takeAll = false;
   show();
   if (!before || outbox.count > 0) return;
   if ((before.do === 'wait' || before.do === 'ask') && next.task) flash('ok', 'NEW WORK');
-  else if (before.task && next.task !== before.task && next.do !== before.do) flash('attention', 'TASK CHANGED', 'The site changed your task.', 'Look at the screen.');
+  else if (!own && before.task && next.task !== before.task && next.do !== before.do) flash('attention', 'TASK CHANGED', 'The site changed your task.', 'Look at the screen.');
 }
 
 async function start() {
