@@ -58,8 +58,10 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 // and with every rule of a package that changes (Meta.Level).
 //
 //	1  the digest chain of raftstore
-//	2  satellites (members.Admit, members.Dismiss); all of the warehouse but the path of an order; RobotPick version 2:
-//	   goods a robot may hold
+//	2  satellites (members.Admit, members.Dismiss); all of the warehouse but the
+//	   path of an order; RobotPick version 2: goods a robot may hold
+//	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
+//	   program speaks 2 alone, so the kinds of both may be used from 2 on.
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
