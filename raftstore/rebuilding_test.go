@@ -508,6 +508,10 @@ func TestRebuildWatch(t *testing.T) {
 	heard := make(chan uint64, 1)
 	go func() { _ = s.Watch(t.Context(), nil, from, onlyChanges{t, heard}) }()
 	m.hold.Unlock()
+	rebuilt(t, s)
+	if err := s.WaitLeader(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
 	do(t, s, byID(1<<40, "set a 1"))
 	if at := <-heard; at != from+1 {
 		t.Errorf("it heard of %d after %d", at, from)

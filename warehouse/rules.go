@@ -5,7 +5,7 @@ package warehouse
 // in: the cluster raises it, in the log, when every gateway has the new program.
 
 // Level is the newest set of rules of this package.
-const Level uint16 = 3
+const Level uint16 = 4
 
 // level2 brought: an id belongs to where its order came from (origin.go), ids
 // that no path can hold and bins named like totes are not taken in, and the
@@ -16,6 +16,9 @@ const level2 uint16 = 2
 // cancelled before, and what a handheld says too late is kept as a fallout
 // (late.go).
 const level3 uint16 = 3
+
+// level4 brought: what of a rule of this level is new stands where it asks for it.
+const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.
 func dots(id string) bool { return id == "." || id == ".." }

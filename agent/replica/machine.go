@@ -62,12 +62,19 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
+//	4  the kinds of levelFour
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
 // in ranges.
 var levelOne = [][2]warehouse.Kind{
 	{0x0101, 0x0105}, {0x0110, 0x0112}, {0x0120, 0x0126}, {0x0130, 0x0134}, {0x0140, 0x0141}, {0x0150, 0x0150}, {0x0160, 0x0167},
+}
+
+// levelFour are the kinds that level 4 brought. All others came with 2 and 3.
+var levelFour = [][2]warehouse.Kind{
+	{0x0106, 0x010f}, {0x011b, 0x011f}, {0x0190, 0x019f}, {0x01ad, 0x01af}, {0x01be, 0x01bf},
+	{0x01c5, 0x01cf}, {0x01d9, 0x01df}, {0x01e4, 0x01ef}, {0x01f0, 0x01ff},
 }
 
 // sinceLevel is from which level on a version of a command may be used.
@@ -81,6 +88,11 @@ func sinceLevel(kind, version uint16) uint16 {
 	for _, r := range levelOne {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
 			return 0
+		}
+	}
+	for _, r := range levelFour {
+		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] {
+			return 4
 		}
 	}
 	return 2
