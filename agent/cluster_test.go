@@ -35,17 +35,17 @@ type trio struct {
 	gw [3]*site
 }
 
-// oneTrio lets one test at a time have three gateways: six or nine on a small
+// trios lets two tests at a time have three gateways: nine or more on a small
 // machine would not hear each other in time.
-var oneTrio sync.Mutex
+var trios = make(chan struct{}, 2)
 
 // newTrio starts three gateways. The devices of the floor are plugged into the
 // third.
 func newTrio(t *testing.T, floor bool) *trio {
 	t.Helper()
 	c := &trio{T: t}
-	oneTrio.Lock()
-	t.Cleanup(oneTrio.Unlock)
+	trios <- struct{}{}
+	t.Cleanup(func() { <-trios })
 	for i, id := range []string{"gw1", "gw2", "gw3"} {
 		c.gw[i] = &site{t: t, dir: t.TempDir(), id: id, port: "127.0.0.1:0", mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	}
