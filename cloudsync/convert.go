@@ -75,6 +75,9 @@ func item(m wire.InboxItem) ledger.Item {
 		if o.ID != m.OrderID || o.Revision != m.Revision {
 			return bad("the message is about %q/%d, its order is %q/%d", m.OrderID, m.Revision, o.ID, o.Revision)
 		}
+		if what := o.CardData(); what != "" {
+			return bad("%s looks like the number of a payment card: none is kept here", what)
+		}
 		it.Release = orderSpec(&o)
 	case wire.TypeCancel:
 		var c wire.Cancel
@@ -135,6 +138,10 @@ func orderSpec(o *wire.Order) *warehouse.OrderSpec {
 	s := &warehouse.OrderSpec{
 		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
 		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
+		Party: o.Party, Customer: o.Customer,
+	}
+	for _, r := range o.Refs {
+		s.Refs = append(s.Refs, warehouse.Ref(r))
 	}
 	for _, l := range o.Lines {
 		s.Lines = append(s.Lines, warehouse.OrderLine{Line: l.Line, SKU: l.SKU, Qty: l.Qty, Kind: l.Kind})

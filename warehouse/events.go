@@ -66,6 +66,7 @@ func (c *change) tell(o *Order, typ string) error {
 			d.Parcels = tellParcels(o.Parcels)
 		case EvOrderShipped:
 			d.Lines, d.Parcels = tellLines(o.Lines), tellParcels(o.Parcels)
+			tellNamed(o, &d)
 		}
 		return c.emit(typ, o.Spec.ID, d)
 	}

@@ -183,6 +183,11 @@ type OrderSpec struct {
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `cbor:"26,keyasint,omitempty" json:"substitute,omitempty"`
+	// Party is the kind of place it goes to, Customer and Refs are what others
+	// call it; see party.go.
+	Party    string `cbor:"32,keyasint,omitempty" json:"party,omitempty"`
+	Customer string `cbor:"33,keyasint,omitempty" json:"customer,omitempty"`
+	Refs     []Ref  `cbor:"34,keyasint,omitempty" json:"refs,omitempty"`
 }
 
 // Address is where the parcel goes.

@@ -398,6 +398,8 @@ func checkSpec(s OrderSpec) string {
 		return checkKinds(s.Lines)
 	case checkHolds(s.Holds) != "":
 		return checkHolds(s.Holds)
+	case checkNamed(s) != "":
+		return checkNamed(s)
 	case len(s.Lines) == 0:
 		return "no lines"
 	case len(s.Lines) > maxLines:

@@ -26,11 +26,13 @@ const (
 	CodeDuplicate = "CSV_DUPLICATE"      // the same key twice in one file
 	CodeTooLong   = "CSV_TOO_LONG"       // a field or the file is over its bound
 	CodeUnpaid    = "PAYMENT_UNRELEASED" // an order that may not be picked yet
+	CodeCard      = "CARD_DATA"          // a text that looks like the number of a payment card
 )
 
 // Bounds: hostile or broken files must not take the gateway down.
 const (
 	maxField    = 256
+	maxLong     = 8 << 10 // of a field of several values
 	maxRows     = 100_000
 	maxProblems = 100
 )
@@ -136,15 +138,18 @@ func (t *table) hasColumnProblem() bool {
 }
 
 // str is the trimmed value of a column; "" when the file lacks the column.
-func (t *table) str(column string) string {
+func (t *table) str(column string) string { return t.long(column, maxField) }
+
+// long is str for a column with a bound of its own.
+func (t *table) long(column string, most int) string {
 	i := slices.Index(t.header, column)
 	if i < 0 {
 		return ""
 	}
 	v := strings.TrimSpace(t.row[i])
 	switch {
-	case len(v) > maxField:
-		t.bad(column, CodeTooLong, fmt.Sprintf("longer than %d bytes", maxField))
+	case len(v) > most:
+		t.bad(column, CodeTooLong, fmt.Sprintf("longer than %d bytes", most))
 		return ""
 	case !utf8.ValidString(v):
 		t.bad(column, CodeValue, "not UTF-8")

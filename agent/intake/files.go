@@ -28,7 +28,8 @@ var columns = map[string][]string{
 	"stock":   {"bin", "sku", "lot?", "expiry?", "qty"},
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
-		"method?", "priority?", "channel?", "payment?", "expect?",
+		"method?", "priority?", "channel?", "payment?", "expect?", "revision?", "placed_at?", "ship_by?", "owner?",
+		"partial?", "substitute?", "kit?", "holds?", "kind?", "party?", "customer?", "refs?",
 	},
 	"receipts": {
 		"receipt", "line", "supplier", "sku?", "code?", "qty", "lot?", "expiry?", "sscc?",
@@ -112,9 +113,7 @@ func (t *table) items() []warehouse.Item {
 			SKU: t.need("sku"), Name: t.need("name"), GTIN: t.str("gtin"),
 			WeightMg: t.grams("weight_g"), LotTracked: t.yesNo("lot_tracked"), Tagged: t.yesNo("tagged"),
 		}
-		if b := t.str("barcodes"); b != "" {
-			it.Barcodes = strings.Fields(strings.ReplaceAll(b, ";", " "))
-		}
+		it.Barcodes = t.list("barcodes")
 		t.once(seen, "sku", it.SKU)
 		out = append(out, it)
 	}
@@ -161,48 +160,6 @@ func (t *table) stock() []warehouse.StockRow {
 		t.day("expiry")
 		t.once(seen, "bin", s.Bin+"\x00"+s.SKU+"\x00"+s.Lot)
 		out = append(out, s)
-	}
-	return out
-}
-
-func (t *table) orders() []warehouse.OrderSpec {
-	var out []warehouse.OrderSpec
-	at := map[string]int{} // order id → index in out
-	for t.next() {
-		id := t.need("order")
-		o := warehouse.OrderSpec{
-			ID: id, Revision: 1,
-			Priority: int(t.integer("priority", 0, 9, 0)),
-			Method:   t.str("method"), Channel: t.str("channel"),
-			ShipTo: warehouse.Address{
-				Name: t.need("name"), Street: t.need("street"), Postcode: t.need("postcode"),
-				City: t.need("city"), Country: t.need("country"),
-			},
-		}
-		line := warehouse.OrderLine{
-			Line: int(t.integer("line", 1, 9999, 0)), SKU: t.need("sku"), Qty: t.integer("qty", 1, 1_000_000, 0),
-		}
-		switch pay := t.str("payment"); pay {
-		case "", "settled", "authorised":
-		default:
-			t.bad("payment", CodeUnpaid, fmt.Sprintf("%q: only settled or authorised orders may be picked", pay))
-		}
-		i, ok := at[id]
-		if !ok {
-			at[id] = len(out)
-			o.Lines = []warehouse.OrderLine{line}
-			out = append(out, o)
-			continue
-		}
-		if h := out[i]; h.ShipTo != o.ShipTo || h.Method != o.Method || h.Priority != o.Priority || h.Channel != o.Channel {
-			t.bad("order", CodeValue, fmt.Sprintf("the lines of order %s do not agree on address, method, priority or channel", id))
-		}
-		for _, l := range out[i].Lines {
-			if l.Line == line.Line {
-				t.bad("line", CodeDuplicate, fmt.Sprintf("line %d of order %s stands twice", line.Line, id))
-			}
-		}
-		out[i].Lines = append(out[i].Lines, line)
 	}
 	return out
 }

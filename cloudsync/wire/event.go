@@ -136,6 +136,20 @@ type EventData struct {
 	WasMg    int64      `json:"wasMg,omitempty"`    // what the OMS says it weighs
 	Sides    *Sides     `json:"sides,omitempty"`    // proposed for one base unit
 	Diffs    []LineDiff `json:"diffs,omitempty"`    // lines that shipped otherwise than ordered
+
+	// Of order.shipped, where the order brought one of the first three.
+	Party    string `json:"party,omitempty"`
+	Customer string `json:"customer,omitempty"`
+	Refs     []Ref  `json:"refs,omitempty"`
+	Times    *Times `json:"times,omitempty"`
+}
+
+// Times of an order, milliseconds since 1970 UTC; 0 = not known.
+type Times struct {
+	PlacedAt   int64 `json:"placedAt,omitempty"`
+	ReleasedAt int64 `json:"releasedAt,omitempty"`
+	ShipBy     int64 `json:"shipBy,omitempty"`
+	ShippedAt  int64 `json:"shippedAt,omitempty"`
 }
 
 // ReceivedLine is what was announced of an item and what came; Damaged, Expired,
