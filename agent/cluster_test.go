@@ -268,16 +268,14 @@ func TestJoinRefused(t *testing.T) {
 	gw1.must(err)
 }
 
-// TestLeaderKilled: SIGKILL for the gateway that leads. Its handhelds go on at
-// another one, find the same state there, and a verb sent again has one effect.
-func TestLeaderKilled(t *testing.T) {
-	t.Parallel()
-	c := newTrio(t, false)
-	leader, others := c.gw[0], c.gw[1:]
+// leaderProcess makes the first gateway a process of its own, which leads.
+func (c *trio) leaderProcess() *child {
+	c.Helper()
+	leader := c.gw[0]
 	leader.stop()
 	plug := leader.spawn()
 	leader.eventually("the gateway of a process of its own leads", func() bool {
-		s := others[0].gw.agent.store.(clusterStore)
+		s := c.gw[1].gw.agent.store.(clusterStore)
 		if id, ok := s.Leader(); !ok || id == "gw1" {
 			// The others know of it before everything is in its state.
 			code, _ := leader.call("GET", "/readyz", "", "")
@@ -286,6 +284,16 @@ func TestLeaderKilled(t *testing.T) {
 		_ = s.Transfer(leader.ctx(), "gw1") // it may not have caught up yet
 		return false
 	})
+	return plug
+}
+
+// TestLeaderKilled: SIGKILL for the gateway that leads. Its handhelds go on at
+// another one, find the same state there, and a verb sent again has one effect.
+func TestLeaderKilled(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	leader, others := c.gw[0], c.gw[1:]
+	plug := c.leaderProcess()
 	leader.order("O1", "A1", 4)
 	p := leader.picker(1)
 	p.ask()

@@ -77,7 +77,7 @@ func (c *change) tell(o *Order, typ string) error {
 func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
-		l.Tasks, l.PutBack, l.Returned, l.Kind, l.Alts = nil, 0, 0, LineKindStock, nil
+		l.Tasks, l.PutBack, l.PutTask, l.Returned, l.Kind, l.Alts = nil, 0, "", 0, LineKindStock, nil
 		out[i] = l
 	}
 	return out

@@ -631,8 +631,27 @@ func (v *inspector) floor() error {
 			v.fail("floor task %+v", t)
 		}
 		v.check(t.Held <= t.Qty && (t.Held == 0 || t.AtFrom), "floor task %+v holds too much", t)
+		if t.Kind == FloorPutBack {
+			return true, v.putBack(t)
+		}
 		return true, nil
 	})
+}
+
+// putBack: the task of a line says what the line says, and the line names it.
+func (v *inspector) putBack(t *FloorTask) error {
+	o, err := GetOrder(v.r, t.Order)
+	if err != nil || o == nil {
+		return fmt.Errorf("order %s: %w", t.Order, err)
+	}
+	l, err := lineOf(o, t.Line)
+	if err != nil {
+		return err
+	}
+	v.check(l.PutTask == t.ID && l.PutBack == t.Qty && t.From == LUPlace(o.Tote) && (o.Batch == "" || t.Held > 0),
+		"put-back %+v of line %+v, tote %s, batch %q", t, l, o.Tote, o.Batch)
+	v.check(t.Held == 0 && t.Lot == "" && t.Serial == "" || t.Held <= l.ofLot(t.Lot, t.Serial), "put-back %+v of %+v", t, l.Lots)
+	return nil
 }
 
 // counting: a bin has one count, and a count that is not in review a task.

@@ -266,6 +266,7 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
+	PutTask  string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
 	// For is the item that was ordered where SKU stands for it, Reason why.
 	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
 	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`
