@@ -96,11 +96,15 @@ func differs(a, b warehouse.OrderSpec) string {
 	return ""
 }
 
-// moment is a time as 2026-12-31T16:00:00Z in milliseconds, 0 for an empty field.
+// moment is a time as 2026-12-31T16:00:00Z, or in milliseconds since 1970; 0 for
+// an empty field.
 func (t *table) moment(column string) int64 {
 	v := t.str(column)
 	if v == "" {
 		return 0
+	}
+	if ms, err := parseInt(v); err == nil && ms > 0 {
+		return ms
 	}
 	at, err := time.Parse(time.RFC3339, v)
 	if err != nil || at.UnixMilli() < 0 {
