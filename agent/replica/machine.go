@@ -62,7 +62,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour
+//	4  the kinds of levelFour; PutSite version 2: upstreams
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -89,6 +89,9 @@ func sinceLevel(kind, version uint16) uint16 {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
 			return 0
 		}
+	}
+	if warehouse.Kind(kind) == warehouse.KindPutSite {
+		return 4
 	}
 	for _, r := range levelFour {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] {
