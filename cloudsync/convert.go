@@ -19,7 +19,7 @@ func (c *Config) event(epochs ledger.Epochs, stream string, row ledger.Row) (wir
 	id := c.wireID(epochs, ledger.Ref{Epoch: c.Epoch, Stream: stream, Seq: ev.Seq})
 	e := wire.Event{
 		SpecVersion: wire.SpecVersion, ID: id.String(), Source: wire.Source(c.Site), Type: wire.Type(ev.Type), Subject: ev.Order,
-		Time: wire.Time(ev.At), Sequence: fmt.Sprint(id.Seq), Epoch: id.Epoch, Stream: stream, PartitionKey: ledger.Subject(ev),
+		Time: wire.Time(ev.At), Sequence: fmt.Sprint(id.Seq), Epoch: id.Epoch, Stream: id.Stream, PartitionKey: ledger.Subject(ev),
 		CausationID: ev.Cause,
 	}
 	if s := row.Supersedes; s != nil {
@@ -41,7 +41,7 @@ func (c *Config) event(epochs ledger.Epochs, stream string, row ledger.Row) (wir
 // made; the reference only does where there was no other.
 func (c *Config) wireID(epochs ledger.Epochs, ref ledger.Ref) wire.EventID {
 	at := epochs.Of(ref.Stream, ref.Seq, ref.Epoch)
-	return wire.EventID{Site: c.Site, Epoch: at.Epoch, Stream: ref.Stream, Seq: ref.Seq - at.Base}
+	return wire.EventID{Site: c.Site, Epoch: at.Epoch, Stream: ledger.OnWire(ref.Stream), Seq: ref.Seq - at.Base}
 }
 
 // item reads a message of the OMS. It never fails: what cannot be read becomes

@@ -857,14 +857,27 @@ func (v *inspector) manifests() error {
 }
 
 func (v *inspector) outbox() error {
-	h, err := outboxHead(v.r, StreamControl)
+	ups, err := Upstreams(v.r)
+	for _, up := range append([]string{""}, ups...) {
+		if err == nil {
+			err = v.stream(up)
+		}
+	}
+	return err
+}
+
+// stream checks that what an OMS is told has no gap, and that it hears of no
+// order of another one.
+func (v *inspector) stream(upstream string) error {
+	stream := StreamOf(upstream)
+	h, err := outboxHead(v.r, stream)
 	if err != nil {
 		return err
 	}
 	next := h.First
 	told := make(map[string]bool)
-	err = each(v.r, under(kOut, StreamControl), func(e *Event) (bool, error) {
-		v.check(e.Seq == next, "outbox: number %d, want %d", e.Seq, next)
+	err = each(v.r, under(kOut, stream), func(e *Event) (bool, error) {
+		v.check(e.Seq == next, "outbox %s: number %d, want %d", stream, e.Seq, next)
 		next++
 		for _, m := range untold(e.Type) {
 			delete(told, fmt.Sprintf("%s of %s revision %d", m, e.Order, e.Data.Revision))
@@ -873,11 +886,24 @@ func (v *inspector) outbox() error {
 			m := fmt.Sprintf("%s of %s revision %d", e.Type, e.Order, e.Data.Revision)
 			v.check(!told[m], "%s is told twice", m)
 			told[m] = true
+			o, err := GetOrder(v.r, upstreamID(upstream, e.Order))
+			if err == nil && o == nil && e.Data.Born != "" {
+				o, err = GetOrder(v.r, e.Order)
+			}
+			v.check(err == nil && o != nil && o.Upstream == upstream, "%s of %s is told on %s: %+v", e.Type, e.Order, stream, o)
 		}
 		return true, nil
 	})
-	v.check(next == h.Next, "outbox ends at %d, want %d", next, h.Next)
+	v.check(next == h.Next, "outbox %s ends at %d, want %d", stream, h.Next, next)
 	return err
+}
+
+// upstreamID is the id here of what an upstream calls id.
+func upstreamID(upstream, id string) string {
+	if upstream == "" {
+		return id
+	}
+	return upstream + idOfUpstream + id
 }
 
 func (v *inspector) master() error {

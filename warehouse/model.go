@@ -66,6 +66,8 @@ type Site struct {
 	// AgeingMinutes is how long an order may stay in one state before the OMS
 	// is told; 0 = for ever.
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	// Upstreams are the OMSs of consignors; all else is the default OMS's.
+	Upstreams []Upstream `cbor:"62,keyasint,omitempty" json:"upstreams,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -250,6 +252,8 @@ type Order struct {
 	AnyCarton bool  `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
 	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"` // when it has been in its state for too long; 0 = told, or no rule
 	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"` // its row in the list of promises
+	// Upstream is the OMS that hears of it, "" the default one. It never changes.
+	Upstream string `cbor:"45,keyasint,omitempty" json:"upstream,omitempty"`
 }
 
 // LineState is what became of one order line.

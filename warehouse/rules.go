@@ -18,8 +18,9 @@ const level2 uint16 = 2
 const level3 uint16 = 3
 
 // level4 brought: what is to be put back is a floor task (putbacktask.go); later
-// versions of ReleaseOrder and EnterOrder (party.go). What else of a rule of this
-// level is new stands where it asks for it.
+// versions of ReleaseOrder and EnterOrder (party.go) and of PutSite, whose
+// upstreams (upstream.go) ask for nothing else. What else of a rule of this level is
+// new stands where it asks for it.
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.
