@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.manifests, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -731,6 +731,69 @@ func (v *inspector) receipts() error {
 	})
 }
 
+// archive: an order is here or in the archive, what left is named by nothing that
+// is still open, and what is over will be looked at.
+func (v *inspector) archive() error {
+	left := make(map[string]bool)
+	prefix := under(kLeave)
+	err := v.r.Range(prefix, func(k, _ []byte) (bool, error) {
+		left[string(k[len(prefix)+numWidth+1:])] = true
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	site, err := GetSite(v.r)
+	if err != nil || site == nil {
+		return err
+	}
+	sweeping, err := v.r.Get(key(kSweep))
+	if err != nil {
+		return err
+	}
+	for _, s := range sweeps {
+		prefix := under(s.prefix)
+		err := v.r.Range(prefix, func(k, b []byte) (bool, error) {
+			id := string(k[len(prefix):])
+			end, err := s.ended(newChange(v.r, Meta{Now: 1}, ""), k, b)
+			if err != nil || end == 0 || sweeping != nil || site.due(s.what, end) == 0 {
+				return true, err
+			}
+			// Where only the person goes, it may have gone.
+			v.check(site.ArchiveDays == 0 || left[s.what+string(rune(sep))+id], "%s %s is over since %d and nothing looks at it", s.what, id, end)
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	prefix = under(kGone)
+	err = v.r.Range(prefix, func(k, b []byte) (bool, error) {
+		id := string(k[len(prefix):])
+		g, err := decodeRecord[tombstone](k, b)
+		if err != nil {
+			return false, err
+		}
+		v.counts[OrderArchived]++
+		o, err := load[Order](v.r, key(kOrder, id))
+		v.check(err == nil && o == nil, "order %s is here and in the archive", id)
+		if g.Bound != "" {
+			v.row(kBound, g.Bound)
+		}
+		if g.Kit != 0 {
+			v.row(kKit, num(uint64(g.Kit)))
+		}
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kOrder), func(o *Order) (bool, error) {
+		v.check(o.Purged == 0 || o.Spec.ShipTo == Address{Country: o.Spec.ShipTo.Country}, "order %s was purged and goes to %+v", o.Spec.ID, o.Spec.ShipTo)
+		return true, nil
+	})
+}
+
 func (v *inspector) stations() error {
 	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
 		if st.Step == StepScanTote {
@@ -784,6 +847,11 @@ func (v *inspector) jobs() error {
 			tracking[n] = true
 		}
 		o, err := GetOrder(v.r, j.Order)
+		if err == nil && o == nil && j.State == JobVoid {
+			gone, err := GetArchived(v.r, j.Order)
+			v.check(err == nil && gone != nil, "order %s of the void label %s is nowhere", j.Order, j.ID)
+			return true, nil
+		}
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %s: %w", j.Order, err)
 		}
@@ -812,6 +880,11 @@ func (v *inspector) manifests() error {
 	err := each(v.r, under(kManifest), func(m *Manifest) (bool, error) {
 		for _, sscc := range m.Parcels {
 			lu, err := GetLU(v.r, sscc)
+			if err == nil && lu == nil && m.State == ManifestDeparted {
+				id, err := OrderOfParcel(v.r, sscc)
+				v.check(err == nil && id != "", "parcel %s of manifest %s is nowhere", sscc, m.ID)
+				continue
+			}
 			if err != nil || lu == nil {
 				return false, fmt.Errorf("parcel %s of manifest %s: %w", sscc, m.ID, err)
 			}

@@ -136,6 +136,11 @@ type EventData struct {
 	WasMg    int64      `json:"wasMg,omitempty"`    // what the OMS says it weighs
 	Sides    *Sides     `json:"sides,omitempty"`    // proposed for one base unit
 	Diffs    []LineDiff `json:"diffs,omitempty"`    // lines that shipped otherwise than ordered
+	// Of order.archived, the last record of an order: when it closed, ms since
+	// 1970 UTC, and the SHA-256, in hex, of its release and of [Order.Commercial].
+	ClosedAt   int64  `json:"closedAt,omitempty"`
+	Digest     string `json:"digest,omitempty"`
+	Commercial string `json:"commercial,omitempty"`
 }
 
 // ReceivedLine is what was announced of an item and what came; Damaged, Expired,
