@@ -251,7 +251,7 @@ func (v *inspector) lines(o *Order) error {
 			if err != nil || t == nil {
 				return fmt.Errorf("task %s: %w", task, err)
 			}
-			v.check(t.Order == id && t.Line == l.Line && (t.SKU == l.SKU || closed(t) && o.Spec.Substitute), "task %s does not fit line %d of %s", task, l.Line, id)
+			v.check(t.Order == id && t.Line == l.Line && (t.SKU == l.SKU || closed(t) && (o.Spec.Substitute || t.Picked == 0 || l.State == LineCancelled)), "task %s does not fit line %d of %s", task, l.Line, id)
 			if !closed(t) {
 				open += t.Qty
 			}
@@ -270,7 +270,7 @@ func (v *inspector) lines(o *Order) error {
 				inHand = b.Held
 			}
 		}
-		v.check((l.For == "") == (l.Reason == "") && (l.For == "" || l.For != l.SKU && o.Spec.Substitute && l.For == wantSKU(o, l.Line)),
+		v.check((l.For == "") == (l.Reason == "") && (l.For == "" || l.For != l.SKU && (o.Spec.Substitute || l.State == LineCancelled) && l.For == wantSKU(o, l.Line)),
 			"order %s line %d stands for %q: %+v", id, l.Line, l.For, l)
 		v.check(l.kept()+open <= l.Qty+inHand, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.kept(), open, l.Qty)
 		switch l.State {

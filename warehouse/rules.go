@@ -18,6 +18,8 @@ const level2 uint16 = 2
 const level3 uint16 = 3
 
 // level4 brought: what of a rule of this level is new stands where it asks for it.
+// A revision does not take back, without a word, that another item may go for
+// one that is short when it does so already (amend.go).
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.
