@@ -22,6 +22,7 @@ const (
 	CodeUnknownOrder    = "UNKNOWN_ORDER"
 	CodeUnknownTote     = "UNKNOWN_TOTE"
 	CodeUnknownSSCC     = "UNKNOWN_SSCC"
+	CodeArchived        = "ARCHIVED"
 	CodeUnknownJob      = "UNKNOWN_JOB"
 	CodeUnknownBadge    = "UNKNOWN_BADGE"
 	CodeUnknownMethod   = "UNKNOWN_SHIP_METHOD"

@@ -10,6 +10,7 @@ var Faults = []Fault{
 	{CodeUnknownBarcode, "Nothing here has this barcode.", "Scan the right label; add the barcode to the item if it is a new one."},
 	{CodeUnknownOrder, "No order has this id at this site.", "Check the id; the order may not have been released yet."},
 	{CodeUnknownTote, "This is no tote of the site, or it holds no order.", "Scan the barcode on the tote."},
+	{CodeArchived, "The order closed long ago and is in the archive.", "Look it up at the OMS, which has its last record. A parcel of it that turns up here has come back: take it in as a return."},
 	{CodeUnknownSSCC, "No parcel of this site has this SSCC.", "Scan the shipping label of this site; put a foreign parcel aside."},
 	{CodeUnknownJob, "No label job has this id.", "Check the SSCC."},
 	{CodeUnknownBadge, "No worker has this badge.", "Add the worker with the badge, or scan the right badge."},

@@ -372,7 +372,7 @@ func unload(c *change, cmd Unload) (Result, error) {
 	case err != nil:
 		return res, err
 	case o == nil:
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
+		return res, c.noParcel(sscc)
 	case p.Dock == "" || o.State == OrderShipped:
 		return res, refuse(CodeNotLoaded, "parcel %s of order %s, which is %s", sscc, o.Spec.ID, o.State)
 	}

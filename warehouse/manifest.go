@@ -163,7 +163,7 @@ func (c *change) putOn(m *Manifest, sscc string) (*Parcel, error) {
 		return nil, err
 	}
 	if o == nil {
-		return nil, refuse(CodeUnknownSSCC, "%s", sscc)
+		return nil, c.noParcel(sscc)
 	}
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {
@@ -298,6 +298,9 @@ func (c *change) endManifests(dock string) error {
 			return err
 		}
 		if err := c.Delete(key(kSeq, "loaded", m.ID)); err != nil {
+			return err
+		}
+		if err := c.ended(pastManifest, m.ID); err != nil {
 			return err
 		}
 		if err := c.index(key(kTruck, dock, m.ID), false); err != nil {

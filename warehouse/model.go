@@ -41,6 +41,12 @@ type Site struct {
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
 	// ATPEveryMs is how often stock levels are told at most; 0 = never.
 	ATPEveryMs int64 `cbor:"23,keyasint,omitempty" json:"atpEveryMs,omitempty"`
+	// ArchiveDays after it closed an order leaves for the archive, PurgeDays
+	// after it the person in it goes, ForgetDays after it what the archive
+	// left behind; 0 = never.
+	ArchiveDays int64 `cbor:"52,keyasint,omitempty" json:"archiveDays,omitempty"`
+	PurgeDays   int64 `cbor:"58,keyasint,omitempty" json:"purgeDays,omitempty"`
+	ForgetDays  int64 `cbor:"59,keyasint,omitempty" json:"forgetDays,omitempty"`
 	// LotSecond: taking a lot that ends later than the one asked for needs a
 	// second person.
 	LotSecond bool `cbor:"53,keyasint,omitempty" json:"lotSecond,omitempty"`
@@ -190,6 +196,9 @@ type OrderSpec struct {
 	Party    string `cbor:"32,keyasint,omitempty" json:"party,omitempty"`
 	Customer string `cbor:"33,keyasint,omitempty" json:"customer,omitempty"`
 	Refs     []Ref  `cbor:"34,keyasint,omitempty" json:"refs,omitempty"`
+	// Commercial is the SHA-256, in hex, of what the OMS knows of terms,
+	// billing and discounts; the site has no use for the content (purge.go).
+	Commercial string `cbor:"27,keyasint,omitempty" json:"commercial,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -250,10 +259,12 @@ type Order struct {
 	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 	// AnyCarton: it fits none of the site's, and a person let it go all the same.
 	AnyCarton bool  `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
-	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"` // when it has been in its state for too long; 0 = told, or no rule
-	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"` // its row in the list of promises
+	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"`                // when it has been in its state for too long; 0 = told, or no rule
+	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"`                // its row in the list of promises
+	Purged    int64 `cbor:"41,keyasint,omitempty" json:"purged,omitempty"` // when the person was taken out of it
 	// Upstream is the OMS that hears of it, "" the default one. It never changes.
 	Upstream string `cbor:"45,keyasint,omitempty" json:"upstream,omitempty"`
+	gone     int64  `cbor:"-"` // when it left for the archive: it is only stood in for (gone.go)
 }
 
 // LineState is what became of one order line.

@@ -47,7 +47,7 @@ func changeCarrier(c *change, cmd ChangeCarrier) (Result, error) {
 		return res, err
 	}
 	if o == nil {
-		return res, refuse(CodeUnknownSSCC, "%s", cmd.SSCC)
+		return res, c.noParcel(cmd.SSCC)
 	}
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {

@@ -59,6 +59,7 @@ var goldenDays = []struct {
 	{"v7-parties", namedDay},
 	{"v7-putbacks", puttingBack},
 	{"v7-upstreams", upstreamsDay},
+	{"v7-archive", archiving},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -142,6 +142,11 @@ type EventData struct {
 	Customer string `json:"customer,omitempty"`
 	Refs     []Ref  `json:"refs,omitempty"`
 	Times    *Times `json:"times,omitempty"`
+	// Of order.archived, the last record of an order: when it closed, ms since
+	// 1970 UTC, and the SHA-256, in hex, of its release and of [Order.Commercial].
+	ClosedAt   int64  `json:"closedAt,omitempty"`
+	Digest     string `json:"digest,omitempty"`
+	Commercial string `json:"commercial,omitempty"`
 }
 
 // Times of an order, milliseconds since 1970 UTC; 0 = not known.
