@@ -134,7 +134,7 @@ const maxItem = ledger.MaxBody - 4<<10
 func orderSpec(o *wire.Order) *warehouse.OrderSpec {
 	s := &warehouse.OrderSpec{
 		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
-		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
+		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Together: o.Together, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
 	}
 	for _, l := range o.Lines {
 		s.Lines = append(s.Lines, warehouse.OrderLine{Line: l.Line, SKU: l.SKU, Qty: l.Qty, Kind: l.Kind})

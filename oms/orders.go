@@ -66,6 +66,10 @@ type ParcelView struct {
 	Carrier  string `json:"carrier"`
 	Tracking string `json:"tracking"`
 	Dock     string `json:"dock,omitempty"`
+	// Of one of several parcels; DepartedAt when it left before the last one.
+	No         int             `json:"no,omitempty"`
+	Lines      json.RawMessage `json:"lines,omitempty"`
+	DepartedAt int64           `json:"departedAt,omitempty"`
 }
 
 // FalloutView is something at the site that needs or needed a decision.
@@ -169,8 +173,7 @@ func (s *Server) view(ctx context.Context, id string) (*OrderView, error) {
 		}
 		return errors.Join(
 			conflictsOf(ctx, tx, id, &v.Conflicts),
-			each(ctx, tx, func(p *ParcelView) []any { return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock} }, &v.Parcels,
-				`SELECT sscc, weight_mg, carrier, tracking, dock FROM parcels WHERE order_id = ? ORDER BY sscc`, id),
+			parcelsOf(ctx, tx, id, &v.Parcels),
 			each(ctx, tx, func(f *FalloutView) []any {
 				return []any{&f.ID, &f.Code, &f.Line, &f.SKU, &f.Bin, &f.Qty, &f.Text, &f.OpenedAt, &f.ClearedAt}
 			}, &v.Fallout,
@@ -266,4 +269,23 @@ func (s *Server) getSummary(w http.ResponseWriter, r *http.Request) error {
 		sum.Orders += n
 	}
 	return writeJSON(w, http.StatusOK, sum)
+}
+
+// parcelsOf lists the parcels of an order, by their numbers.
+func parcelsOf(ctx context.Context, tx *sql.Tx, id string, to *[]ParcelView) error {
+	type row struct {
+		ParcelView
+		lines string
+	}
+	var rows []row
+	err := each(ctx, tx, func(p *row) []any {
+		return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock, &p.No, &p.lines, &p.DepartedAt}
+	}, &rows, `SELECT sscc, weight_mg, carrier, tracking, dock, no, lines, departed_at FROM parcels WHERE order_id = ? ORDER BY no, sscc`, id)
+	for _, p := range rows {
+		if p.lines != "" {
+			p.Lines = json.RawMessage(p.lines)
+		}
+		*to = append(*to, p.ParcelView)
+	}
+	return err
 }

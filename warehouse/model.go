@@ -66,6 +66,9 @@ type Site struct {
 	// AgeingMinutes is how long an order may stay in one state before the OMS
 	// is told; 0 = for ever.
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	// MaxParcels is into how many parcels an order is planned that goes into
+	// no carton; 0 = it is one parcel, and parked.
+	MaxParcels int `cbor:"66,keyasint,omitempty" json:"maxParcels,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -183,6 +186,9 @@ type OrderSpec struct {
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `cbor:"26,keyasint,omitempty" json:"substitute,omitempty"`
+	// Together: its parcels leave on one truck, or wait for each other;
+	// otherwise each leaves with the truck it is on.
+	Together bool `cbor:"30,keyasint,omitempty" json:"together,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -293,6 +299,13 @@ type Parcel struct {
 	Service string `cbor:"9,keyasint,omitempty" json:"service,omitempty"`
 	Cost    int64  `cbor:"10,keyasint,omitempty" json:"cost,omitempty"` // minor units
 	Carton  string `cbor:"11,keyasint,omitempty" json:"carton,omitempty"`
+	// Of one of several parcels: its number, what is in it, and what it had
+	// to weigh. One that is the whole order has none of them.
+	No         int          `cbor:"12,keyasint,omitempty" json:"no,omitempty"`
+	Lines      []ParcelLine `cbor:"13,keyasint,omitempty" json:"lines,omitempty"`
+	ExpectedMg int64        `cbor:"14,keyasint,omitempty" json:"expectedMg,omitempty"`
+	// DepartedAt is when it left before the last parcel of its order did.
+	DepartedAt int64 `cbor:"15,keyasint,omitempty" json:"departedAt,omitempty"`
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -386,6 +399,14 @@ type StationState struct {
 	ExpectedMg int64  `cbor:"7,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"`    // why the last carton was refused
 	Carton     string `cbor:"20,keyasint,omitempty" json:"carton,omitempty"` // the one to take
+	// Of an order in several parcels: what goes into the carton in hand,
+	// whether something is left for a next one, its number, and how many
+	// there will be, 0 = not known yet. Scanned: a packer scans the pieces.
+	Contents []ParcelLine `cbor:"21,keyasint,omitempty" json:"contents,omitempty"`
+	More     bool         `cbor:"22,keyasint,omitempty" json:"more,omitempty"`
+	No       int          `cbor:"23,keyasint,omitempty" json:"no,omitempty"`
+	Of       int          `cbor:"24,keyasint,omitempty" json:"of,omitempty"`
+	Scanned  bool         `cbor:"25,keyasint,omitempty" json:"scanned,omitempty"`
 }
 
 // LabelJob is the replicated record of one label to print. It is never

@@ -56,6 +56,7 @@ var goldenDays = []struct {
 	{"v6-pickers", pickers},
 	{"v6-substitutes", substitutes},
 	{"v6-zones", passing},
+	{"v7-parcels", parcelsDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.
