@@ -18,7 +18,7 @@ const level2 uint16 = 2
 const level3 uint16 = 3
 
 // level4 brought: orders in several parcels (parcels.go), by commands and a rule
-// of the site of its own; and what of a rule of this level is new stands where it asks for it.
+// of the site of its own; a packing slip may be that of one parcel; and what of a rule of this level is new stands where it asks for it.
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

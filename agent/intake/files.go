@@ -22,7 +22,7 @@ const chunk = 150
 var Kinds = []string{"items", "bins", "workers", "stock", "orders", "receipts"}
 
 var columns = map[string][]string{
-	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?"},
+	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?", "length_mm?", "width_mm?", "height_mm?"},
 	"bins":    {"bin", "aisle", "cell", "side?"},
 	"workers": {"id", "name", "badge", "kind?"},
 	"stock":   {"bin", "sku", "lot?", "expiry?", "qty"},
@@ -115,10 +115,28 @@ func (t *table) items() []warehouse.Item {
 		if b := t.str("barcodes"); b != "" {
 			it.Barcodes = strings.Fields(strings.ReplaceAll(b, ";", " "))
 		}
+		t.sides(&it)
 		t.once(seen, "sku", it.SKU)
 		out = append(out, it)
 	}
 	return out
+}
+
+// sides reads the sides of one base unit: all three, or none of them.
+func (t *table) sides(it *warehouse.Item) {
+	given := 0
+	for _, s := range []struct {
+		column string
+		to     *int64
+	}{{"length_mm", &it.LengthMm}, {"width_mm", &it.WidthMm}, {"height_mm", &it.HeightMm}} {
+		if t.str(s.column) != "" {
+			*s.to = t.integer(s.column, 1, 10_000, 0)
+			given++
+		}
+	}
+	if given == 1 || given == 2 {
+		t.bad("length_mm", CodeValue, "length_mm, width_mm and height_mm: all of them or none")
+	}
 }
 
 func (t *table) bins() []warehouse.Bin {
