@@ -141,3 +141,16 @@ func (r *Reader) elements(data string) ([]ai.Element, error) {
 	}
 	return ai.Parse(data, r.depth)
 }
+
+// Bare takes off a barcode what this scanner puts in front: its prefix, and an
+// identifier that is not believed.
+func (r *Reader) Bare(barcode string) string {
+	barcode = strings.TrimPrefix(barcode, r.prefix)
+	if r.identifier != Ignore || !strings.HasPrefix(barcode, "]") {
+		return barcode
+	}
+	if _, data, err := cutIdentifier(barcode); err == nil {
+		return data
+	}
+	return barcode
+}

@@ -174,6 +174,25 @@ func TestAccessors(t *testing.T) {
 	}
 }
 
+func TestBare(t *testing.T) {
+	for _, tc := range []struct {
+		c        Config
+		in, want string
+	}{
+		{Config{}, "]I124012345678905", "]I124012345678905"},
+		{Config{Prefix: "S:"}, "S:02345673", "02345673"},
+		{Config{Prefix: "S:"}, "02345673", "02345673"},
+		{Config{Identifier: Ignore}, "]C002345673", "02345673"},
+		{Config{Identifier: Ignore, Prefix: "S:"}, "S:]C002345673", "02345673"},
+		{Config{Identifier: Ignore}, "02345673", "02345673"},
+		{Config{Identifier: Ignore}, "]%", "]%"},
+	} {
+		if got := reader(t, tc.c).Bare(tc.in); got != tc.want {
+			t.Errorf("%+v: Bare(%q) = %q, want %q", tc.c, tc.in, got, tc.want)
+		}
+	}
+}
+
 // FuzzRead: an error has a code and no data, data has no error; what was read is
 // spelt so that the state machine reads the same.
 func FuzzRead(f *testing.F) {
