@@ -97,36 +97,43 @@ func FromElements(elements []ai.Element, prefixLen int) (EPC, error) {
 	return EPC{}, none
 }
 
-// fromKey reads one element that may be a key; prefix and check digit are right.
-func fromKey(e ai.Element, all []ai.Element, n int) (made EPC, found bool, err error) {
-	scheme, from, length := "", 0, 0
-	switch e.AI {
+// keys says which AIs are keys: their scheme, and of their values where the key
+// begins and how long it is with its check digit; 0 = it has none.
+func keys(name string) (scheme string, from, length int) {
+	switch name {
 	case "00":
-		scheme, length = SSCC, 18
+		return SSCC, 0, 18
 	case "01":
-		scheme, length = SGTIN, 14
+		return SGTIN, 0, 14
 	case "8006":
-		scheme, length = ITIP, 14
+		return ITIP, 0, 14
 	case "414":
-		scheme, length = SGLN, 13
+		return SGLN, 0, 13
 	case "8003":
-		scheme, from, length = GRAI, 1, 13
+		return GRAI, 1, 13
 	case "253":
-		scheme, length = GDTI, 13
+		return GDTI, 0, 13
 	case "255":
-		scheme, length = SGCN, 13
+		return SGCN, 0, 13
 	case "8018":
-		scheme, length = GSRN, 18
+		return GSRN, 0, 18
 	case "8017":
-		scheme, length = GSRNP, 18
+		return GSRNP, 0, 18
 	case "8004":
-		scheme = GIAI
+		return GIAI, 0, 0
 	case "8010":
-		scheme = CPI
-	default:
-		return EPC{}, false, nil
+		return CPI, 0, 0
 	}
-	if n < 6 || n > 12 {
+	return "", 0, 0
+}
+
+// fromKey reads one element that may be a key; it has been checked.
+func fromKey(e ai.Element, all []ai.Element, n int) (made EPC, found bool, err error) {
+	scheme, from, length := keys(e.AI)
+	switch {
+	case scheme == "":
+		return EPC{}, false, nil
+	case n < 6 || n > 12:
 		return EPC{}, false, fmt.Errorf("(%s): a company prefix of %d digits: %w", e.AI, n, fault.EPCPrefix)
 	}
 	made.Scheme = scheme

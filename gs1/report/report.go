@@ -120,6 +120,11 @@ func Decode(code string, o Options) (Report, error) {
 		}
 		return r.ofEPC(e, o)
 	}
+	return r.ofBarcode(code, reader, o)
+}
+
+// ofBarcode reads what a scanner sent.
+func (r Report) ofBarcode(code string, reader *scan.Reader, o Options) (Report, error) {
 	s, err := reader.Read(code)
 	if err != nil {
 		return Report{}, err
