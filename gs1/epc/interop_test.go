@@ -92,7 +92,7 @@ func TestPeer(t *testing.T) {
 		}
 	}
 	t.Logf("compared: %v", ran)
-	if len(ran) != len(peerKnows) {
+	if len(ran) != len(peerKnows) && !testing.Short() { // which draws few
 		t.Errorf("%d schemes compared, want %d", len(ran), len(peerKnows))
 	}
 }
