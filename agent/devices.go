@@ -85,15 +85,14 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 		return err
 	}
 	d, err := scanner.New(scanner.Config{
-		Name: place + "/scanner", Open: open, Log: a.log,
+		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
 			a.readings.set(place+"/scanner", s.Data)
 			sink(s.Data)
 		},
 		OnReject: func(r scanner.Reject) {
-			f := drivers.FaultOf(r.Code)
-			answer(station.Answer{CmdID: cmdID(), Code: r.Code, Text: f.Cause + " " + f.Action})
+			answer(station.Answer{CmdID: cmdID(), Code: r.Code, Text: r.Text})
 		},
 	})
 	if err != nil {

@@ -34,6 +34,7 @@ type cli struct {
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
+	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`

@@ -1,43 +1,39 @@
-package gs1
+package ai
 
 import (
 	"fmt"
 	"strings"
+
+	"tote/gs1/fault"
+	"tote/gs1/key"
 )
 
 // ElementString writes elements in the order given as a scanner sends them
 // behind a GS1 identifier: a GS after each value that needs one, none at the
-// end. Every value is checked; the errors are those of Parse.
-func ElementString(elements []Element) (string, error) {
+// end. Every value is checked; the errors are those of [Parse].
+func ElementString(elements []Element, depth Depth) (string, error) {
 	if len(elements) == 0 {
-		return "", ErrEmpty
+		return "", fault.Empty
 	}
-	if _, err := checkRepeats(elements); err != nil {
+	if _, err := Distinct(elements, depth); err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	for i, e := range elements {
-		s, ok := specs()[e.AI]
-		switch {
-		case !ok:
-			return "", fmt.Errorf("%q: %w", e.AI, ErrUnknownAI)
-		case e.Value == "":
-			return "", fmt.Errorf("(%s): %w", e.AI, ErrEmptyValue)
-		}
-		if err := checkValue(e.AI, s, e.Value); err != nil {
+		if err := Check(e, depth); err != nil {
 			return "", err
 		}
 		b.WriteString(e.AI)
 		b.WriteString(e.Value)
-		if i < len(elements)-1 && !s.fixed {
-			b.WriteString(gs)
+		if i < len(elements)-1 && NeedsSeparator(e.AI) {
+			b.WriteString(GS)
 		}
 	}
 	return b.String(), nil
 }
 
 // Bracketed writes elements for people, as "(00)106141412345678908". A bracket
-// inside a value gets a backslash before it, so that Parse can read the result.
+// inside a value gets a backslash before it, so that ParseBracketed can read the result.
 // Nothing is checked.
 func Bracketed(elements []Element) string {
 	var b strings.Builder
@@ -47,32 +43,32 @@ func Bracketed(elements []Element) string {
 	return b.String()
 }
 
-// parseBracketed reads the form written by Bracketed. ok is false when the text
+// ParseBracketed reads the form written by Bracketed. ok is false when the text
 // does not begin like it: "(", two to four digits, ")".
-func parseBracketed(text string) (elements []Element, ok bool, err error) {
+func ParseBracketed(text string, depth Depth) (elements []Element, ok bool, err error) {
 	if _, _, ok := leadingAI(text); !ok {
 		return nil, false, nil
 	}
 	for rest := text; rest != ""; {
 		ai, after, ok := leadingAI(rest)
 		if !ok {
-			return nil, true, fmt.Errorf("at %d: %w", len(text)-len(rest), ErrBrackets)
+			return nil, true, fmt.Errorf("at %d: %w", len(text)-len(rest), fault.Brackets)
 		}
 		var value string
 		value, rest = untilBracket(after)
-		s, known := specs()[ai]
+		s, known := Lookup(ai)
 		switch {
 		case !known:
-			return nil, true, fmt.Errorf("(%s): %w", ai, ErrUnknownAI)
+			return nil, true, fmt.Errorf("(%s): %w", ai, fault.UnknownAI)
 		case value == "":
-			return nil, true, fmt.Errorf("(%s): %w", ai, ErrEmptyValue)
+			return nil, true, fmt.Errorf("(%s): %w", ai, fault.EmptyValue)
 		}
-		if err := checkValue(ai, s, value); err != nil {
+		if err := s.check(ai, value, depth); err != nil {
 			return nil, true, err
 		}
 		elements = append(elements, Element{ai, value})
 	}
-	elements, err = checkRepeats(elements)
+	elements, err = Distinct(elements, depth)
 	return elements, true, err
 }
 
@@ -82,7 +78,7 @@ func leadingAI(text string) (ai, rest string, ok bool) {
 		return "", "", false
 	}
 	ai, rest, ok = strings.Cut(text[1:], ")")
-	if !ok || len(ai) < 2 || len(ai) > 4 || !digitsOnly(ai) {
+	if !ok || len(ai) < 2 || len(ai) > 4 || !key.Digits(ai) {
 		return "", "", false
 	}
 	return ai, rest, true
