@@ -41,6 +41,7 @@ func (a *Agent) pages() (http.Handler, error) {
 			}
 			return res.Encode()
 		},
+		Image:    a.image,
 		LastSeq:  func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
 		Starting: a.starting,
 		Gateway:  a.gatewayStatus,

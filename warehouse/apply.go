@@ -21,7 +21,7 @@ type entry struct {
 // stays here for ever; a changed meaning is a new version.
 var table = []entry{
 	command(KindPutSite, "PutSite", 1, putSite),
-	command(KindPutItems, "PutItems", 1, putItems),
+	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures
 	command(KindPutBins, "PutBins", 1, putBins),
 	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
 	command(KindOpenStock, "OpenStock", 1, openStock),

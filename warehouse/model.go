@@ -140,6 +140,10 @@ type Item struct {
 	// Substitutes may be sent for it where an order allows that, the best
 	// first.
 	Substitutes []string `cbor:"31,keyasint,omitempty" json:"substitutes,omitempty"`
+	// Image is where its picture is, ImageHash the SHA-256 of that in hex; the
+	// gateways fetch and keep it. Both or none. See image.go.
+	Image     string `cbor:"37,keyasint,omitempty" json:"image,omitempty"`
+	ImageHash string `cbor:"38,keyasint,omitempty" json:"imageHash,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.

@@ -57,6 +57,7 @@ var goldenDays = []struct {
 	{"v6-substitutes", substitutes},
 	{"v6-zones", passing},
 	{"v7-parties", namedDay},
+	{"v7-images", pictured},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

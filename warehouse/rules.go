@@ -18,7 +18,8 @@ const level2 uint16 = 2
 const level3 uint16 = 3
 
 // level4 brought: what of a rule of this level is new stands where it asks for
-// it; later versions of older commands: of ReleaseOrder and EnterOrder (party.go).
+// it; later versions of older commands: of ReleaseOrder and EnterOrder (party.go) and
+// of PutItems (image.go).
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

@@ -297,7 +297,7 @@ func checkItem(it Item) string {
 			return "barcode"
 		}
 	}
-	return cmp.Or(checkPacks(it), checkSides(it))
+	return cmp.Or(checkPacks(it), checkSides(it), checkImage(it))
 }
 
 func checkBin(b Bin, l Layout) string {

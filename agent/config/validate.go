@@ -37,6 +37,9 @@ func validate(c *Config, src *source) Problems {
 	if c.OMS != nil {
 		k.oms(*c.OMS)
 	}
+	if c.Images != nil {
+		k.images(*c.Images)
+	}
 	for i, s := range c.Stations {
 		p := "stations[" + strconv.Itoa(i) + "]"
 		k.place(p, s.ID)
@@ -207,6 +210,19 @@ func (k *checker) http(h HTTP) {
 	k.bind("http.listen", h.Listen)
 	if !loopback(h.Listen) {
 		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
+	}
+}
+
+// images checks the hosts pictures may come from.
+func (k *checker) images(im Images) {
+	if len(im.Hosts) == 0 {
+		k.missing("images.hosts")
+	}
+	for i, h := range im.Hosts {
+		u, err := url.Parse("http://" + h.Host + "/")
+		if err != nil || h.Host == "" || u.Host != h.Host || u.Path != "/" {
+			k.add(CodeValue, "images.hosts["+strconv.Itoa(i)+"].host", "%s: want a host or host:port", quote(h.Host))
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ func (t *table) items() []warehouse.Item {
 			MinDays: int(t.integer("min_days", 0, 3650, 0)), Min: t.integer("min", 0, maxPieces, 0), Max: t.integer("max", 0, maxPieces, 0),
 			Reorder: t.integer("reorder_at", 0, maxPieces, 0), Class: t.str("class"),
 			LengthMm: t.integer("length_mm", 0, maxPieces, 0), WidthMm: t.integer("width_mm", 0, maxPieces, 0), HeightMm: t.integer("height_mm", 0, maxPieces, 0),
+			Image: t.long("image", 1024), ImageHash: t.str("image_hash"),
 			Substitutes: t.list("substitutes"), Revision: t.integer("revision", 0, 1<<62, 0),
 		}
 		t.once(seen, "sku", it.SKU)

@@ -63,7 +63,8 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
 //	4  the kinds of levelFour; orders that name party, customer or refs
-//	   (version 2 of ReleaseOrder, EnterOrder and InboxStore)
+//	   (version 2 of ReleaseOrder, EnterOrder and InboxStore); pictures of items
+//	   (version 2 of PutItems)
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -98,7 +99,7 @@ func sinceLevel(kind, version uint16) uint16 {
 			return 0
 		}
 	}
-	if k := warehouse.Kind(kind); version == 2 && (k == warehouse.KindReleaseOrder || k == warehouse.KindEnterOrder) {
+	if k := warehouse.Kind(kind); version == 2 && (k == warehouse.KindReleaseOrder || k == warehouse.KindEnterOrder || k == warehouse.KindPutItems) {
 		return 4
 	}
 	for _, r := range levelFour {
