@@ -97,6 +97,9 @@ func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Ev
 			return "", "", err
 		}
 	}
+	if err := noteOffers(ctx, tx, site, name, &data, at, now); err != nil {
+		return "", "", err
+	}
 	if err := projectFallout(ctx, tx, site, e, name, data); err != nil {
 		return "", "", err
 	}

@@ -66,6 +66,10 @@ type Site struct {
 	// AgeingMinutes is how long an order may stay in one state before the OMS
 	// is told; 0 = for ever.
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	// Offers: the OMS is told, with the stock levels, what the site can take on;
+	// OrdersPerHour is what people say it can do. See offers.go.
+	Offers        bool  `cbor:"73,keyasint,omitempty" json:"offers,omitempty"`
+	OrdersPerHour int64 `cbor:"74,keyasint,omitempty" json:"ordersPerHour,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.

@@ -58,6 +58,7 @@ var goldenDays = []struct {
 	{"v6-zones", passing},
 	{"v7-parties", namedDay},
 	{"v7-images", pictured},
+	{"v7-offers", offeringDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -146,6 +146,7 @@ type EventData struct {
 	Customer string      `cbor:"95,keyasint,omitempty" json:"customer,omitempty"`
 	Refs     []Ref       `cbor:"96,keyasint,omitempty" json:"refs,omitempty"`
 	Times    *OrderTimes `cbor:"97,keyasint,omitempty" json:"times,omitempty"`
+	Offers   *SiteOffers `cbor:"98,keyasint,omitempty" json:"offers,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -178,6 +179,7 @@ const (
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 	EvStockATP            = "stock.atp"      // how much there is of an item, coalesced
+	EvSiteOffers          = "site.offers"    // what the site can take on, coalesced
 	EvStockLow            = "stock.low"      // at or below the reorder point
 	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
 	EvFalloutEscalated    = "fallout.escalated"

@@ -19,7 +19,7 @@ const level3 uint16 = 3
 
 // level4 brought: what of a rule of this level is new stands where it asks for
 // it; later versions of older commands: of ReleaseOrder and EnterOrder (party.go) and
-// of PutItems (image.go).
+// of PutItems (image.go) and PutSite (offers.go).
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

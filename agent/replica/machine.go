@@ -64,7 +64,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
 //	4  the kinds of levelFour; orders that name party, customer or refs
 //	   (version 2 of ReleaseOrder, EnterOrder and InboxStore); pictures of items
-//	   (version 2 of PutItems)
+//	   (version 2 of PutItems); offers of a site (version 2 of PutSite)
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -99,7 +99,8 @@ func sinceLevel(kind, version uint16) uint16 {
 			return 0
 		}
 	}
-	if k := warehouse.Kind(kind); version == 2 && (k == warehouse.KindReleaseOrder || k == warehouse.KindEnterOrder || k == warehouse.KindPutItems) {
+	if k := warehouse.Kind(kind); version == 2 && (k == warehouse.KindReleaseOrder || k == warehouse.KindEnterOrder || k == warehouse.KindPutItems ||
+		k == warehouse.KindPutSite) {
 		return 4
 	}
 	for _, r := range levelFour {
