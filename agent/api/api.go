@@ -372,7 +372,7 @@ func (s *server) quorum() error {
 
 // do proposes a command for a person at this gateway.
 func (s *server) do(r *http.Request, c warehouse.Command) (warehouse.Result, error) {
-	return s.propose(r, func(ctx context.Context) (warehouse.Result, error) { return s.cfg.Do(ctx, siteActor, c) })
+	return s.propose(r, func(ctx context.Context) (warehouse.Result, error) { return s.cfg.Do(ctx, defaultActor(r), c) })
 }
 
 // propose asks for a change and waits for its outcome as long as a person does.

@@ -56,7 +56,8 @@ type TLS struct {
 
 // HTTP is the web server.
 type HTTP struct {
-	Listen string `yaml:"listen" doc:"host:port of pages and API. A loopback address." example:"127.0.0.1:8080"`
+	Listen     string `yaml:"listen" doc:"host:port of pages and API. A loopback address." example:"127.0.0.1:8080"`
+	TokensFile string `yaml:"tokens_file,omitempty" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
 }
 
 // OMS is the upstream system.

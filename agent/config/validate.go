@@ -204,6 +204,9 @@ func (k *checker) mqtt(m MQTT) {
 }
 
 func (k *checker) http(h HTTP) {
+	if h.TokensFile != "" {
+		k.absolute("http.tokens_file", h.TokensFile)
+	}
 	if !k.address("http.listen", h.Listen, true) {
 		return
 	}

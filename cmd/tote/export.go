@@ -46,6 +46,7 @@ func (g gatewayURL) fetch(ctx context.Context, path, file string) (err error) {
 	if err != nil {
 		return err
 	}
+	g.show(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
