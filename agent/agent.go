@@ -23,6 +23,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/images"
 	"tote/agent/papers"
 	"tote/agent/projection"
 	"tote/agent/replica"
@@ -125,8 +126,9 @@ type Agent struct {
 	leaving atomic.Bool // it was asked to leave the site
 	// stopping is closed when Run ends, before the parts do.
 	stopping  chan struct{}
-	sightings sightings // of satellites
-	told      told      // what other gateways have published here
+	sightings sightings                    // of satellites
+	images    atomic.Pointer[images.Cache] // nil without pictures
+	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
 }
 

@@ -44,7 +44,21 @@ func TestExportRow22(t *testing.T) {
 	if got := fetch(s, "orders?columns=qty,order"); got != "qty,order\n2,'=O1\n" {
 		t.Errorf("%q", got)
 	}
-	for path, want := range map[string]int{"orders?columns=nope": http.StatusBadRequest, "receipts": http.StatusNotFound} {
+	t.Run("row 43: what happened, over HTTP", func(t *testing.T) {
+		for query, begins := range map[string]string{
+			"format=epcis": `{"@context":["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"`, "format=ndjson": `{"specversion":"1.0","id":"s1/journal/1"`,
+		} {
+			if got := fetch(s, "events?"+query); !strings.HasPrefix(got, begins) || !strings.HasSuffix(got, "}\n") {
+				t.Errorf("%s: %.200s", query, got)
+			}
+		}
+		if got := fetch(s, "events?format=ndjson&since=2999-01-01T00:00:00Z"); got != "" {
+			t.Errorf("%s", got)
+		}
+	})
+	for path, want := range map[string]int{
+		"events": http.StatusBadRequest, "events?format=epcis&since=now": http.StatusBadRequest, "orders?columns=nope": http.StatusBadRequest, "receipts": http.StatusNotFound,
+	} {
 		if code, b := s.call("GET", "/v1/export/"+path, "", ""); code != want {
 			t.Errorf("%s: %d %s", path, code, b)
 		}

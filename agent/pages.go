@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"tote/agent/access"
 	"tote/agent/api"
 	"tote/agent/health"
 	"tote/agent/replica"
@@ -41,6 +42,7 @@ func (a *Agent) pages() (http.Handler, error) {
 			}
 			return res.Encode()
 		},
+		Image:    a.image,
 		LastSeq:  func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
 		Starting: a.starting,
 		Gateway:  a.gatewayStatus,
@@ -66,7 +68,14 @@ func (a *Agent) pages() (http.Handler, error) {
 		mux.Handle(path, scripts)
 	}
 	mux.Handle("/", console)
-	return onlyHere(mux), nil
+	if a.cfg.HTTP.TokensFile == "" {
+		return onlyHere(mux), nil
+	}
+	tokens, err := access.Load(a.cfg.HTTP.TokensFile)
+	if err != nil {
+		return nil, fmt.Errorf("http.tokens_file: %w", err)
+	}
+	return onlyHere(access.Guard(tokens, mux)), nil
 }
 
 // onlyHere refuses requests that were meant for another host: a page in a

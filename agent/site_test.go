@@ -77,6 +77,8 @@ type site struct {
 	bare   bool    // devices are configured and not there
 	lan    string  // "mqtt:" of the configuration, "" = one plain listener
 	more   string  // further configuration
+	tokens string  // http.tokens_file, "" = none
+	shows  string  // token its requests show
 	door   bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
 	id     string  // of the gateway; "" = gw1
 	port   string  // where the other gateways reach it; "" = it is alone
@@ -206,8 +208,8 @@ func (s *site) config() string {
 	if lan == "" {
 		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
-		id, filepath.Join(s.dir, id), lan, s.web, raft, raft, s.more)
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
+		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, raft, raft, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -318,6 +320,9 @@ func (s *site) call(method, path, contentType, body string) (int, []byte) {
 	s.must(err)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	if s.shows != "" {
+		req.Header.Set("Authorization", "Bearer "+s.shows)
 	}
 	return s.send(req)
 }

@@ -43,6 +43,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"http", a.startHTTP},
 		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
+		{"images", a.startImages},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"clerk", func(context.Context) error { return a.sup.Go("clerk", a.clerk.Run) }},
 		{"stations", a.startStations},
@@ -317,10 +318,13 @@ func (a *Agent) notify(key string) {
 	case "*": // the whole state may be another one
 		kick(a.kickPool)
 		kick(a.kickSync)
+		a.kickImages()
 		a.kickRobots()
 		for _, c := range a.stations {
 			kick(c)
 		}
+	case "items":
+		a.kickImages()
 	case "pool", "worker":
 		kick(a.kickPool)
 		a.kickRobots() // a picking robot may have got its batch

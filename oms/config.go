@@ -24,7 +24,7 @@ type Config struct {
 	// DB is the path of the SQLite file; it is created when absent.
 	DB string
 	// Sites that orders may go to; at least one. An order without a site
-	// goes to the first.
+	// goes to the one that can send it (route.go), or to the first.
 	Sites []Site
 	// APIToken, when set, is asked from callers of the order endpoints.
 	APIToken string

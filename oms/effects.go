@@ -93,9 +93,12 @@ func (s *Server) effect(ctx context.Context, tx *sql.Tx, site string, e *wire.Ev
 		if o.site != site {
 			return wire.StatusRejected, CodeWrongSite, nil
 		}
-		if err := s.project(ctx, tx, o, name, data, at, now); err != nil {
+		if err := errors.Join(s.project(ctx, tx, o, name, data, at, now), noteQuote(ctx, tx, o.id, name, &data, at, eventTime(e))); err != nil {
 			return "", "", err
 		}
+	}
+	if err := noteOffers(ctx, tx, site, name, &data, at, now); err != nil {
+		return "", "", err
 	}
 	if err := projectFallout(ctx, tx, site, e, name, data); err != nil {
 		return "", "", err

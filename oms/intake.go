@@ -195,6 +195,16 @@ func (s *Server) insertOrder(ctx context.Context, tx *sql.Tx, o *NewOrder) (bool
 	if err != nil {
 		return false, is, err
 	}
+	routed := ""
+	if o.anySite { // behind the hash: the same order again is the same, wherever it would go now
+		to, why, err := s.route(ctx, tx, &o.Order)
+		if err != nil {
+			return false, is, err
+		}
+		if to != "" {
+			o.Site, routed = to, why
+		}
+	}
 	if _, err := tx.ExecContext(ctx,
 		`INSERT INTO orders (id, site, origin, payment, state, note, spec, hash, created_at, updated_at) VALUES (?,?,'oms',?,?,?,?,?,?,?)`,
 		o.ID, o.Site, o.Payment, StateNew, o.Note, string(spec), hash, now, now); err != nil {
@@ -202,6 +212,11 @@ func (s *Server) insertOrder(ctx context.Context, tx *sql.Tx, o *NewOrder) (bool
 	}
 	if err := addTimeline(ctx, tx, timelineRow{order: o.ID, at: now, source: sourceOMS, typ: "order.placed", text: "payment " + o.Payment}); err != nil {
 		return false, is, err
+	}
+	if routed != "" {
+		if err := addTimeline(ctx, tx, timelineRow{order: o.ID, at: now, source: sourceOMS, typ: "order.routed", text: routed}); err != nil {
+			return false, is, err
+		}
 	}
 	if paid(o.Payment) {
 		is.State = StateSubmitted

@@ -27,6 +27,8 @@ type NewOrder struct {
 	Payment string `json:"payment,omitempty"` // "" = pending
 	Note    string `json:"note,omitempty"`    // kept as it is, up to 500 characters
 
+	// anySite: the caller named none.
+	anySite bool
 	// rows are the lines of the CSV file that Lines came from.
 	rows []int
 }
@@ -46,7 +48,7 @@ func (o *NewOrder) normalise(firstSite string) {
 	if o.Revision == 0 {
 		o.Revision = 1
 	}
-	if o.Site == "" {
+	if o.anySite = o.Site == ""; o.anySite {
 		o.Site = firstSite
 	}
 	if o.Payment == "" {

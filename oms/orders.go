@@ -42,6 +42,7 @@ type OrderView struct {
 	Code      string          `json:"code,omitempty"` // why it was rejected
 	Text      string          `json:"text,omitempty"`
 	Cancel    *CancelView     `json:"cancel,omitempty"`
+	Quote     *QuoteView      `json:"quote,omitempty"` // the newest
 	Note      string          `json:"note,omitempty"`
 	SiteLines json.RawMessage `json:"siteLines,omitempty"` // newest the site told: picked, lots
 	Parcels   []ParcelView    `json:"parcels"`
@@ -176,6 +177,7 @@ func (s *Server) view(ctx context.Context, id string) (*OrderView, error) {
 		}
 		return errors.Join(
 			conflictsOf(ctx, tx, id, &v.Conflicts),
+			func() (err error) { v.Quote, err = quoteOf(ctx, tx, id); return err }(),
 			parcelsOf(ctx, tx, id, &v.Parcels),
 			each(ctx, tx, func(f *FalloutView) []any {
 				return []any{&f.ID, &f.Code, &f.Line, &f.SKU, &f.Bin, &f.Qty, &f.Text, &f.OpenedAt, &f.ClearedAt}

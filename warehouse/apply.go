@@ -20,8 +20,8 @@ type entry struct {
 // table lists every command once. A kind or version that ever reached a log
 // stays here for ever; a changed meaning is a new version.
 var table = []entry{
-	command(KindPutSite, "PutSite", 1, putSite).upTo(2), // 2: Upstreams, the archive
-	command(KindPutItems, "PutItems", 1, putItems),
+	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: upstreams, the archive, parcels, offers
+	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures
 	command(KindPutBins, "PutBins", 1, putBins),
 	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
 	command(KindOpenStock, "OpenStock", 1, openStock),

@@ -226,6 +226,11 @@ func (c *change) tellLevels() error {
 		}
 		left = true
 	}
+	if on && !left {
+		if err := c.tellOffers(); err != nil {
+			return err
+		}
+	}
 	h.Last = c.meta.Now
 	next := int64(0)
 	if left {

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -333,7 +334,7 @@ func carrierDown(c *change, cmd CarrierDown) (Result, error) {
 		return res, err
 	}
 	c.touch("carriers", "")
-	if err := c.askWaiting(cmd.Carrier); err != nil {
+	if err := errors.Join(c.askWaiting(cmd.Carrier), c.offersChanged()); err != nil {
 		return res, err
 	}
 	return res, c.emit(EvCarrierDown, "", EventData{Carrier: cmd.Carrier, Text: cmd.Reason})
@@ -356,7 +357,7 @@ func carrierUp(c *change, cmd CarrierUp) (Result, error) {
 		return res, err
 	}
 	c.touch("carriers", "")
-	if err := c.askWaiting(cmd.Carrier); err != nil {
+	if err := errors.Join(c.askWaiting(cmd.Carrier), c.offersChanged()); err != nil {
 		return res, err
 	}
 	return res, c.emit(EvCarrierUp, "", EventData{Carrier: cmd.Carrier})

@@ -66,7 +66,10 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 	if err := c.startSweep(old, &s); err != nil {
 		return Result{}, err
 	}
-	return Result{Ref: s.ID}, c.switchATP(was, s.ATPEveryMs)
+	if err := c.switchATP(was, s.ATPEveryMs); err != nil {
+		return Result{}, err
+	}
+	return Result{Ref: s.ID}, c.offersChanged()
 }
 
 // checkRows is the common part of all lists.

@@ -77,6 +77,10 @@ type Site struct {
 	// MaxParcels is into how many parcels an order is planned that goes into
 	// no carton; 0 = it is one parcel, and parked.
 	MaxParcels int `cbor:"66,keyasint,omitempty" json:"maxParcels,omitempty"`
+	// Offers: the OMS is told, with the stock levels, what the site can take on;
+	// OrdersPerHour is what people say it can do. See offers.go.
+	Offers        bool  `cbor:"73,keyasint,omitempty" json:"offers,omitempty"`
+	OrdersPerHour int64 `cbor:"74,keyasint,omitempty" json:"ordersPerHour,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -151,6 +155,10 @@ type Item struct {
 	// Substitutes may be sent for it where an order allows that, the best
 	// first.
 	Substitutes []string `cbor:"31,keyasint,omitempty" json:"substitutes,omitempty"`
+	// Image is where its picture is, ImageHash the SHA-256 of that in hex; the
+	// gateways fetch and keep it. Both or none. See image.go.
+	Image     string `cbor:"37,keyasint,omitempty" json:"image,omitempty"`
+	ImageHash string `cbor:"38,keyasint,omitempty" json:"imageHash,omitempty"`
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.

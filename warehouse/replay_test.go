@@ -61,6 +61,8 @@ var goldenDays = []struct {
 	{"v7-upstreams", upstreamsDay},
 	{"v7-archive", archiving},
 	{"v7-parcels", parcelsDay},
+	{"v7-images", pictured},
+	{"v7-offers", offeringDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -155,9 +155,10 @@ type EventData struct {
 	Times    *OrderTimes `cbor:"97,keyasint,omitempty" json:"times,omitempty"`
 	// Of order.archived: when the order closed, and the SHA-256 of its release
 	// and of its commercial part.
-	ClosedAt   int64  `cbor:"72,keyasint,omitempty" json:"closedAt,omitempty"`
-	Digest     string `cbor:"73,keyasint,omitempty" json:"digest,omitempty"`
-	Commercial string `cbor:"74,keyasint,omitempty" json:"commercial,omitempty"`
+	ClosedAt   int64       `cbor:"72,keyasint,omitempty" json:"closedAt,omitempty"`
+	Digest     string      `cbor:"73,keyasint,omitempty" json:"digest,omitempty"`
+	Commercial string      `cbor:"74,keyasint,omitempty" json:"commercial,omitempty"`
+	Offers     *SiteOffers `cbor:"98,keyasint,omitempty" json:"offers,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -193,6 +194,7 @@ const (
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"
 	EvStockATP            = "stock.atp"      // how much there is of an item, coalesced
+	EvSiteOffers          = "site.offers"    // what the site can take on, coalesced
 	EvStockLow            = "stock.low"      // at or below the reorder point
 	EvStockAdjusted       = "stock.adjusted" // somebody changed what the book says is there
 	EvFalloutEscalated    = "fallout.escalated"

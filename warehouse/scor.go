@@ -47,6 +47,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvBatchDone, ScorDeliver},
 	{EvStockATP, ScorPlan},
 	{EvStockLow, ScorPlan},
+	{EvSiteOffers, ScorPlan},
 	{EvStockAdjusted, ScorEnable},
 	{EvReceiptClosed, ScorSource},
 	{EvAliasProposed, ScorEnable},

@@ -38,6 +38,9 @@ type Config struct {
 	// Faults explains a code; ok is false for a code it does not know. The
 	// codes of package warehouse need not be in it.
 	Faults func(code string) (cause, action string, ok bool)
+	// Image is the picture of an item with its media type, false when there is
+	// none here. nil = there never is.
+	Image func(sku string) (body []byte, kind string, ok bool)
 	// Starting says why there is no state to show yet, "" when there is; every
 	// page then says that. nil = there always is.
 	Starting func() string

@@ -188,6 +188,7 @@ func TestHostileInput(t *testing.T) {
 	for _, p := range pages {
 		body := ours.ReplaceAllString(get(t, h, p).Body.String(), "")
 		body = strings.ReplaceAll(body, `<img src="/assets/`, "")
+		body = strings.Replace(body, `<img id="pic" alt="" hidden>`, "", 1)
 		for _, tag := range tags.FindAllString(body, -1) {
 			if bad.MatchString(values.ReplaceAllString(tag, "")) {
 				t.Errorf("%s holds %s", p, tag)

@@ -84,6 +84,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /hh/manifest.webmanifest", s.manifest)
 	mux.HandleFunc("GET /hh/events", s.deviceEvents)
 	mux.HandleFunc("POST /hh/cmd", s.command)
+	mux.HandleFunc("GET /hh/image/{sku}", s.image)
 	mux.HandleFunc("GET /assets/{hash}/{file}", s.assets.serve)
 	mux.HandleFunc("GET /hh", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/hh/", http.StatusMovedPermanently)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"strings"
 
 	"tote/warehouse"
@@ -47,5 +48,19 @@ func (s *server) why(r warehouse.Reader, c clock, o *warehouse.Order, open map[s
 		}
 		out[i] = re
 	}
-	return out, nil
+	return append(out, quoted(c, o)...), nil
+}
+
+// quoted says what the site asked the OMS for a change, until that is answered.
+func quoted(c clock, o *warehouse.Order) []reason {
+	state := o.RequestState()
+	what := map[warehouse.RequestState]string{warehouse.RequestAmendQuoted: "a change", warehouse.RequestCancel: "the cancel"}[state]
+	if what == "" {
+		return nil
+	}
+	text := fmt.Sprintf("The OMS was told what %s costs on top: %d.%02d.", what, o.Request.Charge/100, o.Request.Charge%100)
+	if len(o.Request.Limits) > 0 {
+		text += " It does not reach: " + strings.Join(o.Request.Limits, ", ") + "."
+	}
+	return []reason{{Level: levelOK, What: text, Since: c.ms(o.Request.At), Action: "Go on with the order; the OMS accepts or declines."}}
 }

@@ -36,6 +36,13 @@ func TestWhy(t *testing.T) {
 		{"short", "O3", func(*site) {}, []string{
 			"needs a decision OUT_OF_STOCK", "not enough usable stock for the line. (line 1 · MILK Milk · 7 missing)", "Book stock in", "Retry order O3",
 		}},
+		{"a quoted change", "O1", func(s *site) {
+			r := rules(2, 5, 2)
+			r.Changes = &warehouse.ChangeRules{Charges: []warehouse.Charge{{Amount: 750, Restrictions: []string{"GIFT_WRAP"}}}}
+			o := s.order("O1").Spec
+			o.Revision, o.ShipTo.Name = 2, "Max"
+			s.must(warehouse.PutSite{Site: r}, warehouse.ReleaseOrder{Order: o, Source: "oms/main"})
+		}, []string{"The OMS was told what a change costs on top: 7.50. It does not reach: GIFT_WRAP.", "the OMS accepts or declines"}},
 		{"pool without workers", "O5", func(*site) {}, []string{"waits It is in the pool: no worker is free.", "asks for work on a handheld"}},
 		{"pool with a worker waiting", "O5", func(s *site) {
 			s.walk("web-abc234", 100)

@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"tote/agent/access"
 	"tote/agent/intake"
 	"tote/agent/replica"
 	"tote/cloudsync/wire"
@@ -115,7 +116,7 @@ const siteActor = "site/api"
 
 // machines begin the names under which parts of the system act. People do not
 // use them: the log must tell them apart.
-var machines = []string{"handheld/", "station/", "dock/", "portal/", "conveyor/", "gateway/", "fleet/", "oms/"}
+var machines = []string{"handheld/", "station/", "dock/", "portal/", "conveyor/", "gateway/", "fleet/", "oms/", "token/"}
 
 // command is one row of the table.
 type command struct {
@@ -265,7 +266,7 @@ func header(r *http.Request, name string) (string, error) {
 func actorOf(r *http.Request) (string, error) {
 	actor, err := header(r, HeaderActor)
 	if err != nil || actor == "" {
-		return siteActor, err
+		return defaultActor(r), err
 	}
 	unprintable := func(c rune) bool { return !unicode.IsPrint(c) }
 	switch {
@@ -274,7 +275,18 @@ func actorOf(r *http.Request) (string, error) {
 	case slices.ContainsFunc(machines, func(m string) bool { return strings.HasPrefix(actor, m) }):
 		return "", refuse(http.StatusBadRequest, CodeBadRequest, "header "+HeaderActor+": a name like this is a machine's")
 	}
+	if token := access.Name(r.Context()); token != "" {
+		return "token/" + token + ": " + actor, nil // whatever it calls itself, the token is known
+	}
 	return actor, nil
+}
+
+// defaultActor is who acts when nobody says: the token that was shown, if any.
+func defaultActor(r *http.Request) string {
+	if token := access.Name(r.Context()); token != "" {
+		return "token/" + token
+	}
+	return siteActor
 }
 
 // commandID makes the id of a command out of its key and who gave it, so that

@@ -18,6 +18,7 @@ type Config struct {
 	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
+	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
 	Log           Log        `yaml:"log,omitempty" doc:"What goes to the journal."`
 	Raft          Raft       `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
 }
@@ -55,7 +56,8 @@ type TLS struct {
 
 // HTTP is the web server.
 type HTTP struct {
-	Listen string `yaml:"listen" doc:"host:port of pages and API. A loopback address." example:"127.0.0.1:8080"`
+	Listen     string `yaml:"listen" doc:"host:port of pages and API. A loopback address." example:"127.0.0.1:8080"`
+	TokensFile string `yaml:"tokens_file,omitempty" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
 }
 
 // OMS is the upstream system.
@@ -63,6 +65,16 @@ type OMS struct {
 	URL       string `yaml:"url" doc:"Address of the OMS, http or https. http only on loopback." example:"https://oms.example.com"`
 	TokenFile string `yaml:"token_file,omitempty" doc:"File with the token this site shows to the OMS." example:"/etc/tote/oms.token"`
 	Name      string `yaml:"name,omitempty" doc:"Name of this connection in the audit log." default:"main"`
+}
+
+// Images is where pictures of items may come from.
+type Images struct {
+	Hosts []ImageHost `yaml:"hosts" doc:"Hosts that may be asked for pictures, at least one. No other host is ever asked."`
+}
+
+// ImageHost is one host of pictures.
+type ImageHost struct {
+	Host string `yaml:"host" doc:"As it stands in the addresses of pictures, with the port when there is one." example:"img.example.com"`
 }
 
 // Station is one pack station.

@@ -39,6 +39,9 @@ func validate(c *Config, src *source) Problems {
 	if c.OMS != nil {
 		k.oms(*c.OMS)
 	}
+	if c.Images != nil {
+		k.images(*c.Images)
+	}
 	for i, s := range c.Stations {
 		p := "stations[" + strconv.Itoa(i) + "]"
 		k.place(p, s.ID)
@@ -203,12 +206,28 @@ func (k *checker) mqtt(m MQTT) {
 }
 
 func (k *checker) http(h HTTP) {
+	if h.TokensFile != "" {
+		k.absolute("http.tokens_file", h.TokensFile)
+	}
 	if !k.address("http.listen", h.Listen, true) {
 		return
 	}
 	k.bind("http.listen", h.Listen)
 	if !loopback(h.Listen) {
 		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
+	}
+}
+
+// images checks the hosts pictures may come from.
+func (k *checker) images(im Images) {
+	if len(im.Hosts) == 0 {
+		k.missing("images.hosts")
+	}
+	for i, h := range im.Hosts {
+		u, err := url.Parse("http://" + h.Host + "/")
+		if err != nil || h.Host == "" || u.Host != h.Host || u.Path != "/" {
+			k.add(CodeValue, "images.hosts["+strconv.Itoa(i)+"].host", "%s: want a host or host:port", quote(h.Host))
+		}
 	}
 }
 

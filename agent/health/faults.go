@@ -82,6 +82,8 @@ func Groups() []Group {
 		}),
 		group("agent/api", "The HTTP interface of the gateway.", []own{
 			{"BAD_REQUEST", "The HTTP request does not fit the route.", "Read the text of the answer and api/openapi-agent.yaml."},
+			{"TOKEN_WANTED", "The gateway asks for a token (http.tokens_file), and the request shows none that it knows.", "Show one: as a bearer token (TOTE_TOKEN for the commands), or as the password a browser asks for."},
+			{"FORBIDDEN", "The token of the request may not do this; nothing was done.", "Ask somebody whose token may, or have a scope added to this one (tote token api)."},
 			{"NOT_FOUND", "There is no such page or kind of file.", "See api/openapi-agent.yaml for the routes."},
 			{"NOT_READY", "The gateway is starting, has no leader, or its store refuses new work.", "Wait a moment; when it stays, read the gateway's log."},
 			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},

@@ -85,6 +85,9 @@ func (h *held) fill(t *rapid.T) {
 			WidthMm: pieces.Draw(t, "w"), HeightMm: pieces.Draw(t, "h"), Revision: rapid.Int64Range(0, 1<<62).Draw(t, "revision"),
 			Class: rapid.SampledFrom([]string{"", "A", "=B"}).Draw(t, "class"),
 		}
+		if flip.Draw(t, "image") {
+			it.Image, it.ImageHash = "https://img.example/=a%3B?"+strings.Repeat("x", 400), strings.Repeat("0a", 32)
+		}
 		for j := range rapid.IntRange(0, 2).Draw(t, "codes") {
 			it.Barcodes = append(it.Barcodes, fmt.Sprintf("%s-%d-%d", nastyCode.Draw(t, "code"), i, j))
 		}

@@ -63,8 +63,9 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour; version 2 of PutSite: upstreams; orders that name
-//	   party, customer or refs (version 2 of ReleaseOrder, EnterOrder, InboxStore)
+//	4  the kinds of levelFour; version 2 of PutSite: upstreams, the archive, parcels,
+//	   offers; of PutItems: pictures; of ReleaseOrder, EnterOrder and InboxStore:
+//	   orders that name party, customer, refs or terms, or leave together
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -87,7 +88,7 @@ var levelFour = [][2]warehouse.Kind{
 }
 
 // secondFour are the kinds whose version 2 came with level 4.
-var secondFour = []warehouse.Kind{warehouse.KindPutSite, warehouse.KindReleaseOrder, warehouse.KindEnterOrder}
+var secondFour = []warehouse.Kind{warehouse.KindPutSite, warehouse.KindPutItems, warehouse.KindReleaseOrder, warehouse.KindEnterOrder}
 
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {

@@ -147,6 +147,33 @@ type EventData struct {
 	ClosedAt   int64  `json:"closedAt,omitempty"`
 	Digest     string `json:"digest,omitempty"`
 	Commercial string `json:"commercial,omitempty"`
+
+	Offers *Offers `json:"offers,omitempty"` // of site.offers
+}
+
+// Offers is what a site can take on; MaxOpen 0 = no limit, PerHour 0 = nobody said.
+type Offers struct {
+	Open     int64            `json:"open"` // orders that are not gone
+	MaxOpen  int64            `json:"maxOpen,omitempty"`
+	PerHour  int64            `json:"ordersPerHour,omitempty"`
+	Lanes    []string         `json:"lanes,omitempty"`
+	CutOffs  []CutOff         `json:"cutOffs,omitempty"`
+	Carriers []OfferedCarrier `json:"carriers,omitempty"`
+}
+
+// CutOff is a pickup of the week's time table, UTC.
+type CutOff struct {
+	Carrier string `json:"carrier"`
+	Minute  int    `json:"minute"` // of the day
+	Days    int    `json:"days"`   // bit 0 = Monday … bit 6 = Sunday
+}
+
+// OfferedCarrier is a carrier and what it serves; no methods or countries = any.
+type OfferedCarrier struct {
+	Code      string   `json:"code"`
+	Up        bool     `json:"up,omitempty"` // it takes parcels
+	Methods   []string `json:"methods,omitempty"`
+	Countries []string `json:"countries,omitempty"`
 }
 
 // Times of an order, milliseconds since 1970 UTC; 0 = not known.

@@ -74,6 +74,7 @@ func (c backupCreateCmd) write(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	c.show(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("the gateway does not answer (does it run? see --api; of one that is stopped: --config): %w", err)

@@ -22,7 +22,15 @@ import (
 
 // gatewayURL is where the commands that talk to a running gateway find it.
 type gatewayURL struct {
-	API string `help:"HTTP address of the gateway." default:"http://127.0.0.1:8080" env:"TOTE_API"`
+	API   string `help:"HTTP address of the gateway." default:"http://127.0.0.1:8080" env:"TOTE_API"`
+	Shown string `name:"http-token" help:"Token for a gateway that asks for one." env:"TOTE_TOKEN" placeholder:"TOKEN"`
+}
+
+// show adds the token to a request.
+func (g gatewayURL) show(req *http.Request) {
+	if g.Shown != "" {
+		req.Header.Set("Authorization", "Bearer "+g.Shown)
+	}
 }
 
 // call sends one request and prints the JSON answer. An answer that is not 2xx
@@ -64,6 +72,7 @@ func (g gatewayURL) sendWith(ctx context.Context, method, path string, headers h
 		return nil, err
 	}
 	req.Header = headers
+	g.show(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)

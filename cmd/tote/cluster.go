@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"tote/agent"
+	"tote/agent/access"
 	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/identity"
@@ -48,6 +50,23 @@ func (c siteInitCmd) Run() error {
 
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Make a token that lets one gateway in, once."`
+	API    tokenAPICmd    `cmd:"" name:"api" help:"Make a token for the HTTP interface and print it with its line of http.tokens_file."`
+}
+
+type tokenAPICmd struct {
+	Name   string   `arg:"" help:"Who gets it; the name in the audit log."`
+	Scopes []string `name:"scope" help:"What it may do: service, read, device, picker, lead or admin." default:"read"`
+}
+
+// Run prints the token, which is kept nowhere, and what the gateway is told of it.
+func (c tokenAPICmd) Run() error {
+	token := rand.Text()
+	line, err := access.Line(c.Name, c.Scopes, token)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("token (shown once):          %s\nline of http.tokens_file:    %s\n", token, line)
+	return nil
 }
 
 type tokenCreateCmd struct {

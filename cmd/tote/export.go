@@ -16,12 +16,20 @@ type exportCmd struct {
 	Columns    []string `help:"Columns of the file, between commas; all when none is named." placeholder:"A,B"`
 	BOM        bool     `help:"Begin the file with a byte order mark, for spreadsheets that ask for one." name:"bom"`
 	Out        string   `help:"File to write; standard output when none is named." type:"path" placeholder:"FILE"`
-	Kind       string   `arg:"" enum:"items,bins,workers,stock,orders" help:"What to write: items, bins, workers, stock or orders."`
+	Format     string   `help:"Of events: epcis (EPCIS 2.0) or ndjson (CloudEvents, one a line)." enum:"epcis,ndjson" default:"epcis"`
+	Since      string   `help:"Events from this time on, as 2026-12-31T16:00:00Z; all when none is named." placeholder:"TIME"`
+	Kind       string   `arg:"" enum:"items,bins,workers,stock,orders,events" help:"What to write: items, bins, workers, stock, orders, or events (what happened to the goods)."`
 }
 
-// Run writes a file that tote import takes.
+// Run writes a file that tote import takes, or what happened.
 func (c exportCmd) Run(ctx context.Context) error {
 	query := url.Values{}
+	if c.Kind == "events" {
+		query.Set("format", c.Format)
+		if c.Since != "" {
+			query.Set("since", c.Since)
+		}
+	}
 	if len(c.Columns) > 0 {
 		query.Set("columns", strings.Join(c.Columns, ","))
 	}
@@ -38,6 +46,7 @@ func (g gatewayURL) fetch(ctx context.Context, path, file string) (err error) {
 	if err != nil {
 		return err
 	}
+	g.show(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)

@@ -84,6 +84,7 @@ function show() {
   document.body.dataset.do = s.do;
   const picking = !!s.task;
   $('item').hidden = !s.sku; // who counts does not see the book
+  picture(s.sku);
   if (s.sku) {
     text('name', s.name || s.sku || '');
     text('lot', [s.sku, s.lot && `lot ${s.lot}`, s.expiry && `until ${s.expiry}`].filter(Boolean).join(' · '));
@@ -106,6 +107,18 @@ function show() {
   $('zero').hidden = !s.zero;
   text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
   $('skip').hidden = !(s.kind || (s.do === 'scan_bin' && (s.left ?? 0) > 1)) || !!s.held; // what is in hand is put down first
+}
+
+/** Shows the item's picture when the gateway has one; its name is always there.
+ * @param {string} [sku] */
+function picture(sku) {
+  const pic = /** @type {HTMLImageElement} */ ($('pic'));
+  if (pic.dataset.sku === (sku ?? '')) return;
+  pic.dataset.sku = sku ?? '';
+  pic.hidden = true;
+  if (!sku) return pic.removeAttribute('src');
+  pic.onload = () => { pic.hidden = false; };
+  pic.src = `/hh/image/${encodeURIComponent(sku)}`;
 }
 
 /** @param {string} id @param {string} value */
