@@ -115,6 +115,8 @@ var table = []entry{
 	command(KindMeasureItem, "MeasureItem", 1, measureItem),
 	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
+	command(KindGiveReading, "GiveReading", 1, giveReading),
+	command(KindDoubleCheck, "DoubleCheck", 1, doubleCheck),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -111,6 +111,8 @@ func everyCommand() []Command {
 		ForceRelease{Batch: "K1", Reason: "gone home"},
 		HandOver{Device: "h1", Badge: "B2", Task: "O1/1/1"},
 		SkipLine{Device: "h1", Task: "O1/1/1", Reason: "blocked"},
+		GiveReading{Place: "receipt/R1", DeciC: -185, Sensor: "probe 1"},
+		DoubleCheck{Station: "pack1", Badge: "B3"},
 		ChangeLot{Device: "h1", Barcode: "]C101\x1d", Task: "O1/1/1", Second: "B2"},
 	}
 }

@@ -66,6 +66,11 @@ type Site struct {
 	// AgeingMinutes is how long an order may stay in one state before the OMS
 	// is told; 0 = for ever.
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	// Profiles are what kinds of goods ask for, Profile is the one of items
+	// that name none. ReadingMs is how long a temperature holds.
+	Profiles  []Profile `cbor:"70,keyasint,omitempty" json:"profiles,omitempty"`
+	Profile   string    `cbor:"71,keyasint,omitempty" json:"profile,omitempty"`
+	ReadingMs int64     `cbor:"72,keyasint,omitempty" json:"readingMs,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -140,6 +145,7 @@ type Item struct {
 	// Substitutes may be sent for it where an order allows that, the best
 	// first.
 	Substitutes []string `cbor:"31,keyasint,omitempty" json:"substitutes,omitempty"`
+	Profile     string   `cbor:"33,keyasint,omitempty" json:"profile,omitempty"` // of the site's profiles; "" = the site's own
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -261,7 +267,11 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
-	PutTask  string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
+	// Lack is why a short line is short, LackUntil when there will be more, as
+	// they were told last.
+	Lack      string `cbor:"19,keyasint,omitempty" json:"-"`
+	LackUntil int64  `cbor:"20,keyasint,omitempty" json:"-"`
+	PutTask   string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
 	// For is the item that was ordered where SKU stands for it, Reason why.
 	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
 	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`
@@ -321,6 +331,7 @@ type Task struct {
 	// Skips is how often a picker put it off, Skipped why last.
 	Skips   int    `cbor:"20,keyasint,omitempty" json:"skips,omitempty"`
 	Skipped string `cbor:"21,keyasint,omitempty" json:"skipped,omitempty"`
+	By      string `cbor:"22,keyasint,omitempty" json:"by,omitempty"` // who picked it, where a second person confirms
 }
 
 // stock is what the task takes and has reserved: sellable goods of its owner.
@@ -379,7 +390,7 @@ type LU struct {
 // StationState is what a pack station is doing.
 type StationState struct {
 	ID         string `cbor:"1,keyasint" json:"id"`
-	Step       string `cbor:"2,keyasint" json:"step"` // StepScanTote, StepWeigh, StepPrint, StepCheckLabel
+	Step       string `cbor:"2,keyasint" json:"step"` // StepScanTote, StepSecond, StepWeigh, StepPrint, StepCheckLabel
 	Order      string `cbor:"3,keyasint,omitempty" json:"order,omitempty"`
 	Tote       string `cbor:"4,keyasint,omitempty" json:"tote,omitempty"`
 	SSCC       string `cbor:"5,keyasint,omitempty" json:"sscc,omitempty"`

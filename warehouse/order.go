@@ -106,6 +106,7 @@ func (c *change) order(id string) (*Order, error) {
 func (c *change) saveOrder(o *Order) error {
 	c.orders[o.Spec.ID] = o
 	c.touch("order", o.Spec.ID)
+	forgetLack(o)
 	if err := c.askPutBacks(o); err != nil {
 		return err
 	}

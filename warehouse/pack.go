@@ -111,8 +111,16 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.placeLU(lu.ID, StationPlace(st.ID)); err != nil {
 		return res, err
 	}
+	step := StepWeigh
+	second, err := c.askedTwice(o)
+	if err != nil {
+		return res, err
+	}
+	if second {
+		step = StepSecond
+	}
 	return res, c.saveStation(&StationState{
-		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected, Carton: carton,
+		ID: st.ID, Step: step, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected, Carton: carton,
 	})
 }
 

@@ -57,6 +57,8 @@ var goldenDays = []struct {
 	{"v6-substitutes", substitutes},
 	{"v6-zones", passing},
 	{"v7-putbacks", puttingBack},
+	{"v7-profiles", coldChain},
+	{"v7-lacks", lacking},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -17,7 +17,8 @@ const level2 uint16 = 2
 // (late.go).
 const level3 uint16 = 3
 
-// level4 brought: what is to be put back is a floor task (putbacktask.go). What
+// level4 brought: what is to be put back is a floor task (putbacktask.go), and
+// the OMS hears why a line is short and until when (lack.go). What
 // else of a rule of this level is new stands where it asks for it.
 const level4 uint16 = 4
 

@@ -38,6 +38,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvOrderUnloaded, ScorDeliver},
 	{EvOrderBound, ScorDeliver},
 	{EvOrderAgeing, ScorDeliver},
+	{EvOrderUnavailable, ScorDeliver},
 	{EvFalloutOpened, ScorDeliver},
 	{EvFalloutCleared, ScorDeliver},
 	{EvFalloutEscalated, ScorDeliver},

@@ -177,7 +177,7 @@ func checkSite(s Site) string {
 	if why := checkCountries(s.Countries); why != "" {
 		return why
 	}
-	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s))
+	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkProfiles(s))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
