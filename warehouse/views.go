@@ -184,6 +184,10 @@ func Orders(r Reader, from string, limit int) ([]Order, error) {
 	return out, err
 }
 
+// Journal lists all moves since the beginning, for who counts them again: it is
+// as long as the life of the site.
+func Journal(r Reader) ([]Move, error) { return list[Move](r, under(kMove), 0) }
+
 // CountOrders is the number of orders in each state that has any.
 func CountOrders(r Reader) (map[string]int64, error) {
 	counts := make(map[string]int64)
