@@ -121,6 +121,29 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 // would refuse what the others do, and their states would part.
 type versioned interface{ version() uint16 }
 
+func (a AskMove) version() uint16 {
+	if a.Owner+a.Serial+a.Status != "" {
+		return 2
+	}
+	return 1
+}
+
+func (p PutSite) version() uint16 {
+	if len(p.Site.Profiles) > 0 || p.Site.Profile != "" || p.Site.ReadingMs != 0 {
+		return 2
+	}
+	return 1
+}
+
+func (p PutItems) version() uint16 {
+	for i := range p.Items {
+		if p.Items[i].Profile != "" {
+			return 2
+		}
+	}
+	return 1
+}
+
 func (r RobotPick) version() uint16 {
 	if r.Said != "" {
 		return 2

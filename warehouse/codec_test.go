@@ -325,3 +325,29 @@ func TestLibraryEncodesAsBefore(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// What level 4 brought to older commands is a second version of them: a gateway
+// without it must not read half of it.
+func TestNewFieldsAreANewVersion(t *testing.T) {
+	for name, tc := range map[string]struct {
+		c    Command
+		want uint16
+	}{
+		"move":           {AskMove{SKU: "CUP", Qty: 1, From: "A-01"}, 1},
+		"of an owner":    {AskMove{SKU: "CUP", Qty: 1, From: "A-01", Owner: "acme"}, 2},
+		"of a unit":      {AskMove{SKU: "CUP", Qty: 1, From: "A-01", Serial: "S1"}, 2},
+		"of a status":    {AskMove{SKU: "CUP", Qty: 1, From: "A-01", Status: StatusQC}, 2},
+		"site":           {PutSite{Site: testSite()}, 1},
+		"with profiles":  {PutSite{Site: Site{ID: "S", Profiles: []Profile{{Name: "food"}}}}, 2},
+		"item":           {PutItems{Items: testItems()}, 1},
+		"with a profile": {PutItems{Items: []Item{{SKU: "A"}, {SKU: "B", Profile: "food"}}}, 2},
+	} {
+		kind, version, body, err := Encode(tc.c)
+		if err != nil || version != tc.want || !Speaks(kind, version) {
+			t.Errorf("%s: version %d %v", name, version, err)
+		}
+		if _, err := Decode(kind, version, body); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tote/agent/identity/members"
@@ -62,7 +63,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour
+//	4  the kinds of levelFour and the second versions of newFour
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -77,6 +78,9 @@ var levelFour = [][2]warehouse.Kind{
 	{0x01c5, 0x01cf}, {0x01d9, 0x01df}, {0x01e4, 0x01ef}, {0x01f0, 0x01ff},
 }
 
+// newFour are the older kinds of which level 4 brought a second version.
+var newFour = []warehouse.Kind{warehouse.KindPutSite, warehouse.KindPutItems, warehouse.KindAskMove}
+
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
 	if !OfWarehouse(kind) {
@@ -84,6 +88,9 @@ func sinceLevel(kind, version uint16) uint16 {
 			return a.since(kind)
 		}
 		return 0
+	}
+	if version > 1 && slices.Contains(newFour, warehouse.Kind(kind)) {
+		return 4
 	}
 	for _, r := range levelOne {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
