@@ -320,6 +320,7 @@ func (c *change) bookQty(id string, w AdjustStock, p position) error {
 	stolen := key(kStolen, w.Serial, w.SKU)
 	if w.Qty < 0 {
 		at := slices.IndexFunc(adjustReasons, func(r adjustReason) bool { return r.code == w.Reason })
+		c.lacks(demand{w.SKU, w.Owner}, lackOfAdjust(w.Reason))
 		if _, err := c.shift(p, position{adjustReasons[at].to, p.stockKey}, -w.Qty); err != nil {
 			return err
 		}
@@ -348,6 +349,9 @@ func (c *change) lotOf(w AdjustStock) error {
 	}
 	known, err := c.Get(key(kLot, w.SKU, w.Lot))
 	if err != nil || known != nil && w.Expiry == "" {
+		return err
+	}
+	if err := c.traced(stockKey{sku: w.SKU, lot: w.Lot, serial: w.Serial}, w.Expiry); err != nil {
 		return err
 	}
 	return c.setLot(w.SKU, w.Lot, w.Expiry)

@@ -19,6 +19,7 @@ const (
 	alarmLabel   = "label"   // a carrier gave no label
 	alarmCarrier = "carrier" // labels that wait for it may go on
 	alarmAge     = "age"     // an order stays in its state
+	alarmReading = "reading" // a temperature holds no more
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -86,6 +87,8 @@ func (c *change) ring() error {
 			err = c.escalate(d.id)
 		case alarmAge:
 			err = c.aged(d.id)
+		case alarmReading:
+			err = c.readingEnds(d.at, d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:

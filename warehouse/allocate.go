@@ -137,6 +137,11 @@ func (c *change) allocate(o *Order, p orderPlan) (bool, error) {
 		case c.idle(&o.Lines[i]):
 		case p.short[i] > 0:
 			o.Lines[i].State = LineShort
+			if i < shortFallouts {
+				if err := c.tellLack(o, &o.Lines[i], p.short[i], ""); err != nil {
+					return false, err
+				}
+			}
 		default:
 			o.Lines[i].State = LineAllocated
 		}
@@ -203,9 +208,15 @@ func (c *change) park(o *Order, short []int64) error {
 	if err != nil {
 		return err
 	}
+	told := 0
 	for i, l := range o.Lines {
 		if short[i] == 0 {
 			continue
+		}
+		if told++; told <= shortFallouts {
+			if err := c.tellLack(o, &o.Lines[i], short[i], ""); err != nil {
+				return err
+			}
 		}
 		at := slices.IndexFunc(known, func(f *Fallout) bool { return isOutOfStock(f) && f.Line == l.Line })
 		switch {

@@ -20,8 +20,8 @@ type entry struct {
 // table lists every command once. A kind or version that ever reached a log
 // stays here for ever; a changed meaning is a new version.
 var table = []entry{
-	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: upstreams, the archive, parcels, offers
-	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures
+	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: upstreams, the archive, parcels, offers, profiles
+	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures, profiles
 	command(KindPutBins, "PutBins", 1, putBins),
 	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
 	command(KindOpenStock, "OpenStock", 1, openStock),
@@ -74,7 +74,7 @@ var table = []entry{
 	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
 	command(KindMoveFloor, "MoveFloor", 1, moveFloor),
 	command(KindEndFloor, "EndFloor", 1, endFloor),
-	command(KindAskMove, "AskMove", 1, askMove),
+	command(KindAskMove, "AskMove", 1, askMove).upTo(2), // 2: owner, serial, status
 	command(KindUnpick, "Unpick", 1, unpick),
 	command(KindUnpack, "Unpack", 1, unpack),
 	command(KindUnload, "Unload", 1, unload),
@@ -119,6 +119,8 @@ var table = []entry{
 	command(KindPackItem, "PackItem", 1, packItem),
 	command(KindReportLost, "ReportLost", 1, reportLost),
 	command(KindReplaceParcel, "ReplaceParcel", 1, replaceParcel),
+	command(KindGiveReading, "GiveReading", 1, giveReading),
+	command(KindDoubleCheck, "DoubleCheck", 1, doubleCheck),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

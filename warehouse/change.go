@@ -26,6 +26,8 @@ type change struct {
 	saved   *Batch // as it was written last
 	counts  []stateCount
 	low     []faceAt // pick faces that may need goods
+	lack    demand   // what the command takes away, and why
+	lackWhy string
 	// Figures of the command, written by settle.
 	ticks   []tick
 	samples []sample

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -121,6 +122,13 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 // would refuse what the others do, and their states would part.
 type versioned interface{ version() uint16 }
 
+func (a AskMove) version() uint16 {
+	if a.Owner+a.Serial+a.Status != "" {
+		return 2
+	}
+	return 1
+}
+
 func (r RobotPick) version() uint16 {
 	if r.Said != "" {
 		return 2
@@ -129,7 +137,16 @@ func (r RobotPick) version() uint16 {
 }
 
 func (p PutSite) version() uint16 {
-	if s := &p.Site; len(s.Upstreams) > 0 || s.ArchiveDays|s.PurgeDays|s.ForgetDays != 0 || s.MaxParcels != 0 || s.Offers || s.OrdersPerHour != 0 {
+	s := &p.Site
+	if len(s.Upstreams)+len(s.Profiles) > 0 || s.Profile != "" || s.Offers ||
+		s.ArchiveDays|s.PurgeDays|s.ForgetDays|s.OrdersPerHour|s.ReadingMs != 0 || s.MaxParcels != 0 {
+		return 2
+	}
+	return 1
+}
+
+func (p PutItems) version() uint16 {
+	if slices.ContainsFunc(p.Items, func(it Item) bool { return it.Image+it.ImageHash+it.Profile != "" }) {
 		return 2
 	}
 	return 1

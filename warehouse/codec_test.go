@@ -115,6 +115,8 @@ func everyCommand() []Command {
 		ForceRelease{Batch: "K1", Reason: "gone home"},
 		HandOver{Device: "h1", Badge: "B2", Task: "O1/1/1"},
 		SkipLine{Device: "h1", Task: "O1/1/1", Reason: "blocked"},
+		GiveReading{Place: "receipt/R1", DeciC: -185, Sensor: "probe 1"},
+		DoubleCheck{Station: "pack1", Badge: "B3"},
 		ChangeLot{Device: "h1", Barcode: "]C101\x1d", Task: "O1/1/1", Second: "B2"},
 	}
 }
@@ -325,5 +327,31 @@ func TestLibraryEncodesAsBefore(t *testing.T) {
 	want := "ac0162573102673935323132333403030462542d051a000186a0061913880" + "70a0819ea6009030aa601020205031903e8041903e805190bb806000b82a6016446415354026765787072657373036246580406050106" + "02a60164504f535402600362504f040805186406" + "1a05f5e0ff0c6444524f50"
 	if got := hex.EncodeToString(b); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// What level 4 brought to older commands is a second version of them: a gateway
+// without it must not read half of it.
+func TestNewFieldsAreANewVersion(t *testing.T) {
+	for name, tc := range map[string]struct {
+		c    Command
+		want uint16
+	}{
+		"move":           {AskMove{SKU: "CUP", Qty: 1, From: "A-01"}, 1},
+		"of an owner":    {AskMove{SKU: "CUP", Qty: 1, From: "A-01", Owner: "acme"}, 2},
+		"of a unit":      {AskMove{SKU: "CUP", Qty: 1, From: "A-01", Serial: "S1"}, 2},
+		"of a status":    {AskMove{SKU: "CUP", Qty: 1, From: "A-01", Status: StatusQC}, 2},
+		"site":           {PutSite{Site: testSite()}, 1},
+		"with profiles":  {PutSite{Site: Site{ID: "S", Profiles: []Profile{{Name: "food"}}}}, 2},
+		"item":           {PutItems{Items: testItems()}, 1},
+		"with a profile": {PutItems{Items: []Item{{SKU: "A"}, {SKU: "B", Profile: "food"}}}, 2},
+	} {
+		kind, version, body, err := Encode(tc.c)
+		if err != nil || version != tc.want || !Speaks(kind, version) {
+			t.Errorf("%s: version %d %v", name, version, err)
+		}
+		if _, err := Decode(kind, version, body); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

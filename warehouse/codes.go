@@ -117,6 +117,8 @@ const (
 	CodeNotLoaded       = "NOT_LOADED"
 	CodeUnknownBatch    = "UNKNOWN_BATCH"
 	CodeNotTogether     = "NOT_TOGETHER"
+	CodeProfile         = "PROFILE"
+	CodeNoReading       = "NO_READING"
 )
 
 // Fallout and short-pick codes.
@@ -141,6 +143,7 @@ const (
 	FalloutPutBack         = "PUT_BACK"
 	FalloutUnknownMethod   = "UNKNOWN_SHIP_METHOD"
 	FalloutCarrierRefused  = "CARRIER_REFUSED" // also the answer at the scale
+	FalloutColdChain       = "COLD_CHAIN"      // also the answer at the dock
 	FalloutAddress         = "ADDRESS"         // also the refusal of a revision, and the answer at the scale
 	FalloutNoCarton        = "NO_CARTON"       // also the answer to the scan of the tote
 	FalloutAwaitingLabel   = "AWAITING_LABEL"  // also what the station shows

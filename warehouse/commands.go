@@ -114,6 +114,8 @@ const (
 	KindHandOver      Kind = 0x01aa
 	KindSkipLine      Kind = 0x01ab
 	KindChangeLot     Kind = 0x01ac
+	KindGiveReading   Kind = 0x01ad
+	KindDoubleCheck   Kind = 0x01ae
 )
 
 // Command is one versioned change. The concrete types are those below; each is

@@ -87,6 +87,7 @@ func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
 		l.Tasks, l.PutBack, l.PutTask, l.Returned, l.Kind, l.Alts = nil, 0, "", 0, LineKindStock, nil
+		l.Lack, l.LackUntil = "", 0
 		out[i] = l
 	}
 	return out

@@ -97,6 +97,10 @@ type (
 		To       string `cbor:"5,keyasint,omitempty" json:"to,omitempty"`
 		Priority int    `cbor:"6,keyasint,omitempty" json:"priority,omitempty"`
 		Reason   string `cbor:"7,keyasint,omitempty" json:"reason,omitempty"`
+		// Owner, Serial and Status say whose goods, which unit, of which class.
+		Owner  string `cbor:"8,keyasint,omitempty" json:"owner,omitempty"`
+		Serial string `cbor:"9,keyasint,omitempty" json:"serial,omitempty"`
+		Status string `cbor:"10,keyasint,omitempty" json:"status,omitempty"`
 	}
 )
 
@@ -441,7 +445,13 @@ func askMove(c *change, cmd AskMove) (Result, error) {
 	}
 	t := FloorTask{
 		Kind: FloorMove, Priority: cmd.Priority, SKU: cmd.SKU, Lot: cmd.Lot, Qty: cmd.Qty,
-		From: BinPlace(cmd.From), Reason: cmd.Reason,
+		From: BinPlace(cmd.From), Reason: cmd.Reason, Owner: cmd.Owner, Serial: cmd.Serial, Status: cmd.Status,
+	}
+	if why := checkKey(t.stock()); why != "" {
+		return Result{}, refuse(CodeInvalid, "%s", why)
+	}
+	if err := c.refuseStolen(cmd.SKU, cmd.Serial); err != nil {
+		return Result{}, err
 	}
 	if cmd.To != "" {
 		t.To = BinPlace(cmd.To)

@@ -209,3 +209,41 @@ func tasks(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// Goods of a consignor, units with serials and goods that are not for sale are
+// moved like others, and stay what they are.
+func TestFloorTaskKeepsOwnerSerialAndStatus(t *testing.T) {
+	w := signed(t)
+	w.ok(PutItems{Items: []Item{{SKU: "PHONE", Name: "Phone", GTIN: gtin(9), WeightMg: 1000, Serials: true}}})
+	w.ok(OpenStock{Rows: []StockRow{
+		{Bin: "A-03", SKU: "PHONE", Serial: "S1", Qty: 1, Owner: "acme", Status: StatusQC},
+		{Bin: "A-03", SKU: "PHONE", Serial: "S2", Qty: 1, Owner: "acme"},
+	}})
+	for name, c := range map[string]AskMove{
+		"another owner": {SKU: "PHONE", Qty: 1, From: "A-03", Serial: "S2"},
+		"no serial":     {SKU: "PHONE", Qty: 1, From: "A-03", Owner: "acme"},
+		"for sale":      {SKU: "PHONE", Qty: 1, From: "A-03", Owner: "acme", Serial: "S1"},
+		"two of one":    {SKU: "PHONE", Qty: 2, From: "A-03", Owner: "acme", Serial: "S2"},
+	} {
+		if res := w.apply(c); res.Code != CodeNotEnough {
+			t.Errorf("%s: %s", name, res.Code)
+		}
+	}
+	w.no(AskMove{SKU: "PHONE", Qty: 1, From: "A-03", Owner: "\x00"}, CodeInvalid)
+	w.no(AskMove{SKU: "PHONE", Qty: 1, From: "A-03", Status: "lost"}, CodeInvalid)
+	id := w.ok(AskMove{SKU: "PHONE", Qty: 1, From: "A-03", To: "B-05", Owner: "acme", Serial: "S1", Status: StatusQC}).Ref
+	w.ok(ClaimFloor{Device: "hw1", Task: id})
+	w.ok(Scan{Device: "hw1", Barcode: "A-03"})
+	w.no(Scan{Device: "hw1", Barcode: serialled(9, "S2")}, CodeWrongSerial)
+	w.ok(Scan{Device: "hw1", Barcode: serialled(9, "S1")})
+	w.ok(Scan{Device: "hw1", Barcode: "B-05"})
+	found := false
+	for _, b := range seen(Balances(w.tx, "PHONE")) {
+		found = found || b.Place == "bin/B-05" && b.Owner == "acme" && b.Serial == "S1" && b.Status == StatusQC && b.Qty == 1
+	}
+	if !found {
+		t.Errorf("it is %+v", seen(Balances(w.tx, "PHONE")))
+	}
+	w.books()
+	w.invariants()
+}

@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -11,13 +10,6 @@ import (
 // fields, so a list of items with one is a later version of its command.
 
 const maxAddress = 512
-
-func (p PutItems) version() uint16 {
-	if slices.ContainsFunc(p.Items, func(it Item) bool { return it.Image != "" || it.ImageHash != "" }) {
-		return 2
-	}
-	return 1
-}
 
 // checkImage names what is wrong with the picture of an item, "" when all is well.
 func checkImage(it Item) string {

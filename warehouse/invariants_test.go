@@ -142,7 +142,7 @@ func (v *inspector) orders() error {
 		case OrderPacking:
 			st, err := GetStation(v.r, o.Station)
 			next := len(o.Parcels) > 0 && st.Job != "" && st.Tote == o.Tote // the label of one carton first
-			v.check(err == nil && st.Order == id && (st.Step == StepWeigh || next), "order %s is PACKING, station %+v", id, st)
+			v.check(err == nil && st.Order == id && (st.Step == StepWeigh || st.Step == StepSecond || next), "order %s is PACKING, station %+v", id, st)
 		case OrderShipped:
 			v.check(!o.held(), "order %s is %s and held", id, o.State)
 			v.check(len(o.Fallout) == 0, "order %s is %s with fallouts", id, o.State)
@@ -651,6 +651,13 @@ func (v *inspector) adjustments() error {
 // floor tasks: what they shall move is reserved (see ledger), and who has one
 // has no other work.
 func (v *inspector) floor() error {
+	err := each(v.r, under(kReading), func(r *Reading) (bool, error) {
+		v.want[string(alarmKey(r.Ends, alarmReading, r.Place))] = true
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
 	return each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
 		switch t.State {
 		case TaskOpen:
@@ -761,6 +768,12 @@ func (v *inspector) receipts() error {
 	err = each(v.r, under(kReceipt), func(rc *Receipt) (bool, error) {
 		if rc.State == ReceiptExpected || rc.State == ReceiptReceiving {
 			v.row(kReceipts, rc.ID)
+			for _, l := range rc.Lines {
+				k := key(kDueIn, demand{l.SKU, rc.Owner}.row(), num(uint64(rc.Expected)), rc.ID)
+				if b, err := v.r.Get(k); err == nil && b != nil && rc.Expected > 0 {
+					v.want[string(k)] = true
+				}
+			}
 		}
 		for _, l := range rc.Lines {
 			came[ReceiptPlace(rc.ID)+" "+l.SKU] -= l.Received
@@ -856,7 +869,7 @@ func (v *inspector) stations() error {
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %q of station %s: %w", st.Order, st.ID, err)
 		}
-		if st.Step == StepWeigh {
+		if st.Step == StepWeigh || st.Step == StepSecond {
 			v.check(o.State == OrderPacking && o.Station == st.ID, "station %+v, order %s", st, o.State)
 			return true, nil
 		}
@@ -1049,7 +1062,7 @@ func (v *inspector) master() error {
 func (v *inspector) indexes() error {
 	for _, p := range []string{
 		kAt, kFEFO, kPool, kPromise, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
-		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting, kAwait, kTruck,
+		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting, kAwait, kTruck, kDueIn,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {
 			if about := strings.SplitN(string(k[min(len(k), len(under(kAlarm))+numWidth):]), string(rune(sep)), 4); p == kAlarm && about[1] == alarmLot {

@@ -66,6 +66,8 @@ import (
 //	dock   dock sscc                       1              (loaded, not departed)
 //	fall   id                              Fallout
 //	fopen  id                              1              (open fallouts)
+//	duein  sku[/owner] at receipt          1              (announced deliveries by when they are expected)
+//	reading place                          Reading        (temperatures that hold)
 //	stray  dock                            fallout id     (open fallout of tags that belong to no parcel)
 //	trip   id                              Transport
 //	trips  id                              1              (open transports)
@@ -187,6 +189,8 @@ const (
 	kRTag     = "rtag"
 	kAlias    = "alias"
 	kFreeBin  = "freebin"
+	kReading  = "reading"
+	kDueIn    = "duein"
 	kOut      = "out"
 
 	kCarrierOut = "cout"

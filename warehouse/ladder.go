@@ -56,6 +56,7 @@ var rules = []Rule{
 	{FalloutNoCarton, RolePacker, 2, 15, "Look whether anything takes it: then retry the order and pack it so; else have it split at the OMS."},
 	{FalloutAwaitingLabel, RoleDock, 2, 15, "Extend the carrier's range or wait for its answer; or give the parcel another carrier."},
 	{FalloutCarrierRefused, RoleDock, 2, 30, "See what each service says; change the table, or bring the carrier up, then retry the order."},
+	{FalloutColdChain, RoleDock, 3, 10, "Look at the goods and the dock, measure again; then retry the order, or clear it once the delivery was checked."},
 	{FalloutAddress, RoleService, 2, 60, "Correct the address at the OMS, then retry the order."},
 	{CodeReplayInvalid, RoleLead, 2, 30, "Ask the worker where the goods of the task are, put the book right, then clear it."},
 	{FalloutParcelLost, RoleLead, 2, 30, "Look along its way and scan it where it is; else have it replaced, which picks its goods again."},

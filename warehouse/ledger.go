@@ -317,6 +317,15 @@ func (c *change) checkStocked(row int, r StockRow) error {
 	if why := checkTracking(item, r); why != "" {
 		return refuse(CodeInvalid, "row %d: item %s %s", row, r.SKU, why)
 	}
+	expiry := r.Expiry
+	if expiry == "" {
+		if expiry, err = lotExpiry(c, r.SKU, r.Lot); err != nil {
+			return err
+		}
+	}
+	if err := c.traced(r.stock(), expiry); err != nil {
+		return err
+	}
 	return c.refuseStolen(r.SKU, r.Serial)
 }
 

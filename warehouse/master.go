@@ -133,6 +133,12 @@ func putItems(c *change, cmd PutItems) (Result, error) {
 		if err := twice(seen, i+1, "item", it.SKU); err != nil {
 			return Result{}, err
 		}
+		if why, err := c.fitsProfile(it); err != nil || why != "" {
+			if err == nil {
+				err = refuse(CodeInvalid, "row %d: item %s: %s", i+1, it.SKU, why)
+			}
+			return Result{}, err
+		}
 		old, err := c.itemOfRevision(it, i+1)
 		if err != nil {
 			return Result{}, err

@@ -81,6 +81,11 @@ type Site struct {
 	// OrdersPerHour is what people say it can do. See offers.go.
 	Offers        bool  `cbor:"73,keyasint,omitempty" json:"offers,omitempty"`
 	OrdersPerHour int64 `cbor:"74,keyasint,omitempty" json:"ordersPerHour,omitempty"`
+	// Profiles are what kinds of goods ask for, Profile is the one of items
+	// that name none. ReadingMs is how long a temperature holds.
+	Profiles  []Profile `cbor:"70,keyasint,omitempty" json:"profiles,omitempty"`
+	Profile   string    `cbor:"71,keyasint,omitempty" json:"profile,omitempty"`
+	ReadingMs int64     `cbor:"72,keyasint,omitempty" json:"readingMs,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -159,6 +164,7 @@ type Item struct {
 	// gateways fetch and keep it. Both or none. See image.go.
 	Image     string `cbor:"37,keyasint,omitempty" json:"image,omitempty"`
 	ImageHash string `cbor:"38,keyasint,omitempty" json:"imageHash,omitempty"`
+	Profile   string `cbor:"33,keyasint,omitempty" json:"profile,omitempty"` // of the site's profiles; "" = the site's own
 }
 
 // Bin is a storage location. Aisle and Cell are 0-based in the site's layout.
@@ -295,7 +301,11 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
-	PutTask  string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
+	// Lack is why a short line is short, LackUntil when there will be more, as
+	// they were told last.
+	Lack      string `cbor:"19,keyasint,omitempty" json:"-"`
+	LackUntil int64  `cbor:"20,keyasint,omitempty" json:"-"`
+	PutTask   string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
 	// For is the item that was ordered where SKU stands for it, Reason why.
 	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
 	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`
@@ -362,6 +372,7 @@ type Task struct {
 	// Skips is how often a picker put it off, Skipped why last.
 	Skips   int    `cbor:"20,keyasint,omitempty" json:"skips,omitempty"`
 	Skipped string `cbor:"21,keyasint,omitempty" json:"skipped,omitempty"`
+	By      string `cbor:"22,keyasint,omitempty" json:"by,omitempty"` // who picked it, where a second person confirms
 }
 
 // stock is what the task takes and has reserved: sellable goods of its owner.
@@ -420,7 +431,7 @@ type LU struct {
 // StationState is what a pack station is doing.
 type StationState struct {
 	ID         string `cbor:"1,keyasint" json:"id"`
-	Step       string `cbor:"2,keyasint" json:"step"` // StepScanTote, StepWeigh, StepPrint, StepCheckLabel
+	Step       string `cbor:"2,keyasint" json:"step"` // StepScanTote, StepSecond, StepWeigh, StepPrint, StepCheckLabel
 	Order      string `cbor:"3,keyasint,omitempty" json:"order,omitempty"`
 	Tote       string `cbor:"4,keyasint,omitempty" json:"tote,omitempty"`
 	SSCC       string `cbor:"5,keyasint,omitempty" json:"sscc,omitempty"`

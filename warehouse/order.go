@@ -117,6 +117,7 @@ func (c *change) saveOrder(o *Order) error {
 	}
 	c.orders[o.Spec.ID] = o
 	c.touch("order", o.Spec.ID)
+	forgetLack(o)
 	if err := c.askPutBacks(o); err != nil {
 		return err
 	}

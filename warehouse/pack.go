@@ -106,6 +106,13 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.placeLU(lu.ID, StationPlace(st.ID)); err != nil {
 		return res, err
 	}
+	second, err := c.askedTwice(o)
+	if err != nil {
+		return res, err
+	}
+	if second {
+		next.Step = StepSecond
+	}
 	return res, c.saveStation(next)
 }
 

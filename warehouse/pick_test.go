@@ -267,7 +267,7 @@ func TestShortPickNowhere(t *testing.T) {
 	if o.Lines[0].State != LineShort || o.Lines[0].Picked != 1 || o.Lines[1].State != LinePicked {
 		t.Errorf("%+v", o.Lines)
 	}
-	w.wantEvents("O1", EvOrderAccepted, EvOrderReleased, EvOrderPicking, EvFalloutOpened, EvOrderPicked)
+	w.wantEvents("O1", EvOrderAccepted, EvOrderReleased, EvOrderPicking, EvOrderUnavailable, EvFalloutOpened, EvOrderPicked)
 	w.invariants()
 	w.books()
 }

@@ -209,6 +209,11 @@ func (c *change) saveReceipt(rc *Receipt) error {
 	if err := c.index(key(kReceipts, rc.ID), open); err != nil {
 		return err
 	}
+	if !open {
+		if err := c.markDue(rc, false); err != nil {
+			return err
+		}
+	}
 	if err := c.markReceipt(rc); err != nil {
 		return err
 	}
@@ -387,6 +392,12 @@ func announceReceipt(c *change, cmd AnnounceReceipt) (Result, error) {
 			return res, refuse(CodeUnknownItem, "line %d: item %s%s", l.Line, l.SKU, l.Code)
 		}
 		rc.Lines = append(rc.Lines, ReceivedLine{Line: l.Line, SKU: sku, Lot: l.Lot, Expiry: l.Expiry, LU: l.LU, Expected: l.Qty})
+	}
+	if err := c.markDue(old, false); err != nil {
+		return res, err
+	}
+	if err := c.markDue(rc, true); err != nil {
+		return res, err
 	}
 	return res, c.saveReceipt(rc)
 }

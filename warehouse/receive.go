@@ -180,8 +180,14 @@ func (c *change) book(rc *Receipt, a arrival, confirmed bool) error {
 	if err := c.refuseStolen(a.sku, a.serial); err != nil {
 		return err
 	}
+	if err := c.coldIn(rc, &a); err != nil {
+		return err
+	}
 	l, err := c.lineFor(rc, a, confirmed)
 	if err != nil {
+		return err
+	}
+	if err := c.traced(stockKey{sku: a.sku, lot: a.lot, serial: a.serial}, a.expiry); err != nil {
 		return err
 	}
 	if err := c.setLot(a.sku, a.lot, a.expiry); err != nil {

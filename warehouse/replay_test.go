@@ -63,6 +63,8 @@ var goldenDays = []struct {
 	{"v7-parcels", parcelsDay},
 	{"v7-images", pictured},
 	{"v7-offers", offeringDay},
+	{"v7-profiles", coldChain},
+	{"v7-lacks", lacking},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

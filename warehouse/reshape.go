@@ -245,6 +245,9 @@ func (c *change) reserveMore(o *Order, l *LineState, need int64) error {
 	}
 	if missing > 0 {
 		l.State = LineShort
+		if err := c.tellLack(o, l, missing, ""); err != nil {
+			return err
+		}
 		if o.Spec.Partial {
 			return c.tell(o, EvOrderShort)
 		}

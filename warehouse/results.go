@@ -35,6 +35,7 @@ const (
 	StepPutDown    = "put_down"    // floor task: the bin the goods go to
 	StepCount      = "count"       // floor task: scan what lies in the bin, then the bin again
 	StepScanTote   = "scan_tote"   // station: free
+	StepSecond     = "second"      // station: a second person looks and scans a badge
 	StepWeigh      = "weigh"       // station: carton on the scale
 	StepPrint      = "print"       // station: label on its way
 	StepCheckLabel = "check_label" // station: scan the label if it came out, or the reprint code
@@ -126,6 +127,7 @@ type EventData struct {
 	Level    int            `cbor:"42,keyasint,omitempty" json:"level,omitempty"`    // of an escalation, 1..3
 	Ref      string         `cbor:"33,keyasint,omitempty" json:"ref,omitempty"`
 	Counted  []CountLine    `cbor:"34,keyasint,omitempty" json:"counted,omitempty"`
+	Expected int64          `cbor:"88,keyasint,omitempty" json:"expected,omitempty"` // when goods that are not here are expected; 0 = nobody knows
 	Lot      string         `cbor:"35,keyasint,omitempty" json:"lot,omitempty"`
 	Expiry   string         `cbor:"36,keyasint,omitempty" json:"expiry,omitempty"`
 	For      string         `cbor:"71,keyasint,omitempty" json:"for,omitempty"` // the item that SKU stands for
@@ -184,6 +186,7 @@ const (
 	EvOrderArchived       = "order.archived"    // its last record: it leaves the live state
 	EvOrderAgeing         = "order.ageing"      // it has been in its state for longer than the site's rule
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
+	EvOrderUnavailable    = "order.unavailable" // why goods of a line are not here, and when there will be some
 	EvOrderSubstituted    = "order.substituted" // another item goes for one that is short
 	EvOrderUnpicked       = "order.unpicked"    // goods of a line went back into a bin; the line is open again
 	EvOrderUnpacked       = "order.unpacked"    // the cartons were opened again; their labels and numbers are void

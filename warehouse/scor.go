@@ -41,6 +41,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvOrderBound, ScorDeliver},
 	{EvOrderAgeing, ScorDeliver},
 	{EvOrderArchived, ScorDeliver},
+	{EvOrderUnavailable, ScorDeliver},
 	{EvFalloutOpened, ScorDeliver},
 	{EvFalloutCleared, ScorDeliver},
 	{EvFalloutEscalated, ScorDeliver},

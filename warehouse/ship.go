@@ -84,6 +84,9 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	if err := c.mayLoad(site, sscc, cmd.Dock); err != nil {
 		return res, err
 	}
+	if err := c.coldOut(o, sscc, cmd.Dock); err != nil {
+		return res, err
+	}
 	if err := c.loadOn(sscc); err != nil {
 		return res, err
 	}

@@ -101,6 +101,9 @@ func (c *change) shorten(w *walk, reason string) (string, error) {
 	}
 	if missing > 0 {
 		l.State = LineShort
+		if err := c.tellLack(o, l, missing, lackOfPick(reason)); err != nil {
+			return "", err
+		}
 		if o.Spec.Partial { // the rest becomes a backorder
 			err = c.tell(o, EvOrderShort)
 		} else {

@@ -69,6 +69,9 @@ func (c *change) put(w *walk, code string) error {
 		l.State = LinePicked
 	}
 	t.Picked = b.Held
+	if err := c.notePicker(t, b.Worker); err != nil {
+		return err
+	}
 	t.State = TaskDone
 	if t.Short > 0 {
 		t.State = TaskShort

@@ -128,6 +128,7 @@ func setStatus(c *change, cmd SetStatus) (Result, error) {
 	if cmd.From == cmd.To || !validStatus(cmd.To) {
 		return Result{}, refuse(CodeInvalid, `to: another status of "", "qc", "damaged" and "quarantined"`)
 	}
+	c.lacks(demand{cmd.SKU, cmd.Owner}, lackOfStatus(cmd.To))
 	return c.shift(from, to, cmd.Qty)
 }
 

@@ -138,7 +138,7 @@ func TestShortOrderHoldsNothing(t *testing.T) {
 		t.Errorf("lines %+v", o.Lines)
 	}
 	w.wantQty("bin/A-01", "CUP", "", 10, 0)
-	w.wantEvents("O1", EvOrderAccepted, EvOrderShort, EvFalloutOpened)
+	w.wantEvents("O1", EvOrderAccepted, EvOrderShort, EvOrderUnavailable, EvFalloutOpened)
 	fs := seen(Fallouts(w.tx, true))
 	if len(fs) != 1 || fs[0].Code != FalloutOutOfStock || fs[0].Line != 2 || fs[0].SKU != "BAG" || fs[0].Qty != 1 || fs[0].Since != w.m.Now {
 		t.Errorf("fallouts %+v", fs)
@@ -166,7 +166,7 @@ func TestNewStockWakesWaitingOrders(t *testing.T) {
 	w.state("A", OrderReleased)
 	w.state("M", OrderShortWaiting)
 	w.wantFallouts("OUT_OF_STOCK M/1", "OUT_OF_STOCK M/2")
-	w.wantEvents("Z", EvOrderAccepted, EvOrderShort, EvFalloutOpened, EvFalloutOpened, EvFalloutCleared, EvFalloutCleared, EvOrderReleased)
+	w.wantEvents("Z", EvOrderAccepted, EvOrderShort, EvOrderUnavailable, EvFalloutOpened, EvOrderUnavailable, EvFalloutOpened, EvFalloutCleared, EvFalloutCleared, EvOrderReleased)
 	w.invariants()
 	// A cancel frees stock for those who wait, too.
 	w.ok(OpenStock{Rows: []StockRow{{Bin: "A-01", SKU: "PEN", Qty: 1}}})

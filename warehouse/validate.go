@@ -179,7 +179,7 @@ func checkSite(s Site) string {
 	if why := checkCountries(s.Countries); why != "" {
 		return why
 	}
-	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkOffers(s), checkUpstreams(s.Upstreams))
+	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkOffers(s), checkProfiles(s), checkUpstreams(s.Upstreams))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.

@@ -252,6 +252,7 @@ func eventTitle(typ string) string {
 		warehouse.EvOrderCancelRejected: "Cancel refused", warehouse.EvOrderAmendRejected: "Later revision refused",
 		warehouse.EvOrderBackordered: "The rest became a backorder",
 		warehouse.EvOrderSubstituted: "Another item goes instead",
+		warehouse.EvOrderUnavailable: "Told why goods are not here",
 		warehouse.EvOrderUnpicked:    "Goods put back into a bin", warehouse.EvOrderUnpacked: "Unpacked, the label is void",
 		warehouse.EvOrderUnloaded: "Taken off the truck",
 		warehouse.EvOrderBound:    "Bound to the order of the OMS",

@@ -177,7 +177,7 @@ func TestHostileInput(t *testing.T) {
 	cfg.Floor = func() []web.Marker { return []web.Marker{{Kind: evil, ID: evil, State: evil, Text: evil, Bin: evil}} }
 	cfg.Faults = func(string) (string, string, bool) { return evil, evil, true }
 	h := serve(t, cfg)
-	pages := []string{"/", "/floor-tasks", "/orders", "/orders?state=FALLOUT", "/orders/E2", "/hh/", "/orders/" + url.PathEscape(evil)}
+	pages := []string{"/", "/figures", "/figures?from=" + url.QueryEscape(evil), "/actions", "/holds", "/backorders", "/floor-tasks", "/orders", "/orders?state=FALLOUT", "/orders/E2", "/hh/", "/orders/" + url.PathEscape(evil)}
 	for _, id := range ids {
 		pages = append(pages, "/orders/"+url.PathEscape(id))
 	}
@@ -302,7 +302,7 @@ func TestViewFails(t *testing.T) {
 	cfg := s.config()
 	cfg.View = func(func(warehouse.Reader) error) error { return errors.New("disk gone") }
 	h := serve(t, cfg)
-	for _, p := range []string{"/", "/orders", "/orders/O1", "/floor-tasks"} {
+	for _, p := range []string{"/", "/orders", "/orders/O1", "/floor-tasks", "/figures", "/actions", "/holds", "/backorders"} {
 		w := get(t, h, p)
 		body, _ := io.ReadAll(w.Body)
 		if w.Code != http.StatusServiceUnavailable || !strings.Contains(string(body), "cannot read its state") || strings.Contains(string(body), "disk gone") {

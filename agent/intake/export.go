@@ -141,7 +141,7 @@ func itemRow(it warehouse.Item) map[string]string {
 		"barcodes": join(it.Barcodes), "tagged": flag(it.Tagged), "serials": flag(it.Serials), "packs": joinPacks(it.Packs),
 		"policy": it.Policy, "min_days": number(int64(it.MinDays)), "min": number(it.Min), "max": number(it.Max), "reorder_at": number(it.Reorder),
 		"class": it.Class, "length_mm": number(it.LengthMm), "width_mm": number(it.WidthMm), "height_mm": number(it.HeightMm),
-		"substitutes": join(it.Substitutes), "revision": number(it.Revision), "image": it.Image, "image_hash": it.ImageHash,
+		"substitutes": join(it.Substitutes), "revision": number(it.Revision), "image": it.Image, "image_hash": it.ImageHash, "profile": it.Profile,
 	}
 }
 

@@ -24,7 +24,7 @@ var Kinds = []string{"items", "bins", "workers", "stock", "orders", "receipts"}
 var columns = map[string][]string{
 	"items": {
 		"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?", "serials?", "packs?", "policy?", "min_days?",
-		"min?", "max?", "reorder_at?", "class?", "length_mm?", "width_mm?", "height_mm?", "substitutes?", "revision?", "image?", "image_hash?",
+		"min?", "max?", "reorder_at?", "class?", "length_mm?", "width_mm?", "height_mm?", "substitutes?", "revision?", "image?", "image_hash?", "profile?",
 	},
 	"bins":    {"bin", "aisle", "cell", "side?", "class?", "zone?"},
 	"workers": {"id", "name", "badge", "kind?"},

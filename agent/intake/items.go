@@ -17,7 +17,7 @@ func (t *table) items() []warehouse.Item {
 			Barcodes: t.list("barcodes"), Serials: t.yesNo("serials"), Packs: t.packs("packs"), Policy: t.str("policy"),
 			MinDays: int(t.integer("min_days", 0, 3650, 0)), Min: t.integer("min", 0, maxPieces, 0), Max: t.integer("max", 0, maxPieces, 0),
 			Reorder: t.integer("reorder_at", 0, maxPieces, 0), Class: t.str("class"),
-			Image: t.long("image", 1024), ImageHash: t.str("image_hash"),
+			Image: t.long("image", 1024), ImageHash: t.str("image_hash"), Profile: t.str("profile"),
 			Substitutes: t.list("substitutes"), Revision: t.integer("revision", 0, 1<<62, 0),
 		}
 		t.sides(&it)

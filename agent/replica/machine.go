@@ -63,9 +63,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour; version 2 of PutSite: upstreams, the archive, parcels,
-//	   offers; of PutItems: pictures; of ReleaseOrder, EnterOrder and InboxStore:
-//	   orders that name party, customer, refs or terms, or leave together
+//	4  the kinds of levelFour and the second versions of secondFour
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -87,8 +85,10 @@ var levelFour = [][2]warehouse.Kind{
 	{0x01f0, 0x01ff},
 }
 
-// secondFour are the kinds whose version 2 came with level 4.
-var secondFour = []warehouse.Kind{warehouse.KindPutSite, warehouse.KindPutItems, warehouse.KindReleaseOrder, warehouse.KindEnterOrder}
+// secondFour are the older kinds of which level 4 brought a second version.
+var secondFour = []warehouse.Kind{
+	warehouse.KindPutSite, warehouse.KindPutItems, warehouse.KindReleaseOrder, warehouse.KindEnterOrder, warehouse.KindAskMove,
+}
 
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
@@ -97,6 +97,9 @@ func sinceLevel(kind, version uint16) uint16 {
 			return a.since(kind, version)
 		}
 		return 0
+	}
+	if version > 1 && slices.Contains(secondFour, warehouse.Kind(kind)) {
+		return 4
 	}
 	for _, r := range levelOne {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {

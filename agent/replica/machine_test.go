@@ -125,7 +125,7 @@ func TestForeignBytes(t *testing.T) {
 
 // laterVersions are the kinds that have a version 2, and its level.
 var laterVersions = map[uint16]uint16{
-	uint16(warehouse.KindRobotPick): 2, uint16(warehouse.KindPutSite): 4, uint16(warehouse.KindPutItems): 4,
+	uint16(warehouse.KindRobotPick): 2, uint16(warehouse.KindPutSite): 4, uint16(warehouse.KindPutItems): 4, uint16(warehouse.KindAskMove): 4,
 	uint16(warehouse.KindReleaseOrder): 4, uint16(warehouse.KindEnterOrder): 4, ledger.KindInboxStore: 4,
 }
 

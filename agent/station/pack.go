@@ -218,6 +218,8 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 		return nil
 	case step.Do == warehouse.StepCheckLabel && ssccOf(code) == step.SSCC:
 		c = warehouse.LabelOutcome{Job: step.SSCC, Outcome: warehouse.JobPrinted, Detail: "the label was scanned at the station"}
+	case step.Do == warehouse.StepSecond:
+		c = warehouse.DoubleCheck{Station: p.cfg.ID, Badge: code}
 	case code == CodeNextCarton:
 		c = warehouse.NextCarton{Station: p.cfg.ID, Order: step.Order, Scan: true}
 		if step.Do != warehouse.StepWeigh {

@@ -706,3 +706,43 @@ func TestACartonLighterThanWhatCountsAsNothing(t *testing.T) {
 		}
 	})
 }
+
+// row 48: where a second person confirms, the station waits for a badge between
+// the tote and the scale; who picked it is not that person.
+func TestSecondPersonAtTheStationRow48(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		s, err := warehouse.GetSite(f.tx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Profiles, s.Profile = []warehouse.Profile{{Name: "pharma", Double: true}}, "pharma"
+		f.must(warehouse.PutSite{Site: *s})
+		f.must(warehouse.PutWorkers{Workers: []warehouse.Worker{{ID: "W2", Name: "Bo", Badge: "BADGE2"}}})
+		f.release("O1", 1)
+		b := newBench(f, alwaysPrints)
+		defer b.stop()
+		b.weigh(0, true)
+		if a := b.scan("T1"); !a.OK || a.Next.Do != warehouse.StepSecond {
+			t.Fatalf("tote: %+v", a)
+		}
+		b.weigh(600_000, true)
+		if st := b.state("O1"); st != warehouse.OrderPacking {
+			t.Fatalf("a carton nobody confirmed is %s", st)
+		}
+		b.weigh(0, true)
+		if a := b.scan("BADGE1"); a.OK || a.Code != warehouse.CodeSamePerson {
+			t.Fatalf("the picker: %+v", a)
+		}
+		if a := b.scan("T1"); a.OK || a.Code != warehouse.CodeUnknownBadge {
+			t.Fatalf("the tote again: %+v", a)
+		}
+		if a := b.scan("BADGE2"); !a.OK || a.Next.Do != warehouse.StepWeigh {
+			t.Fatalf("another person: %+v", a)
+		}
+		b.weigh(600_000, true)
+		if j := b.job("O1"); j.State != warehouse.JobPrinted {
+			t.Errorf("job: %+v", j)
+		}
+	})
+}

@@ -106,7 +106,11 @@ type EventData struct {
 	Voided []Parcel `json:"voided,omitempty"`
 	// Born is BornSite when the event is about an order that was entered at
 	// the site: never one of the OMS, though it may have the same id.
-	Born   string  `json:"born,omitempty"`
+	Born string `json:"born,omitempty"`
+	// Expected is when goods that are not here are expected, in ms since 1970;
+	// 0 = nobody knows.
+	Expected int64 `json:"expected,omitempty"`
+
 	Lot    string  `json:"lot,omitempty"`
 	Serial string  `json:"serial,omitempty"`
 	Owner  string  `json:"owner,omitempty"` // consignor of the goods; "" = the house

@@ -18,6 +18,7 @@ import { Outbox, OutboxFull, openStore } from './outbox.js';
  * @property {number} [held]
  * @property {number} [slot]
  * @property {string} [tote]
+ * @property {string} [serial]
  * @property {number} [left]
  * @property {string} [worker]
  * @property {string} [kind] of a floor task
@@ -104,6 +105,8 @@ function show() {
   const free = s.do === 'ask' || s.do === 'wait';
   $('floor').hidden = $('out').hidden = !free;
   $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit' || s.kind === 'PUTBACK'; // what is in a tote is not short
+  $('otherlot').hidden = s.do !== 'scan_item' || !!s.kind || !s.lot || !!s.serial || !!s.held;
+  $('handover').hidden = !picking && s.do !== 'finish';
   $('zero').hidden = !s.zero;
   text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
   $('skip').hidden = !(s.kind || (s.do === 'scan_bin' && (s.left ?? 0) > 1)) || !!s.held; // what is in hand is put down first
@@ -144,9 +147,34 @@ function trouble(what) {
 
 // ---- what the picker does
 
+/** @type {((code: string) => void) | undefined} what the next code is for, when a button asked for it */
+let wanted;
+
+/** Asks for one code that is no scan of the task. @param {string} ask @param {(code: string) => void} use */
+function want(ask, use) {
+  openSheet('next');
+  text('nextask', ask);
+  wanted = use;
+}
+
+/** The task a verb is about; none while the screen is behind the picker's hands. */
+const ofTask = () => outbox.count === 0 && step?.task ? { task: step.task } : {};
+
+function otherLot() {
+  want('Scan the lot you take instead', (barcode) => {
+    lotWanted = barcode;
+    act({ verb: 'change_lot', barcode, ...ofTask() });
+  });
+}
+
+/** @type {string | undefined} the lot that may need a second person */
+let lotWanted;
+
 /** @param {string} code */
 function scanned(code) {
+  const use = wanted;
   closeSheets();
+  if (use && step) return use(code);
   if (!step) return flash('attention', 'NOT CONNECTED YET', 'The page does not know your task yet.', 'Wait for the link, then scan again.');
   if (step.do === 'sign_in' || step.do === 'ask' || step.do === 'wait') return act({ verb: 'sign_in', barcode: code });
   if (step.do === 'finish') return act({ verb: 'finish', barcode: code });
@@ -192,6 +220,11 @@ function onResult(r) {
     if (r.next.task !== step?.task) takeAll = false;
     step = r.next;
     show();
+  }
+  const lot = lotWanted;
+  lotWanted = undefined;
+  if (lot && r.code === 'SECOND_PERSON') {
+    return want('That lot ends later. Another person scans a badge to agree', (second) => act({ verb: 'change_lot', barcode: lot, second, ...ofTask() }));
   }
   if (r.ok) return flash('ok', 'OK', r.text ?? '');
   const f = codes[r.code];
@@ -256,11 +289,14 @@ function sound(tones) {
 // ---- buttons and sheets
 
 function closeSheets() {
-  $('typed').hidden = $('reasons').hidden = $('skips').hidden = true;
+  $('typed').hidden = $('reasons').hidden = $('skips').hidden = $('next').hidden = true;
+  wanted = undefined;
 }
 /** @param {string} id */
 function openSheet(id) {
+  const use = wanted;
   closeSheets();
+  if (id === 'typed') wanted = use; // the code may be typed, too
   $(id).hidden = false;
   if (id === 'typed') { $('code').value = ''; $('code').focus(); }
 }
@@ -268,6 +304,8 @@ $('key').onclick = () => openSheet('typed');
 $('problem').onclick = () => openSheet('reasons');
 $('skip').onclick = () => openSheet('skips');
 $('floor').onclick = () => act({ verb: 'claim' });
+$('otherlot').onclick = otherLot;
+$('handover').onclick = () => want('Scan the badge of who takes the work', (barcode) => act({ verb: 'hand_over', barcode, ...ofTask() }));
 $('isempty').onclick = () => act({ verb: 'empty' });
 $('isleft').onclick = () => act({ verb: 'left' });
 $('out').onclick = () => act({ verb: 'sign_out' });
