@@ -33,11 +33,23 @@ type central struct {
 // newCentral starts an OMS for the site and then the site, with its devices.
 func newCentral(t *testing.T) (*site, *central) {
 	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	c := s.central()
+	s.oms = c.url
+	s.startDevices()
+	s.begin()
+	s.devicesReady()
+	return s, c
+}
+
+// central starts an OMS for the site.
+func (s *site) central() *central {
+	t := s.t
+	t.Helper()
 	server, err := oms.New(oms.Config{DB: filepath.Join(t.TempDir(), "oms.db"), Sites: []oms.Site{{ID: "s1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	c := &central{s: s}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/events") {
@@ -50,7 +62,7 @@ func newCentral(t *testing.T) (*site, *central) {
 		}
 		server.Handler().ServeHTTP(w, r)
 	}))
-	c.url, s.oms = front.URL, front.URL
+	c.url = front.URL
 	t.Cleanup(func() {
 		front.CloseClientConnections()
 		front.Close()
@@ -58,10 +70,7 @@ func newCentral(t *testing.T) (*site, *central) {
 			t.Error(err)
 		}
 	})
-	s.startDevices()
-	s.begin()
-	s.devicesReady()
-	return s, c
+	return c
 }
 
 func (c *central) keep(raw []byte) {
@@ -166,7 +175,7 @@ func TestJourney(t *testing.T) {
 	dock.answer(warehouse.CodeOK)
 	s.wantState("O1", warehouse.OrderShipped)
 	c.shows("O1", oms.StateShipped)
-	s.eventually("all is told", func() bool { return s.gw.agent.sync.Load().Status().Depth == 0 })
+	s.eventually("all is told", func() bool { return s.told() })
 	v := c.order("O1")
 
 	t.Run("row 8, row 45: allocated, picked, packed, labelled, staged, shipped", func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -34,9 +33,7 @@ func validate(c *Config, src *source) Problems {
 	k.store(c)
 	k.mqtt(c.MQTT)
 	k.http(c.HTTP)
-	if c.OMS != nil {
-		k.oms(*c.OMS)
-	}
+	k.omss(c)
 	for i, s := range c.Stations {
 		p := "stations[" + strconv.Itoa(i) + "]"
 		k.place(p, s.ID)
@@ -95,6 +92,8 @@ func (k *checker) store(c *Config) {
 		k.add(CodeNoStore, "store", "this is a 32-bit machine, which can only be a satellite: write store: none")
 	case c.Satellite() && c.OMS != nil:
 		k.add(CodeValue, "oms", "a satellite never speaks with the OMS; leave it out")
+	case c.Satellite() && len(c.Upstreams) > 0:
+		k.add(CodeValue, "upstreams", "a satellite never speaks with an OMS; leave them out")
 	}
 }
 
@@ -207,26 +206,6 @@ func (k *checker) http(h HTTP) {
 	k.bind("http.listen", h.Listen)
 	if !loopback(h.Listen) {
 		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
-	}
-}
-
-func (k *checker) oms(o OMS) {
-	k.id("oms.name", o.Name)
-	if o.TokenFile != "" {
-		k.absolute("oms.token_file", o.TokenFile)
-	}
-	if o.URL == "" {
-		k.missing("oms.url")
-		return
-	}
-	u, err := url.Parse(o.URL)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		k.add(CodeValue, "oms.url", "%s: want http://host or https://host", quote(o.URL))
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		k.add(CodeValue, "oms.url", "no user, query or fragment in the address; the token belongs into token_file")
-	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
-		k.add(CodeValue, "oms.url", "http is allowed to loopback only, use https")
 	}
 }
 
