@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ import (
 type central struct {
 	s   *site
 	url string
+
+	answer atomic.Int32 // to events, instead of the OMS; 0 = none
 
 	mu     sync.Mutex
 	events []syncwire.Event // as they came, repeats too
@@ -55,6 +58,10 @@ func (s *site) central() *central {
 		if strings.HasSuffix(r.URL.Path, "/events") {
 			raw, err := io.ReadAll(r.Body)
 			if err != nil {
+				return
+			}
+			if code := c.answer.Load(); code != 0 {
+				w.WriteHeader(int(code))
 				return
 			}
 			r.Body = io.NopCloser(bytes.NewReader(raw))

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -164,4 +165,20 @@ func (a *Agent) linkStatus(g *api.Gateway) {
 			g.Upstreams = append(g.Upstreams, api.Upstream{Name: l.upstream, Sync: s})
 		}
 	}
+}
+
+// ExportInbox writes what the inbox of an OMS still has, before another
+// connection takes over; "" is the default OMS. It only reads.
+func ExportInbox(ctx context.Context, cfg *config.Config, upstream string, to io.Writer) (int, error) {
+	for _, l := range newLinks(cfg) {
+		if l.upstream != upstream {
+			continue
+		}
+		adapter, err := newAdapter(l.cfg, cfg.Site)
+		if err != nil {
+			return 0, err
+		}
+		return cloudsync.Export(ctx, adapter, to)
+	}
+	return 0, fmt.Errorf("the configuration has no such OMS: %q", upstream)
 }

@@ -210,3 +210,45 @@ func TestUpstreamInFiles(t *testing.T) {
 		return strings.Contains(all.String(), `"wms.order.released.v1"`) && strings.Contains(all.String(), `"subject":"O1"`)
 	})
 }
+
+// TestFencedLink: one OMS has seen a newer sender. The other one is served, work
+// is planned, and the link begins again by itself.
+func TestFencedLink(t *testing.T) {
+	t.Parallel()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	house, acme := s.central(), s.central()
+	acme.answer.Store(http.StatusPreconditionFailed)
+	s.oms, s.more = house.url, fmt.Sprintf("upstreams: [{name: acme, url: %q}]\n", acme.url)
+	s.begin()
+	s.give("acme", "ACME")
+	acme.place("O1", 1)
+	s.wantState("acme:O1", warehouse.OrderReleased)
+	s.eventually("acme fences the link off", func() bool { return s.linksOf()["acme"].Code == cloudsync.CodeFenced })
+	house.place("O1", 1)
+	s.wantState("O1", warehouse.OrderReleased)
+	p := s.picker(1)
+	p.ask()
+	p.until("ask")
+	house.shows("O1", oms.StateReleased)
+	acme.answer.Store(0)
+	s.eventually("acme is told all the same", s.told)
+	s.eventually("acme shows its order", func() bool { return acme.order("O1").State != oms.StateNew })
+}
+
+// TestExportInbox: what an OMS still has comes out as the adapter for files takes
+// it.
+func TestExportInbox(t *testing.T) {
+	t.Parallel()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	house := s.central()
+	s.oms = house.url
+	house.place("O1", 1)
+	house.place("O2", 1)
+	var out strings.Builder
+	if n, err := ExportInbox(t.Context(), s.parsed(), "", &out); err != nil || n != 2 || strings.Count(out.String(), "\n") != 2 || !strings.Contains(out.String(), `"orderId":"O2"`) {
+		t.Errorf("%d, %v: %s", n, err, out.String())
+	}
+	if _, err := ExportInbox(t.Context(), s.parsed(), "acme", &out); err == nil {
+		t.Error("there is no acme")
+	}
+}

@@ -33,6 +33,7 @@ type cli struct {
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
+	Upstream upstreamCmd `cmd:"" help:"The OMSs a gateway speaks with."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
