@@ -28,7 +28,6 @@ import (
 	"tote/agent/projection"
 	"tote/agent/replica"
 	"tote/agent/supervise"
-	"tote/cloudsync"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/warehouse"
@@ -101,11 +100,10 @@ type Agent struct {
 	broker    *broker.Broker
 	projector *projection.Projector
 	sup       *supervise.Supervisor
-	sync      atomic.Pointer[cloudsync.Runner] // nil without an OMS or leadership
+	links     []*link // to the OMSs
 	http      *http.Server
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
-	kickSync  chan struct{}            // there is something for the OMS
 	// kickQuorum: there is a quorum again, or none any more.
 	kickQuorum chan struct{}
 	devices    []device
@@ -144,7 +142,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
 		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
-		kickPool: make(chan struct{}, 1), kickSync: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1),
+		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
 	}
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)
@@ -284,9 +282,7 @@ func (a *Agent) status() api.Gateway {
 	if !a.whole.Load() {
 		return g // the devices are not known yet
 	}
-	if sync := a.sync.Load(); sync != nil {
-		g.Sync = sync.Status()
-	}
+	a.linkStatus(&g)
 	for _, d := range a.devices {
 		s := d.status()
 		g.Devices = append(g.Devices, api.Device{

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type central struct {
 	s   *site
 	url string
 
+	answer atomic.Int32 // to events, instead of the OMS; 0 = none
+
 	mu     sync.Mutex
 	events []syncwire.Event // as they came, repeats too
 }
@@ -33,11 +36,23 @@ type central struct {
 // newCentral starts an OMS for the site and then the site, with its devices.
 func newCentral(t *testing.T) (*site, *central) {
 	t.Helper()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
+	c := s.central()
+	s.oms = c.url
+	s.startDevices()
+	s.begin()
+	s.devicesReady()
+	return s, c
+}
+
+// central starts an OMS for the site.
+func (s *site) central() *central {
+	t := s.t
+	t.Helper()
 	server, err := oms.New(oms.Config{DB: filepath.Join(t.TempDir(), "oms.db"), Sites: []oms.Site{{ID: "s1"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	c := &central{s: s}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/events") {
@@ -45,12 +60,16 @@ func newCentral(t *testing.T) (*site, *central) {
 			if err != nil {
 				return
 			}
+			if code := c.answer.Load(); code != 0 {
+				w.WriteHeader(int(code))
+				return
+			}
 			r.Body = io.NopCloser(bytes.NewReader(raw))
 			c.keep(raw)
 		}
 		server.Handler().ServeHTTP(w, r)
 	}))
-	c.url, s.oms = front.URL, front.URL
+	c.url = front.URL
 	t.Cleanup(func() {
 		front.CloseClientConnections()
 		front.Close()
@@ -58,10 +77,7 @@ func newCentral(t *testing.T) (*site, *central) {
 			t.Error(err)
 		}
 	})
-	s.startDevices()
-	s.begin()
-	s.devicesReady()
-	return s, c
+	return c
 }
 
 func (c *central) keep(raw []byte) {
@@ -166,7 +182,7 @@ func TestJourney(t *testing.T) {
 	dock.answer(warehouse.CodeOK)
 	s.wantState("O1", warehouse.OrderShipped)
 	c.shows("O1", oms.StateShipped)
-	s.eventually("all is told", func() bool { return s.gw.agent.sync.Load().Status().Depth == 0 })
+	s.eventually("all is told", func() bool { return s.told() })
 	v := c.order("O1")
 
 	t.Run("row 8, row 45: allocated, picked, packed, labelled, staged, shipped", func(t *testing.T) {

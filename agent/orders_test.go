@@ -102,7 +102,7 @@ func TestUnknownItemInAnOrderOfTheOMS(t *testing.T) {
 	p := s.picker(1)
 	p.ask()
 	p.until("ask")
-	s.eventually("all is told to the OMS", func() bool { return s.gw.agent.sync.Load().Status().Depth == 0 })
+	s.eventually("all is told to the OMS", func() bool { return s.told() })
 	if _, status := s.call("GET", "/v1/status", "", ""); strings.Contains(string(status), "0001-01-01") {
 		t.Errorf("the status shows a time that is none: %s", status)
 	}

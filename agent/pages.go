@@ -124,9 +124,17 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 		}
 		g.Peers = append(g.Peers, peer)
 	}
-	if sync := a.sync.Load(); sync != nil {
-		s := sync.Status()
-		g.Sync = &web.Sync{Connected: s.Connected, Since: s.Since, Depth: s.Depth, Oldest: s.OldestAt, LastError: s.LastError}
+	for _, l := range a.links {
+		s := l.status()
+		if s == nil {
+			continue
+		}
+		sync := &web.Sync{Connected: s.Connected, Since: s.Since, Depth: s.Depth, Oldest: s.OldestAt, LastError: s.LastError}
+		if l.upstream == "" {
+			g.Sync = sync
+		} else {
+			g.Upstreams = append(g.Upstreams, web.Upstream{Name: l.upstream, Sync: sync})
+		}
 	}
 	for _, d := range a.devices {
 		s := d.status()

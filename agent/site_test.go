@@ -463,3 +463,13 @@ func (s *site) eventually(what string, ok func() bool) {
 		<-time.After(5 * time.Millisecond)
 	}
 }
+
+// told says whether every OMS has everything.
+func (s *site) told() bool {
+	for _, l := range s.gw.agent.links {
+		if st := l.status(); st == nil || st.Depth > 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -6,17 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/projection"
-	"tote/agent/replica"
 	"tote/agent/topics"
-	"tote/cloudsync"
-	"tote/cloudsync/native"
 	"tote/picking/dispatch"
 	"tote/warehouse"
 )
@@ -162,14 +158,11 @@ func (a *Agent) leadOnce(ctx context.Context) error {
 		return err
 	}
 	parts := map[string]func(context.Context) error{"dispatch": plan.Run, "time": a.advanceTime}
-	if a.cfg.OMS != nil {
-		sync, err := a.newSync()
-		if err != nil {
-			return err
+	for _, l := range a.links {
+		parts[l.name()] = func(ctx context.Context) error {
+			a.keepLink(ctx, l)
+			return nil
 		}
-		a.sync.Store(sync)
-		defer a.sync.Store(nil)
-		parts["sync"] = sync.Run
 	}
 	ended := make(chan error, len(parts))
 	for name, run := range parts {
@@ -231,33 +224,6 @@ func (a *Agent) advanceTime(ctx context.Context) error {
 	}
 }
 
-// newSync builds the link to the OMS.
-func (a *Agent) newSync() (*cloudsync.Runner, error) {
-	token := ""
-	if f := a.cfg.OMS.TokenFile; f != "" {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return nil, fmt.Errorf("oms.token_file: %w", err)
-		}
-		token = strings.TrimSpace(string(b))
-	}
-	adapter, err := native.New(native.Config{URL: a.cfg.OMS.URL, Site: a.cfg.Site, Token: token})
-	if err != nil {
-		return nil, err
-	}
-	epoch, err := a.store.Epoch()
-	if err != nil {
-		return nil, err
-	}
-	return cloudsync.New(cloudsync.Config{
-		Site: a.cfg.Site, Epoch: epoch, Adapter: adapter, View: a.view, Kick: a.kickSync, Log: a.log,
-		Source: "oms/" + a.cfg.OMS.Name, Fence: a.store.Term,
-		Propose: func(ctx context.Context, kind, version uint16, body []byte) (warehouse.Result, error) {
-			return a.store.DoRaw(ctx, replica.By{ID: newID(), Actor: "oms/" + a.cfg.OMS.Name}, kind, version, body)
-		},
-	})
-}
-
 func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
@@ -317,7 +283,7 @@ func (a *Agent) notify(key string) {
 	switch class {
 	case "*": // the whole state may be another one
 		kick(a.kickPool)
-		kick(a.kickSync)
+		a.kickLinks("")
 		a.kickImages()
 		a.kickRobots()
 		for _, c := range a.stations {
@@ -329,7 +295,7 @@ func (a *Agent) notify(key string) {
 		kick(a.kickPool)
 		a.kickRobots() // a picking robot may have got its batch
 	case "outbox":
-		kick(a.kickSync)
+		a.kickLinks(id)
 	case "transports":
 		a.kickRobots()
 	case "station":

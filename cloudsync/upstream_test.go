@@ -196,7 +196,7 @@ func TestHoldIsOfOneUpstream(t *testing.T) {
 		main, acme, s := newFake(), newFake(), newSite(t)
 		s.shared(t, "acme")
 		for _, owner := range []string{"", "ACME"} {
-			var spec = warehouse.OrderSpec{
+			spec := warehouse.OrderSpec{
 				ID: "7", Revision: 1, Owner: owner, Lines: []warehouse.OrderLine{{Line: 1, SKU: "A", Qty: 1}},
 				ShipTo: warehouse.Address{Name: "n", Street: "s", Postcode: "p", City: "c", Country: "DE"},
 			}

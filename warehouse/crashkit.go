@@ -118,7 +118,7 @@ func bindOrder(c *change, cmd BindOrder) (Result, error) {
 // bind gives an order the id it has at the OMS. The order is not saved.
 func (c *change) bind(o *Order, id, source string) error {
 	if o.Source != SourceSite || o.Bound != "" {
-		return refuse(CodeConflict, "slip %d is order %s of %s", o.Spec.Kit, o.told(), o.Source)
+		return refuse(CodeConflict, "slip %d is order %s of %s", o.Spec.Kit, o.IDAtOMS(), o.Source)
 	}
 	other, err := c.order(id)
 	if err != nil {
@@ -136,10 +136,10 @@ func (c *change) bind(o *Order, id, source string) error {
 	})
 }
 
-// told is the id by which its OMS knows the order.
-func (o *Order) told() string { return abroad(o.Upstream, o.known()) }
+// IDAtOMS is the id by which its OMS knows the order.
+func (o *Order) IDAtOMS() string { return abroad(o.Upstream, o.known()) }
 
-// known is told, as it is called here.
+// known is IDAtOMS, as it is called here.
 func (o *Order) known() string {
 	if o.Bound != "" {
 		return o.Bound
@@ -178,7 +178,7 @@ func (c *change) checkKit(spec OrderSpec, old *Order) (string, error) {
 	if ups, err := c.upstreams(); err != nil || len(ups) > 0 {
 		return fmt.Sprintf("slip %d is another order", spec.Kit), err // it may be another OMS's
 	}
-	return fmt.Sprintf("slip %d is order %s of %s", spec.Kit, o.told(), o.Source), nil
+	return fmt.Sprintf("slip %d is order %s of %s", spec.Kit, o.IDAtOMS(), o.Source), nil
 }
 
 // takeOver makes the OMS's first revision of an entered order the one in force,

@@ -149,7 +149,7 @@ func (c *change) noParcel(sscc string) error {
 	if err != nil {
 		return err
 	}
-	return refuse(CodeArchived, "%s", fmt.Sprintf("%s left with order %s, %s", sscc, o.told(), o.leftOn()))
+	return refuse(CodeArchived, "%s", fmt.Sprintf("%s left with order %s, %s", sscc, o.IDAtOMS(), o.leftOn()))
 }
 
 // forget takes away a tombstone, or the row of a parcel, whose days are up.

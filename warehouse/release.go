@@ -37,16 +37,19 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	canon, err := marshal(&spec)
-	if err != nil {
-		return Result{}, refuse(CodeMalformed, "order: %v", err)
-	}
-	sum := sha256.Sum256(canon)
 	u, err := c.upstreamOf(cmd.Source)
 	if err != nil {
 		return Result{}, err
 	}
 	spec.ID = u.local(spec.ID)
+	if u != nil && spec.Owner == "" && len(u.Owners) == 1 {
+		spec.Owner = u.Owners[0] // the same order, whether it is named or not
+	}
+	canon, err := marshal(&spec)
+	if err != nil {
+		return Result{}, refuse(CodeMalformed, "order: %v", err)
+	}
+	sum := sha256.Sum256(canon)
 	strange := u == nil && c.reserved(spec.ID) != ""
 	res := Result{Ref: spec.ID}
 	var old *Order

@@ -253,7 +253,7 @@ func (c *change) ownerAsked(source, owner, was string) (mine, why string, err er
 		return owner, "", err
 	}
 	if u != nil && owner == "" {
-		if owner = was; owner == "" && len(u.Owners) == 1 {
+		if len(u.Owners) == 1 {
 			owner = u.Owners[0]
 		}
 		if owner == "" {
@@ -319,7 +319,7 @@ func (c *change) whoAsked(id, source, owner string) (upstream, told string, err 
 		return "", id, err
 	}
 	if o := c.orders[id]; o != nil && (u == nil || o.Upstream == u.Name) {
-		return o.Upstream, o.told(), nil
+		return o.Upstream, o.IDAtOMS(), nil
 	}
 	upstream, err = c.ownerHears(source, owner)
 	return upstream, abroad(upstream, id), err
@@ -430,7 +430,7 @@ func (c *change) addressee(order string, data *EventData) (upstream, told string
 		}
 	}
 	if o != nil {
-		return o.Upstream, o.told(), nil
+		return o.Upstream, o.IDAtOMS(), nil
 	}
 	upstream, err = c.ownedBy(data.Owner)
 	return upstream, order, err

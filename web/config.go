@@ -70,8 +70,10 @@ type GatewayStatus struct {
 	Robots    []Robot
 	Conveyors []Conveyor
 
-	Sync   *Sync // nil: this gateway does not speak with the OMS (it is not the leader, or there is none)
-	Quorum Quorum
+	Sync *Sync // nil: this gateway does not speak with the OMS (it is not the leader, or there is none)
+	// Upstreams are the links to the OMSs of consignors, as Sync.
+	Upstreams []Upstream
+	Quorum    Quorum
 }
 
 // Peer is another gateway as this one sees it.
@@ -157,6 +159,12 @@ type Sync struct {
 	Depth     int       // events that wait; counted in the state when 0
 	Oldest    time.Time // of those; zero when none waits
 	LastError string
+}
+
+// Upstream is the link to one OMS beside the default one.
+type Upstream struct {
+	Name string
+	Sync *Sync
 }
 
 // Quorum says whether the site can record anything.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tote/warehouse"
@@ -59,13 +60,16 @@ type deviceRow struct {
 	Cause, Action              string
 }
 
-// syncPanel is the link to the OMS and what waits for it.
+// syncPanel is the link to the OMS and what waits for it, and below it those to
+// the OMSs of consignors.
 type syncPanel struct {
+	Name         string // "" = the default one
 	Level, State string
 	Since        stamp
 	Waiting      int
 	Oldest       stamp
 	LastError    string
+	Upstreams    []syncPanel
 }
 
 func (s *server) gatewayPanel(c clock, g *GatewayStatus) gatewayPanel {
@@ -75,6 +79,11 @@ func (s *server) gatewayPanel(c clock, g *GatewayStatus) gatewayPanel {
 	p := gatewayPanel{
 		Known: true, ID: g.ID, Version: cmp.Or(g.Version, s.cfg.Version), Role: g.Role,
 		Since: c.at(g.Since), Quorum: g.Quorum, Lost: c.at(g.Quorum.Since), Sync: linkOf(c, g.Sync),
+	}
+	for _, u := range g.Upstreams {
+		link := linkOf(c, u.Sync)
+		link.Name = u.Name
+		p.Sync.Upstreams = append(p.Sync.Upstreams, link)
 	}
 	if p.Role == "" {
 		p.Role = "follower"
@@ -146,12 +155,48 @@ func linkOf(c clock, link *Sync) syncPanel {
 // readSync counts what waits for the OMS where the link did not say; every
 // gateway holds the outbox.
 func readSync(r warehouse.Reader, c clock, p *syncPanel) error {
+	if err := p.count(r, c); err != nil {
+		return err
+	}
+	ups, err := warehouse.Upstreams(r)
+	if err != nil {
+		return err
+	}
+	for _, name := range ups {
+		at := slices.IndexFunc(p.Upstreams, func(u syncPanel) bool { return u.Name == name })
+		if at < 0 {
+			link := linkOf(c, nil)
+			link.Name = name
+			at, p.Upstreams = len(p.Upstreams), append(p.Upstreams, link)
+		}
+		if err := p.Upstreams[at].count(r, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count fills in what waits where the link did not say.
+func (p *syncPanel) count(r warehouse.Reader, c clock) error {
 	if p.Waiting > 0 {
 		return nil
 	}
-	n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamControl)
+	n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamOf(p.Name))
 	p.Waiting, p.Oldest = n, c.ms(oldest)
 	return err
+}
+
+// down is the first link that is not well, the default one before the others.
+func (p *syncPanel) down() *syncPanel {
+	if p.Level != levelOK {
+		return p
+	}
+	for i := range p.Upstreams {
+		if p.Upstreams[i].Level != levelOK {
+			return &p.Upstreams[i]
+		}
+	}
+	return nil
 }
 
 // bad names the devices a person must see to: those that are not there, and
@@ -187,8 +232,10 @@ func (p *gatewayPanel) status(fallouts int, machines []string) status {
 			st.Do += " " + plural(fallouts, "fallout needs", "fallouts need") + " a decision."
 		}
 		return st
-	case p.Known && p.Sync.Level != levelOK:
-		return status{levelWarn, "The OMS is not connected", p.Sync.Since, fmt.Sprintf("The floor works on; %s for the OMS.", events(p.Sync.Waiting))}
+	case p.Known && p.Sync.down() != nil:
+		link := p.Sync.down()
+		name := strings.TrimSpace("OMS " + link.Name)
+		return status{levelWarn, "The " + name + " is not connected", link.Since, fmt.Sprintf("The floor works on; %s for the %s.", events(link.Waiting), name)}
 	case fallouts > 0:
 		return status{levelWarn, plural(fallouts, "fallout needs", "fallouts need") + " a decision", stamp{}, "Everything else moves."}
 	}

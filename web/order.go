@@ -207,13 +207,13 @@ func timeline(r warehouse.Reader, c clock, o *warehouse.Order, fallouts []wareho
 			out = append(out, moment{c.ms(ms), what, code})
 		}
 	}
-	events, err := warehouse.OutboxRange(r, warehouse.StreamControl, 0, maxTold)
+	events, err := warehouse.OutboxRange(r, warehouse.StreamOf(o.Upstream), 0, maxTold)
 	if err != nil {
 		return nil, err
 	}
 	told := map[string]bool{}
 	for _, ev := range events {
-		if ev.Order != o.Spec.ID && (o.Bound == "" || ev.Order != o.Bound) || ev.Type == warehouse.EvFalloutOpened || ev.Type == warehouse.EvFalloutCleared {
+		if ev.Order != o.IDAtOMS() && ev.Order != o.Spec.ID || ev.Type == warehouse.EvFalloutOpened || ev.Type == warehouse.EvFalloutCleared {
 			continue
 		}
 		told[ev.Type] = true

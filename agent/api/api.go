@@ -89,18 +89,26 @@ type Quorum struct {
 
 // Gateway is what one gateway says of itself.
 type Gateway struct {
-	ID      string   `json:"id"`
-	Version string   `json:"version"`
-	Leader  bool     `json:"leader"`
-	Applied uint64   `json:"applied"` // index of the newest applied log entry
-	Since   string   `json:"since"`   // start of this process, RFC 3339
-	MQTT    any      `json:"mqtt,omitempty"`
-	Sync    any      `json:"sync,omitempty"`
-	Peers   any      `json:"peers,omitempty"` // the gateways of the cluster
-	Disk    *Disk    `json:"disk,omitempty"`
-	Rebuild *Rebuild `json:"rebuild,omitempty"` // nil when the state is whole
-	Devices []Device `json:"devices"`
-	Portals []Portal `json:"portals,omitempty"`
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	Leader  bool   `json:"leader"`
+	Applied uint64 `json:"applied"` // index of the newest applied log entry
+	Since   string `json:"since"`   // start of this process, RFC 3339
+	MQTT    any    `json:"mqtt,omitempty"`
+	Sync    any    `json:"sync,omitempty"`
+	// Upstreams are the links to the OMSs of consignors.
+	Upstreams []Upstream `json:"upstreams,omitempty"`
+	Peers     any        `json:"peers,omitempty"` // the gateways of the cluster
+	Disk      *Disk      `json:"disk,omitempty"`
+	Rebuild   *Rebuild   `json:"rebuild,omitempty"` // nil when the state is whole
+	Devices   []Device   `json:"devices"`
+	Portals   []Portal   `json:"portals,omitempty"`
+}
+
+// Upstream is the link to one OMS beside the default one.
+type Upstream struct {
+	Name string `json:"name"`
+	Sync any    `json:"sync"`
 }
 
 // CodeRebuilding is the store's, on screens.

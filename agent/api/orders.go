@@ -26,13 +26,19 @@ func (s *server) status(w http.ResponseWriter, _ *http.Request) error {
 			return err
 		}
 		out.Fallouts = len(open)
-		n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamControl)
+		ups, err := warehouse.Upstreams(r)
 		if err != nil {
 			return err
 		}
-		out.Outbox = n
-		if n > 0 {
-			out.OutboxAge = max(0, s.cfg.Now().UnixMilli()-oldest)
+		for _, up := range append([]string{""}, ups...) {
+			n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamOf(up))
+			if err != nil {
+				return err
+			}
+			out.Outbox += n
+			if n > 0 {
+				out.OutboxAge = max(out.OutboxAge, s.cfg.Now().UnixMilli()-oldest)
+			}
 		}
 		return nil
 	})

@@ -13,6 +13,7 @@ type Config struct {
 	MQTT          MQTT       `yaml:"mqtt" doc:"The broker inside this gateway."`
 	HTTP          HTTP       `yaml:"http" doc:"Pages and API of this gateway."`
 	OMS           *OMS       `yaml:"oms,omitempty" doc:"The order management system. Left out: orders come by file or API only."`
+	Upstreams     []Upstream `yaml:"upstreams,omitempty" doc:"OMSs of consignors beside oms, each with its own orders, credentials and state. The rules of the site (upstreams of the site file) name the same ones and whose goods each sells. The same on all gateways of the site."`
 	Stations      []Station  `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
 	Cluster       *Cluster   `yaml:"cluster,omitempty" doc:"The other gateways of the site. Left out: this gateway is alone. Run \"tote site init\" on the first gateway and \"tote cluster join\" on the others."`
 	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
@@ -60,11 +61,33 @@ type HTTP struct {
 	TokensFile string `yaml:"tokens_file,omitempty" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
 }
 
-// OMS is the upstream system.
+// What OMS.Adapter may be.
+const (
+	AdapterNative = "native"
+	AdapterFiles  = "files"
+)
+
+// OMS is the connection to the default upstream system.
 type OMS struct {
-	URL       string `yaml:"url" doc:"Address of the OMS, http or https. http only on loopback." example:"https://oms.example.com"`
+	URL       string `yaml:"url,omitempty" doc:"Address of the OMS, http or https; http only on loopback. For the adapter native." example:"https://oms.example.com"`
 	TokenFile string `yaml:"token_file,omitempty" doc:"File with the token this site shows to the OMS." example:"/etc/tote/oms.token"`
 	Name      string `yaml:"name,omitempty" doc:"Name of this connection in the audit log." default:"main"`
+	Adapter   string `yaml:"adapter,omitempty" doc:"How the OMS is spoken with. native: over HTTP. files: orders come as files of a folder and events go out as files of it. It may be changed at any time." default:"native"`
+	Dir       string `yaml:"dir,omitempty" doc:"Folder of the adapter files, an absolute path; the same one on all gateways of the site." example:"/srv/oms"`
+}
+
+// Upstream is the connection to the OMS of a consignor.
+type Upstream struct {
+	Name      string `yaml:"name" doc:"Its name in the rules of the site: 1 to 16 of a-z 0-9 -. Never one that oms has or had." example:"acme"`
+	URL       string `yaml:"url,omitempty" doc:"As in oms." example:"https://oms.acme.example.com"`
+	TokenFile string `yaml:"token_file,omitempty" doc:"As in oms." example:"/etc/tote/acme.token"`
+	Adapter   string `yaml:"adapter,omitempty" doc:"As in oms." default:"native"`
+	Dir       string `yaml:"dir,omitempty" doc:"As in oms." example:"/srv/acme"`
+}
+
+// OMS is the connection alone.
+func (u Upstream) OMS() OMS {
+	return OMS{URL: u.URL, TokenFile: u.TokenFile, Name: u.Name, Adapter: u.Adapter, Dir: u.Dir}
 }
 
 // Images is where pictures of items may come from.

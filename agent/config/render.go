@@ -81,8 +81,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 		return key == "tcp"
 	case "MQTT":
 		return key == "tokens_file"
-	case "OMS":
-		return key == "token_file"
+	case "OMS", "Upstream":
+		return key == "token_file" || key == "dir"
 	}
 	return false
 }

@@ -36,9 +36,7 @@ func validate(c *Config, src *source) Problems {
 	k.store(c)
 	k.mqtt(c.MQTT)
 	k.http(c.HTTP)
-	if c.OMS != nil {
-		k.oms(*c.OMS)
-	}
+	k.omss(c)
 	if c.Images != nil {
 		k.images(*c.Images)
 	}
@@ -100,6 +98,8 @@ func (k *checker) store(c *Config) {
 		k.add(CodeNoStore, "store", "this is a 32-bit machine, which can only be a satellite: write store: none")
 	case c.Satellite() && c.OMS != nil:
 		k.add(CodeValue, "oms", "a satellite never speaks with the OMS; leave it out")
+	case c.Satellite() && len(c.Upstreams) > 0:
+		k.add(CodeValue, "upstreams", "a satellite never speaks with an OMS; leave them out")
 	}
 }
 
@@ -228,26 +228,6 @@ func (k *checker) images(im Images) {
 		if err != nil || h.Host == "" || u.Host != h.Host || u.Path != "/" {
 			k.add(CodeValue, "images.hosts["+strconv.Itoa(i)+"].host", "%s: want a host or host:port", quote(h.Host))
 		}
-	}
-}
-
-func (k *checker) oms(o OMS) {
-	k.id("oms.name", o.Name)
-	if o.TokenFile != "" {
-		k.absolute("oms.token_file", o.TokenFile)
-	}
-	if o.URL == "" {
-		k.missing("oms.url")
-		return
-	}
-	u, err := url.Parse(o.URL)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		k.add(CodeValue, "oms.url", "%s: want http://host or https://host", quote(o.URL))
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		k.add(CodeValue, "oms.url", "no user, query or fragment in the address; the token belongs into token_file")
-	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
-		k.add(CodeValue, "oms.url", "http is allowed to loopback only, use https")
 	}
 }
 

@@ -36,6 +36,7 @@ type cli struct {
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
 	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
+	Upstream upstreamCmd `cmd:"" help:"The OMSs a gateway speaks with."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
