@@ -21,7 +21,7 @@ var milestones = []string{
 // emit appends one event to the control stream. It carries the id by which the
 // OMS knows the order.
 func (c *change) emit(typ, order string, data EventData) error {
-	if o := c.orders[order]; o != nil {
+	if o := c.orders.get(order); o != nil {
 		order = o.told()
 	}
 	head, err := outboxHead(c, StreamControl)

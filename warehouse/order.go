@@ -87,23 +87,23 @@ func (c *change) enter(o *Order, to OrderState) error {
 // order loads an order once per command, so that all steps of a command work on
 // the same record.
 func (c *change) order(id string) (*Order, error) {
-	if o := c.orders[id]; o != nil {
+	if o := c.orders.get(id); o != nil {
 		return o, nil
 	}
 	o, err := GetOrder(c, id)
 	if err != nil || o == nil {
 		return nil, err
 	}
-	if known := c.orders[o.Spec.ID]; known != nil { // by its other id
+	if known := c.orders.get(o.Spec.ID); known != nil { // by its other id
 		return known, nil
 	}
-	c.orders[o.Spec.ID] = o
+	c.orders.put(o.Spec.ID, o)
 	return o, nil
 }
 
 // saveOrder writes the order and its row in the pool.
 func (c *change) saveOrder(o *Order) error {
-	c.orders[o.Spec.ID] = o
+	c.orders.put(o.Spec.ID, o)
 	c.touch("order", o.Spec.ID)
 	k := poolKey(o)
 	before, err := c.Get(k)

@@ -37,7 +37,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	canon, err := marshal(&spec)
+	canon, err := marshal(nil, &spec)
 	if err != nil {
 		return Result{}, refuse(CodeMalformed, "order: %v", err)
 	}
