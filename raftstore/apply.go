@@ -76,6 +76,8 @@ type applier struct {
 	o       *overlay               // of the open transaction
 	touched []string
 	noted   []written // of the open transaction
+	recent  *recent   // of view
+	written int64     // bytes of keys and values committed
 }
 
 // load takes over a view.
@@ -102,6 +104,7 @@ func (a *applier) load(v *view) error {
 	}
 	a.view, a.m, a.f = v, m, f
 	a.devices = map[string]deviceState{}
+	a.recent = &recent{limit: recentSize}
 	return nil
 }
 
@@ -139,6 +142,7 @@ func (a *applier) apply(logs []*raft.Log) ([][]reply, error) {
 
 func (a *applier) begin() error {
 	a.o = newOverlay(a.view.db.NewTransaction(false))
+	a.o.recent = a.recent
 	return nil
 }
 
@@ -158,6 +162,7 @@ func (a *applier) commit() error {
 	if err := a.o.commit(a.view.db); err != nil {
 		return fault(CodeStateFailed, fmt.Errorf("commit the state at entry %d: %w", a.m.index, err))
 	}
+	a.written += int64(a.o.bytes)
 	a.tell()
 	if a.onApply != nil && len(a.touched) > 0 {
 		a.onApply(a.m.number, a.touched)

@@ -195,7 +195,7 @@ func (f *fsm) Restore(rc io.ReadCloser) error {
 	if f.a.m.index < was.index {
 		// What was replayed at start is newer. Never go back: raft delivers
 		// what follows the snapshot, and the state leaves out what it has.
-		f.a.view, f.a.m, f.a.f = old, was, feat
+		f.a.view, f.a.m, f.a.f = old, was, feat // load has forgotten its rows
 		f.replayed, f.delivered = was.index, label.Index
 		return errors.Join(next.close(0), os.RemoveAll(next.dir))
 	}

@@ -25,6 +25,7 @@ var (
 // writes of one command.
 type overlay struct {
 	base   *badger.Txn
+	recent *recent // of base; may be nil
 	rows   map[string]*row
 	sorted []*row // by key
 	bytes  int    // estimate of what the Badger transaction will hold
@@ -62,6 +63,21 @@ func (o *overlay) get(key []byte) ([]byte, error) {
 		return r.val, nil
 	}
 	return badgerGet(o.base, key)
+}
+
+// getState is get of a row of the machine, which is likely to be asked for again.
+func (o *overlay) getState(key []byte) ([]byte, error) {
+	if r := o.rows[string(key)]; r != nil || o.recent == nil {
+		return o.get(key)
+	}
+	if val, known := o.recent.get(key); known {
+		return val, nil
+	}
+	val, err := badgerGet(o.base, key)
+	if err == nil {
+		o.recent.put(string(key), val)
+	}
+	return val, err
 }
 
 // put writes key; del deletes it. Key and value are kept, not copied.
@@ -170,7 +186,13 @@ func (o *overlay) commit(db *badger.DB) error {
 			return fmt.Errorf("write %d rows: %w", len(o.sorted), err)
 		}
 	}
-	return txn.Commit()
+	if err := txn.Commit(); err != nil || o.recent == nil {
+		return err
+	}
+	for _, r := range o.sorted {
+		o.recent.wrote(r.key, r.val)
+	}
+	return nil
 }
 
 // half tells that the next command could take the transaction over Badger's
@@ -187,6 +209,7 @@ type commandTx struct {
 	over   bool  // a limit was passed: the command is refused
 	broken error // the machine broke a rule: the store stops
 	done   bool
+	key    []byte // scratch
 }
 
 var _ Tx = (*commandTx)(nil)
@@ -196,7 +219,7 @@ func (t *commandTx) Get(key []byte) ([]byte, error) {
 	if t.done {
 		return nil, errTxDone
 	}
-	return t.o.get(stateKey(key))
+	return t.o.getState(t.full(key))
 }
 
 // Range implements Reader.
@@ -237,6 +260,12 @@ func (t *commandTx) write(key, value []byte, del bool) error {
 		t.over = true
 		return ErrTooBig
 	}
-	t.o.put(string(stateKey(key)), value, del)
+	t.o.put(string(t.full(key)), value, del)
 	return nil
+}
+
+// full is stateKey, good until the next one.
+func (t *commandTx) full(key []byte) []byte {
+	t.key = append(append(t.key[:0], spaceState), key...)
+	return t.key
 }

@@ -26,7 +26,10 @@ func TestOverlayModel(t *testing.T) {
 		space := fmt.Sprintf("%06d/", run) // each run has keys of its own
 		kept, now := map[string]string{}, map[string]string{}
 		base := v.db.NewTransaction(false)
+		// Room for a few rows: they come, go and are found again.
+		lately := &recent{limit: rapid.IntRange(1, 500).Draw(rt, "recent")}
 		o := newOverlay(base)
+		o.recent = lately
 		tx := &commandTx{o: o}
 		defer func() { base.Discard() }()
 		key := func() []byte {
@@ -34,9 +37,12 @@ func TestOverlayModel(t *testing.T) {
 			return []byte(space + rapid.StringOfN(rapid.SampledFrom([]rune{0, 'a', 'b', 0xff}), 0, 3, -1).Draw(rt, "key"))
 		}
 		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 7).Draw(rt, "op") {
+			switch rapid.IntRange(0, 8).Draw(rt, "op") {
 			case 0, 1, 2:
 				k, val := key(), rapid.StringN(0, 4, -1).Draw(rt, "value")
+				if rapid.IntRange(0, 9).Draw(rt, "long") == 0 {
+					val = strings.Repeat("long", recentValue)
+				}
 				if err := tx.Set(k, []byte(val)); err != nil {
 					rt.Fatal(err)
 				}
@@ -62,8 +68,26 @@ func TestOverlayModel(t *testing.T) {
 				base.Discard()
 				base = v.db.NewTransaction(false)
 				o = newOverlay(base)
+				o.recent = lately
 				tx = &commandTx{o: o}
-			case 7:
+				for _, rows := range []map[string][]byte{lately.young, lately.old} {
+					for k, val := range rows {
+						if newer, known := lately.young[k]; known {
+							val = newer
+						}
+						if had, err := badgerGet(base, []byte(k)); err != nil || !bytes.Equal(had, val) || (had == nil) != (val == nil) {
+							rt.Fatalf("row %q is remembered as %q, is %q (%v)", k, val, had, err)
+						}
+					}
+				}
+				size := 0
+				for k, val := range lately.young {
+					size += len(k) + len(val) + recentRow
+				}
+				if size != lately.size {
+					rt.Fatalf("%d bytes are remembered, counted %d", size, lately.size)
+				}
+			case 7, 8:
 				k := key()
 				got, err := tx.Get(k)
 				want, ok := now[string(k)]

@@ -270,7 +270,7 @@ func (c *change) makeTasks(o *Order, l *LineState, takes []take, batch string, s
 		if batch != "" {
 			t.State, t.Batch, t.Slot = TaskAssigned, batch, slot
 		}
-		if err := c.saveTask(t); err != nil {
+		if err := c.newTask(t); err != nil {
 			return nil, err
 		}
 		l.Tasks = append(l.Tasks, t.ID)
@@ -283,21 +283,34 @@ func (c *change) makeTasks(o *Order, l *LineState, takes []take, batch string, s
 // task loads a task once per command. It is named by another record, so it must
 // be there.
 func (c *change) task(id string) (*Task, error) {
-	if t := c.tasks[id]; t != nil {
+	if t := c.tasks.get(id); t != nil {
 		return t, nil
 	}
-	t, err := GetTask(c, id)
+	t, err := c.lastTask.load(c, key(kTask, id))
 	if _, err := must(t, err, "task", id); err != nil {
 		return nil, err
 	}
-	c.tasks[id] = t
+	c.tasks.put(id, t)
 	return t, nil
 }
 
+// newTask is saveTask for one that cannot be in the index yet.
+func (c *change) newTask(t *Task) error {
+	c.tasks.put(t.ID, t)
+	if t.State == TaskOpen {
+		if err := c.Set(openKey(t), set); err != nil {
+			return err
+		}
+	}
+	return save(c, key(kTask, t.ID), t)
+}
+
+func openKey(t *Task) []byte { return key(kOpen, t.Bin, t.SKU, t.Lot, t.ID) }
+
 // saveTask writes the task and its row in the index of open tasks.
 func (c *change) saveTask(t *Task) error {
-	c.tasks[t.ID] = t
-	if err := c.index(key(kOpen, t.Bin, t.SKU, t.Lot, t.ID), t.State == TaskOpen); err != nil {
+	c.tasks.put(t.ID, t)
+	if err := c.index(openKey(t), t.State == TaskOpen); err != nil {
 		return err
 	}
 	return save(c, key(kTask, t.ID), t)

@@ -155,11 +155,11 @@ func acceptQuote(c *change, cmd AcceptQuote) (Result, error) {
 // checkItems looks up what a revision names.
 func (c *change) checkItems(site *Site, spec OrderSpec) (code, text string, err error) {
 	for _, l := range spec.Lines {
-		it, err := GetItem(c, l.SKU)
+		known, err := c.Get(key(kItem, l.SKU))
 		if err != nil {
 			return "", "", err
 		}
-		if it == nil {
+		if known == nil {
 			return CodeUnknownItem, fmt.Sprintf("line %d: item %s", l.Line, l.SKU), nil
 		}
 	}

@@ -14,6 +14,7 @@ type entry struct {
 	version uint16 // the first one that is still read
 	newest  uint16
 	decode  func(body []byte) (Command, error)
+	encode  func(cmd Command) ([]byte, error)
 	handle  func(c *change, cmd Command) (Result, error)
 }
 
@@ -128,6 +129,7 @@ func command[C Command](k Kind, name string, version uint16, h func(*change, C) 
 	return entry{
 		kind: k, name: name, version: version, newest: version,
 		decode: func(body []byte) (Command, error) { return decodeAs[C](name, fast, body) },
+		encode: func(cmd Command) ([]byte, error) { return encodeAs[C](name, fast, cmd) },
 		handle: func(c *change, cmd Command) (Result, error) {
 			t, ok := cmd.(C)
 			if !ok {

@@ -91,12 +91,12 @@ func (c *change) archive(o *Order) (next int64, err error) {
 			return 0, err
 		}
 	}
-	for _, k := range [][]byte{key(kOrder, id), rejectKey(id), key(kSeq, "backorder", o.IDAtOMS())} {
+	for _, k := range [][]byte{key(kOrder, id), rejectKey(id), key(kSeq, "backorder", o.known())} {
 		if err := c.drop(k); err != nil {
 			return 0, err
 		}
 	}
-	delete(c.orders, id)
+	c.orders.drop(id)
 	c.count(o.State, -1)
 	c.count(OrderArchived, 1)
 	c.touch("order", id)

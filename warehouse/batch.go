@@ -154,19 +154,19 @@ func (c *change) claimFor(b *Batch, s BatchSlot, left map[string]int) error {
 
 // batch loads a batch once per command.
 func (c *change) batch(id string) (*Batch, error) {
-	if b := c.batches[id]; b != nil {
+	if b := c.batches.get(id); b != nil {
 		return b, nil
 	}
 	b, err := GetBatch(c, id)
 	if _, err := must(b, err, "batch", id); err != nil {
 		return nil, err
 	}
-	c.batches[id] = b
+	c.batches.put(id, b)
 	return b, nil
 }
 
 func (c *change) saveBatch(b *Batch) error {
-	c.batches[b.ID] = b
+	c.batches.put(b.ID, b)
 	saved := *b
 	c.saved = &saved
 	c.touch("batch", b.ID)

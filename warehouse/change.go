@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -8,11 +9,11 @@ import (
 // change is one command on its way: the held writes, what the log says of it,
 // and which projections it touches.
 type change struct {
-	*overlay
+	overlay
 	meta    Meta
 	reason  string // command name, for the journal
 	touched []string
-	seen    map[string]bool // of touched; looked up, never ranged over
+	seen    map[string]bool // of touched, once they are many; looked up, never ranged over
 	site    *Site
 	// releasing: an order is let in, which must leave room for the rest of
 	// its life. tooBig is why that failed the first time.
@@ -20,12 +21,16 @@ type change struct {
 	tooBig    string
 	// Records named from several sides are loaded once, so that two steps
 	// of one command cannot overwrite each other. Looked up only.
-	orders  map[string]*Order
-	tasks   map[string]*Task
-	batches map[string]*Batch
+	orders  known[Order]
+	tasks   known[Task]
+	batches known[Batch]
 	saved   *Batch // as it was written last
-	counts  []stateCount
-	low     []faceAt // pick faces that may need goods
+	// Records that are read again in the same command.
+	lastWorker memo[WorkerState]
+	lastTask   memo[Task]
+	lastItem   memo[Item]
+	counts     []stateCount
+	low        []faceAt // pick faces that may need goods
 	lack    demand   // what the command takes away, and why
 	lackWhy string
 	// Figures of the command, written by settle.
@@ -33,6 +38,9 @@ type change struct {
 	samples []sample
 	onHand  int64
 	moved   bool
+	room    []byte // for what is written
+	day     string // what dayFor said last, for items with dayIn as their minimum
+	dayIn   int
 }
 
 type stateCount struct {
@@ -41,13 +49,76 @@ type stateCount struct {
 }
 
 func newChange(r Reader, m Meta, reason string) *change {
-	return &change{
-		overlay: newOverlay(r), meta: m, reason: reason,
-		seen:    make(map[string]bool),
-		orders:  make(map[string]*Order),
-		tasks:   make(map[string]*Task),
-		batches: make(map[string]*Batch),
+	return &change{overlay: overlay{base: r}, meta: m, reason: reason}
+}
+
+// known are records by id. Most commands work on one or two.
+type known[T any] struct {
+	few [2]struct {
+		id string
+		v  *T
 	}
+	more map[string]*T
+}
+
+// get is the record, nil when it is not known.
+func (n *known[T]) get(id string) *T {
+	for i := range n.few {
+		if f := &n.few[i]; f.id == id && f.v != nil {
+			return f.v
+		}
+	}
+	return n.more[id]
+}
+
+// put notes the record of an id, in the place of one that was known.
+func (n *known[T]) put(id string, v *T) {
+	n.drop(id)
+	for i := range n.few {
+		if f := &n.few[i]; f.v == nil {
+			f.id, f.v = id, v
+			return
+		}
+	}
+	if n.more == nil {
+		n.more = make(map[string]*T)
+	}
+	n.more[id] = v
+}
+
+// drop forgets the record of an id.
+func (n *known[T]) drop(id string) {
+	for i := range n.few {
+		if f := &n.few[i]; f.id == id {
+			f.v = nil
+		}
+	}
+	delete(n.more, id)
+}
+
+// memo keeps what was decoded last. The same bytes again are the same record, so
+// it cannot be out of date. Who asks gets a copy of his own, whose lists are
+// shared: it is for records without any, or that are only read.
+type memo[T any] struct {
+	bytes []byte
+	value T
+}
+
+// load is load with a memory.
+func (m *memo[T]) load(r Reader, k []byte) (*T, error) {
+	b, err := r.Get(k)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	if m.bytes == nil || !bytes.Equal(b, m.bytes) {
+		*m = memo[T]{}
+		if err := decodeInto(k, b, &m.value); err != nil {
+			return nil, err
+		}
+		m.bytes = b
+	}
+	v := m.value
+	return &v, nil
 }
 
 // count notes that n more orders are in a state. Most states of an intake are
@@ -82,14 +153,44 @@ func (c *change) finish(tx Tx) error {
 
 // touch notes that a projection changed.
 func (c *change) touch(kind, id string) {
+	if len(c.touched) <= fewTouched {
+		for _, t := range c.touched {
+			if isTouched(t, kind, id) {
+				return
+			}
+		}
+	}
 	s := kind
 	if id != "" {
 		s += "/" + id
 	}
-	if !c.seen[s] {
-		c.seen[s] = true
-		c.touched = append(c.touched, s)
+	if c.touched == nil {
+		c.touched = make([]string, 0, fewTouched)
 	}
+	if len(c.touched) > fewTouched {
+		if c.seen == nil {
+			c.seen = make(map[string]bool)
+			for _, t := range c.touched {
+				c.seen[t] = true
+			}
+		}
+		if c.seen[s] {
+			return
+		}
+		c.seen[s] = true
+	}
+	c.touched = append(c.touched, s)
+}
+
+// fewTouched are looked through; of more there is a map.
+const fewTouched = 16
+
+func isTouched(t, kind, id string) bool {
+	if id == "" {
+		return t == kind
+	}
+	n := len(kind)
+	return len(t) == n+1+len(id) && t[:n] == kind && t[n] == '/' && t[n+1:] == id
 }
 
 // theSite is the site's rules; a refusal when there are none yet.

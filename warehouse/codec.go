@@ -103,11 +103,7 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 	if !ok {
 		return 0, 0, nil, fmt.Errorf("%w: %#04x", ErrUnknownKind, uint16(c.Kind()))
 	}
-	body, err = encMode.Marshal(c)
-	if err != nil {
-		return 0, 0, nil, fmt.Errorf("%w: %s: %w", ErrMalformed, e.name, err)
-	}
-	if _, err := e.decode(body); err != nil {
+	if body, err = e.encode(c); err != nil {
 		return 0, 0, nil, err
 	}
 	version = e.version
@@ -178,6 +174,22 @@ func Decode(kind, version uint16, body []byte) (Command, error) {
 	return e.decode(body)
 }
 
+// encodeAs is the encode function of one command type.
+func encodeAs[C Command](name string, fast detcbor.Set, cmd Command) ([]byte, error) {
+	if c, ok := cmd.(C); ok {
+		// What was just written in the one encoding only has to be readable.
+		if b, ok := fast.Append(nil, &c); ok && len(b) <= MaxBody && fast.Unmarshal(b, new(C)) {
+			return b, nil
+		}
+	}
+	b, err := encMode.Marshal(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrMalformed, name, err)
+	}
+	_, err = decodeAs[C](name, fast, b)
+	return b, err
+}
+
 // decodeAs is the decode function of one command type.
 func decodeAs[C Command](name string, fast detcbor.Set, body []byte) (Command, error) {
 	if len(body) > MaxBody {
@@ -209,7 +221,7 @@ func decodeAs[C Command](name string, fast detcbor.Set, body []byte) (Command, e
 // EncodeResult gives the bytes kept with the command's id. Keep and Touched are
 // not part of the answer and are left out.
 func EncodeResult(r Result) []byte {
-	b, err := marshal(&r)
+	b, err := marshal(nil, &r)
 	if err != nil {
 		// Result holds only strings, numbers and such structs: they
 		// always encode.
@@ -238,33 +250,61 @@ func load[T any](r Reader, k []byte) (*T, error) {
 
 func decodeRecord[T any](k, b []byte) (*T, error) {
 	v := new(T)
-	if records.Unmarshal(b, v) {
-		return v, nil
-	}
-	v = new(T)
-	if err := decMode.Unmarshal(b, v); err != nil {
-		return nil, fmt.Errorf("%w: record %q: %w", ErrCorrupt, k, err)
+	if err := decodeInto(k, b, v); err != nil {
+		return nil, err
 	}
 	return v, nil
 }
 
-// marshal is the one encoding of v.
-func marshal[T any](v *T) ([]byte, error) {
-	var most [512]byte // of nearly all records; kept is what it takes
-	if b, ok := records.Append(most[:0], v); ok {
-		return bytes.Clone(b), nil
+// decodeInto reads a record into v, which must be the zero value.
+func decodeInto[T any](k, b []byte, v *T) error {
+	if records.Unmarshal(b, v) {
+		return nil
 	}
-	return encMode.Marshal(v)
+	*v = *new(T)
+	if err := decMode.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("%w: record %q: %w", ErrCorrupt, k, err)
+	}
+	return nil
+}
+
+// marshal appends the one encoding of v.
+func marshal[T any](to []byte, v *T) ([]byte, error) {
+	if b, ok := records.Append(to, v); ok {
+		return b, nil
+	}
+	b, err := encMode.Marshal(v)
+	return append(to, b...), err
 }
 
 // save writes the record at k.
 func save[T any](tx Tx, k []byte, v *T) error {
-	b, err := marshal(v)
+	var room *[]byte
+	if c, ok := tx.(*change); ok {
+		room = &c.room
+	} else {
+		room = new([]byte)
+	}
+	// What a command writes lies in a few pieces of memory, one behind the
+	// other: cap keeps them apart.
+	if cap(*room)-len(*room) < roomLeast {
+		*room = make([]byte, 0, roomSize)
+	}
+	at := len(*room)
+	b, err := marshal(*room, v)
 	if err != nil {
 		return fmt.Errorf("warehouse: encode record %q: %w", k, err)
 	}
-	return tx.Set(k, b)
+	*room = b
+	return tx.Set(k, b[at:len(b):len(b)])
 }
+
+// Memory for records: of the pieces, and what must be free for one more. A
+// longer record gets a piece of its own.
+const (
+	roomSize  = 1024
+	roomLeast = 256
+)
 
 // each decodes the records under a prefix in key order until fn returns false.
 func each[T any](r Reader, prefix []byte, fn func(*T) (bool, error)) error {

@@ -103,6 +103,6 @@ func FastSet(c Command) detcbor.Set { return detcbor.Compile(c) }
 // Batched is a transaction of many commands: what they write reaches tx when done
 // is called, as a store does with a batch of log entries.
 func Batched(tx Tx) (batch Tx, done func() error) {
-	o := newOverlay(tx)
+	o := &overlay{base: tx}
 	return o, func() error { return o.flush(tx) }
 }

@@ -61,7 +61,10 @@ func (c *change) usable(it *Item, expiry string) bool { return usable(expiry, c.
 
 // dayFor is the day that the lots of an item have to outlive.
 func (c *change) dayFor(it *Item) string {
-	return time.UnixMilli(c.meta.Now).UTC().AddDate(0, 0, it.MinDays).Format(time.DateOnly)
+	if c.day == "" || c.dayIn != it.MinDays {
+		c.day, c.dayIn = time.UnixMilli(c.meta.Now).UTC().AddDate(0, 0, it.MinDays).Format(time.DateOnly), it.MinDays
+	}
+	return c.day
 }
 
 // plan finds need units of an item by its policy, leaving out what is in held

@@ -118,16 +118,19 @@ func (c *change) reserve(bin string, s stockKey, expiry string, qty int64) error
 	return c.balance(BinPlace(bin), s, expiry, 0, qty)
 }
 
-// balance changes one balance row and the indexes that follow from it.
+// balance changes one balance row and the indexes that follow from it. They are
+// right before, so what it leaves as it was is not looked up in them.
 func (c *change) balance(place string, s stockKey, expiry string, qty, reserved int64) error {
 	k := stockRowKey(place, s)
 	row, err := load[stockRow](c, k)
 	if err != nil {
 		return err
 	}
-	if row == nil {
+	was := row != nil
+	if !was {
 		row = &stockRow{Expiry: expiry}
 	}
+	free := row.Qty > row.Reserved
 	row.Qty += qty
 	row.Reserved += reserved
 	if !isVirtual(place) && (row.Reserved < 0 || row.Qty < row.Reserved) {
@@ -145,8 +148,10 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 	if err := c.markATP(demand{s.sku, s.owner}); err != nil {
 		return err
 	}
-	if err := c.index(key(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status), !gone); err != nil {
-		return err
+	if was == gone {
+		if err := c.index(key(kAt, place, s.sku, s.lot, s.serial, s.owner, s.status), !gone); err != nil {
+			return err
+		}
 	}
 	if s.serial != "" {
 		if err := c.noteSerial(k, place, s, row.Qty); err != nil {
@@ -158,8 +163,8 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 			return err
 		}
 	}
-	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.status == StatusSellable {
-		return c.index(freeKey(s, row.Expiry, bin), row.Qty > row.Reserved)
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && s.status == StatusSellable && free != (row.Qty > row.Reserved) {
+		return c.index(freeKey(s, row.Expiry, bin), !free)
 	}
 	return nil
 }

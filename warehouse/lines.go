@@ -155,7 +155,7 @@ func (c *change) backorder(o *Order) error {
 		}
 		taken = old != nil
 	}
-	canon, err := marshal(&spec)
+	canon, err := marshal(nil, &spec)
 	if err != nil {
 		return fmt.Errorf("warehouse: encode backorder: %w", err)
 	}

@@ -391,6 +391,15 @@ func (m *model) leads() {
 		}
 	}
 	worker := pickOne(m, []string{"w1", "w2", "w3", "r1"}, "worker")
+	if b != "" { // rare: most of the time nobody has a walk
+		if m.odds(2, "skip") {
+			m.run(SkipLine{Device: dev, Task: m.step(dev).Task, Reason: "blocked"})
+		}
+		if m.odds(4, "reassign") {
+			m.run(ReassignBatch{Batch: b, Worker: worker, Reason: "ill"})
+			return
+		}
+	}
 	switch m.num(0, 8, "act") {
 	case 7:
 		m.run(SkipLine{Device: dev, Task: m.step(dev).Task, Reason: "blocked"})

@@ -75,7 +75,7 @@ func (c *change) tellOffers() error {
 	if err != nil {
 		return err
 	}
-	b, err := marshal(now)
+	b, err := marshal(nil, now)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (c *change) enter(o *Order, to OrderState) error {
 // order loads an order once per command, so that all steps of a command work on
 // the same record. For one in the archive its ghost answers (gone.go).
 func (c *change) order(id string) (*Order, error) {
-	if o := c.orders[id]; o != nil {
+	if o := c.orders.get(id); o != nil {
 		return o, nil
 	}
 	o, err := GetOrder(c, id)
@@ -102,10 +102,10 @@ func (c *change) order(id string) (*Order, error) {
 	if err != nil || o == nil {
 		return nil, err
 	}
-	if known := c.orders[o.Spec.ID]; known != nil { // by its other id
+	if known := c.orders.get(o.Spec.ID); known != nil { // by its other id
 		return known, nil
 	}
-	c.orders[o.Spec.ID] = o
+	c.orders.put(o.Spec.ID, o)
 	return o, nil
 }
 
@@ -115,7 +115,7 @@ func (c *change) saveOrder(o *Order) error {
 	if o.gone != 0 {
 		return nil // what is in the archive does not change
 	}
-	c.orders[o.Spec.ID] = o
+	c.orders.put(o.Spec.ID, o)
 	c.touch("order", o.Spec.ID)
 	forgetLack(o)
 	if err := c.askPutBacks(o); err != nil {

@@ -3,43 +3,63 @@ package warehouse
 import (
 	"bytes"
 	"slices"
-	"strings"
 )
 
 // overlay holds the writes of one command back until the command is accepted.
 // A refused command so changes nothing by construction, whoever runs Apply and
 // however late a handler finds its reason to refuse. Writes reach the
 // transaction in key order, each key once.
+//
+// A command writes some ten rows, few write thousands: a sorted list is found
+// in faster than a map is built, and is in order whenever it is asked to be.
 type overlay struct {
-	base   Reader
-	vals   map[string][]byte // nil = deleted; looked up, never ranged over
-	keys   []string          // of vals
-	bytes  int               // of keys and values
-	sorted bool
+	base  Reader
+	rows  []*held // by key
+	bytes int     // of keys and values
+	spare []held  // rows not used yet
+	first [12]held
 }
 
-func newOverlay(base Reader) *overlay {
-	return &overlay{base: base, vals: make(map[string][]byte), sorted: true}
+// held is one write; val nil = deleted.
+type held struct {
+	key, val []byte
+}
+
+func (o *overlay) find(k []byte) (at int, found bool) {
+	return slices.BinarySearchFunc(o.rows, k, func(h *held, k []byte) int { return bytes.Compare(h.key, k) })
 }
 
 func (o *overlay) Get(k []byte) ([]byte, error) {
-	if v, ok := o.vals[string(k)]; ok {
-		return v, nil
+	if at, found := o.find(k); found {
+		return o.rows[at].val, nil
 	}
 	return o.base.Get(k)
 }
 
+// put keeps key and value: they must not be changed any more.
 func (o *overlay) put(k, v []byte) {
-	s := string(k)
-	if _, ok := o.vals[s]; !ok {
-		if n := len(o.keys); n > 0 && o.keys[n-1] > s {
-			o.sorted = false
-		}
-		o.keys = append(o.keys, s)
-		o.bytes += len(s)
+	at, found := o.find(k)
+	if !found {
+		o.rows = slices.Insert(o.rows, at, o.row())
+		o.rows[at].key = k
+		o.bytes += len(k)
 	}
-	o.bytes += len(v) - len(o.vals[s])
-	o.vals[s] = v
+	h := o.rows[at]
+	o.bytes += len(v) - len(h.val)
+	h.val = v
+}
+
+// row is an empty one.
+func (o *overlay) row() *held {
+	switch {
+	case o.rows == nil:
+		o.rows, o.spare = make([]*held, 0, len(o.first)), o.first[:]
+	case len(o.spare) == 0:
+		o.spare = make([]held, len(o.rows))
+	}
+	h := &o.spare[0]
+	o.spare = o.spare[1:]
+	return h
 }
 
 func (o *overlay) Set(k, v []byte) error {
@@ -55,14 +75,6 @@ func (o *overlay) Delete(k []byte) error {
 	return nil
 }
 
-func (o *overlay) order() []string {
-	if !o.sorted {
-		slices.Sort(o.keys)
-		o.sorted = true
-	}
-	return o.keys
-}
-
 // Range merges the held writes with the transaction below.
 func (o *overlay) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error {
 	return o.RangeAfter(prefix, nil, fn)
@@ -70,72 +82,67 @@ func (o *overlay) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error
 
 // RangeAfter is Range of the keys behind one; nil = from the first.
 func (o *overlay) RangeAfter(prefix, after []byte, fn func(k, v []byte) (bool, error)) error {
-	keys := o.order()
-	i, found := slices.BinarySearch(keys, string(max(string(prefix), string(after))))
-	if found && after != nil {
-		i++
+	start := prefix
+	if bytes.Compare(after, prefix) > 0 {
+		start = after
 	}
-	var mine []string
-	for ; i < len(keys) && strings.HasPrefix(keys[i], string(prefix)); i++ {
-		mine = append(mine, keys[i])
+	from, found := o.find(start)
+	if found && after != nil && bytes.Equal(start, after) {
+		from++
 	}
-	more := true
-	emit := func(s string) error {
-		v := o.vals[s]
-		if v == nil {
-			return nil
+	to := from
+	for to < len(o.rows) && bytes.HasPrefix(o.rows[to].key, prefix) {
+		to++
+	}
+	mine, more := o.rows[from:to], true
+	emit := func() (err error) {
+		if h := mine[0]; h.val != nil {
+			more, err = fn(h.key, h.val)
 		}
-		var err error
-		more, err = fn([]byte(s), v)
+		mine = mine[1:]
 		return err
 	}
 	err := rangeAfter(o.base, prefix, after, func(k, v []byte) (bool, error) {
-		for more && len(mine) > 0 && strings.Compare(mine[0], string(k)) < 0 {
-			if err := emit(mine[0]); err != nil {
-				return false, err
+		for len(mine) > 0 {
+			order := bytes.Compare(mine[0].key, k)
+			if order > 0 {
+				break
 			}
-			mine = mine[1:]
-		}
-		if !more {
-			return false, nil
-		}
-		if len(mine) > 0 && bytes.Equal([]byte(mine[0]), k) {
-			err := emit(mine[0])
-			mine = mine[1:]
-			return more, err
+			if err := emit(); err != nil || !more || order == 0 {
+				return more, err
+			}
 		}
 		var err error
 		more, err = fn(k, v)
 		return more, err
 	})
 	for err == nil && more && len(mine) > 0 {
-		err = emit(mine[0])
-		mine = mine[1:]
+		err = emit()
 	}
 	return err
 }
 
 // spent is what the command has written so far: keys, and bytes of keys and
 // values.
-func (o *overlay) spent() (keys, bytes int) { return len(o.keys), o.bytes }
+func (o *overlay) spent() (keys, bytes int) { return len(o.rows), o.bytes }
 
 // biggest is the longest value.
 func (o *overlay) biggest() int {
 	n := 0
-	for _, k := range o.keys {
-		n = max(n, len(o.vals[k]))
+	for _, h := range o.rows {
+		n = max(n, len(h.val))
 	}
 	return n
 }
 
 // flush writes everything to tx.
 func (o *overlay) flush(tx Tx) error {
-	for _, k := range o.order() {
+	for _, h := range o.rows {
 		var err error
-		if v := o.vals[k]; v == nil {
-			err = tx.Delete([]byte(k))
+		if h.val == nil {
+			err = tx.Delete(h.key)
 		} else {
-			err = tx.Set([]byte(k), v)
+			err = tx.Set(h.key, h.val)
 		}
 		if err != nil {
 			return err

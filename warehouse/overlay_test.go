@@ -24,7 +24,7 @@ func TestOverlayIsLikeTheTransaction(t *testing.T) {
 				}
 			}
 		}
-		o := newOverlay(base)
+		o := &overlay{base: base}
 		for i := range rapid.IntRange(0, 12).Draw(rt, "writes") {
 			k := []byte(keys.Draw(rt, "key"))
 			gone := rapid.Bool().Draw(rt, "delete")
@@ -78,7 +78,7 @@ func TestOverlayPassesErrorsOn(t *testing.T) {
 	base := memtx.New()
 	_ = base.Set([]byte("b"), []byte("1"))
 	for _, held := range []string{"a", "b", "c"} {
-		o := newOverlay(base)
+		o := &overlay{base: base}
 		_ = o.Set([]byte(held), nil)
 		if v, err := o.Get([]byte(held)); err != nil || v == nil {
 			t.Errorf("an empty value is %v %v", v, err)

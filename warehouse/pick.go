@@ -13,8 +13,8 @@ import (
 // walk is the work of a handheld at one moment.
 type walk struct {
 	batch *Batch
-	task  *Task // nil when all tasks are closed
-	order *Order
+	task  *Task  // nil when all tasks are closed
+	order *Order // of the task, once it is asked for
 	step  string
 }
 
@@ -39,8 +39,14 @@ func (c *change) walkOf(device, task, said string) (*walk, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.walkBy(ws, task, func() string { return said })
+}
+
+// walkBy is walkOf for a worker who is known.
+func (c *change) walkBy(ws *WorkerState, task string, said func() string) (*walk, error) {
+	var err error
 	if ws.Batch == "" {
-		return nil, c.late(ws, task, said, refuse(CodeNoWork, "%s has no batch", ws.Worker))
+		return nil, c.late(ws, task, said(), refuse(CodeNoWork, "%s has no batch", ws.Worker))
 	}
 	w := &walk{}
 	if w.batch, err = c.batch(ws.Batch); err != nil {
@@ -50,7 +56,7 @@ func (c *change) walkOf(device, task, said string) (*walk, error) {
 		return nil, err
 	}
 	if task != "" && (w.task == nil || w.task.ID != task) {
-		return nil, c.late(ws, task, said, notCurrent(task))
+		return nil, c.late(ws, task, said(), notCurrent(task))
 	}
 	return w, nil
 }
@@ -67,13 +73,18 @@ func (c *change) current(w *walk) error {
 		if w.task, err = c.task(w.batch.Walk[w.batch.At]); err != nil {
 			return err
 		}
-		w.order, err = c.order(w.task.Order)
-		if _, err := must(w.order, err, "order", w.task.Order); err != nil {
-			return err
-		}
 	}
 	w.step = stepOf(w.batch, w.task)
 	return nil
+}
+
+// needOrder loads the order of the current task, the biggest record of a scan
+// and of no use to most.
+func (c *change) needOrder(w *walk) (err error) {
+	if w.order == nil {
+		w.order, err = must2(c.order(w.task.Order))("order", w.task.Order)
+	}
+	return err
 }
 
 // done saves the walk after an accepted verb.
@@ -121,7 +132,7 @@ func scan(c *change, cmd Scan) (Result, error) {
 		}
 		return c.scanFloor(ws, cmd)
 	}
-	w, err := c.walkOf(cmd.Device, cmd.Task, saidOf(cmd))
+	w, err := c.walkBy(ws, cmd.Task, func() string { return saidOf(cmd) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -191,6 +202,9 @@ func (c *change) scanBin(w *walk, code string) error {
 
 // claim begins the current task.
 func (c *change) claim(w *walk) error {
+	if err := c.needOrder(w); err != nil {
+		return err
+	}
 	if w.task.State == TaskAssigned {
 		w.task.State = TaskClaimed
 		if err := c.saveTask(w.task); err != nil {
@@ -221,7 +235,7 @@ func findItem(r Reader, barcode string) (f found, err error) {
 		if err != nil || sku == nil {
 			return err
 		}
-		if f.item, err = must2(GetItem(r, string(sku)))("item", string(sku)); err == nil {
+		if f.item, err = must2(recall(r, key(kItem, string(sku)), lastItem))("item", string(sku)); err == nil {
 			f.units = unitsOf(f.item, code)
 		}
 		return err

@@ -334,7 +334,7 @@ func announceReceipt(c *change, cmd AnnounceReceipt) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	canon, err := marshal(&spec)
+	canon, err := marshal(nil, &spec)
 	if err != nil {
 		return Result{}, refuse(CodeMalformed, "receipt: %v", err)
 	}

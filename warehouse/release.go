@@ -45,7 +45,7 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 	if u != nil && spec.Owner == "" && len(u.Owners) == 1 {
 		spec.Owner = u.Owners[0] // the same order, whether it is named or not
 	}
-	canon, err := marshal(&spec)
+	canon, err := marshal(nil, &spec)
 	if err != nil {
 		return Result{}, refuse(CodeMalformed, "order: %v", err)
 	}

@@ -153,6 +153,9 @@ func (c *change) giveBack(w *walk, cmd RobotPick) (string, error) {
 	if cmd.Qty != 0 {
 		return "", refuse(CodeInvalid, "a failed pick takes nothing")
 	}
+	if err := c.needOrder(w); err != nil {
+		return "", err
+	}
 	t, b := w.task, w.batch
 	t.State, t.Batch, t.Slot = TaskOpen, "", 0
 	t.Failed++

@@ -33,6 +33,9 @@ func (c *change) scanSlot(w *walk, site *Site, code string) error {
 // put moves what is in hand into a tote on the slot of the current task, closes
 // the task and goes to the next one.
 func (c *change) put(w *walk, code string) error {
+	if err := c.needOrder(w); err != nil {
+		return err
+	}
 	b, t, o := w.batch, w.task, w.order
 	at := slices.IndexFunc(b.Slots, func(s BatchSlot) bool { return s.Slot == t.Slot })
 	if at < 0 {

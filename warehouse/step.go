@@ -10,7 +10,7 @@ func NextStep(r Reader, device string) (*Step, error) {
 	var ws *WorkerState
 	worker, err := WorkerOfDevice(r, device)
 	if err == nil && worker != "" {
-		ws, err = GetWorkerState(r, worker)
+		ws, err = recall(r, key(kWState, worker), func(c *change) *memo[WorkerState] { return &c.lastWorker })
 	}
 	switch {
 	case err != nil:
@@ -32,11 +32,11 @@ func NextStep(r Reader, device string) (*Step, error) {
 	if b.At >= len(b.Walk) {
 		return s, nil
 	}
-	t, err := must2(GetTask(r, b.Walk[b.At]))("task", b.Walk[b.At])
+	t, err := must2(recall(r, key(kTask, b.Walk[b.At]), func(c *change) *memo[Task] { return &c.lastTask }))("task", b.Walk[b.At])
 	if err != nil {
 		return nil, err
 	}
-	it, err := must2(GetItem(r, t.SKU))("item", t.SKU)
+	it, err := must2(recall(r, key(kItem, t.SKU), lastItem))("item", t.SKU)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +60,19 @@ type after struct {
 	Reader
 	c *change
 }
+
+// recall loads a record, with the memory of the command when there is one.
+func recall[T any](r Reader, k []byte, of func(*change) *memo[T]) (*T, error) {
+	switch r := r.(type) {
+	case *change:
+		return of(r).load(r, k)
+	case *after:
+		return of(r.c).load(r, k)
+	}
+	return load[T](r, k)
+}
+
+func lastItem(c *change) *memo[Item] { return &c.lastItem }
 
 func batchFor(r Reader, id string) (*Batch, error) {
 	if a, ok := r.(*after); ok && a.c.saved != nil && a.c.saved.ID == id {

@@ -299,7 +299,7 @@ func (c *change) belong(o *Order, source string) error {
 // note makes a new order of an upstream known to what is told in this command.
 func (c *change) note(o *Order) {
 	if o.Upstream != "" {
-		c.orders[o.Spec.ID] = o
+		c.orders.put(o.Spec.ID, o)
 	}
 }
 
@@ -318,7 +318,7 @@ func (c *change) whoAsked(id, source, owner string) (upstream, told string, err 
 	if err != nil {
 		return "", id, err
 	}
-	if o := c.orders[id]; o != nil && (u == nil || o.Upstream == u.Name) {
+	if o := c.orders.get(id); o != nil && (u == nil || o.Upstream == u.Name) {
 		return o.Upstream, o.IDAtOMS(), nil
 	}
 	upstream, err = c.ownerHears(source, owner)
@@ -423,7 +423,7 @@ func (c *change) addressee(order string, data *EventData) (upstream, told string
 	if err != nil {
 		return "", order, err
 	}
-	o := c.orders[order]
+	o := c.orders.get(order)
 	if o == nil && len(ups) > 0 && validID(order) {
 		if o, err = c.order(order); err != nil {
 			return "", order, err

@@ -4,7 +4,7 @@ package warehouse
 
 // workerState loads what a worker does; a worker never seen before is idle.
 func (c *change) workerState(id string) (*WorkerState, error) {
-	ws, err := GetWorkerState(c, id)
+	ws, err := c.lastWorker.load(c, key(kWState, id))
 	if ws == nil {
 		ws = &WorkerState{Worker: id}
 	}

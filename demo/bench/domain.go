@@ -44,6 +44,9 @@ func domain(ctx context.Context, dir string) error {
 	if err := allocations(); err != nil {
 		return err
 	}
+	if err := picksInBadger(dir); err != nil {
+		return err
+	}
 	cfg := raftstore.Config{Dir: dir, NodeID: "bench", Logger: slog.New(slog.DiscardHandler)}
 	return withStore(ctx, cfg, func(s *replica.Store) error { return picksInStore(ctx, s) })
 }

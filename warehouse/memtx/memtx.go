@@ -6,7 +6,6 @@
 package memtx
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -16,63 +15,40 @@ import (
 
 // Tx is the state. The zero value is not ready; use [New].
 type Tx struct {
-	vals   map[string][]byte
-	blocks [][]string // the keys, sorted; no block is empty or longer than blockKeys
+	vals   map[string]*row
+	kinds  map[string]*keys // by what stands before the first zero byte of a key
+	names  []string         // of kinds, sorted: so are then all keys
 	writes int
 }
 
-// blockKeys bounds what one new key has to push aside.
-const blockKeys = 512
-
-// find is where a key is or belongs: the block and the place in it.
-func (t *Tx) find(s string) (block, at int, found bool) {
-	block, found = slices.BinarySearchFunc(t.blocks, s, func(b []string, s string) int { return strings.Compare(b[0], s) })
-	if !found {
-		block = max(block-1, 0) // the last one that begins before it
-	}
-	if len(t.blocks) == 0 {
-		return 0, 0, false
-	}
-	at, found = slices.BinarySearch(t.blocks[block], s)
-	return block, at, found
+// row is the value of a key.
+type row struct {
+	val    []byte
+	listed bool // its key stands in a block
 }
-
-// add puts a new key in its place.
-func (t *Tx) add(s string) {
-	if len(t.blocks) == 0 {
-		t.blocks = [][]string{{s}}
-		return
-	}
-	i, at, _ := t.find(s)
-	b := slices.Insert(t.blocks[i], at, s)
-	if len(b) > blockKeys {
-		half := slices.Clone(b[blockKeys/2:])
-		t.blocks = slices.Insert(t.blocks, i+1, half)
-		clear(b[blockKeys/2:])
-		b = b[:blockKeys/2]
-	}
-	t.blocks[i] = b
-}
-
-// all lists the keys.
-func (t *Tx) all() []string { return slices.Concat(t.blocks...) }
 
 // New returns an empty state.
-func New() *Tx { return &Tx{vals: make(map[string][]byte)} }
+func New() *Tx { return &Tx{vals: make(map[string]*row), kinds: make(map[string]*keys)} }
 
 // Get returns the value of key, nil when absent.
-func (t *Tx) Get(key []byte) ([]byte, error) { return t.vals[string(key)], nil }
+func (t *Tx) Get(key []byte) ([]byte, error) {
+	if r := t.vals[string(key)]; r != nil {
+		return r.val, nil
+	}
+	return nil, nil
+}
 
 // Set stores copies of key and value.
 func (t *Tx) Set(key, value []byte) error {
 	t.writes++
-	s := string(key)
-	if _, ok := t.vals[s]; !ok {
-		t.add(s)
+	r := t.vals[string(key)]
+	if r == nil {
+		s := string(key)
+		r = &row{}
+		t.vals[s] = r
+		t.of(s).note(s)
 	}
-	v := make([]byte, len(value))
-	copy(v, value)
-	t.vals[s] = v
+	r.val = append(make([]byte, 0, len(value)), value...)
 	return nil
 }
 
@@ -80,14 +56,31 @@ func (t *Tx) Set(key, value []byte) error {
 func (t *Tx) Delete(key []byte) error {
 	t.writes++
 	s := string(key)
-	if _, ok := t.vals[s]; ok {
-		i, at, _ := t.find(s)
-		if t.blocks[i] = slices.Delete(t.blocks[i], at, at+1); len(t.blocks[i]) == 0 {
-			t.blocks = slices.Delete(t.blocks, i, i+1)
-		}
-		delete(t.vals, s)
+	r := t.vals[s]
+	if r == nil {
+		return nil
+	}
+	delete(t.vals, s)
+	k := t.of(s)
+	if r.listed {
+		k.remove(s)
+	} else {
+		k.gone(t.vals)
 	}
 	return nil
+}
+
+// of is the kind of a key.
+func (t *Tx) of(s string) *keys {
+	name, _, _ := strings.Cut(s, "\x00")
+	k := t.kinds[name]
+	if k == nil {
+		k = &keys{}
+		t.kinds[name] = k
+		at, _ := slices.BinarySearch(t.names, name)
+		t.names = slices.Insert(t.names, at, name)
+	}
+	return k
 }
 
 // Range calls fn for the keys with the prefix, ascending. fn must not write.
@@ -97,18 +90,36 @@ func (t *Tx) Range(prefix []byte, fn func(key, value []byte) (bool, error)) erro
 
 // RangeAfter is Range of the keys behind one; nil = from the first.
 func (t *Tx) RangeAfter(prefix, after []byte, fn func(key, value []byte) (bool, error)) error {
-	i, at, found := t.find(max(string(prefix), string(after)))
-	if found && after != nil {
-		at++
-	}
-	for ; i < len(t.blocks); i, at = i+1, 0 {
-		for _, k := range t.blocks[i][at:] {
-			if !strings.HasPrefix(k, string(prefix)) {
-				return nil
-			}
-			more, err := fn([]byte(k), bytes.Clone(t.vals[k]))
-			if err != nil || !more {
-				return err
+	p := string(prefix)
+	kind, _, whole := strings.Cut(p, "\x00")
+	start := max(p, string(after))
+	first, _, _ := strings.Cut(start, "\x00")
+	from, _ := slices.BinarySearch(t.names, max(kind, first))
+	var buf []byte
+	for _, name := range t.names[from:] {
+		if !strings.HasPrefix(name, kind) || whole && name != kind {
+			return nil
+		}
+		k := t.kinds[name]
+		k.list(t.vals)
+		i, at, found := k.find(start)
+		if found && after != nil && start == string(after) {
+			at++
+		}
+		for ; i < len(k.blocks); i, at = i+1, 0 {
+			for _, s := range k.blocks[i][at:] {
+				if !strings.HasPrefix(s, p) {
+					i = len(k.blocks)
+					break
+				}
+				// A reader that keeps what it is given sees it change.
+				buf = append(buf[:0], s...)
+				n := len(buf)
+				buf = append(buf, t.vals[s].val...)
+				more, err := fn(buf[:n:n], buf[n:])
+				if err != nil || !more {
+					return err
+				}
 			}
 		}
 	}
@@ -131,21 +142,33 @@ type Snapshot struct {
 func (t *Tx) Snapshot() Snapshot {
 	s := Snapshot{keys: t.all(), vals: make([][]byte, 0, len(t.vals))}
 	for _, k := range s.keys {
-		s.vals = append(s.vals, t.vals[k])
+		s.vals = append(s.vals, t.vals[k].val)
 	}
 	return s
 }
 
 // Rollback takes the state back to s.
 func (t *Tx) Rollback(s Snapshot) {
-	t.blocks = nil
-	for b := range slices.Chunk(s.keys, blockKeys/2) {
-		t.blocks = append(t.blocks, slices.Clone(b))
+	writes := t.writes
+	*t = *New()
+	t.writes = writes
+	for i, key := range s.keys {
+		t.vals[key] = &row{val: s.vals[i]}
+		t.of(key).note(key)
 	}
-	t.vals = make(map[string][]byte, len(s.keys))
-	for i, k := range s.keys {
-		t.vals[k] = s.vals[i]
+}
+
+// all lists the keys.
+func (t *Tx) all() []string {
+	all := make([]string, 0, len(t.vals))
+	for _, name := range t.names {
+		k := t.kinds[name]
+		k.list(t.vals)
+		for _, b := range k.blocks {
+			all = append(all, b...)
+		}
 	}
+	return all
 }
 
 // Digest is the SHA-256 of all keys and values in order, each with its length,
@@ -158,11 +181,9 @@ func (t *Tx) Digest() string {
 		h.Write(n[:])
 		h.Write(b)
 	}
-	for _, b := range t.blocks {
-		for _, k := range b {
-			add([]byte(k))
-			add(t.vals[k])
-		}
+	for _, k := range t.all() {
+		add([]byte(k))
+		add(t.vals[k].val)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"tote/warehouse"
 	"tote/warehouse/memtx"
@@ -168,4 +171,43 @@ func TestManyKeys(t *testing.T) {
 	if tx.Len() != 0 || len(list(tx, "")) != 0 {
 		t.Error("something is left")
 	}
+}
+
+// Several kinds, keys that come again before anybody asked for their order, and
+// ranges of each length in between.
+func TestKindsAndRangesBetweenWrites(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		tx, want := memtx.New(), make(map[string]string)
+		key := rapid.StringMatching("(a|ab|b)(\x00[xy]{0,2})?")
+		prefix := rapid.StringMatching("(a|ab|b)?(\x00[xy]?)?")
+		for i := range rapid.IntRange(1, 300).Draw(rt, "steps") {
+			k := key.Draw(rt, "key")
+			switch rapid.IntRange(0, 6).Draw(rt, "do") {
+			case 0:
+				var keys []string
+				p := prefix.Draw(rt, "prefix")
+				for k := range want {
+					if strings.HasPrefix(k, p) {
+						keys = append(keys, k)
+					}
+				}
+				slices.Sort(keys)
+				for i, k := range keys {
+					keys[i] = k + "=" + want[k]
+				}
+				if got := list(tx, p); !slices.Equal(got, keys) {
+					rt.Fatalf("range %q: %q, want %q", p, got, keys)
+				}
+			case 1, 2, 3:
+				delete(want, k)
+				_ = tx.Delete([]byte(k))
+			default:
+				want[k] = fmt.Sprint(i)
+				_ = tx.Set([]byte(k), []byte(want[k]))
+			}
+		}
+		if tx.Len() != len(want) {
+			rt.Fatalf("%d keys, want %d", tx.Len(), len(want))
+		}
+	})
 }
