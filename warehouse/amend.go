@@ -74,7 +74,7 @@ func (c *change) quoteAmend(o *Order, rules *ChangeRules, spec OrderSpec, hash [
 // quoteOf loads the order and the open quote a command answers. done says that
 // it was answered so before.
 func (c *change) quoteOf(id, source string, revision int, answered ...RequestState) (o *Order, q *quoteRecord, done bool, err error) {
-	if o, err = c.knownOrder(id); err != nil {
+	if o, err = c.orderAsked(source, id); err != nil {
 		return nil, nil, false, err
 	}
 	if source != "" && source != o.Source {

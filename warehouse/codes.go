@@ -82,6 +82,7 @@ const (
 	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 	CodeIDTaken          = "ORDER_ID_TAKEN"
+	CodeForeignOwner     = "FOREIGN_OWNER"
 
 	CodeNotInPlace         = "NOT_IN_PLACE"
 	CodeReserved           = "RESERVED"

@@ -83,6 +83,7 @@ var Faults = []Fault{
 	{CodeNotLoaded, "The parcel is on no truck that still stands here.", "Look at the order: a parcel that has left comes back as a return."},
 	{CodeUnknownBatch, "No batch with this id is being picked.", "Look at the list of batches: it may be finished."},
 	{CodeIDTaken, "The order id belongs to an order that came from somewhere else: the site's own entry or another OMS.", "Enter or place the order again under a new id; neither of the two was changed."},
+	{CodeForeignOwner, "An OMS speaks of goods or orders of an owner that the site's rules give to another OMS.", "Correct the owner at the OMS, or give the owner to that upstream in the site file; then send a higher revision."},
 	{CodeNotInPlace, "The place does not hold that much of these goods.", "Look up where the goods are and correct place, lot, owner, status or quantity."},
 	{CodeReserved, "The goods are kept for work or for a customer and cannot be taken from there.", "Let the worker finish or report the bin short, give the reservation back, or take less."},
 	{CodeWrongSerial, "The barcode names no serial, or not one of this bin.", "Scan the code that names the serial; if the unit stands in the wrong bin, move it in the book first."},

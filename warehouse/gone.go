@@ -34,6 +34,7 @@ type tombstone struct {
 	Owner    string     `cbor:"7,keyasint,omitempty"`
 	Bound    string     `cbor:"8,keyasint,omitempty"`
 	Kit      int64      `cbor:"9,keyasint,omitempty"`
+	Upstream string     `cbor:"10,keyasint,omitempty"`
 }
 
 // Archived is what is still known of an order that left for the archive.
@@ -44,6 +45,7 @@ type Archived struct {
 	Revision int        `json:"revision"`
 	Source   string     `json:"source"`
 	Owner    string     `json:"owner,omitempty"`
+	Upstream string     `json:"upstream,omitempty"`
 	ClosedAt int64      `json:"closedAt"`
 	At       int64      `json:"archivedAt"`
 }
@@ -66,7 +68,8 @@ func GetArchived(r Reader, id string) (*Archived, error) {
 		return nil, err
 	}
 	return &Archived{
-		ID: id, Bound: g.Bound, State: g.State, Revision: g.Revision, Source: g.Source, Owner: g.Owner, ClosedAt: g.ClosedAt, At: g.At,
+		ID: id, Bound: g.Bound, State: g.State, Revision: g.Revision, Source: g.Source,
+		Owner: g.Owner, Upstream: g.Upstream, ClosedAt: g.ClosedAt, At: g.At,
 	}, nil
 }
 
@@ -96,7 +99,7 @@ func (c *change) bury(o *Order) error {
 	}
 	return save(c, key(kGone, id), &tombstone{
 		State: o.State, Revision: o.Spec.Revision, Hash: o.Hash[:min(len(o.Hash), tombHash)], Source: o.Source,
-		ClosedAt: o.Since, At: c.meta.Now, Owner: o.Spec.Owner, Bound: o.Bound, Kit: o.Spec.Kit,
+		ClosedAt: o.Since, At: c.meta.Now, Owner: o.Spec.Owner, Bound: o.Bound, Kit: o.Spec.Kit, Upstream: o.Upstream,
 	})
 }
 
@@ -113,7 +116,7 @@ func (c *change) ghost(id string) (*Order, error) {
 	}
 	return &Order{
 		Spec: OrderSpec{ID: a.ID, Revision: g.Revision, Owner: g.Owner, Kit: g.Kit},
-		Hash: g.Hash, Source: g.Source, State: g.State, Since: g.ClosedAt, Bound: g.Bound, gone: g.At,
+		Hash: g.Hash, Source: g.Source, State: g.State, Since: g.ClosedAt, Bound: g.Bound, Upstream: g.Upstream, gone: g.At,
 	}, nil
 }
 

@@ -631,8 +631,27 @@ func (v *inspector) floor() error {
 			v.fail("floor task %+v", t)
 		}
 		v.check(t.Held <= t.Qty && (t.Held == 0 || t.AtFrom), "floor task %+v holds too much", t)
+		if t.Kind == FloorPutBack {
+			return true, v.putBack(t)
+		}
 		return true, nil
 	})
+}
+
+// putBack: the task of a line says what the line says, and the line names it.
+func (v *inspector) putBack(t *FloorTask) error {
+	o, err := GetOrder(v.r, t.Order)
+	if err != nil || o == nil {
+		return fmt.Errorf("order %s: %w", t.Order, err)
+	}
+	l, err := lineOf(o, t.Line)
+	if err != nil {
+		return err
+	}
+	v.check(l.PutTask == t.ID && l.PutBack == t.Qty && t.From == LUPlace(o.Tote) && (o.Batch == "" || t.Held > 0),
+		"put-back %+v of line %+v, tote %s, batch %q", t, l, o.Tote, o.Batch)
+	v.check(t.Held == 0 && t.Lot == "" && t.Serial == "" || t.Held <= l.ofLot(t.Lot, t.Serial), "put-back %+v of %+v", t, l.Lots)
+	return nil
 }
 
 // counting: a bin has one count, and a count that is not in review a task.
@@ -915,14 +934,41 @@ func (v *inspector) manifests() error {
 }
 
 func (v *inspector) outbox() error {
-	h, err := outboxHead(v.r, StreamControl)
+	ups, err := Upstreams(v.r)
+	for _, up := range append([]string{""}, ups...) {
+		if err == nil {
+			err = v.stream(up)
+		}
+	}
+	return err
+}
+
+// archived is whose an order was that is not here any more. Of one that was
+// forgotten only the OMS knows.
+func (v *inspector) archived(id, upstream string) (*Order, error) {
+	a, err := GetArchived(v.r, id)
+	if a != nil {
+		return &Order{Upstream: a.Upstream}, err
+	}
+	s, err := GetSite(v.r)
+	if err == nil && s.ForgetDays > 0 {
+		return &Order{Upstream: upstream}, nil
+	}
+	return nil, err
+}
+
+// stream checks that what an OMS is told has no gap, and that it hears of no
+// order of another one.
+func (v *inspector) stream(upstream string) error {
+	stream := StreamOf(upstream)
+	h, err := outboxHead(v.r, stream)
 	if err != nil {
 		return err
 	}
 	next := h.First
 	told := make(map[string]bool)
-	err = each(v.r, under(kOut, StreamControl), func(e *Event) (bool, error) {
-		v.check(e.Seq == next, "outbox: number %d, want %d", e.Seq, next)
+	err = each(v.r, under(kOut, stream), func(e *Event) (bool, error) {
+		v.check(e.Seq == next, "outbox %s: number %d, want %d", stream, e.Seq, next)
 		next++
 		for _, m := range untold(e.Type) {
 			delete(told, fmt.Sprintf("%s of %s revision %d", m, e.Order, e.Data.Revision))
@@ -931,11 +977,27 @@ func (v *inspector) outbox() error {
 			m := fmt.Sprintf("%s of %s revision %d", e.Type, e.Order, e.Data.Revision)
 			v.check(!told[m], "%s is told twice", m)
 			told[m] = true
+			o, err := GetOrder(v.r, upstreamID(upstream, e.Order))
+			if err == nil && o == nil && e.Data.Born != "" {
+				o, err = GetOrder(v.r, e.Order)
+			}
+			if err == nil && o == nil {
+				o, err = v.archived(upstreamID(upstream, e.Order), upstream)
+			}
+			v.check(err == nil && o != nil && o.Upstream == upstream, "%s of %s is told on %s: %+v", e.Type, e.Order, stream, o)
 		}
 		return true, nil
 	})
-	v.check(next == h.Next, "outbox ends at %d, want %d", next, h.Next)
+	v.check(next == h.Next, "outbox %s ends at %d, want %d", stream, h.Next, next)
 	return err
+}
+
+// upstreamID is the id here of what an upstream calls id.
+func upstreamID(upstream, id string) string {
+	if upstream == "" {
+		return id
+	}
+	return upstream + idOfUpstream + id
 }
 
 func (v *inspector) master() error {

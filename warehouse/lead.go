@@ -192,6 +192,9 @@ func (c *change) mayUnpick(o *Order, cmd Unpick) (*LineState, error) {
 	if t != nil && onRobot(t.State) {
 		return nil, refuse(CodeRobotBusy, "robot %s fetches tote %s", t.Robot, o.Tote)
 	}
+	if err := c.freeInTote(l, cmd.Lot, cmd.Serial, cmd.Qty, l.Picked); err != nil {
+		return nil, err
+	}
 	if !l.dropLot(cmd.Lot, cmd.Serial, cmd.Qty) {
 		return nil, refuse(CodeWrongLot, "line %d has no %d of lot %q, serial %q", cmd.Line, cmd.Qty, cleanText(cmd.Lot), cleanText(cmd.Serial))
 	}

@@ -145,6 +145,9 @@ func closeManifest(c *change, cmd CloseManifest) (Result, error) {
 	}
 	c.touch("dock", m.Dock)
 	res := Result{Ref: m.ID, Text: fmt.Sprintf("%d parcels%s", len(list), rest)}
+	if told, err = c.ownParcels("", told); err != nil {
+		return res, err
+	}
 	return res, c.emit(EvManifestClosed, "", EventData{
 		Manifest: m.ID, Carrier: m.Carrier, Ref: m.Dock, Qty: int64(len(list)), Parcels: tellParcels(told),
 	})

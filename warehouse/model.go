@@ -72,6 +72,8 @@ type Site struct {
 	// AgeingMinutes is how long an order may stay in one state before the OMS
 	// is told; 0 = for ever.
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
+	// Upstreams are the OMSs of consignors; all else is the default OMS's.
+	Upstreams []Upstream `cbor:"62,keyasint,omitempty" json:"upstreams,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -189,6 +191,11 @@ type OrderSpec struct {
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `cbor:"26,keyasint,omitempty" json:"substitute,omitempty"`
+	// Party is the kind of place it goes to, Customer and Refs are what others
+	// call it; see party.go.
+	Party    string `cbor:"32,keyasint,omitempty" json:"party,omitempty"`
+	Customer string `cbor:"33,keyasint,omitempty" json:"customer,omitempty"`
+	Refs     []Ref  `cbor:"34,keyasint,omitempty" json:"refs,omitempty"`
 	// Commercial is the SHA-256, in hex, of what the OMS knows of terms,
 	// billing and discounts; the site has no use for the content (purge.go).
 	Commercial string `cbor:"27,keyasint,omitempty" json:"commercial,omitempty"`
@@ -255,7 +262,9 @@ type Order struct {
 	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"`                // when it has been in its state for too long; 0 = told, or no rule
 	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"`                // its row in the list of promises
 	Purged    int64 `cbor:"41,keyasint,omitempty" json:"purged,omitempty"` // when the person was taken out of it
-	gone      int64 `cbor:"-"`                                             // when it left for the archive: it is only stood in for (gone.go)
+	// Upstream is the OMS that hears of it, "" the default one. It never changes.
+	Upstream string `cbor:"45,keyasint,omitempty" json:"upstream,omitempty"`
+	gone     int64  `cbor:"-"` // when it left for the archive: it is only stood in for (gone.go)
 }
 
 // LineState is what became of one order line.
@@ -272,6 +281,7 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
+	PutTask  string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
 	// For is the item that was ordered where SKU stands for it, Reason why.
 	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
 	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`

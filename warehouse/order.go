@@ -109,13 +109,17 @@ func (c *change) order(id string) (*Order, error) {
 	return o, nil
 }
 
-// saveOrder writes the order and its row in the pool.
+// saveOrder writes the order, its row in the pool and the tasks of what is to be
+// put back.
 func (c *change) saveOrder(o *Order) error {
 	if o.gone != 0 {
 		return nil // what is in the archive does not change
 	}
 	c.orders[o.Spec.ID] = o
 	c.touch("order", o.Spec.ID)
+	if err := c.askPutBacks(o); err != nil {
+		return err
+	}
 	k := poolKey(o)
 	before, err := c.Get(k)
 	if err != nil {

@@ -140,6 +140,12 @@ type EventData struct {
 	Sides    *Sides     `cbor:"57,keyasint,omitempty" json:"sides,omitempty"`
 	Manifest string     `cbor:"58,keyasint,omitempty" json:"manifest,omitempty"`
 	Diffs    []LineDiff `cbor:"59,keyasint,omitempty" json:"diffs,omitempty"` // lines that shipped otherwise than ordered
+
+	// Of order.shipped, where the order brought one of the first three.
+	Party    string      `cbor:"94,keyasint,omitempty" json:"party,omitempty"`
+	Customer string      `cbor:"95,keyasint,omitempty" json:"customer,omitempty"`
+	Refs     []Ref       `cbor:"96,keyasint,omitempty" json:"refs,omitempty"`
+	Times    *OrderTimes `cbor:"97,keyasint,omitempty" json:"times,omitempty"`
 	// Of order.archived: when the order closed, and the SHA-256 of its release
 	// and of its commercial part.
 	ClosedAt   int64  `cbor:"72,keyasint,omitempty" json:"closedAt,omitempty"`

@@ -157,8 +157,12 @@ func announceReturn(c *change, cmd AnnounceReturn) (Result, error) {
 	case len(cmd.Lines) == 0 || len(cmd.Lines) > maxReturnLines:
 		return Result{}, refuse(CodeInvalid, "lines: 1 to %d", maxReturnLines)
 	}
+	owner, err := c.returnAsked(&cmd)
+	if err != nil {
+		return Result{}, err
+	}
 	res := Result{Ref: cmd.Return}
-	rt := &Return{ID: cmd.Return, Order: cmd.Order, Source: cmd.Source, State: ReceiptExpected, Since: c.meta.Now, Exchange: cmd.Exchange}
+	rt := &Return{ID: cmd.Return, Order: cmd.Order, Source: cmd.Source, State: ReceiptExpected, Since: c.meta.Now, Exchange: cmd.Exchange, Owner: owner}
 	for i, l := range cmd.Lines {
 		it, err := c.returnable(l.SKU)
 		if err != nil {
@@ -469,12 +473,16 @@ func closeReturn(c *change, cmd CloseReturn) (Result, error) {
 	if err := c.saveReturn(rt); err != nil {
 		return res, err
 	}
-	d := EventData{Ref: rt.ID, Returned: rt.Lines, Exchange: rt.Exchange, Source: rt.Source}
-	if err := c.emit(EvReturnClosed, rt.Order, d); err != nil || came == 0 {
+	upstream, order, err := c.returnHeard(rt)
+	if err != nil {
+		return res, err
+	}
+	d := EventData{Ref: abroad(upstream, rt.ID), Returned: rt.Lines, Exchange: abroad(upstream, rt.Exchange), Source: rt.Source}
+	if err := c.emitTo(upstream, EvReturnClosed, order, d); err != nil || came == 0 {
 		return res, err
 	}
 	res.Text = fmt.Sprintf("%d pieces; the OMS is asked for the refund", came)
-	return res, c.emit(EvRefundRequested, rt.Order, d)
+	return res, c.emitTo(upstream, EvRefundRequested, order, d)
 }
 
 // GetReturn returns a return by id.

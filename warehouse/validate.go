@@ -179,7 +179,7 @@ func checkSite(s Site) string {
 	if why := checkCountries(s.Countries); why != "" {
 		return why
 	}
-	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s))
+	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkUpstreams(s.Upstreams))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
@@ -402,6 +402,8 @@ func checkSpec(s OrderSpec) string {
 		return checkKinds(s.Lines)
 	case checkHolds(s.Holds) != "":
 		return checkHolds(s.Holds)
+	case checkNamed(s) != "":
+		return checkNamed(s)
 	case len(s.Lines) == 0:
 		return "no lines"
 	case len(s.Lines) > maxLines:

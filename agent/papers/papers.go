@@ -78,48 +78,6 @@ func Ticket(r warehouse.Reader, order string) (*Paper, error) {
 	return p, nil
 }
 
-// Slip is the packing slip of an order: what is in its parcels.
-func Slip(r warehouse.Reader, order string) (*Paper, error) {
-	o, err := warehouse.GetOrder(r, order)
-	if err != nil || o == nil {
-		return nil, errors.Join(err, missing(o))
-	}
-	p := &Paper{Kind: warehouse.DocSlip, Ref: order, Title: "PACKING SLIP " + order}
-	a := o.Spec.ShipTo
-	for _, s := range []string{a.Name, a.Street, a.Postcode + " " + a.City, a.Country} {
-		p.add(s, "")
-	}
-	p.rule()
-	for _, l := range o.Lines {
-		name, err := nameOf(r, l.SKU)
-		if err != nil {
-			return nil, err
-		}
-		p.add(fmt.Sprintf("%d  %s  %s", l.Line, l.SKU, name), fmt.Sprintf("%d of %d", l.Picked, l.Qty))
-		for _, q := range l.Lots {
-			if q.Lot != "" {
-				p.add("    "+lot(q.Lot, q.Expiry), fmt.Sprint(q.Qty))
-			}
-		}
-	}
-	site, err := warehouse.GetSite(r)
-	if err != nil {
-		return nil, err
-	}
-	if site != nil {
-		if g := site.GuideFor(&o.Spec); g != nil && g.Pallet != "" {
-			p.rule()
-			p.add("Pallets for "+g.Name+": "+g.Pallet, "")
-		}
-	}
-	p.rule()
-	for _, c := range o.Parcels {
-		p.add("SSCC "+c.SSCC, kilograms(c.WeightMg)+" kg")
-		p.add("     "+strings.TrimSpace(c.Carrier+" "+c.Service)+" "+c.Tracking, "")
-	}
-	return p, nil
-}
-
 // Manifest is the list a carrier signs.
 func Manifest(r warehouse.Reader, id string) (*Paper, error) {
 	m, err := warehouse.GetManifest(r, id)
@@ -150,7 +108,7 @@ func Manifest(r warehouse.Reader, id string) (*Paper, error) {
 		}
 		for _, c := range o.Parcels {
 			if c.SSCC == sscc {
-				p.add(sscc+"  "+c.Tracking, kilograms(c.WeightMg)+" kg")
+				p.add(sscc+"  "+c.Tracking, strings.TrimSpace(strings.ToUpper(o.Spec.Party)+"  "+kilograms(c.WeightMg)+" kg"))
 			}
 		}
 	}
