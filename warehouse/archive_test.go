@@ -174,6 +174,9 @@ func TestLateAfterTheArchive(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := keeping(t)
+			s := *seen(GetSite(w.tx))
+			s.Changes = &ChangeRules{} // what is refused is noted on the order
+			w.ok(PutSite{Site: s})
 			w.sent("O1", "CUP*2")
 			w.ok(release("O2", "PEN"))
 			w.ok(CancelOrder{Order: "O2", Source: "oms/main"})
