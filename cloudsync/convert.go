@@ -149,7 +149,7 @@ func digestOf(opaque json.RawMessage) string {
 func orderSpec(o *wire.Order) *warehouse.OrderSpec {
 	s := &warehouse.OrderSpec{
 		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
-		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
+		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Together: o.Together, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
 		Party: o.Party, Customer: o.Customer,
 	}
 	for _, r := range o.Refs {

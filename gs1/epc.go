@@ -1,37 +1,33 @@
 package gs1
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"tote/gs1/epc"
+	"tote/gs1/fault"
 )
 
-// Schemes of EPC that are decoded.
+// Schemes of EPC that the state machine understands; package gs1/epc has them
+// all.
 const (
-	SchemeSGTIN = "sgtin" // one unit of a trade item: GTIN and serial number
-	SchemeSSCC  = "sscc"  // one logistic unit
+	SchemeSGTIN = epc.SGTIN // one unit of a trade item: GTIN and serial number
+	SchemeSSCC  = epc.SSCC  // one logistic unit
 )
 
 // Filter values: control information in the tag, not identity.
 const (
-	FilterOther    = 0
-	FilterItem     = 1 // SGTIN: point-of-sale item
-	FilterCase     = 2 // SGTIN and SSCC: full case
-	FilterUnitLoad = 6 // SGTIN and SSCC: unit load
+	FilterOther    = epc.FilterOther
+	FilterItem     = epc.FilterItem     // SGTIN: point-of-sale item
+	FilterCase     = epc.FilterCase     // SGTIN and SSCC: full case
+	FilterUnitLoad = epc.FilterUnitLoad // SGTIN and SSCC: unit load
 )
 
-// Headers of the two binary schemes.
+// The tags that DecodeEPC decodes.
 const (
-	headerSGTIN96 = 0x30
-	headerSSCC96  = 0x31
-)
-
-const (
-	epcBits    = 96
-	maxEPCHex  = 124     // 31 words, the most the protocol control word can announce
-	serialBits = 38      // of SGTIN-96
-	maxSerial  = 1 << 38 // first serial number that does not fit
+	tagSGTIN96 = "sgtin-96"
+	tagSSCC96  = "sscc-96"
 )
 
 // EPC is what a tag says: decoded when it is an SGTIN-96 or SSCC-96, else only
@@ -57,27 +53,6 @@ func (e EPC) Key() string {
 	return e.Hex
 }
 
-// partition is one row of the partition tables: how many digits and bits the
-// company prefix has, and what is left for the reference.
-type partition struct {
-	prefixDigits, prefixBits int
-	itemDigits, itemBits     int // SGTIN: indicator and item reference
-	unitDigits, unitBits     int // SSCC: extension digit and serial reference
-}
-
-// partitionOf gives the row of partition p, 0..6.
-func partitionOf(p int) partition {
-	return [...]partition{
-		{12, 40, 1, 4, 5, 18},
-		{11, 37, 2, 7, 6, 21},
-		{10, 34, 3, 10, 7, 24},
-		{9, 30, 4, 14, 8, 28},
-		{8, 27, 5, 17, 9, 31},
-		{7, 24, 6, 20, 10, 34},
-		{6, 20, 7, 24, 11, 38},
-	}[p]
-}
-
 // DecodeEPC reads the EPC of a tag from its hexadecimal digits. Bits behind the
 // 96 of the scheme are cut off.
 //
@@ -86,58 +61,54 @@ func partitionOf(p int) partition {
 // content at all; ErrEPC when the header says SGTIN-96 or SSCC-96 and the rest
 // breaks its rules (Hex is set then, too).
 func DecodeEPC(digits string) (EPC, error) {
-	if digits == "" || len(digits) > maxEPCHex {
-		return EPC{}, fmt.Errorf("EPC of %d digits: %w", len(digits), ErrEPCHex)
-	}
-	// Bit counts that are no multiple of 8 are printed with an odd digit.
-	raw, err := hex.DecodeString(digits + strings.Repeat("0", len(digits)%2))
-	if err != nil {
-		return EPC{}, fmt.Errorf("EPC %.64q: %w", digits, ErrEPCHex)
-	}
-	e := EPC{Hex: strings.ToUpper(digits)}
-	header := raw[0]
-	if header != headerSGTIN96 && header != headerSSCC96 {
-		return e, nil
-	}
-	refuse := func(why string) (EPC, error) {
-		return EPC{Hex: e.Hex}, fmt.Errorf("EPC %s: %s: %w", e.Hex, why, ErrEPC)
-	}
-	if len(digits)*4 < epcBits {
-		return refuse("fewer than 96 bits")
-	}
-	bits := bitReader{raw, 8}
-	filter, p := int(bits.take(3)), int(bits.take(3))
-	if p > 6 {
-		return refuse("partition 7")
-	}
-	part := partitionOf(p)
-	prefix, ok := padded(bits.take(part.prefixBits), part.prefixDigits)
-	if !ok {
-		return refuse("company prefix out of range")
-	}
-	if header == headerSGTIN96 {
-		ref, ok := padded(bits.take(part.itemBits), part.itemDigits)
-		if !ok {
-			return refuse("item reference out of range")
-		}
-		serial := strconv.FormatUint(bits.take(serialBits), 10)
-		return sgtin(prefix, ref, serial).tagged(filter, e.Hex), nil
-	}
-	ref, ok := padded(bits.take(part.unitBits), part.unitDigits)
+	e, err := epc.Decode(digits)
 	switch {
-	case !ok:
-		return refuse("serial reference out of range")
-	case bits.take(24) != 0:
-		return refuse("reserved bits are set")
+	case err != nil && e.Hex == "":
+		return EPC{}, err
+	case !strings.HasPrefix(e.Hex, "30") && !strings.HasPrefix(e.Hex, "31"):
+		return EPC{Hex: e.Hex}, nil
+	case err != nil:
+		return EPC{Hex: e.Hex}, err
 	}
-	return sscc96(prefix, ref).tagged(filter, e.Hex), nil
+	return known(e)
+}
+
+// known is an EPC of one of the schemes of this package in its form here.
+func known(e epc.EPC) (EPC, error) {
+	elements, err := e.Elements()
+	if err != nil {
+		// A key whose digits are no company prefix is an identity all the same.
+		return EPC{}, err
+	}
+	out := EPC{Scheme: e.Scheme, URI: e.URI(), TagURI: e.TagURI(), Filter: e.Filter, Prefix: e.Prefix, Hex: e.Hex}
+	if e.Scheme == SchemeSGTIN {
+		out.GTIN, out.Serial = elements[0].Value, e.Serial
+	} else {
+		out.SSCC = elements[0].Value
+	}
+	return out, nil
+}
+
+// ParseEPCURI reads the pure identity of an SGTIN or SSCC, or the tag URI of
+// an SGTIN-96 or SSCC-96. Of a tag URI Hex, TagURI and Filter are set as well.
+// A pure SGTIN may have a serial number with letters; EncodeEPC refuses it.
+// Errors: ErrEPC, and EPCFit of package fault.
+func ParseEPCURI(uri string) (EPC, error) {
+	e, err := epc.ParseURI(uri)
+	if err != nil {
+		return EPC{}, err
+	}
+	if e.Scheme != SchemeSGTIN && e.Scheme != SchemeSSCC || e.Tag != "" && e.Tag != tagSGTIN96 && e.Tag != tagSSCC96 {
+		return EPC{}, fmt.Errorf("EPC URI %.120q: not an SGTIN or SSCC, or not of 96 bits: %w", uri, fault.EPC)
+	}
+	return known(e)
 }
 
 // EncodeSGTIN96 makes the tag content of one unit: GTIN of 8, 12, 13 or 14
 // digits, the length of its company prefix (6..12, from master data: it cannot
 // be told from the GTIN), a serial number in decimal without leading zeros
 // below 2^38, and a filter 0..7. A GTIN-8 needs the prefix length 8. Errors:
-// ErrEPC, and those of GTIN14.
+// ErrEPC, EPCFit of package fault, and those of GTIN14.
 func EncodeSGTIN96(prefixLen int, gtin, serial string, filter int) (string, error) {
 	long, err := GTIN14(gtin)
 	if err != nil {
@@ -149,7 +120,9 @@ func EncodeSGTIN96(prefixLen int, gtin, serial string, filter int) (string, erro
 	if prefixLen < 6 || prefixLen > 12 {
 		return "", fmt.Errorf("SGTIN-96: company prefix of %d digits: %w", prefixLen, ErrEPC)
 	}
-	return encode96(sgtin(long[1:1+prefixLen], long[:1]+long[1+prefixLen:13], serial), filter)
+	return epc.EPC{
+		Scheme: epc.SGTIN, Prefix: long[1 : 1+prefixLen], Reference: long[:1] + long[1+prefixLen:13], Serial: serial,
+	}.Encode(tagSGTIN96, filter)
 }
 
 // EncodeSSCC96 makes the tag content of a logistic unit from its SSCC of 18
@@ -157,130 +130,28 @@ func EncodeSGTIN96(prefixLen int, gtin, serial string, filter int) (string, erro
 // ErrEPC, ErrCheckDigit.
 func EncodeSSCC96(prefixLen int, sscc string, filter int) (string, error) {
 	switch {
-	case len(sscc) != 18 || !digitsOnly(sscc) || prefixLen < 6 || prefixLen > 12:
+	case len(sscc) != 18 || prefixLen < 6 || prefixLen > 12:
 		return "", fmt.Errorf("SSCC-96: %q with a company prefix of %d digits: %w", sscc, prefixLen, ErrEPC)
 	case !ValidKey(sscc):
+		if _, err := strconv.ParseUint(sscc, 10, 64); err != nil {
+			return "", fmt.Errorf("SSCC-96: %q: %w", sscc, ErrEPC)
+		}
 		return "", fmt.Errorf("SSCC-96: %s: %w", sscc, ErrCheckDigit)
 	}
-	return encode96(sscc96(sscc[1:1+prefixLen], sscc[:1]+sscc[1+prefixLen:17]), filter)
+	return epc.EPC{
+		Scheme: epc.SSCC, Prefix: sscc[1 : 1+prefixLen], Reference: sscc[:1] + sscc[1+prefixLen:17],
+	}.Encode(tagSSCC96, filter)
 }
 
-// EncodeEPC makes the tag content of a pure identity URI. Errors: ErrEPC.
+// EncodeEPC makes the tag content of 96 bits of a pure identity URI. Errors:
+// ErrEPC, and EPCFit of package fault.
 func EncodeEPC(pureURI string, filter int) (string, error) {
-	e, err := ParseEPCURI(pureURI)
+	e, err := epc.ParseURI(pureURI)
 	if err != nil {
 		return "", err
 	}
-	return encode96(e, filter)
-}
-
-// encode96 puts the parts of e into 96 bits.
-func encode96(e EPC, filter int) (string, error) {
-	if filter < 0 || filter > 7 {
-		return "", fmt.Errorf("%s: filter %d: %w", e.URI, filter, ErrEPC)
+	if e.Scheme != SchemeSGTIN && e.Scheme != SchemeSSCC {
+		return "", fmt.Errorf("EPC URI %.120q: neither SGTIN nor SSCC: %w", pureURI, ErrEPC)
 	}
-	p := 12 - len(e.Prefix)
-	part := partitionOf(p)
-	var bits bitWriter
-	if e.Scheme == SchemeSGTIN {
-		serial, err := strconv.ParseUint(e.Serial, 10, 64)
-		if err != nil || serial >= maxSerial || strconv.FormatUint(serial, 10) != e.Serial {
-			return "", fmt.Errorf("%s: serial number %q does not fit a tag of 96 bits: %w", e.URI, e.Serial, ErrEPC)
-		}
-		bits.put(headerSGTIN96, 8)
-		bits.put(uint64(filter), 3)
-		bits.put(uint64(p), 3)
-		bits.put(number(e.Prefix), part.prefixBits)
-		bits.put(number(e.reference()), part.itemBits)
-		bits.put(serial, serialBits)
-	} else {
-		bits.put(headerSSCC96, 8)
-		bits.put(uint64(filter), 3)
-		bits.put(uint64(p), 3)
-		bits.put(number(e.Prefix), part.prefixBits)
-		bits.put(number(e.reference()), part.unitBits)
-		bits.put(0, 24)
-	}
-	return strings.ToUpper(hex.EncodeToString(bits.out[:])), nil
-}
-
-// sgtin makes the identity of a unit from parts of the right length.
-func sgtin(prefix, ref, serial string) EPC {
-	key := ref[:1] + prefix + ref[1:]
-	check, _ := CheckDigit(key) // 13 digits always have one
-	return EPC{
-		Scheme: SchemeSGTIN, Prefix: prefix, Serial: serial, GTIN: key + string(check),
-		URI: pureHead + SchemeSGTIN + ":" + prefix + "." + ref + "." + escapeSerial(serial),
-	}
-}
-
-// sscc96 makes the identity of a logistic unit from parts of the right length.
-func sscc96(prefix, ref string) EPC {
-	key := ref[:1] + prefix + ref[1:]
-	check, _ := CheckDigit(key)
-	return EPC{
-		Scheme: SchemeSSCC, Prefix: prefix, SSCC: key + string(check),
-		URI: pureHead + SchemeSSCC + ":" + prefix + "." + ref,
-	}
-}
-
-// reference is the part of the key beside prefix and check digit, indicator or
-// extension digit first.
-func (e EPC) reference() string {
-	key := e.GTIN + e.SSCC // one of them is empty
-	return key[:1] + key[1+len(e.Prefix):len(key)-1]
-}
-
-// tagged adds what only a tag knows.
-func (e EPC) tagged(filter int, digits string) EPC {
-	_, body, _ := strings.Cut(strings.TrimPrefix(e.URI, pureHead), ":")
-	e.Filter, e.Hex = filter, digits
-	e.TagURI = tagHead + e.Scheme + "-96:" + strconv.Itoa(filter) + "." + body
-	return e
-}
-
-// padded writes v with exactly n digits; false when it has more.
-func padded(v uint64, n int) (string, bool) {
-	s := strconv.FormatUint(v, 10)
-	if len(s) > n {
-		return "", false
-	}
-	return strings.Repeat("0", n-len(s)) + s, true
-}
-
-// number reads up to 17 digits.
-func number(digits string) uint64 {
-	var v uint64
-	for i := range len(digits) {
-		v = 10*v + uint64(digits[i]-'0')
-	}
-	return v
-}
-
-// bitReader takes bits from the front, most significant first.
-type bitReader struct {
-	raw []byte
-	at  int
-}
-
-func (b *bitReader) take(n int) uint64 {
-	var v uint64
-	for range n {
-		v = v<<1 | uint64(b.raw[b.at/8]>>(7-b.at%8)&1)
-		b.at++
-	}
-	return v
-}
-
-// bitWriter puts bits behind each other, most significant first.
-type bitWriter struct {
-	out [epcBits / 8]byte
-	at  int
-}
-
-func (b *bitWriter) put(v uint64, n int) {
-	for i := n - 1; i >= 0; i-- {
-		b.out[b.at/8] |= byte(v>>i&1) << (7 - b.at%8)
-		b.at++
-	}
+	return e.Encode(e.Scheme+"-96", filter)
 }

@@ -9,6 +9,14 @@ import (
 
 const sscc = "106141412345678908"
 
+// els makes elements of AI, value, AI, value …
+func els(pairs ...string) (all []Element) {
+	for i := 0; i < len(pairs); i += 2 {
+		all = append(all, Element{AI: pairs[i], Value: pairs[i+1]})
+	}
+	return all
+}
+
 func TestParse(t *testing.T) {
 	for _, tc := range []struct {
 		name, in string
@@ -17,25 +25,25 @@ func TestParse(t *testing.T) {
 	}{
 		{
 			name: "GS1-128 with lot and expiry", in: "]C10109506000134352" + "10ABC\x1d17270131",
-			want: Scan{Symbology: "]C1", Rule: RuleIdentifier, Elements: []Element{{"01", "09506000134352"}, {"10", "ABC"}, {"17", "270131"}}},
+			want: Scan{Symbology: "]C1", Rule: RuleIdentifier, Elements: els("01", "09506000134352", "10", "ABC", "17", "270131")},
 		},
 		{
 			name: "GS behind a fixed AI and at the end", in: "]d20109506000134352\x1d10ABC\x1d",
-			want: Scan{Symbology: "]d2", Rule: RuleIdentifier, Elements: []Element{{"01", "09506000134352"}, {"10", "ABC"}}},
+			want: Scan{Symbology: "]d2", Rule: RuleIdentifier, Elements: els("01", "09506000134352", "10", "ABC")},
 		},
 		{
 			name: "weight", in: "]e001095060001343523103000195",
-			want: Scan{Symbology: "]e0", Rule: RuleIdentifier, Elements: []Element{{"01", "09506000134352"}, {"3103", "000195"}}},
+			want: Scan{Symbology: "]e0", Rule: RuleIdentifier, Elements: els("01", "09506000134352", "3103", "000195")},
 		},
-		{name: "lone lot is no error", in: "]Q310ABC", want: Scan{Symbology: "]Q3", Rule: RuleIdentifier, Elements: []Element{{"10", "ABC"}}}},
-		{name: "DotCode", in: "]J100" + sscc, want: Scan{Symbology: "]J1", Rule: RuleIdentifier, Elements: []Element{{"00", sscc}}}},
-		{name: "EAN-13", in: "]E02112345678900", want: Scan{Symbology: "]E0", Rule: RuleIdentifier, Elements: []Element{{"01", "02112345678900"}}}},
-		{name: "EAN-8", in: "]E402345673", want: Scan{Symbology: "]E4", Rule: RuleIdentifier, Elements: []Element{{"01", "00000002345673"}}}},
+		{name: "lone lot is no error", in: "]Q310ABC", want: Scan{Symbology: "]Q3", Rule: RuleIdentifier, Elements: els("10", "ABC")}},
+		{name: "DotCode", in: "]J100" + sscc, want: Scan{Symbology: "]J1", Rule: RuleIdentifier, Elements: els("00", sscc)}},
+		{name: "EAN-13", in: "]E02112345678900", want: Scan{Symbology: "]E0", Rule: RuleIdentifier, Elements: els("01", "02112345678900")}},
+		{name: "EAN-8", in: "]E402345673", want: Scan{Symbology: "]E4", Rule: RuleIdentifier, Elements: els("01", "00000002345673")}},
 		{
 			name: "EAN with composite", in: "]E02112345678900|]e099COMPOSITE\x1d98XYZ",
-			want: Scan{Symbology: "]E0", Rule: RuleIdentifier, Elements: []Element{{"01", "02112345678900"}, {"99", "COMPOSITE"}, {"98", "XYZ"}}},
+			want: Scan{Symbology: "]E0", Rule: RuleIdentifier, Elements: els("01", "02112345678900", "99", "COMPOSITE", "98", "XYZ")},
 		},
-		{name: "ITF-14", in: "]I124012345678905", want: Scan{Symbology: "]I1", Rule: RuleDigits, Elements: []Element{{"01", "24012345678905"}}}},
+		{name: "ITF-14", in: "]I124012345678905", want: Scan{Symbology: "]I1", Rule: RuleDigits, Elements: els("01", "24012345678905")}},
 		{name: "ITF with other digits", in: "]I124012345678906", want: Scan{Symbology: "]I1", Rule: RulePlain, Text: "24012345678906"}},
 		{name: "plain Code 128", in: "]C0A-01-02", want: Scan{Symbology: "]C0", Rule: RulePlain, Text: "A-01-02"}},
 		{name: "plain QR keeps digits as text", in: "]Q12112345678900", want: Scan{Symbology: "]Q1", Rule: RulePlain, Text: "2112345678900"}},
@@ -43,20 +51,20 @@ func TestParse(t *testing.T) {
 
 		{
 			name: "bracketed", in: "(01)09506000134352(10)ABC",
-			want: Scan{Rule: RuleBracketed, Elements: []Element{{"01", "09506000134352"}, {"10", "ABC"}}},
+			want: Scan{Rule: RuleBracketed, Elements: els("01", "09506000134352", "10", "ABC")},
 		},
-		{name: "bracket in a value", in: `(10)A\(1)B(21)7`, want: Scan{Rule: RuleBracketed, Elements: []Element{{"10", "A(1)B"}, {"21", "7"}}}},
+		{name: "bracket in a value", in: `(10)A\(1)B(21)7`, want: Scan{Rule: RuleBracketed, Elements: els("10", "A(1)B", "21", "7")}},
 		{name: "brackets around words", in: "(spare) T1", want: Scan{Rule: RulePlain, Text: "(spare) T1"}},
 
-		{name: "prefix-less SSCC", in: "00" + sscc, want: Scan{Rule: RuleSSCC, Elements: []Element{{"00", sscc}}}},
+		{name: "prefix-less SSCC", in: "00" + sscc, want: Scan{Rule: RuleSSCC, Elements: els("00", sscc)}},
 		{
 			name: "prefix-less GTIN with lot", in: "010950600013435210ABC\x1d17270131",
-			want: Scan{Rule: RuleGTIN, Elements: []Element{{"01", "09506000134352"}, {"10", "ABC"}, {"17", "270131"}}},
+			want: Scan{Rule: RuleGTIN, Elements: els("01", "09506000134352", "10", "ABC", "17", "270131")},
 		},
-		{name: "bare GTIN-14", in: "24012345678905", want: Scan{Rule: RuleDigits, Elements: []Element{{"01", "24012345678905"}}}},
-		{name: "bare GTIN-13", in: "2112345678900", want: Scan{Rule: RuleDigits, Elements: []Element{{"01", "02112345678900"}}}},
-		{name: "bare GTIN-12", in: "416000336108", want: Scan{Rule: RuleDigits, Elements: []Element{{"01", "00416000336108"}}}},
-		{name: "bare GTIN-8", in: "02345673", want: Scan{Rule: RuleDigits, Elements: []Element{{"01", "00000002345673"}}}},
+		{name: "bare GTIN-14", in: "24012345678905", want: Scan{Rule: RuleDigits, Elements: els("01", "24012345678905")}},
+		{name: "bare GTIN-13", in: "2112345678900", want: Scan{Rule: RuleDigits, Elements: els("01", "02112345678900")}},
+		{name: "bare GTIN-12", in: "416000336108", want: Scan{Rule: RuleDigits, Elements: els("01", "00416000336108")}},
+		{name: "bare GTIN-8", in: "02345673", want: Scan{Rule: RuleDigits, Elements: els("01", "00000002345673")}},
 		{name: "bare SSCC is plain: the caller knows where one is expected", in: sscc, want: Scan{Rule: RulePlain, Text: sscc}},
 		{name: "13 digits with a bad check digit", in: "2112345678901", want: Scan{Rule: RulePlain, Text: "2112345678901"}},
 		{name: "bin code", in: "A-01-02", want: Scan{Rule: RulePlain, Text: "A-01-02"}},
@@ -143,16 +151,6 @@ func TestScanAccessors(t *testing.T) {
 	}
 	if v, ok := s.SSCC(); !ok || v != sscc {
 		t.Errorf("SSCC() = %q, %v", v, ok)
-	}
-}
-
-func TestFaultsAreWhole(t *testing.T) {
-	seen := map[string]bool{}
-	for _, f := range Faults() {
-		if f.Code == "" || f.Cause == "" || f.Action == "" || seen[f.Code] {
-			t.Errorf("fault %+v is not whole or stands twice", f)
-		}
-		seen[f.Code] = true
 	}
 }
 

@@ -115,6 +115,10 @@ var table = []entry{
 	command(KindMeasureItem, "MeasureItem", 1, measureItem),
 	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
+	command(KindNextCarton, "NextCarton", 1, nextCarton),
+	command(KindPackItem, "PackItem", 1, packItem),
+	command(KindReportLost, "ReportLost", 1, reportLost),
+	command(KindReplaceParcel, "ReplaceParcel", 1, replaceParcel),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -18,7 +18,7 @@ import (
 // Kinds of documents.
 const (
 	DocLabel    = "label"    // of the SSCC
-	DocSlip     = "slip"     // packing slip of an order
+	DocSlip     = "slip"     // packing slip of an order, or of the SSCC of one of its parcels
 	DocTicket   = "ticket"   // pick ticket of an order
 	DocManifest = "manifest" // of a carrier's truck
 	DocLading   = "lading"   // bill of lading of an order
@@ -197,6 +197,12 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
+		if o == nil && cmd.What == DocSlip && c.since(level4) {
+			// Of one of several parcels.
+			if o, _, err = c.parcel(cmd.Ref); err != nil {
+				return Result{}, err
+			}
+		}
 		if o == nil {
 			return Result{}, refuse(CodeUnknownOrder, "order %s", cmd.Ref)
 		}
@@ -204,6 +210,9 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 			return Result{}, refuse(CodeArchived, "order %s is %s", cmd.Ref, left)
 		}
 		d.Order = cmd.Ref
+		if o.InParcel(cmd.Ref) != nil {
+			d.Order = o.Spec.ID
+		}
 	}
 	filed, err := c.fileDoc(d, cmd.Body)
 	if err != nil {

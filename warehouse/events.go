@@ -96,7 +96,7 @@ func tellLines(lines []LineState) []LineState {
 func tellParcels(parcels []Parcel) []Parcel {
 	out := make([]Parcel, len(parcels))
 	for i, p := range parcels {
-		p.Verified, p.CheckedBy = false, ""
+		p.Verified, p.CheckedBy, p.ExpectedMg = false, "", 0
 		out[i] = p
 	}
 	return out

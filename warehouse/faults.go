@@ -117,6 +117,8 @@ var Faults = []Fault{
 	{FalloutAwaitingLabel, "The parcel has no label: its carrier did not answer, or its range of tracking numbers is used up.", "Put the parcel aside: it goes on by itself when the carrier answers or the range is extended. Or give it another carrier."},
 	{FalloutCarrierRefused, "No service of the site takes the parcel: the text says what each of them has against it.", "Change the table of services or bring the carrier up, then scan the tote again; or split the order."},
 	{FalloutAddress, "The ship-to address does not look like one of its country, or is longer than the label of any carrier that could take it.", "Have the OMS send a revision with the right address, or retry the order when the address is right as it is."},
+	{FalloutParcelLost, "A parcel is not where it should be, and it has not left.", "Look along its way and scan it where it is, or retry the order when it is found. Else have a lead replace it: its goods are picked again."},
+	{CodeNotTogether, "The order leaves as a whole, and not all of its parcels are on this truck.", "Load the parcels the text names at this dock, or unload those that are on it."},
 	{FalloutTooBig, "There is enough stock for the order, but in too many bins for one order.", "Put the stock together in fewer bins, count them and retry the order; or cancel it."},
 	{FalloutPutBack, "Goods in the tote or carton are not wanted any more: the order was changed or cancelled after they were picked.", "Put what the text names back into a bin and say so; the order goes on by itself."},
 }

@@ -141,7 +141,8 @@ func (v *inspector) orders() error {
 			v.check(o.Batch != "" || open == (o.Tote != "") || o.Tote == "", "order %s is PICKING in tote %s, nothing is open", id, o.Tote)
 		case OrderPacking:
 			st, err := GetStation(v.r, o.Station)
-			v.check(err == nil && st.Order == id && st.Step == StepWeigh, "order %s is PACKING, station %+v", id, st)
+			next := len(o.Parcels) > 0 && st.Job != "" && st.Tote == o.Tote // the label of one carton first
+			v.check(err == nil && st.Order == id && (st.Step == StepWeigh || next), "order %s is PACKING, station %+v", id, st)
 		case OrderShipped:
 			v.check(!o.held(), "order %s is %s and held", id, o.State)
 			v.check(len(o.Fallout) == 0, "order %s is %s with fallouts", id, o.State)
@@ -152,7 +153,7 @@ func (v *inspector) orders() error {
 			v.want[string(alarmKey(o.AgeAt, alarmAge, id))] = true
 			v.check(o.AgeAt > o.Since && o.State != OrderShipped && o.State != OrderCancelled, "order %s is %s since %d and ages at %d", id, o.State, o.Since, o.AgeAt)
 		}
-		v.check(!o.Hard || slices.Contains([]OrderState{OrderPacking, OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State), "order %s is %s and hard", id, o.State)
+		v.check(!o.Hard || slices.Contains([]OrderState{OrderPacking, OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State) || len(o.Parcels) > 0, "order %s is %s and hard", id, o.State)
 		v.check(!o.Hard || !o.Request.quoted(), "order %s is past its hard point with an open quote", id)
 		v.check(len(o.Holds) == len(o.HeldBy) && len(o.Holds) <= 2*len(holdCodes), "order %s is held %v by %v", id, o.Holds, o.HeldBy)
 		if o.Bound != "" {
@@ -179,8 +180,10 @@ func (v *inspector) orders() error {
 			rec, err := load[Fallout](v.r, key(kFallout, f))
 			v.check(err == nil && rec != nil && rec.Order == id && rec.ClearedAt == 0, "order %s: fallout %s is %+v", id, f, rec)
 		}
-		v.check(len(o.Parcels) > 0 == slices.Contains([]OrderState{OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State),
-			"order %s is %s with %d parcels", id, o.State, len(o.Parcels))
+		packed := slices.Contains([]OrderState{OrderPacked, OrderLabelled, OrderStaged, OrderShipped}, o.State)
+		between := slices.Contains([]OrderState{OrderPicking, OrderPicked, OrderPacking}, o.State) && len(o.Parcels) > 0 && o.Parcels[0].Lines != nil
+		v.check(len(o.Parcels) > 0 == (packed || between), "order %s is %s with %d parcels", id, o.State, len(o.Parcels))
+		v.check(!packed || o.Tote == "", "order %s is %s with %d parcels and tote %q", id, o.State, len(o.Parcels), o.Tote)
 		if o.Tote != "" {
 			lu, err := GetLU(v.r, o.Tote)
 			v.check(err == nil && lu != nil && lu.Order == id && (lu.Kind == "tote" || o.State == OrderCancelled), "order %s has tote %s: %+v", id, o.Tote, lu)
@@ -195,7 +198,7 @@ func (v *inspector) request(o *Order) error {
 	id, s := o.Spec.ID, o.RequestState()
 	v.check(s != RequestNone && s != RequestSubmitted && s != RequestRejected && s != RequestAmend, "order %s: request rests in %s", id, s)
 	v.check(o.Request == nil || (o.State == OrderCancelled) == (s == RequestCancelAccepted), "order %s is %s, request %s", id, o.State, s)
-	v.check(!o.Request.quoted() || answerIn(o.State).Amend != CodeHardPONR, "order %s is %s with an open quote", id, o.State)
+	v.check(!o.Request.quoted() || answerIn(o.State).Amend != CodeHardPONR && !o.Hard, "order %s is %s with an open quote", id, o.State)
 	q, err := load[quoteRecord](v.r, key(kQuote, id))
 	v.check((q != nil) == (s == RequestAmendQuoted), "order %s: request %s with quote %+v", id, s, q)
 	if err != nil {
@@ -225,25 +228,11 @@ func (v *inspector) request(o *Order) error {
 
 func (v *inspector) lines(o *Order) error {
 	id := o.Spec.ID
-	var inside []StockRow
-	where := ""
-	switch {
-	case o.State == OrderShipped:
-	case len(o.Parcels) > 0:
-		where = LUPlace(o.Parcels[0].SSCC)
-	case o.Tote != "":
-		where = LUPlace(o.Tote)
+	where, physical, err := v.inside(o)
+	if err != nil {
+		return err
 	}
-	if where != "" {
-		var err error
-		if inside, err = Contents(v.r, where); err != nil {
-			return err
-		}
-	}
-	var physical, picked int64
-	for _, c := range inside {
-		physical += c.Qty
-	}
+	var picked int64
 	for _, l := range o.Lines {
 		var open, done, lots int64
 		for _, task := range l.Tasks {
@@ -298,6 +287,49 @@ func (v *inspector) lines(o *Order) error {
 		v.check(physical == picked, "order %s: %d picked, %d in %s", id, picked, physical, where)
 	}
 	return nil
+}
+
+// inside is where the goods of an order are in the house and how many, with those
+// that left before the others; each parcel holds what it says.
+func (v *inspector) inside(o *Order) (where string, n int64, err error) {
+	if o.State == OrderShipped {
+		return "", 0, nil
+	}
+	sum := func(place string) (n int64, err error) {
+		rows, err := Contents(v.r, place)
+		for _, c := range rows {
+			n += c.Qty
+		}
+		where += " " + place
+		return n, err
+	}
+	numbers := make(map[int]bool)
+	for _, p := range o.Parcels {
+		v.check(p.Lines == nil && len(o.Parcels) == 1 && p.No == 0 || len(p.Lines) > 0 && p.No > 0 && !numbers[p.No], "order %s has parcel %+v among %d", o.Spec.ID, p, len(o.Parcels))
+		numbers[p.No] = true
+		var says int64
+		for _, l := range o.InParcel(p.SSCC) {
+			says += l.Qty
+		}
+		if p.DepartedAt != 0 {
+			n += says
+			continue
+		}
+		has, err := sum(LUPlace(p.SSCC))
+		if err != nil {
+			return "", 0, err
+		}
+		v.check(has == says, "parcel %s holds %d and says %d", p.SSCC, has, says)
+		n += has
+	}
+	if o.Tote != "" {
+		has, err := sum(LUPlace(o.Tote))
+		if err != nil {
+			return "", 0, err
+		}
+		n += has
+	}
+	return where, n, nil
 }
 
 // wantSKU is the item a revision asks for in a line, or that it asked for before
@@ -434,14 +466,15 @@ func (v *inspector) units() error {
 			}
 			at := slices.IndexFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == lu.ID })
 			v.check(at >= 0, "carton %s is no parcel of %s", lu.ID, lu.Order)
-			if at >= 0 && o.Parcels[at].Dock != "" && o.State != OrderShipped {
+			gone := o.State == OrderShipped || at >= 0 && o.Parcels[at].DepartedAt != 0
+			if at >= 0 && o.Parcels[at].Dock != "" && !gone {
 				v.row(kDock, o.Parcels[at].Dock, lu.ID)
 				v.check(lu.Place == placeDock+o.Parcels[at].Dock, "carton %s is loaded at %s and stands in %s", lu.ID, o.Parcels[at].Dock, lu.Place)
-			} else if o.State != OrderShipped {
+			} else if !gone {
 				v.check(strings.HasPrefix(lu.Place, placeStation) || strings.HasPrefix(lu.Place, placeLane), "carton %s of a %s order stands in %s", lu.ID, o.State, lu.Place)
 			}
-			v.check((o.State == OrderShipped) == (lu.Place == PlaceCustomer), "carton %s of a %s order in %s", lu.ID, o.State, lu.Place)
-			v.check((o.State == OrderShipped) == (len(in) == 0), "carton %s of a %s order holds %+v", lu.ID, o.State, in)
+			v.check(gone == (lu.Place == PlaceCustomer), "carton %s of a %s order in %s", lu.ID, o.State, lu.Place)
+			v.check(gone == (len(in) == 0), "carton %s of a %s order holds %+v", lu.ID, o.State, in)
 		default:
 			v.fail("unit %s: kind %q", lu.ID, lu.Kind)
 		}
@@ -889,7 +922,12 @@ func (v *inspector) jobs() error {
 		for _, p := range o.Parcels {
 			v.check(p.Job != j.ID || p.Tracking == j.Tracking && p.Carrier == j.Carrier && p.Service == j.Service, "parcel %+v, job %+v", p, j)
 		}
-		v.check((o.State == OrderPacked) == fresh, "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
+		if parted := len(o.Parcels) > 0 && o.Parcels[0].Lines != nil; parted {
+			v.check(fresh || o.Hard || answerIn(o.State).Amend == CodeHardPONR, "order %s is %s and not hard, job %s copy %d", j.Order, o.State, j.State, j.Copies)
+			v.check(!fresh || o.State != OrderStaged && o.State != OrderShipped, "order %s is %s, job %s", j.Order, o.State, j.State)
+		} else {
+			v.check((o.State == OrderPacked) == fresh, "order %s is %s, job %s copy %d", j.Order, o.State, j.State, j.Copies)
+		}
 		if o.State == OrderStaged || o.State == OrderShipped {
 			v.check(j.State == JobPrinted, "order %s is %s with a label %s", j.Order, o.State, j.State)
 		}

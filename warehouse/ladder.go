@@ -58,6 +58,7 @@ var rules = []Rule{
 	{FalloutCarrierRefused, RoleDock, 2, 30, "See what each service says; change the table, or bring the carrier up, then retry the order."},
 	{FalloutAddress, RoleService, 2, 60, "Correct the address at the OMS, then retry the order."},
 	{CodeReplayInvalid, RoleLead, 2, 30, "Ask the worker where the goods of the task are, put the book right, then clear it."},
+	{FalloutParcelLost, RoleLead, 2, 30, "Look along its way and scan it where it is; else have it replaced, which picks its goods again."},
 	{FalloutTooBig, RoleService, 2, 60, "Split the order at the OMS."},
 }
 

@@ -232,13 +232,16 @@ func (c *change) loadOff(sscc string) error {
 }
 
 // allOnManifest refuses the departure of what is on no manifest of the dock.
-func (c *change) allOnManifest(site *Site, dock string, orders []*Order) error {
+func (c *change) allOnManifest(site *Site, loaded []string, dock string, orders []*Order) error {
 	if !site.Manifests {
 		return nil
 	}
 	var not []string
 	for _, o := range orders {
 		for _, p := range o.Parcels {
+			if o.parted() && !slices.Contains(loaded, p.SSCC) {
+				continue // it leaves with another truck
+			}
 			err := c.mayLoad(site, p.SSCC, dock)
 			if no, ok := errors.AsType[*refusal](err); ok {
 				not = append(not, no.text)

@@ -74,6 +74,9 @@ type Site struct {
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
 	// Upstreams are the OMSs of consignors; all else is the default OMS's.
 	Upstreams []Upstream `cbor:"62,keyasint,omitempty" json:"upstreams,omitempty"`
+	// MaxParcels is into how many parcels an order is planned that goes into
+	// no carton; 0 = it is one parcel, and parked.
+	MaxParcels int `cbor:"66,keyasint,omitempty" json:"maxParcels,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -199,6 +202,9 @@ type OrderSpec struct {
 	// Commercial is the SHA-256, in hex, of what the OMS knows of terms,
 	// billing and discounts; the site has no use for the content (purge.go).
 	Commercial string `cbor:"27,keyasint,omitempty" json:"commercial,omitempty"`
+	// Together: its parcels leave on one truck, or wait for each other;
+	// otherwise each leaves with the truck it is on.
+	Together bool `cbor:"30,keyasint,omitempty" json:"together,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -314,6 +320,13 @@ type Parcel struct {
 	Service string `cbor:"9,keyasint,omitempty" json:"service,omitempty"`
 	Cost    int64  `cbor:"10,keyasint,omitempty" json:"cost,omitempty"` // minor units
 	Carton  string `cbor:"11,keyasint,omitempty" json:"carton,omitempty"`
+	// Of one of several parcels: its number, what is in it, and what it had
+	// to weigh. One that is the whole order has none of them.
+	No         int          `cbor:"12,keyasint,omitempty" json:"no,omitempty"`
+	Lines      []ParcelLine `cbor:"13,keyasint,omitempty" json:"lines,omitempty"`
+	ExpectedMg int64        `cbor:"14,keyasint,omitempty" json:"expectedMg,omitempty"`
+	// DepartedAt is when it left before the last parcel of its order did.
+	DepartedAt int64 `cbor:"15,keyasint,omitempty" json:"departedAt,omitempty"`
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -407,6 +420,14 @@ type StationState struct {
 	ExpectedMg int64  `cbor:"7,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"`    // why the last carton was refused
 	Carton     string `cbor:"20,keyasint,omitempty" json:"carton,omitempty"` // the one to take
+	// Of an order in several parcels: what goes into the carton in hand,
+	// whether something is left for a next one, its number, and how many
+	// there will be, 0 = not known yet. Scanned: a packer scans the pieces.
+	Contents []ParcelLine `cbor:"21,keyasint,omitempty" json:"contents,omitempty"`
+	More     bool         `cbor:"22,keyasint,omitempty" json:"more,omitempty"`
+	No       int          `cbor:"23,keyasint,omitempty" json:"no,omitempty"`
+	Of       int          `cbor:"24,keyasint,omitempty" json:"of,omitempty"`
+	Scanned  bool         `cbor:"25,keyasint,omitempty" json:"scanned,omitempty"`
 }
 
 // LabelJob is the replicated record of one label to print. It is never

@@ -52,7 +52,7 @@ type OrderTimes struct {
 func (s *OrderSpec) Named() bool { return s.Party != "" || s.Customer != "" || len(s.Refs) > 0 }
 
 // Later tells that it says what gateways of before level 4 do not know.
-func (s *OrderSpec) Later() bool { return s.Named() || s.Commercial != "" }
+func (s *OrderSpec) Later() bool { return s.Named() || s.Together || s.Commercial != "" }
 
 func (r ReleaseOrder) version() uint16 { return specVersion(&r.Order) }
 

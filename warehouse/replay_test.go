@@ -60,6 +60,7 @@ var goldenDays = []struct {
 	{"v7-putbacks", puttingBack},
 	{"v7-upstreams", upstreamsDay},
 	{"v7-archive", archiving},
+	{"v7-parcels", parcelsDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -12,7 +12,12 @@ import (
 // reshape makes an order whose picking has begun what a revision asks for.
 func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 	same := sameLines(o, q.Spec)
-	if o.State == OrderPacked { // the label is not sent yet
+	if o.State != OrderPacked && !same {
+		if err := c.unpart(o, "the order was changed"); err != nil {
+			return err
+		}
+	}
+	if o.State == OrderPacked || o.parted() { // no label is sent yet
 		for _, p := range o.Parcels {
 			j, err := must2(GetJob(c, p.Job))("job", p.Job)
 			if err != nil {

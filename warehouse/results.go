@@ -68,6 +68,13 @@ type Step struct {
 	Kind   string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"`   // of a floor task
 	Zero   string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"`   // bin that should be empty now: is it?
 	Carton string `cbor:"31,keyasint,omitempty" json:"carton,omitempty"` // station: the one to take
+	// Station: which parcel of the order it is and of how many, what goes into
+	// the carton in hand, and whether something is left for a next one.
+	No       int          `cbor:"32,keyasint,omitempty" json:"no,omitempty"`
+	Of       int          `cbor:"33,keyasint,omitempty" json:"of,omitempty"` // 0 = not known yet
+	Contents []ParcelLine `cbor:"34,keyasint,omitempty" json:"contents,omitempty"`
+	More     bool         `cbor:"35,keyasint,omitempty" json:"more,omitempty"`
+	Scanned  bool         `cbor:"36,keyasint,omitempty" json:"scanned,omitempty"` // the packer scans what goes in
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -180,6 +187,8 @@ const (
 	EvOrderUnpicked       = "order.unpicked"    // goods of a line went back into a bin; the line is open again
 	EvOrderUnpacked       = "order.unpacked"    // the cartons were opened again; their labels and numbers are void
 	EvOrderUnloaded       = "order.unloaded"    // a parcel came off the truck again
+	EvParcelDeparted      = "parcel.departed"   // parcels left before the last one of their order did
+	EvParcelLost          = "parcel.lost"       // a parcel was given up; its goods are picked again
 	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"

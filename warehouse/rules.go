@@ -21,10 +21,11 @@ const level3 uint16 = 3
 // versions of ReleaseOrder and EnterOrder (party.go) and of PutSite, whose
 // upstreams (upstream.go) ask for nothing else; a revision does not take back, without
 // a word, that another item may go for one that is short when it does so already
-// (amend.go). What an inspection finds of goods that came back changes their class
-// as SetStatus does: by way of reclass, which is no adjustment, and with the date
-// they came in on. What else of a rule of this level is new stands where it asks
-// for it.
+// (amend.go). Orders in several parcels (parcels.go) come by commands and a rule of
+// the site of their own. What an inspection finds of goods that came back changes
+// their class as SetStatus does: by way of reclass, which is no adjustment, and
+// with the date they came in on. What else of a rule of this level is new stands
+// where it asks for it.
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

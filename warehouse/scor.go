@@ -36,6 +36,8 @@ var scorTags = []struct{ event, tag string }{
 	{EvOrderUnpicked, ScorDeliver},
 	{EvOrderUnpacked, ScorDeliver},
 	{EvOrderUnloaded, ScorDeliver},
+	{EvParcelDeparted, ScorDeliver},
+	{EvParcelLost, ScorDeliver},
 	{EvOrderBound, ScorDeliver},
 	{EvOrderAgeing, ScorDeliver},
 	{EvOrderArchived, ScorDeliver},

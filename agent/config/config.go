@@ -85,7 +85,17 @@ type Dock struct {
 // Scanner is a barcode scanner on a serial line.
 type Scanner struct {
 	Driver string  `yaml:"driver,omitempty" doc:"serial-scanner: each scan ends with CR, LF or both." default:"serial-scanner"`
+	GS1    *GS1    `yaml:"gs1,omitempty" doc:"How it sends GS1 data; {} for the defaults. Without this key scans are handed on as they come."`
 	Serial *Serial `yaml:"serial" doc:"Where it is plugged in."`
+}
+
+// GS1 is how a scanner sends GS1 data.
+type GS1 struct {
+	Identifier string `yaml:"identifier,omitempty" doc:"AIM identifiers (]C1 …): auto takes them where they are sent, require refuses scans without, ignore cuts them off." default:"auto"`
+	Separator  string `yaml:"separator,omitempty" doc:"What it makes of GS (1D hex): sent, as it is or as a substitute; dropped, and scans that could be split in several ways are refused." default:"sent"`
+	Substitute string `yaml:"substitute,omitempty" doc:"What it sends for GS, such as ~ or {GS}; several with spaces between, nothing that values can hold." example:"~"`
+	Prefix     string `yaml:"prefix,omitempty" doc:"What it sends in front of everything, the identifier too." example:"S1:"`
+	Rules      string `yaml:"rules,omitempty" doc:"How scans without identifier are understood, with spaces between." default:"bracketed fnc1 00+18 01+14 digits link"`
 }
 
 // Scale is a scale on a serial line.

@@ -47,6 +47,31 @@ func with(base, old, repl string) string {
 	return strings.Replace(base, old, repl, 1)
 }
 
+// A scanner is set up for GS1 where the key is there, with defaults for what it
+// leaves out.
+func TestGS1OfAScanner(t *testing.T) {
+	for in, want := range map[string]*config.GS1{
+		"":          nil,
+		"gs1: {}, ": {Identifier: "auto", Separator: "sent", Rules: "bracketed fnc1 00+18 01+14 digits link"},
+		`gs1: {identifier: ignore, separator: dropped, substitute: "~ {GS}", prefix: "S1:", rules: 01+14}, `: {Identifier: "ignore", Separator: "dropped", Substitute: "~ {GS}", Prefix: "S1:", Rules: "01+14"},
+	} {
+		cfg, err := config.Parse("f.yaml", []byte(with(devices, "{serial: {path: /dev/serial/a}}", "{"+in+"serial: {path: /dev/serial/a}}")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cfg.Validate(); err != nil {
+			t.Error(err)
+		}
+		got := cfg.Stations[0].Scanner.GS1
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", in, diff)
+		}
+		if (got.Scan() == nil) != (want == nil) || want != nil && len(got.Scan().Rules) != len(strings.Fields(want.Rules)) {
+			t.Errorf("%s: %+v", in, got.Scan())
+		}
+	}
+}
+
 func TestGood(t *testing.T) {
 	cfg, err := config.Parse("f.yaml", []byte(devices+"oms: {url: \"http://127.0.0.1:9000\"}\n"))
 	if err != nil {
@@ -156,6 +181,9 @@ func TestMalformed(t *testing.T) {
 		{"two devices on a line", with(devices, "/dev/serial/b", "/dev/serial/a"), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.path", line: 14, text: "stations[0].scanner.serial.path"}}},
 		{"two devices on a line, otherwise written", with(devices, "/dev/serial/d", "/dev/serial/../serial/a"), []want{{code: "CFG_SAME_PORT", path: "docks[0].scanner.serial.path", line: 18}}},
 		{"relative port", with(devices, "/dev/serial/a", "ttyUSB0"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.serial.path", line: 11}}},
+		{"a digit for GS", with(devices, "{serial: {path: /dev/serial/a}}", "{gs1: {substitute: \"~ 5\"}, serial: {path: /dev/serial/a}}"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.gs1", line: 11, text: "no value can hold"}}},
+		{"a tilde that is nothing", with(devices, "{serial: {path: /dev/serial/a}}", "{gs1: {substitute: ~}, serial: {path: /dev/serial/a}}"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.gs1.substitute", line: 11, text: "quotes"}}},
+		{"no such rule", with(devices, "{serial: {path: /dev/serial/d}}", "{gs1: {rules: guess}, serial: {path: /dev/serial/d}}"), []want{{code: "CFG_VALUE", path: "docks[0].scanner.gs1", text: "01+14"}}},
 		{"no port", with(devices, "{serial: {path: /dev/serial/a}}", "{driver: serial-scanner}"), []want{{code: "CFG_MISSING", path: "stations[0].scanner.serial", line: 11}}},
 		{"driver", with(devices, "mt-sics", "mtsics"), []want{{code: "CFG_DRIVER", path: "stations[0].scale.driver", line: 13, col: 7, near: "mt-sics"}}},
 		{"driver of another kind", with(devices, "driver: zpl", "driver: mt-sics"), []want{{code: "CFG_DRIVER", path: "stations[0].printer.driver", text: "zpl"}}},

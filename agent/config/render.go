@@ -92,7 +92,7 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 	if v == "" {
 		v = tag.Get("default")
 	}
-	if t.Kind() == reflect.String && strings.ContainsAny(v, ": ") {
+	if t.Kind() == reflect.String && strings.ContainsAny(v, ": ~") {
 		return fmt.Sprintf("%q", v)
 	}
 	return v

@@ -181,6 +181,15 @@ func (s *source) yamlProblem(err error) Problems {
 	return Problems{s.at(tk, CodeSyntax, "", ye.GetMessage())}
 }
 
+// has reports whether a key stands in the file, whatever its value.
+func (s *source) has(path string) bool {
+	if s == nil {
+		return false
+	}
+	_, there := s.keys[path]
+	return there
+}
+
 func quote(s string) string {
 	if r := []rune(s); len(r) > 40 {
 		s = string(r[:40]) + "…"

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"tote/gs1/scan"
 )
 
 // checker collects problems.
@@ -255,7 +257,29 @@ func (k *checker) driver(path, name string, known ...string) {
 
 func (k *checker) scanner(path string, s Scanner) {
 	k.driver(path+".driver", s.Driver, "serial-scanner")
+	if s.GS1 != nil {
+		if _, err := scan.New(*s.GS1.Scan()); err != nil {
+			k.add(CodeValue, path+".gs1", "%v", err)
+		}
+		if substitute := path + ".gs1.substitute"; s.GS1.Substitute == "" && k.src.has(substitute) {
+			k.add(CodeValue, substitute, `nothing; YAML takes ~ for that, so put it into quotes: "~"`)
+		}
+	}
 	k.serial(path+".serial", s.Serial)
+}
+
+// Scan is the configuration as package gs1/scan takes it, nil when there is none.
+func (g *GS1) Scan() *scan.Config {
+	if g == nil {
+		return nil
+	}
+	c := &scan.Config{
+		Identifier: scan.Identifier(g.Identifier), Separator: scan.Separator(g.Separator), Substitutes: strings.Fields(g.Substitute), Prefix: g.Prefix,
+	}
+	for r := range strings.FieldsSeq(g.Rules) {
+		c.Rules = append(c.Rules, scan.Rule(r))
+	}
+	return c
 }
 
 func (k *checker) scale(path string, s Scale) {

@@ -70,7 +70,7 @@ func Groups() []Group {
 			{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
 		}),
 		group("drivers", "Devices: in the device list, in hints, and as answers to scans that cannot be read.", drivers.Faults()),
-		group("gs1", "What is wrong with a GS1 barcode; in the text of UNKNOWN_BARCODE.", gs1.Faults()),
+		group("gs1", "What is wrong with a GS1 barcode, link or tag: in the text of UNKNOWN_BARCODE, in answers to scans of scanners set up for GS1, and from `tote gs1`.", gs1.Faults()),
 		group("agent/intake", "Files brought in at the site. Nothing of such a file was imported.", []own{
 			{"CSV_MALFORMED", "A row is not CSV or has the wrong number of fields.", "Mend the named line."},
 			{"CSV_COLUMN", "A column is missing, unknown or stands twice.", "Compare the first line with the columns the text lists."},

@@ -25,7 +25,7 @@ import (
 
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
-	"tote/gs1"
+	"tote/gs1/epc"
 )
 
 // queue bounds the reads waiting: two seconds of a busy reader.
@@ -163,6 +163,16 @@ func (p *Portal) Run(ctx context.Context) error {
 	}
 }
 
+// told is how a tag is told. The state machine knows the identities of units and
+// cartons, whatever tag they stand on; anything else is a stray to it, and is
+// told by the bits a person can compare with those of a handheld reader.
+func told(e epc.EPC) string {
+	if e.Scheme == epc.SGTIN || e.Scheme == epc.SSCC {
+		return e.URI()
+	}
+	return e.Hex
+}
+
 // passed queues one pass. A window without any tag is nothing: a person walked
 // through. A carton whose tags are dead is found when the truck departs.
 func (p *Portal) passed(pass presence.Pass) {
@@ -171,11 +181,11 @@ func (p *Portal) passed(pass presence.Pass) {
 	}
 	epcs := make([]string, 0, len(pass.Tags))
 	for _, t := range pass.Tags {
-		epc, err := gs1.DecodeEPC(t.EPC)
+		e, err := epc.Decode(t.EPC)
 		if err != nil {
 			p.cfg.Log.Debug("tag not understood", "dock", p.cfg.Dock, "epc", t.EPC, "err", err)
 		}
-		epcs = append(epcs, epc.Key())
+		epcs = append(epcs, told(e))
 	}
 	// Two tags of one object (other filter, same identity) are one thing.
 	slices.Sort(epcs)

@@ -15,6 +15,7 @@ import (
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
 	"tote/gs1"
+	"tote/gs1/epc"
 )
 
 // TestOneFactPerPass: a carton in the door becomes one list of what is on it,
@@ -30,6 +31,15 @@ func TestOneFactPerPass(t *testing.T) {
 			t.Fatal(err)
 		}
 		twin, err := gs1.EncodeSGTIN96(7, "09521234000013", "7", gs1.FilterCase) // the same thing, another filter
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A unit whose serial number needs the longer tag, and a crate.
+		long, err := epc.EPC{Scheme: epc.SGTIN, Prefix: "9521234", Reference: "000001", Serial: "32a/b"}.Encode("sgtin-198", epc.FilterItem)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crate, err := epc.EPC{Scheme: epc.GRAI, Prefix: "9521234", Reference: "00001", Serial: "5"}.Encode("", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,8 +65,8 @@ func TestOneFactPerPass(t *testing.T) {
 		wait(5 * time.Second)
 		p.Eye(true, time.Now())
 		for range 8 {
-			for _, epc := range []string{sscc, item, twin} {
-				p.Read(rfid.Read{EPC: epc, Antenna: 1, RSSI: -50, At: time.Now()})
+			for _, tag := range []string{sscc, item, twin, long, crate} {
+				p.Read(rfid.Read{EPC: tag, Antenna: 1, RSSI: -50, At: time.Now()})
 			}
 			wait(50 * time.Millisecond)
 		}
@@ -70,7 +80,10 @@ func TestOneFactPerPass(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		want := []string{"urn:epc:id:sgtin:9521234.000001.7", "urn:epc:id:sscc:9521234.3000000001"}
+		want := []string{crate, "urn:epc:id:sgtin:9521234.000001.32a%2Fb", "urn:epc:id:sgtin:9521234.000001.7", "urn:epc:id:sscc:9521234.3000000001"}
+		if e, err := gs1.ParseEPCURI(want[1]); err != nil || e.GTIN != "09521234000013" || e.Serial != "32a/b" {
+			t.Errorf("the state machine does not know %s: %+v, %v", want[1], e, err)
+		}
 		if len(passes) != 1 || !slices.Equal(passes[0], want) {
 			t.Errorf("passes %v, want one of %v", passes, want)
 		}

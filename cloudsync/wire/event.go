@@ -291,6 +291,22 @@ type Parcel struct {
 	Service  string `json:"service,omitempty"` // of the carrier
 	Cost     int64  `json:"cost,omitempty"`    // minor units
 	Carton   string `json:"carton,omitempty"`
+	// Of one of several parcels of an order: its number, what is in it, and
+	// when it left before the last one did. One that is all of its order has
+	// none of them.
+	No         int          `json:"no,omitempty"`
+	Lines      []ParcelLine `json:"lines,omitempty"`
+	DepartedAt int64        `json:"departedAt,omitempty"` // milliseconds since 1970 UTC
+}
+
+// ParcelLine is what of an order line is in a parcel.
+type ParcelLine struct {
+	Line   int    `json:"line"`
+	SKU    string `json:"sku"`
+	Qty    int64  `json:"qty"`
+	Lot    string `json:"lot,omitempty"`
+	Serial string `json:"serial,omitempty"`
+	Expiry string `json:"expiry,omitempty"`
 }
 
 // ErrEventID says that an event id is not "site/epoch/stream/seq".

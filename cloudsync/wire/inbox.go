@@ -59,6 +59,9 @@ type Order struct {
 	Partial bool `json:"partial,omitempty"`
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `json:"substitute,omitempty"`
+	// Together: its parcels leave on one truck; otherwise each leaves with
+	// the truck it is on.
+	Together bool `json:"together,omitempty"`
 	// Holds are the reasons for which nothing may be done yet: PAYMENT,
 	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
 	Holds []string `json:"holds,omitempty"`

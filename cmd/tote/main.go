@@ -27,12 +27,14 @@ type cli struct {
 	Export   exportCmd   `cmd:"" help:"Write what the site holds as files that import takes."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
+	Document documentCmd `cmd:"" help:"Print an archived document, byte by byte, or list those of an order, parcel or manifest."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`
 	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
+	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`

@@ -38,12 +38,18 @@ type ran struct {
 
 func tote(t *testing.T, env []string, args ...string) ran {
 	t.Helper()
+	return toteWith(t, nil, env, args...)
+}
+
+// toteWith runs the command with something on its standard input.
+func toteWith(t *testing.T, in io.Reader, env []string, args ...string) ran {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(append(os.Environ(), asCommand+"=1", "TOTE_API="), env...)
 	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &errs
 	err := cmd.Run()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatal(err)
@@ -97,7 +103,7 @@ docks: [{id: dock1}]
 func TestVersionAndHelp(t *testing.T) {
 	tote(t, nil, "version").want(t, 0, "tote dev\n", "")
 	help := tote(t, nil, "--help")
-	for _, cmd := range []string{"run", "validate", "import", "status", "order", "do", "oms", "emulate", "demo", "version"} {
+	for _, cmd := range []string{"run", "validate", "import", "status", "order", "do", "gs1", "oms", "emulate", "demo", "version"} {
 		help.want(t, 0, "\n  "+cmd, "")
 	}
 }

@@ -22,6 +22,8 @@ import (
 	"tote/firmware-tests/emulate"
 	emuprinter "tote/firmware-tests/printer"
 	"tote/firmware-tests/record"
+	emuscanner "tote/firmware-tests/scanner"
+	"tote/gs1/scan"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -156,6 +158,44 @@ func TestScannerAgainstItsEmulator(t *testing.T) {
 	}
 	if s := <-scans; s.Data != code {
 		t.Errorf("scanned %q", s.Data)
+	}
+}
+
+// A handheld that sends no identifiers and tildes for GS: with its configuration
+// its scans are what they should have been.
+func TestScannerOfGS1AgainstItsEmulator(t *testing.T) {
+	r := emulators(t, emulate.Device{Kind: emulate.Scanner, Name: "b", Link: filepath.Join(t.TempDir(), "scanner")})["b"]
+	gun := dial(t, r)
+	scans, rejects := make(chan scanner.Scan, 10), make(chan scanner.Reject, 10)
+	d, err := scanner.New(scanner.Config{
+		Name: "scanner/test", Open: serialOpener(t, r.Path), GS1: &scan.Config{Substitutes: []string{"~"}},
+		Sink: func(s scanner.Scan) { scans <- s }, OnReject: func(r scanner.Reject) { rejects <- r },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, d)
+	eventually(t, "ready", func() bool {
+		st, err := gun.State(t.Context())
+		return err == nil && st.Listening && d.Status().State == drivers.Ready
+	})
+	for _, fault := range []string{emuscanner.TildeGS, emuscanner.NoAIM} {
+		if err := gun.Fault(t.Context(), fault, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const code = "0104006381333931" + "10L1\x1d17270131"
+	if _, err := gun.Scan(t.Context(), "]d2"+code); err != nil {
+		t.Fatal(err)
+	}
+	if s := <-scans; s.Data != "]C1"+code || s.Raw != "0104006381333931"+"10L1~17270131" || s.Rule != scan.RuleGTIN {
+		t.Errorf("scanned %+v", s)
+	}
+	if _, err := gun.Scan(t.Context(), "]d20104006381333931"+"17271331"); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-rejects; r.Code != "GS1_DATE" {
+		t.Errorf("refused with %+v", r)
 	}
 }
 

@@ -1,6 +1,8 @@
 // Package scanner drives serial barcode scanners: each scan is a line of text
-// ended by CR, LF or both. What the text means is left to others; the GS
-// separators of GS1 barcodes (hex 1D) are kept.
+// ended by CR, LF or both. What the text means is left to others, and the GS
+// separators of GS1 barcodes (hex 1D) are kept; unless the scanner is configured
+// for GS1: then its identifiers and separators are understood as it sends them,
+// and handed on in one form ([scan.Scan.Canonical]).
 //
 // The goroutine that calls Run owns the session; it also calls the sinks.
 package scanner
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"tote/drivers"
+	"tote/gs1/scan"
 )
 
 // DriverName is this driver's name in the table of drivers.
@@ -35,13 +38,16 @@ const (
 
 // Scan is one barcode as it was read.
 type Scan struct {
-	Data string    // without suffix; may hold GS (0x1d)
+	Data string    // without suffix; may hold GS (0x1d); in the one form of GS1 where Config.GS1 is set
+	Raw  string    // as the scanner sent it, without suffix
+	Rule scan.Rule // how it came to be read so; "" where Config.GS1 is not set
 	At   time.Time // when its suffix came
 }
 
 // Reject is a scan that was thrown away.
 type Reject struct {
-	Code string // DEV-40x
+	Code string // DEV-40x, or GS1_… where Config.GS1 is set
+	Text string // what happened and what to do, for the person
 	At   time.Time
 }
 
@@ -53,6 +59,7 @@ type Config struct {
 	OnReject     func(Reject)         // told of each scan thrown away, so that the person can be; may be nil
 	Suffix       Suffix               // default any
 	MaxLength    int                  // bytes of one scan; default 512
+	GS1          *scan.Config         // how it sends GS1 data; nil = data is handed on as it comes
 	RepeatWindow time.Duration        // the same data again within this is one scan; default 300 ms, negative = off
 	Now          func() time.Time     // nil = time.Now
 	Log          *slog.Logger         // nil = silent
@@ -62,6 +69,7 @@ type Config struct {
 // Driver is one scanner.
 type Driver struct {
 	cfg     Config
+	reader  *scan.Reader // nil = data is handed on as it comes
 	tracker *drivers.Tracker
 	stats   struct{ scans, repeats, rejects atomic.Uint64 }
 }
@@ -96,7 +104,11 @@ func New(cfg Config) (*Driver, error) {
 	if _, err := NewFramer(cfg.Suffix, cfg.MaxLength); err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
 	}
-	return &Driver{cfg: cfg, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus)}, nil
+	reader, err := newReader(cfg.GS1)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
+	}
+	return &Driver{cfg: cfg, reader: reader, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus)}, nil
 }
 
 // Status gives the state of the scanner. It says nothing until something is
@@ -162,7 +174,8 @@ func (s *session) frame(data, code string) {
 		if s.noise++; s.noise >= noiseLimit {
 			d.tracker.Set(drivers.Degraded, drivers.CodeScannerNoise, "")
 		}
-		d.cfg.OnReject(Reject{Code: code, At: now})
+		f := drivers.FaultOf(code)
+		d.cfg.OnReject(Reject{Code: code, Text: f.Cause + " " + f.Action, At: now})
 		return
 	}
 	s.noise = 0
@@ -175,6 +188,5 @@ func (s *session) frame(data, code string) {
 		d.stats.repeats.Add(1)
 		return
 	}
-	d.stats.scans.Add(1)
-	d.cfg.Sink(Scan{Data: data, At: now})
+	d.deliver(data, now)
 }

@@ -28,6 +28,8 @@ import (
 const (
 	Duplicate = "duplicate" // every code is sent twice
 	DropGS    = "drop_gs"   // separators are lost on the way
+	TildeGS   = "tilde_gs"  // separators become tildes on the way
+	NoAIM     = "no_aim"    // the AIM identifier is not sent
 	NoSuffix  = "no_suffix" // the suffix is not sent
 )
 
@@ -98,7 +100,7 @@ func New(p Params, book *record.Book) (*Scanner, error) {
 	}
 	return &Scanner{
 		params: p,
-		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug, Duplicate, DropGS, NoSuffix),
+		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug, Duplicate, DropGS, TildeGS, NoAIM, NoSuffix),
 		book:   book,
 	}, nil
 }
@@ -170,6 +172,12 @@ func (s *Scanner) Scan(code string) (record.Entry, error) {
 func (s *Scanner) frame(code string) string {
 	if s.faults.On(DropGS) {
 		code = strings.ReplaceAll(code, "\x1d", "")
+	}
+	if s.faults.On(TildeGS) {
+		code = strings.ReplaceAll(code, "\x1d", "~")
+	}
+	if s.faults.On(NoAIM) && len(code) > 3 && code[0] == ']' {
+		code = code[3:]
 	}
 	if s.faults.On(NoSuffix) {
 		return s.params.Prefix + code
