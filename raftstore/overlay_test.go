@@ -110,6 +110,20 @@ func TestOverlayModel(t *testing.T) {
 			if err != nil || !slices.Equal(got, want) {
 				rt.Fatalf("range %q: %q, want %q (%v)", prefix, got, want, err)
 			}
+			after := append(slices.Clone(prefix), key()...)
+			got, want = nil, nil
+			err = tx.RangeAfter(prefix, after, func(k, val []byte) (bool, error) {
+				got = append(got, string(k)+"="+string(val))
+				return len(got) < limit, nil
+			})
+			for _, k := range slices.Sorted(maps.Keys(now)) {
+				if strings.HasPrefix(k, string(prefix)) && k > string(after) && len(want) < limit {
+					want = append(want, k+"="+now[k])
+				}
+			}
+			if err != nil || !slices.Equal(got, want) {
+				rt.Fatalf("range %q behind %q: %q, want %q (%v)", prefix, after, got, want, err)
+			}
 			size := 0
 			for _, r := range o.sorted {
 				size += len(r.key) + len(r.val) + rowOverhead

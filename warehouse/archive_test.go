@@ -174,6 +174,9 @@ func TestLateAfterTheArchive(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := keeping(t)
+			s := *seen(GetSite(w.tx))
+			s.Changes = &ChangeRules{} // what is refused is noted on the order
+			w.ok(PutSite{Site: s})
 			w.sent("O1", "CUP*2")
 			w.ok(release("O2", "PEN"))
 			w.ok(CancelOrder{Order: "O2", Source: "oms/main"})
@@ -294,6 +297,15 @@ func TestNothingOpenIsArchived(t *testing.T) {
 	w.no(BindOrder{Kit: 7, Order: "OMS-8", Source: "oms/main"}, CodeConflict)
 	w.invariants()
 	w.books()
+	s.ForgetDays = 60
+	w.ok(PutSite{Site: s})
+	w.later(60)
+	w.drain(w.events()[len(w.events())-1].Seq)
+	if keys := w.left("OMS-7"); len(keys) > 0 {
+		t.Errorf("what is forgotten is still in %q", keys)
+	}
+	w.no(BindOrder{Kit: 7, Order: "OMS-7", Source: "oms/main"}, CodeUnknownOrder)
+	w.invariants()
 }
 
 // A rule that comes later, or changes, reaches what is closed already.

@@ -18,7 +18,8 @@ import (
 //     first in this order is meant.
 //   - What happened: the journal, newest first. It has no index by item or unit,
 //     so a page looks at the next traceRows of its rows and may be empty while
-//     there is more behind it.
+//     there is more behind it. The trace of an order reads only the time that it
+//     was here.
 //   - What is late: promise.go.
 
 // Kinds of what a code means.
@@ -279,6 +280,11 @@ func Trace(r Reader, q TraceQuery, after string, limit int) (moves []Traced, nex
 			f.add(unit)
 		}
 	}
+	if after == "" && f.until != 0 {
+		if n, err = lastMove(r, n, f.until); err != nil {
+			return nil, "", err
+		}
+	}
 	moves = []Traced{}
 	for read := 0; n > 0; n, read = n-1, read+1 {
 		if read == traceRows || limit > 0 && len(moves) == limit {
@@ -288,11 +294,33 @@ func Trace(r Reader, q TraceQuery, after string, limit int) (moves []Traced, nex
 		if err != nil {
 			return nil, "", err
 		}
+		if m.At < f.since {
+			break // the journal is in the order of time
+		}
 		if f.fits(m) {
 			moves = append(moves, Traced{n, *m})
 		}
 	}
 	return moves, "", nil
+}
+
+// lastMove is the last of the first n rows of the journal that is no later than a
+// moment. It reads as many of them as n has bits.
+func lastMove(r Reader, n uint64, until int64) (uint64, error) {
+	lo, hi := uint64(0), n // lo is early enough, what is behind hi is not
+	for lo < hi {
+		mid := hi - (hi-lo)/2
+		m, err := must2(load[Move](r, key(kMove, num(mid))))("row of the journal", fmt.Sprint(mid))
+		if err != nil {
+			return 0, err
+		}
+		if m.At <= until {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo, nil
 }
 
 // follower is a question on its way down the journal.

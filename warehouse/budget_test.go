@@ -7,13 +7,12 @@ import (
 	"testing"
 
 	. "tote/warehouse"
-	"tote/warehouse/memtx"
 )
 
 // meter counts what a command writes. The store takes 4096 keys, 512 KiB and
 // values of 60 KiB; what the domain makes must stay well below.
 type meter struct {
-	*memtx.Tx
+	countingTx
 	keys, bytes, value int
 }
 

@@ -31,8 +31,8 @@ type change struct {
 	lastItem   memo[Item]
 	counts     []stateCount
 	low        []faceAt // pick faces that may need goods
-	lack    demand   // what the command takes away, and why
-	lackWhy string
+	lack       demand   // what the command takes away, and why
+	lackWhy    string
 	// Figures of the command, written by settle.
 	ticks   []tick
 	samples []sample

@@ -20,7 +20,11 @@ func (c *countingTx) Get(k []byte) ([]byte, error) {
 }
 
 func (c *countingTx) Range(p []byte, fn func(k, v []byte) (bool, error)) error {
-	return c.Tx.Range(p, func(k, v []byte) (bool, error) {
+	return c.RangeAfter(p, nil, fn)
+}
+
+func (c *countingTx) RangeAfter(p, after []byte, fn func(k, v []byte) (bool, error)) error {
+	return c.Tx.RangeAfter(p, after, func(k, v []byte) (bool, error) {
 		c.reads++
 		return fn(k, v)
 	})

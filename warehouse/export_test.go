@@ -106,3 +106,12 @@ func Batched(tx Tx) (batch Tx, done func() error) {
 	o := &overlay{base: tx}
 	return o, func() error { return o.flush(tx) }
 }
+
+// FirstIn is when sellable goods of the house that lie in a place came in first.
+func FirstIn(r Reader, place, sku string) (int64, error) {
+	row, err := load[stockRow](r, stockRowKey(place, stockKey{sku: sku}))
+	if err != nil || row == nil {
+		return 0, err
+	}
+	return row.First, nil
+}

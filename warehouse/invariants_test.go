@@ -816,12 +816,16 @@ func (v *inspector) archive() error {
 	if err != nil {
 		return err
 	}
+	c := newChange(v.r, Meta{Now: 1}, "")
 	for _, s := range sweeps {
+		if site.due(s.what, 1) == 0 || sweeping != nil {
+			continue
+		}
 		prefix := under(s.prefix)
 		err := v.r.Range(prefix, func(k, b []byte) (bool, error) {
 			id := string(k[len(prefix):])
-			end, err := s.ended(newChange(v.r, Meta{Now: 1}, ""), k, b)
-			if err != nil || end == 0 || sweeping != nil || site.due(s.what, end) == 0 {
+			end, err := s.ended(c, k, b)
+			if err != nil || end == 0 {
 				return true, err
 			}
 			// Where only the person goes, it may have gone.

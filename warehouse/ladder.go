@@ -207,11 +207,8 @@ func (c *change) learn(d Decision) error {
 func Decisions(r Reader, from uint64, limit int) (list []Decision, last uint64, err error) {
 	prefix := under(kLearn)
 	last = from
-	err = r.Range(prefix, func(k, b []byte) (bool, error) {
+	err = rangeAfter(r, prefix, append(prefix, num(from)...), func(k, b []byte) (bool, error) {
 		n := fromNum(k[len(prefix):])
-		if n <= from {
-			return true, nil
-		}
 		d, err := decodeRecord[Decision](k, b)
 		if err != nil {
 			return false, err

@@ -30,6 +30,8 @@ type model struct {
 	back     map[string]int64    // SKU → came back from customers
 	adjusts  bool                // only AdjustStock adjusts
 	holds    bool                // orders may come held
+	archives bool                // and leave for the archive
+	left     map[string]*Order   // what shipped, as it was last
 	parts    bool                // orders become several parcels
 }
 
@@ -106,7 +108,25 @@ func (m *model) agree(c Command) {
 	m.invariants()
 	all := seen(Orders(m.tx, "", 0))
 	shipped := make(map[string]int64)
-	for _, o := range all {
+	for id, was := range m.left {
+		if seen(GetOrder(m.tx, id)) != nil {
+			continue
+		}
+		// It left for the archive: it stays what it was, and never ships again.
+		if a := seen(GetArchived(m.tx, id)); a == nil || a.State != was.State || a.Revision != was.Spec.Revision || a.ClosedAt != was.Since {
+			m.t.Fatalf("%#v: order %s, %s at %d, is gone: %+v", c, id, was.State, was.Since, a)
+		}
+		m.seen["archived"]++
+		for _, l := range was.Lines {
+			shipped[l.SKU] += l.Picked
+		}
+	}
+	for i := range all {
+		o := &all[i]
+		if o.State == OrderShipped {
+			m.left[o.Spec.ID] = o
+		}
+
 		was, now := m.states[o.Spec.ID], o.State
 		if was != now && !slices.Contains(next[was], now) {
 			m.t.Fatalf("%#v took order %s from %q to %s", c, o.Spec.ID, was, now)
@@ -257,6 +277,9 @@ func (m *model) random(what int) {
 	case 31:
 		if m.odds(3, "long") {
 			m.m.Now += 70_000
+		}
+		if m.archives && m.odds(3, "days") {
+			m.m.Now += int64(m.num(1, 2, "how many")) * day
 		}
 		m.run(AdvanceTime{})
 		if m.odds(4, "drain") {
@@ -950,7 +973,7 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 		m := &model{
 			world: floor(rt), rt: rt, seen: total,
 			opened: make(map[string]int64), adjusted: make(map[string]int64), back: make(map[string]int64), states: make(map[string]OrderState),
-			tags: make(map[string][]string), proven: make(map[string]bool),
+			tags: make(map[string][]string), proven: make(map[string]bool), left: make(map[string]*Order),
 		}
 		for _, r := range testStock() {
 			m.opened[r.SKU] += r.Qty
@@ -990,6 +1013,17 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 	}
 }
 
+// keeps gives half of the sites rules for what is over.
+func (m *model) keeps() {
+	if !m.odds(2, "archives") {
+		return
+	}
+	m.archives = true
+	s := *seen(GetSite(m.tx))
+	s.ArchiveDays, s.PurgeDays = int64(m.num(0, 2, "archive")), int64(m.num(0, 2, "purge"))
+	m.ok(PutSite{Site: s})
+}
+
 func TestRandomCommandsKeepEveryInvariantRow9(t *testing.T) {
 	start := func(m *model) {
 		m.ok(PutSite{Site: testSite()})
@@ -1010,6 +1044,7 @@ func TestRandomCommandsKeepEveryInvariantRow9(t *testing.T) {
 func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		m.portal = true
+		m.keeps()
 		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG"}, {"CUP", "PEN"}, {"MILK"}, {"CUP"}} {
 			id := orderIDs[i]
 			m.ok(release(id, lines...))
@@ -1027,7 +1062,7 @@ func TestRandomFloorKeepsEveryInvariant(t *testing.T) {
 		"RobotPick OK", "AssignTransport OK", "TransportState OK", "RetryTransport OK",
 		"TransportState " + CodeTransportState, "PortalPass OK", "PortalPass " + FalloutRFIDMissing, "PortalPass " + FalloutRFIDExtra,
 		"Depart OK", "Depart " + CodeNotVerified, "Induct OK", "Induct " + CodeNoRead, "Divert OK", "Divert " + FalloutMissort,
-		"Divert " + CodeExpired, "ClearFallout OK",
+		"Divert " + CodeExpired, "ClearFallout OK", "archived",
 	})
 }
 
@@ -1046,6 +1081,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		s.AgeingMinutes = int64(m.num(0, 2, "ageing"))
 		s.Changes = &ChangeRules{Cancel: pickOne(m, []string{CancelAccept, CancelQuote}, "cancel"), Charges: []Charge{{Amount: 5}}}
 		m.ok(PutSite{Site: s})
+		m.keeps()
 		for i, lines := range [][]string{{"CUP*2", "BAG"}, {"PEN*2"}, {"BAG", "PEN"}, {"CUP", "PEN"}, {"MILK"}} {
 			id := orderIDs[i]
 			m.ok(release(id, lines...))
@@ -1064,7 +1100,7 @@ func TestRandomRequestsKeepEveryInvariant(t *testing.T) {
 		"PutBack OK", "PutBack " + CodeNoPutBack, "ReleaseOrder " + CodeSoftPONR, "ReleaseOrder " + CodeHardPONR,
 		"CancelOrder " + CodeHardPONR, "TransportState OK", "HoldOrder OK", "HoldOrder " + CodeHardPONR,
 		"HoldOrder " + CodeConflict, "ReleaseHold OK", "StartPack " + CodeHeld, "ProductionDone OK",
-		"Unpick OK", "Unpack OK", "Unpack " + CodeHardPONR, "Unload OK",
+		"Unpick OK", "Unpack OK", "Unpack " + CodeHardPONR, "Unload OK", "archived",
 	})
 }
 

@@ -71,6 +71,23 @@ func compare(rt *rapid.T, a, b Reader, prefix string, stop int) {
 	if x, y := list(a), list(b); !slices.Equal(x, y) {
 		rt.Fatalf("range %q: %v, want %v", prefix, x, y)
 	}
+	for _, more := range []string{"", "a", "b"} { // behind a key that is there or not
+		after := []byte(prefix + more)
+		pages := func(r Reader) (out []string) {
+			err := rangeAfter(r, []byte(prefix), after, func(k, v []byte) (bool, error) {
+				out = append(out, string(k)+"="+string(v))
+				return len(out) < stop, nil
+			})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			return out
+		}
+		// The same without RangeAfter.
+		if x, y := pages(a), pages(struct{ Reader }{b}); !slices.Equal(x, y) {
+			rt.Fatalf("range %q behind %q: %v, want %v", prefix, after, x, y)
+		}
+	}
 }
 
 func TestOverlayPassesErrorsOn(t *testing.T) {
@@ -131,6 +148,13 @@ func (b *brokenTx) Delete(k []byte) error {
 		return err
 	}
 	return b.Tx.Delete(k)
+}
+
+func (b *brokenTx) RangeAfter(p, after []byte, fn func(k, v []byte) (bool, error)) error {
+	if err := b.fail(); err != nil {
+		return err
+	}
+	return b.Tx.RangeAfter(p, after, fn)
 }
 
 func (b *brokenTx) Range(p []byte, fn func(k, v []byte) (bool, error)) error {

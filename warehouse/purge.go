@@ -7,7 +7,7 @@ package warehouse
 //     SHA-256 (OrderSpec.Commercial): enough to prove later which terms an order
 //     was released under, and nothing to read.
 //   - Site.PurgeDays after an order was shipped or cancelled its name, street,
-//     postcode and city go, from the order, its labels and the bytes of its
+//     postcode and city go, and the names others gave it, from the order, its labels and the bytes of its
 //     documents, and what was written about it in words. The country stays.
 //     The record of a document stays with its hash.
 //   - Texts that may repeat an address, of fallouts and void labels, go as long
@@ -37,7 +37,8 @@ func nobody(a Address) Address { return Address{Country: a.Country} }
 
 // purge takes the person out of a closed order. The order is saved.
 func (c *change) purge(o *Order) error {
-	o.Spec.ShipTo, o.Spec.Customer, o.Purged = nobody(o.Spec.ShipTo), "", max(c.meta.Now, 1)
+	o.Spec.ShipTo, o.Purged = nobody(o.Spec.ShipTo), max(c.meta.Now, 1)
+	o.Spec.Customer, o.Spec.Refs = "", nil // names that others gave (party.go)
 	if o.Request != nil {
 		r := *o.Request
 		r.Reason = ""

@@ -105,6 +105,14 @@ func RequestOf(r Reader, id string) (RequestState, string, error) {
 		return o.RequestState(), code, nil
 	}
 	rej, err := load[rejectRecord](r, rejectKey(id))
+	if err == nil && rej == nil {
+		if a, err := GetArchived(r, id); err != nil || a != nil {
+			if err == nil && a.State == OrderCancelled {
+				return RequestCancelAccepted, "", nil
+			}
+			return RequestAccepted, "", err
+		}
+	}
 	if err != nil || rej == nil {
 		return RequestNone, "", err
 	}

@@ -433,7 +433,11 @@ func (c *change) dispose(rt *Return, l *ReturnLine, serial string, qty int64, ho
 		to.status = StatusQuarantined
 	}
 	if to != from {
-		if err := c.restatus(from, to.status, qty, place); err != nil {
+		by := PlaceReclass
+		if !c.since(level4) {
+			by = PlaceAdjustment
+		}
+		if err := c.carryOver(position{place, from}, position{place, to}, qty, by); err != nil {
 			return err
 		}
 	}
@@ -449,16 +453,6 @@ func (c *change) dispose(rt *Return, l *ReturnLine, serial string, qty int64, ho
 		From: place, To: bin, Ref: rt.ID, Order: rt.Order,
 	})
 	return err
-}
-
-// restatus changes the class of goods where they stand: out of the old class
-// and into the new one, by way of the virtual place of adjustments.
-func (c *change) restatus(s stockKey, status string, qty int64, place string) error {
-	if err := c.move(s, qty, place, PlaceAdjustment, 0); err != nil {
-		return err
-	}
-	s.status = status
-	return c.move(s, qty, PlaceAdjustment, place, 0)
 }
 
 func closeReturn(c *change, cmd CloseReturn) (Result, error) {
@@ -498,10 +492,7 @@ func GetReturn(r Reader, id string) (*Return, error) { return load[Return](r, ke
 func Returns(r Reader, from string, limit int) ([]Return, error) {
 	var out []Return
 	prefix := under(kReturn)
-	err := r.Range(prefix, func(k, b []byte) (bool, error) {
-		if string(k[len(prefix):]) <= from {
-			return true, nil
-		}
+	err := rangeAfter(r, prefix, behind(prefix, from), func(k, b []byte) (bool, error) {
 		rt, err := decodeRecord[Return](k, b)
 		if err == nil {
 			out = append(out, *rt)

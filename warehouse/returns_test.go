@@ -164,3 +164,42 @@ func returns(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// Another class is given by one rule, whoever gives it: through reclass, which no
+// figure takes for an adjustment. Logs of before level 4 went by way of it.
+func TestInspectionIsNoAdjustment(t *testing.T) {
+	for level, by := range map[uint16]string{3: PlaceAdjustment, Level: PlaceReclass} {
+		w := gone(t)
+		items := testItems()
+		items[0].Policy = PolicyFIFO
+		w.ok(PutItems{Items: items})
+		w.m.Level = level
+		w.m.Now += 1000
+		came := w.m.Now
+		w.ok(ReceiveReturn{Return: "R1", Order: "O1", Barcode: gtin(1), Qty: 2, Reason: "OTHER"})
+		w.m.Now += 1000
+		w.ok(InspectReturn{Return: "R1", SKU: "CUP", Qty: 1, Disposition: DispRestock})
+		w.ok(InspectReturn{Return: "R1", SKU: "CUP", Qty: 1, Disposition: DispQuarantine})
+		var legs []string
+		for _, m := range seen(Moves(w.tx)) {
+			if m.Reason == "InspectReturn" {
+				legs = append(legs, m.From+" > "+m.To+" "+m.Status)
+			}
+		}
+		place := ReturnPlace("R1")
+		want := []string{place + " > " + by + " qc", by + " > " + place + " ", place + " > " + by + " qc", by + " > " + place + " quarantined"}
+		if d := cmp.Diff(want, legs); d != "" {
+			t.Errorf("level %d: %s", level, d)
+		}
+		first := came
+		if level == 3 {
+			first = w.m.Now // as if they had come in just then
+		}
+		w.putAway("B-05")
+		if got := seen(FirstIn(w.tx, "bin/B-05", "CUP")); got != first {
+			t.Errorf("level %d: came in at %d, want %d", level, got, first)
+		}
+		w.invariants()
+		w.books()
+	}
+}

@@ -17,10 +17,12 @@ const level2 uint16 = 2
 // (late.go).
 const level3 uint16 = 3
 
-// level4 brought: what is to be put back is a floor task (putbacktask.go), the OMS
-// hears why a line is short and until when (lack.go), and a revision does not take
-// back, without a word, that another item may go for one that is short when it does
-// so already (amend.go). These came by fields and commands of their own: parties
+// level4 brought: what is to be put back is a floor task (putbacktask.go); the OMS
+// hears why a line is short and until when (lack.go); a revision does not take back,
+// without a word, that another item may go for one that is short when it does so
+// already (amend.go); what an inspection finds of goods that came back changes their
+// class as SetStatus does, by way of reclass, which is no adjustment, and with the
+// date they came in on. These came by fields and commands of their own: parties
 // (party.go), upstreams (upstream.go), the archive (archive.go), orders in several
 // parcels (parcels.go), pictures (image.go), offers (offers.go) and profiles
 // (profile.go).

@@ -78,6 +78,8 @@ func (m *model) shipping() {
 		m.run(MeasureItem{SKU: pickOne(m, skus, "sku"), LengthMm: int64(m.num(1, 3, "mm")), WidthMm: 1, HeightMm: 1})
 		s := m.shipSite()
 		s.Carriers[0].Last = int64(m.num(4, 40, "last"))
+		was := seen(GetSite(m.tx))
+		s.ArchiveDays, s.PurgeDays = was.ArchiveDays, was.PurgeDays
 		m.run(PutSite{Site: s})
 	}
 	m.numbers()
@@ -115,6 +117,7 @@ func (m *model) shipSite() Site {
 func TestRandomShippingKeepsEveryInvariant(t *testing.T) {
 	start := func(m *model) {
 		m.ok(PutSite{Site: m.shipSite()})
+		m.keeps()
 		items := testItems()
 		for i := range items[:3] {
 			items[i].LengthMm, items[i].WidthMm, items[i].HeightMm = 90, 80, int64(30*(i+1))
@@ -147,6 +150,6 @@ func TestRandomShippingKeepsEveryInvariant(t *testing.T) {
 		"CarrierDown OK", "CarrierUp OK", "LabelGiven OK", "LabelGiven " + CodeConflict, "LabelRefused OK", "ChangeCarrier OK",
 		"ChangeCarrier " + CodeAlreadyLoaded, "LabelSent " + CodeLabelState, "FileDocument OK", "ReprintDocument OK",
 		"CloseManifest OK", "CloseManifest " + CodeNothingLoaded, "Load OK", "Load " + CodeNotOnManifest, "Depart OK",
-		"MeasureItem OK", "Pack OK", "StartPack OK",
+		"MeasureItem OK", "Pack OK", "StartPack OK", "archived",
 	})
 }

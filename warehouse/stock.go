@@ -139,32 +139,8 @@ func (c *change) shift(from, to position, qty int64) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	row, err := must2(load[stockRow](c, stockRowKey(from.place, from.stockKey)))("stock in", from.place)
-	if err != nil {
+	if err := c.carryOver(from, to, qty, PlaceReclass); err != nil {
 		return Result{}, err
-	}
-	steps := []struct {
-		what     stockKey
-		from, to string
-	}{{from.stockKey, from.place, to.place}}
-	if from.stockKey != to.stockKey {
-		steps = append(steps[:0], struct {
-			what     stockKey
-			from, to string
-		}{from.stockKey, from.place, PlaceReclass}, struct {
-			what     stockKey
-			from, to string
-		}{to.stockKey, PlaceReclass, to.place})
-	}
-	for _, s := range steps {
-		if err := c.move(s.what, qty, s.from, s.to, 0); err != nil {
-			return Result{}, err
-		}
-	}
-	if row.First != 0 && !isVirtual(to.place) {
-		if err := c.setFirst(to.place, to.stockKey, qty, row.First); err != nil {
-			return Result{}, err
-		}
 	}
 	if err := c.replan(moved); err != nil {
 		return Result{}, err
@@ -173,6 +149,30 @@ func (c *change) shift(from, to position, qty int64) (Result, error) {
 		err = c.retryWaiting([]string{demand{to.sku, to.owner}.row()})
 	}
 	return Result{Ref: from.sku}, err
+}
+
+// carryOver moves goods with the date they came in on. Another class goes by way
+// of a virtual place: out of the old one and into the new.
+func (c *change) carryOver(from, to position, qty int64, by string) error {
+	row, err := must2(load[stockRow](c, stockRowKey(from.place, from.stockKey)))("stock in", from.place)
+	if err != nil {
+		return err
+	}
+	if from.stockKey == to.stockKey {
+		by = to.place
+	}
+	if err := c.move(from.stockKey, qty, from.place, by, 0); err != nil {
+		return err
+	}
+	if by != to.place {
+		if err := c.move(to.stockKey, qty, by, to.place, 0); err != nil {
+			return err
+		}
+	}
+	if by == PlaceAdjustment || row.First == 0 || isVirtual(to.place) {
+		return nil
+	}
+	return c.setFirst(to.place, to.stockKey, qty, row.First)
 }
 
 // displaced is a task that lost its stock and has to be planned anew.

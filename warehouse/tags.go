@@ -2,7 +2,6 @@ package warehouse
 
 import (
 	"fmt"
-	"strings"
 
 	"tote/gs1"
 )
@@ -235,10 +234,7 @@ func (f ReceiptFilter) match(rc *Receipt) bool {
 func Receipts(r Reader, f ReceiptFilter, from string, limit int) ([]Receipt, error) {
 	var out []Receipt
 	prefix := under(kReceipt)
-	err := r.Range(prefix, func(k, b []byte) (bool, error) {
-		if strings.Compare(string(k[len(prefix):]), from) <= 0 {
-			return true, nil
-		}
+	err := rangeAfter(r, prefix, behind(prefix, from), func(k, b []byte) (bool, error) {
 		rc, err := decodeRecord[Receipt](k, b)
 		if err != nil {
 			return false, err

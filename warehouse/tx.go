@@ -58,3 +58,11 @@ func rangeAfter(r Reader, prefix, after []byte, fn func(key, value []byte) (bool
 		return fn(k, v)
 	})
 }
+
+// behind is the key that a page begins behind; nil = the first page.
+func behind(prefix []byte, from string) []byte {
+	if from == "" {
+		return nil
+	}
+	return append(prefix[:len(prefix):len(prefix)], from...)
+}

@@ -179,10 +179,7 @@ func LoadedAt(r Reader, dock string) ([]string, error) {
 func Orders(r Reader, from string, limit int) ([]Order, error) {
 	var out []Order
 	prefix := under(kOrder)
-	err := r.Range(prefix, func(k, b []byte) (bool, error) {
-		if string(k[len(prefix):]) <= from {
-			return true, nil
-		}
+	err := rangeAfter(r, prefix, behind(prefix, from), func(k, b []byte) (bool, error) {
 		o, err := decodeRecord[Order](k, b)
 		if err != nil {
 			return false, err

@@ -25,6 +25,7 @@ type logged struct {
 	kind, version uint16
 	body          []byte
 	drained       uint64 // no command: the outbox was deleted up to here
+	reads         int    // what it read
 }
 
 const start = int64(1_767_225_600_000) // 2026-01-01T00:00:00Z
@@ -55,12 +56,13 @@ func (w *world) apply(c Command) Result {
 		w.t.Fatalf("decode %#v: %v", c, err)
 	}
 	before := w.tx.Writes()
-	cost := &meter{Tx: w.tx}
+	cost := &meter{countingTx: countingTx{Tx: w.tx}}
 	res, err := Apply(cost, w.m, back)
 	if err != nil {
 		w.t.Fatalf("apply %#v: %v", c, err)
 	}
 	cost.check(w.t, c)
+	w.log[len(w.log)-1].reads = cost.reads
 	if !res.OK && !res.Keep {
 		if n := w.tx.Writes() - before; n != 0 {
 			w.t.Fatalf("%#v refused with %s wrote %d times", c, res.Code, n)
@@ -279,6 +281,10 @@ func testStock() []StockRow {
 // bare is a world with all master data, but no stock.
 func bare(t fataler) *world {
 	w := newWorld(t)
+	if afterClosed != nil {
+		w.tx.Rollback(afterClosed.state)
+		w.m.Index, w.m.Now = afterClosed.meta.Index, afterClosed.meta.Now
+	}
 	w.ok(PutSite{Site: testSite()})
 	w.ok(PutItems{Items: testItems()})
 	w.ok(PutBins{Bins: testBins()})

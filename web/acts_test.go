@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"tote/warehouse"
 )
@@ -194,5 +195,28 @@ func TestHandheldPage(t *testing.T) {
 	}
 	if w := get(t, serve(t, half(t).config()), "/hh"); w.Code != http.StatusMovedPermanently || w.Header().Get("Location") != "/hh/" {
 		t.Errorf("/hh: %d", w.Code)
+	}
+}
+
+// The page of an order that left says so.
+func TestOrderInTheArchive(t *testing.T) {
+	s := half(t)
+	site, err := warehouse.GetSite(s.tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site.ArchiveDays = 10
+	s.must(warehouse.PutSite{Site: *site}, warehouse.CancelOrder{Order: "O5", Source: warehouse.SourceSite})
+	s.now = s.now.Add(11 * 24 * time.Hour)
+	s.must(warehouse.AdvanceTime{})
+	w := post(t, serve(t, s.config()), "/orders/O5/retry", "")
+	if w.Code != http.StatusConflict && !strings.Contains(w.Body.String(), "left for the archive") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/orders/O5", nil)
+	w = httptest.NewRecorder()
+	serve(t, s.config()).ServeHTTP(w, r)
+	if w.Code != http.StatusGone || !strings.Contains(w.Body.String(), "Order O5 was CANCELLED on ") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

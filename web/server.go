@@ -200,14 +200,21 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) showOrder(w http.ResponseWriter, id string, code int, n *notice) {
 	var p *orderPage
+	var left *warehouse.Archived
 	c := clock{s.cfg.Now()}
 	err := s.cfg.View(func(r warehouse.Reader) (err error) {
-		p, err = s.readOrder(r, c, id)
+		if p, err = s.readOrder(r, c, id); err == nil && p == nil {
+			left, err = warehouse.GetArchived(r, id)
+		}
 		return err
 	})
+	date := func(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
 	switch {
 	case err != nil:
 		s.unreadable(w, err)
+	case p == nil && left != nil:
+		_, action := s.explain(warehouse.CodeArchived)
+		s.message(w, http.StatusGone, fmt.Sprintf("Order %s was %s on %s and left for the archive on %s.", left.ID, left.State, date(left.ClosedAt), date(left.At)), action)
 	case p == nil:
 		_, action := s.explain(warehouse.CodeUnknownOrder)
 		s.message(w, http.StatusNotFound, "No order has the id "+id+" at this site.", action)

@@ -113,3 +113,31 @@ func TestWhy(t *testing.T) {
 	g.viewErr = errors.New("the state is damaged")
 	g.refused(http.StatusInternalServerError, CodeInternal, g.get("/v1/orders/O1/why"))
 }
+
+// Of an order in the archive the site knows when it went, and who has the rest.
+func TestArchivedOrder(t *testing.T) {
+	g := asked(t)
+	run := func(at int64, c warehouse.Command) {
+		t.Helper()
+		g.index++
+		m := warehouse.Meta{Index: g.index, Now: at, Level: warehouse.Level, Actor: "test", Cause: "test"}
+		if res, err := warehouse.Apply(g.tx, m, c); err != nil || !res.OK {
+			t.Fatalf("%T: %+v %v", c, res, err)
+		}
+	}
+	s, err := warehouse.GetSite(g.tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ArchiveDays = 10
+	run(now, warehouse.PutSite{Site: *s})
+	run(now, warehouse.CancelOrder{Order: "O1", Source: warehouse.SourceSite})
+	run(now+11*24*3600*1000, warehouse.AdvanceTime{})
+	g.done = nil
+	for _, path := range []string{"/v1/orders/O1", "/v1/orders/O1/why"} {
+		g.refused(http.StatusGone, warehouse.CodeArchived, g.get(path))
+	}
+	if f := decode[warehouse.Found](t, g.want(http.StatusOK, g.get("/v1/find?code=O1"))); f.Archived == 0 || f.State != "CANCELLED" {
+		t.Errorf("%+v", f)
+	}
+}

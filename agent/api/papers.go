@@ -87,6 +87,9 @@ func (s *server) document(w http.ResponseWriter, r *http.Request) error {
 	if d == nil {
 		return refuse(http.StatusNotFound, warehouse.CodeUnknownDocument, "no document has this id")
 	}
+	if body == nil {
+		return refuse(http.StatusGone, warehouse.CodeArchived, "the bytes of document "+d.ID+" were purged with the person in them; their SHA-256 was "+d.Hash)
+	}
 	reply(w, http.StatusOK, struct {
 		warehouse.Document
 		Body string `json:"body"`

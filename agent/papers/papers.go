@@ -132,6 +132,16 @@ func Manifest(r warehouse.Reader, id string) (*Paper, error) {
 	p.rule()
 	for _, sscc := range m.Parcels {
 		lu, err := warehouse.GetLU(r, sscc)
+		if err == nil && lu == nil { // it left for the archive before its manifest
+			id, err := warehouse.OrderOfParcel(r, sscc)
+			if err != nil {
+				return nil, err
+			}
+			if id != "" {
+				p.add(sscc+"  order "+id, "archived")
+				continue
+			}
+		}
 		if err != nil || lu == nil {
 			return nil, errors.Join(err, missing(lu))
 		}

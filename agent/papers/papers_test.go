@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,5 +171,45 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	if d := cmp.Diff(string(want), string(got)); d != "" {
 		t.Errorf("%s:\n%s", file, d)
+	}
+}
+
+// A manifest whose orders left for the archive before it still names its parcels.
+func TestManifestOfArchivedOrders(t *testing.T) {
+	s := newSite(t)
+	m := s.packed()
+	site, err := warehouse.GetSite(s.tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mf, err := warehouse.GetManifest(s.tx, m)
+	if err != nil || mf == nil || len(mf.Parcels) != 1 {
+		t.Fatalf("%+v %v", mf, err)
+	}
+	s.do(warehouse.Load{Dock: "d1", Barcode: mf.Parcels[0]})
+	s.do(warehouse.Depart{Dock: "d1"})
+	record, _ := s.tx.Get([]byte("manif\x00" + m))
+	s.m.Now += 24 * 3600 * 1000
+	later := *site
+	later.ArchiveDays = 1
+	s.do(warehouse.PutSite{Site: later})
+	o, err := warehouse.GetOrder(s.tx, "O1")
+	for range 10 {
+		if err != nil || o == nil {
+			break
+		}
+		s.do(warehouse.AdvanceTime{})
+		o, err = warehouse.GetOrder(s.tx, "O1")
+	}
+	if err != nil || o != nil {
+		t.Fatalf("order %+v %v", o, err)
+	}
+	// The truck was still being loaded then.
+	if err := s.tx.Set([]byte("manif\x00"+m), record); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Manifest(s.tx, m)
+	if err != nil || len(p.Lines) == 0 || !slices.ContainsFunc(p.Lines, func(l Line) bool { return l.Left == mf.Parcels[0]+"  order O1" && l.Right == "archived" }) {
+		t.Errorf("%+v %v", p, err)
 	}
 }

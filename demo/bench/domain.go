@@ -225,21 +225,17 @@ func many(n int, fn func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// allocations measures the release of an order of ten lines at a big site.
-func allocations() error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	a := newApplied()
+// bigSite is a site with all its bins, items and stock.
+func bigSite() []warehouse.Command {
 	cmds := floor(1)[:1]
 	site := cmds[0].(warehouse.PutSite)
 	site.Site.Layout.Aisles = 1000
 	cmds[0] = site
-	sku := func(i int) string { return fmt.Sprintf("S%05d", i) }
 	bin := func(i int) string { return fmt.Sprintf("B%06d", i) }
 	for from := 0; from < allocItems; from += 500 {
 		var items []warehouse.Item
 		for i := from; i < from+500; i++ {
-			items = append(items, warehouse.Item{SKU: sku(i), Name: "a thing of some length", WeightMg: 1000})
+			items = append(items, warehouse.Item{SKU: bigSKU(i), Name: "a thing of some length", WeightMg: 1000})
 		}
 		cmds = append(cmds, warehouse.PutItems{Items: items})
 	}
@@ -253,21 +249,41 @@ func allocations() error {
 	for from := 0; from < allocRows; from += 200 {
 		var rows []warehouse.StockRow
 		for i := from; i < from+200; i++ {
-			rows = append(rows, warehouse.StockRow{Bin: bin(i), SKU: sku(i / 10), Qty: 1_000_000})
+			rows = append(rows, warehouse.StockRow{Bin: bin(i), SKU: bigSKU(i / 10), Qty: 1_000_000})
 		}
 		cmds = append(cmds, warehouse.OpenStock{Rows: rows})
 	}
-	for _, c := range cmds {
+	return cmds
+}
+
+func bigSKU(i int) string { return fmt.Sprintf("S%05d", i) }
+
+// bigOrder is an order of the big site.
+func bigOrder(n, lines int) warehouse.OrderSpec {
+	o := warehouse.OrderSpec{
+		ID: fmt.Sprintf("O%07d", n), Revision: 1,
+		ShipTo: warehouse.Address{Name: "Somebody Ordinary", Street: "A Street of Some Length 12", Postcode: "12345", City: "Middletown", Country: "DE"},
+	}
+	for l := range lines {
+		o.Lines = append(o.Lines, warehouse.OrderLine{Line: l + 1, SKU: bigSKU((n*7919 + l*997) % allocItems), Qty: 2})
+	}
+	return o
+}
+
+// allocations measures the release of an order of ten lines at a big site.
+func allocations() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	a := newApplied()
+	for _, c := range bigSite() {
 		if _, err := a.do(c); err != nil {
 			return err
 		}
 	}
 	var clock, worked []time.Duration
 	for n := range allocOrders {
-		o := warehouse.OrderSpec{ID: fmt.Sprintf("O%07d", n), Revision: 1, ShipTo: warehouse.Address{Name: "n", Street: "s", Postcode: "1", City: "c", Country: "DE"}}
-		for l := range 10 {
-			o.Lines = append(o.Lines, warehouse.OrderLine{Line: l + 1, SKU: sku((n*7919 + l*997) % allocItems), Qty: 2})
-		}
+		o := bigOrder(n, 10)
+		o.ShipTo = warehouse.Address{Name: "n", Street: "s", Postcode: "1", City: "c", Country: "DE"}
 		at, used := time.Now(), threadTime()
 		_, err := a.do(warehouse.ReleaseOrder{Order: o, Source: "oms/main"})
 		worked, clock = append(worked, threadTime()-used), append(clock, time.Since(at))
