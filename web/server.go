@@ -80,6 +80,8 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /floor-tasks", s.floorTasks)
 	mux.HandleFunc("POST /floor-tasks/{id}/back", s.floorBack)
 	mux.HandleFunc("POST /floor-tasks/{id}/end", s.floorEnd)
+	mux.HandleFunc("GET /stations/{id}", s.bench)
+	mux.HandleFunc("POST /stations/{id}/carton", s.benchCarton)
 	mux.HandleFunc("GET /hh/{$}", s.handheld)
 	mux.HandleFunc("GET /hh/manifest.webmanifest", s.manifest)
 	mux.HandleFunc("GET /hh/events", s.deviceEvents)
@@ -283,6 +285,8 @@ func (s *server) funcs() template.FuncMap {
 		// order is the page of an order; an id may hold anything printable.
 		"order":     func(id string) string { return "/orders/" + url.PathEscape(id) },
 		"fallout":   func(id string) string { return "/fallouts/" + url.PathEscape(id) },
+		"bench":     func(id string) string { return "/stations/" + url.PathEscape(id) },
+		"document":  func(id string) string { return "/v1/documents/" + url.PathEscape(id) },
 		"floortask": func(id string) string { return "/floor-tasks/" + url.PathEscape(id) },
 	}
 }
