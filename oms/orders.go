@@ -66,6 +66,9 @@ type ParcelView struct {
 	Carrier  string `json:"carrier"`
 	Tracking string `json:"tracking"`
 	Dock     string `json:"dock,omitempty"`
+	// What its carrier said of its arrival; 0 = nothing yet.
+	DeliveredAt int64  `json:"deliveredAt,omitempty"`
+	Proof       string `json:"proof,omitempty"`
 	// Of one of several parcels; DepartedAt when it left before the last one.
 	No         int             `json:"no,omitempty"`
 	Lines      json.RawMessage `json:"lines,omitempty"`
@@ -269,23 +272,4 @@ func (s *Server) getSummary(w http.ResponseWriter, r *http.Request) error {
 		sum.Orders += n
 	}
 	return writeJSON(w, http.StatusOK, sum)
-}
-
-// parcelsOf lists the parcels of an order, by their numbers.
-func parcelsOf(ctx context.Context, tx *sql.Tx, id string, to *[]ParcelView) error {
-	type row struct {
-		ParcelView
-		lines string
-	}
-	var rows []row
-	err := each(ctx, tx, func(p *row) []any {
-		return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock, &p.No, &p.lines, &p.DepartedAt}
-	}, &rows, `SELECT sscc, weight_mg, carrier, tracking, dock, no, lines, departed_at FROM parcels WHERE order_id = ? ORDER BY no, sscc`, id)
-	for _, p := range rows {
-		if p.lines != "" {
-			p.Lines = json.RawMessage(p.lines)
-		}
-		*to = append(*to, p.ParcelView)
-	}
-	return err
 }

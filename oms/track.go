@@ -40,6 +40,7 @@ var trackSteps = map[string]string{
 	"order.picking":   "Picking started",
 	"order.packed":    "Packed",
 	"order.shipped":   "Handed to the carrier",
+	eventDelivered:    "Delivered",
 	"order.cancelled": "Cancelled",
 }
 

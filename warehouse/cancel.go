@@ -49,13 +49,24 @@ func (c *change) withdraw(o *Order, by string) (freed []string, err error) {
 
 func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 	res := Result{Ref: cmd.Order}
-	o, err := c.order(cmd.Order)
+	here, err := c.askedID(cmd.Source, cmd.Order, CodeUnknownOrder)
 	if err != nil {
 		return res, err
 	}
-	if o == nil || !validID(cmd.Order) {
+	o, err := c.order(here)
+	if err != nil {
+		return res, err
+	}
+	if o == nil || !validID(here) {
 		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
 	}
+	if no, err := c.foreign(o, cmd.Source); err != nil || no {
+		if err == nil {
+			err = refuse(CodeUnknownOrder, "order %s", cmd.Order)
+		}
+		return res, err
+	}
+	cmd.Order, res.Ref = here, here
 	if err := c.foreignCancel(o, cmd); err != nil {
 		return res, err
 	}

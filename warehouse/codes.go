@@ -22,6 +22,7 @@ const (
 	CodeUnknownOrder    = "UNKNOWN_ORDER"
 	CodeUnknownTote     = "UNKNOWN_TOTE"
 	CodeUnknownSSCC     = "UNKNOWN_SSCC"
+	CodeArchived        = "ARCHIVED"
 	CodeUnknownJob      = "UNKNOWN_JOB"
 	CodeUnknownBadge    = "UNKNOWN_BADGE"
 	CodeUnknownMethod   = "UNKNOWN_SHIP_METHOD"
@@ -81,6 +82,7 @@ const (
 	CodeNotEnough        = "NOT_ENOUGH"
 	CodeTooBig           = "TOO_BIG" // more than one command may write
 	CodeIDTaken          = "ORDER_ID_TAKEN"
+	CodeForeignOwner     = "FOREIGN_OWNER"
 
 	CodeNotInPlace         = "NOT_IN_PLACE"
 	CodeReserved           = "RESERVED"

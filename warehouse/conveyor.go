@@ -198,7 +198,7 @@ func divert(c *change, cmd Divert) (Result, error) {
 	}
 	switch {
 	case o == nil:
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
+		return res, c.noParcel(sscc)
 	case p.Dock != "":
 		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
 	}

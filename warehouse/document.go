@@ -206,6 +206,9 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 		if o == nil {
 			return Result{}, refuse(CodeUnknownOrder, "order %s", cmd.Ref)
 		}
+		if left := o.leftOn(); left != "" {
+			return Result{}, refuse(CodeArchived, "order %s is %s", cmd.Ref, left)
+		}
 		d.Order = cmd.Ref
 		if o.InParcel(cmd.Ref) != nil {
 			d.Order = o.Spec.ID
@@ -249,6 +252,12 @@ func reprintDocument(c *change, cmd ReprintDocument) (Result, error) {
 		return res, refuse(CodeLabelState, "a label is reprinted by its job")
 	case !validText(cmd.Reason, maxText):
 		return res, refuse(CodeInvalid, "reason")
+	}
+	if body, err := DocumentBody(c, d.ID); err != nil || body == nil {
+		if err == nil {
+			err = refuse(CodeUnknownDocument, "the bytes of document %s were purged", d.ID)
+		}
+		return res, err
 	}
 	res.Text = d.Hash
 	return res, c.copyDoc(d.ID, cmd.Reason)

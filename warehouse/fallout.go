@@ -112,6 +112,9 @@ func (c *change) end(f *Fallout, by string) error {
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
 		return err
 	}
+	if err := c.ended(pastFallout, f.ID); err != nil {
+		return err
+	}
 	c.touch("fallout", "")
 	return c.index(key(kFOpen, f.ID), false)
 }

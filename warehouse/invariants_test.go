@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.manifests, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -240,7 +240,7 @@ func (v *inspector) lines(o *Order) error {
 			if err != nil || t == nil {
 				return fmt.Errorf("task %s: %w", task, err)
 			}
-			v.check(t.Order == id && t.Line == l.Line && (t.SKU == l.SKU || closed(t) && o.Spec.Substitute), "task %s does not fit line %d of %s", task, l.Line, id)
+			v.check(t.Order == id && t.Line == l.Line && (t.SKU == l.SKU || closed(t) && (o.Spec.Substitute || t.Picked == 0 || l.State == LineCancelled)), "task %s does not fit line %d of %s", task, l.Line, id)
 			if !closed(t) {
 				open += t.Qty
 			}
@@ -259,7 +259,7 @@ func (v *inspector) lines(o *Order) error {
 				inHand = b.Held
 			}
 		}
-		v.check((l.For == "") == (l.Reason == "") && (l.For == "" || l.For != l.SKU && o.Spec.Substitute && l.For == wantSKU(o, l.Line)),
+		v.check((l.For == "") == (l.Reason == "") && (l.For == "" || l.For != l.SKU && (o.Spec.Substitute || l.State == LineCancelled) && l.For == wantSKU(o, l.Line)),
 			"order %s line %d stands for %q: %+v", id, l.Line, l.For, l)
 		v.check(l.kept()+open <= l.Qty+inHand, "order %s line %d: %d picked and %d open of %d", id, l.Line, l.kept(), open, l.Qty)
 		switch l.State {
@@ -664,8 +664,27 @@ func (v *inspector) floor() error {
 			v.fail("floor task %+v", t)
 		}
 		v.check(t.Held <= t.Qty && (t.Held == 0 || t.AtFrom), "floor task %+v holds too much", t)
+		if t.Kind == FloorPutBack {
+			return true, v.putBack(t)
+		}
 		return true, nil
 	})
+}
+
+// putBack: the task of a line says what the line says, and the line names it.
+func (v *inspector) putBack(t *FloorTask) error {
+	o, err := GetOrder(v.r, t.Order)
+	if err != nil || o == nil {
+		return fmt.Errorf("order %s: %w", t.Order, err)
+	}
+	l, err := lineOf(o, t.Line)
+	if err != nil {
+		return err
+	}
+	v.check(l.PutTask == t.ID && l.PutBack == t.Qty && t.From == LUPlace(o.Tote) && (o.Batch == "" || t.Held > 0),
+		"put-back %+v of line %+v, tote %s, batch %q", t, l, o.Tote, o.Batch)
+	v.check(t.Held == 0 && t.Lot == "" && t.Serial == "" || t.Held <= l.ofLot(t.Lot, t.Serial), "put-back %+v of %+v", t, l.Lots)
+	return nil
 }
 
 // counting: a bin has one count, and a count that is not in review a task.
@@ -764,6 +783,69 @@ func (v *inspector) receipts() error {
 	})
 }
 
+// archive: an order is here or in the archive, what left is named by nothing that
+// is still open, and what is over will be looked at.
+func (v *inspector) archive() error {
+	left := make(map[string]bool)
+	prefix := under(kLeave)
+	err := v.r.Range(prefix, func(k, _ []byte) (bool, error) {
+		left[string(k[len(prefix)+numWidth+1:])] = true
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	site, err := GetSite(v.r)
+	if err != nil || site == nil {
+		return err
+	}
+	sweeping, err := v.r.Get(key(kSweep))
+	if err != nil {
+		return err
+	}
+	for _, s := range sweeps {
+		prefix := under(s.prefix)
+		err := v.r.Range(prefix, func(k, b []byte) (bool, error) {
+			id := string(k[len(prefix):])
+			end, err := s.ended(newChange(v.r, Meta{Now: 1}, ""), k, b)
+			if err != nil || end == 0 || sweeping != nil || site.due(s.what, end) == 0 {
+				return true, err
+			}
+			// Where only the person goes, it may have gone.
+			v.check(site.ArchiveDays == 0 || left[s.what+string(rune(sep))+id], "%s %s is over since %d and nothing looks at it", s.what, id, end)
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	prefix = under(kGone)
+	err = v.r.Range(prefix, func(k, b []byte) (bool, error) {
+		id := string(k[len(prefix):])
+		g, err := decodeRecord[tombstone](k, b)
+		if err != nil {
+			return false, err
+		}
+		v.counts[OrderArchived]++
+		o, err := load[Order](v.r, key(kOrder, id))
+		v.check(err == nil && o == nil, "order %s is here and in the archive", id)
+		if g.Bound != "" {
+			v.row(kBound, g.Bound)
+		}
+		if g.Kit != 0 {
+			v.row(kKit, num(uint64(g.Kit)))
+		}
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	return each(v.r, under(kOrder), func(o *Order) (bool, error) {
+		v.check(o.Purged == 0 || o.Spec.ShipTo == Address{Country: o.Spec.ShipTo.Country}, "order %s was purged and goes to %+v", o.Spec.ID, o.Spec.ShipTo)
+		return true, nil
+	})
+}
+
 func (v *inspector) stations() error {
 	return each(v.r, under(kBench), func(st *StationState) (bool, error) {
 		if st.Step == StepScanTote {
@@ -817,6 +899,11 @@ func (v *inspector) jobs() error {
 			tracking[n] = true
 		}
 		o, err := GetOrder(v.r, j.Order)
+		if err == nil && o == nil && j.State == JobVoid {
+			gone, err := GetArchived(v.r, j.Order)
+			v.check(err == nil && gone != nil, "order %s of the void label %s is nowhere", j.Order, j.ID)
+			return true, nil
+		}
 		if err != nil || o == nil {
 			return false, fmt.Errorf("order %s: %w", j.Order, err)
 		}
@@ -850,6 +937,11 @@ func (v *inspector) manifests() error {
 	err := each(v.r, under(kManifest), func(m *Manifest) (bool, error) {
 		for _, sscc := range m.Parcels {
 			lu, err := GetLU(v.r, sscc)
+			if err == nil && lu == nil && m.State == ManifestDeparted {
+				id, err := OrderOfParcel(v.r, sscc)
+				v.check(err == nil && id != "", "parcel %s of manifest %s is nowhere", sscc, m.ID)
+				continue
+			}
 			if err != nil || lu == nil {
 				return false, fmt.Errorf("parcel %s of manifest %s: %w", sscc, m.ID, err)
 			}
@@ -876,14 +968,41 @@ func (v *inspector) manifests() error {
 }
 
 func (v *inspector) outbox() error {
-	h, err := outboxHead(v.r, StreamControl)
+	ups, err := Upstreams(v.r)
+	for _, up := range append([]string{""}, ups...) {
+		if err == nil {
+			err = v.stream(up)
+		}
+	}
+	return err
+}
+
+// archived is whose an order was that is not here any more. Of one that was
+// forgotten only the OMS knows.
+func (v *inspector) archived(id, upstream string) (*Order, error) {
+	a, err := GetArchived(v.r, id)
+	if a != nil {
+		return &Order{Upstream: a.Upstream}, err
+	}
+	s, err := GetSite(v.r)
+	if err == nil && s.ForgetDays > 0 {
+		return &Order{Upstream: upstream}, nil
+	}
+	return nil, err
+}
+
+// stream checks that what an OMS is told has no gap, and that it hears of no
+// order of another one.
+func (v *inspector) stream(upstream string) error {
+	stream := StreamOf(upstream)
+	h, err := outboxHead(v.r, stream)
 	if err != nil {
 		return err
 	}
 	next := h.First
 	told := make(map[string]bool)
-	err = each(v.r, under(kOut, StreamControl), func(e *Event) (bool, error) {
-		v.check(e.Seq == next, "outbox: number %d, want %d", e.Seq, next)
+	err = each(v.r, under(kOut, stream), func(e *Event) (bool, error) {
+		v.check(e.Seq == next, "outbox %s: number %d, want %d", stream, e.Seq, next)
 		next++
 		for _, m := range untold(e.Type) {
 			delete(told, fmt.Sprintf("%s of %s revision %d", m, e.Order, e.Data.Revision))
@@ -892,11 +1011,27 @@ func (v *inspector) outbox() error {
 			m := fmt.Sprintf("%s of %s revision %d", e.Type, e.Order, e.Data.Revision)
 			v.check(!told[m], "%s is told twice", m)
 			told[m] = true
+			o, err := GetOrder(v.r, upstreamID(upstream, e.Order))
+			if err == nil && o == nil && e.Data.Born != "" {
+				o, err = GetOrder(v.r, e.Order)
+			}
+			if err == nil && o == nil {
+				o, err = v.archived(upstreamID(upstream, e.Order), upstream)
+			}
+			v.check(err == nil && o != nil && o.Upstream == upstream, "%s of %s is told on %s: %+v", e.Type, e.Order, stream, o)
 		}
 		return true, nil
 	})
-	v.check(next == h.Next, "outbox ends at %d, want %d", next, h.Next)
+	v.check(next == h.Next, "outbox %s ends at %d, want %d", stream, h.Next, next)
 	return err
+}
+
+// upstreamID is the id here of what an upstream calls id.
+func upstreamID(upstream, id string) string {
+	if upstream == "" {
+		return id
+	}
+	return upstream + idOfUpstream + id
 }
 
 func (v *inspector) master() error {

@@ -177,9 +177,13 @@ func (c *change) endFallout(f *Fallout, by string) error {
 	if err != nil || !site.Escalate || by != c.meta.Actor {
 		return err
 	}
+	detail := f.Detail
+	if site.PurgeDays > 0 && (isAddress(f) || isCarrierFallout(f)) {
+		detail = "" // where somebody lives is kept no longer than needed
+	}
 	return c.learn(Decision{
 		At: c.meta.Now, Actor: by, Act: c.reason, Code: f.Code, Order: f.Order, SKU: f.SKU, Bin: f.Bin, Qty: f.Qty,
-		Detail: f.Detail, AfterMs: c.meta.Now - f.Since,
+		Detail: detail, AfterMs: c.meta.Now - f.Since,
 	})
 }
 

@@ -195,6 +195,9 @@ func (c *change) mayUnpick(o *Order, cmd Unpick) (*LineState, error) {
 	if t != nil && onRobot(t.State) {
 		return nil, refuse(CodeRobotBusy, "robot %s fetches tote %s", t.Robot, o.Tote)
 	}
+	if err := c.freeInTote(l, cmd.Lot, cmd.Serial, cmd.Qty, l.Picked); err != nil {
+		return nil, err
+	}
 	if !l.dropLot(cmd.Lot, cmd.Serial, cmd.Qty) {
 		return nil, refuse(CodeWrongLot, "line %d has no %d of lot %q, serial %q", cmd.Line, cmd.Qty, cleanText(cmd.Lot), cleanText(cmd.Serial))
 	}
@@ -413,7 +416,7 @@ func unload(c *change, cmd Unload) (Result, error) {
 	case err != nil:
 		return res, err
 	case o == nil:
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
+		return res, c.noParcel(sscc)
 	case p.Dock == "" || o.State == OrderShipped || p.DepartedAt != 0:
 		return res, refuse(CodeNotLoaded, "parcel %s of order %s, which is %s", sscc, o.Spec.ID, o.State)
 	}

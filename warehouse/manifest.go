@@ -145,6 +145,9 @@ func closeManifest(c *change, cmd CloseManifest) (Result, error) {
 	}
 	c.touch("dock", m.Dock)
 	res := Result{Ref: m.ID, Text: fmt.Sprintf("%d parcels%s", len(list), rest)}
+	if told, err = c.ownParcels("", told); err != nil {
+		return res, err
+	}
 	return res, c.emit(EvManifestClosed, "", EventData{
 		Manifest: m.ID, Carrier: m.Carrier, Ref: m.Dock, Qty: int64(len(list)), Parcels: tellParcels(told),
 	})
@@ -160,7 +163,7 @@ func (c *change) putOn(m *Manifest, sscc string) (*Parcel, error) {
 		return nil, err
 	}
 	if o == nil {
-		return nil, refuse(CodeUnknownSSCC, "%s", sscc)
+		return nil, c.noParcel(sscc)
 	}
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {
@@ -298,6 +301,9 @@ func (c *change) endManifests(dock string) error {
 			return err
 		}
 		if err := c.Delete(key(kSeq, "loaded", m.ID)); err != nil {
+			return err
+		}
+		if err := c.ended(pastManifest, m.ID); err != nil {
 			return err
 		}
 		if err := c.index(key(kTruck, dock, m.ID), false); err != nil {

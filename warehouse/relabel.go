@@ -49,7 +49,7 @@ func changeCarrier(c *change, cmd ChangeCarrier) (Result, error) {
 		return res, err
 	}
 	if o == nil {
-		return res, refuse(CodeUnknownSSCC, "%s", cmd.SSCC)
+		return res, c.noParcel(cmd.SSCC)
 	}
 	if res.Text, err = c.otherCarrier(o, p, cmd); err != nil || !cmd.All {
 		return res, err

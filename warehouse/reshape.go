@@ -116,7 +116,11 @@ func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if over := l.Picked + open - want; over > 0 && open > 0 {
+		hand, err := c.backInHand(l) // goes back in any case
+		if err != nil {
+			return nil, err
+		}
+		if over := l.Picked - hand + open - want; over > 0 && open > 0 {
 			gave, err := c.giveUp(o, l, over, want == 0)
 			if err != nil {
 				return nil, err
@@ -124,7 +128,7 @@ func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 			open -= gave
 			freed = append(freed, demand{l.SKU, o.Spec.Owner}.row())
 		}
-		l.PutBack = max(0, l.Picked-want)
+		l.PutBack = max(hand, l.Picked-want)
 		if want == 0 {
 			l.State = LineCancelled
 			continue

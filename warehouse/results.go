@@ -147,6 +147,17 @@ type EventData struct {
 	Sides    *Sides     `cbor:"57,keyasint,omitempty" json:"sides,omitempty"`
 	Manifest string     `cbor:"58,keyasint,omitempty" json:"manifest,omitempty"`
 	Diffs    []LineDiff `cbor:"59,keyasint,omitempty" json:"diffs,omitempty"` // lines that shipped otherwise than ordered
+
+	// Of order.shipped, where the order brought one of the first three.
+	Party    string      `cbor:"94,keyasint,omitempty" json:"party,omitempty"`
+	Customer string      `cbor:"95,keyasint,omitempty" json:"customer,omitempty"`
+	Refs     []Ref       `cbor:"96,keyasint,omitempty" json:"refs,omitempty"`
+	Times    *OrderTimes `cbor:"97,keyasint,omitempty" json:"times,omitempty"`
+	// Of order.archived: when the order closed, and the SHA-256 of its release
+	// and of its commercial part.
+	ClosedAt   int64  `cbor:"72,keyasint,omitempty" json:"closedAt,omitempty"`
+	Digest     string `cbor:"73,keyasint,omitempty" json:"digest,omitempty"`
+	Commercial string `cbor:"74,keyasint,omitempty" json:"commercial,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -169,6 +180,7 @@ const (
 	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
+	EvOrderArchived       = "order.archived"    // its last record: it leaves the live state
 	EvOrderAgeing         = "order.ageing"      // it has been in its state for longer than the site's rule
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
 	EvOrderSubstituted    = "order.substituted" // another item goes for one that is short

@@ -40,6 +40,7 @@ var scorTags = []struct{ event, tag string }{
 	{EvParcelLost, ScorDeliver},
 	{EvOrderBound, ScorDeliver},
 	{EvOrderAgeing, ScorDeliver},
+	{EvOrderArchived, ScorDeliver},
 	{EvFalloutOpened, ScorDeliver},
 	{EvFalloutCleared, ScorDeliver},
 	{EvFalloutEscalated, ScorDeliver},

@@ -63,7 +63,7 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 		return res, err
 	}
 	if o == nil {
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
+		return res, c.noParcel(sscc)
 	}
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {

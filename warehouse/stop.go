@@ -166,6 +166,9 @@ func (c *change) dropLabel(o *Order, p *Parcel, j *LabelJob, why string) error {
 			return err
 		}
 	}
+	if err := c.ended(pastJob, j.ID); err != nil {
+		return err
+	}
 	return c.setJob(j, JobVoid, why)
 }
 

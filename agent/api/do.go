@@ -14,7 +14,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"tote/agent/intake"
 	"tote/agent/replica"
+	"tote/cloudsync/wire"
 	"tote/warehouse"
 )
 
@@ -188,11 +190,33 @@ func (s *server) doNamed(w http.ResponseWriter, r *http.Request) (res warehouse.
 	if err != nil {
 		return res, refuse(http.StatusBadRequest, CodeBadRequest, name+": "+err.Error())
 	}
+	if what := cardData(c); what != "" {
+		return res, refuse(http.StatusUnprocessableEntity, intake.CodeCard, what+" looks like the number of a payment card; nothing was kept of it")
+	}
 	res, err = s.propose(r, func(ctx context.Context) (warehouse.Result, error) { return s.cfg.DoAs(ctx, id, actor, c) })
 	if res.Code == replica.CodeSeqReused {
 		return res, refuse(http.StatusConflict, CodeKeyReused, "this "+HeaderKey+" belongs to another command; nothing was done")
 	}
 	return res, err
+}
+
+// cardData names the first text of an order that looks like the number of a
+// payment card, "" when there is none.
+func cardData(c warehouse.Command) string {
+	var spec warehouse.OrderSpec
+	switch c := c.(type) {
+	case warehouse.ReleaseOrder:
+		spec = c.Order
+	case warehouse.EnterOrder:
+		spec = c.Order
+	default:
+		return ""
+	}
+	o := wire.Order{ShipTo: wire.Address(spec.ShipTo), Method: spec.Method, Channel: spec.Channel, Customer: spec.Customer}
+	for _, r := range spec.Refs {
+		o.Refs = append(o.Refs, wire.Ref(r))
+	}
+	return o.CardData()
 }
 
 // statusOf is 422 for what cannot be done however often it is asked, and 409

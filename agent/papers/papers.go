@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -79,101 +78,6 @@ func Ticket(r warehouse.Reader, order string) (*Paper, error) {
 	return p, nil
 }
 
-// Slip is the packing slip of an order: what is in its parcels. By the SSCC of one
-// of several parcels it is the slip of that one.
-func Slip(r warehouse.Reader, order string) (*Paper, error) {
-	o, err := warehouse.GetOrder(r, order)
-	if err == nil && o == nil {
-		return slipOfParcel(r, order)
-	}
-	if err != nil || o == nil {
-		return nil, errors.Join(err, missing(o))
-	}
-	p := &Paper{Kind: warehouse.DocSlip, Ref: order, Title: "PACKING SLIP " + order}
-	a := o.Spec.ShipTo
-	for _, s := range []string{a.Name, a.Street, a.Postcode + " " + a.City, a.Country} {
-		p.add(s, "")
-	}
-	p.rule()
-	for _, l := range o.Lines {
-		name, err := nameOf(r, l.SKU)
-		if err != nil {
-			return nil, err
-		}
-		p.add(fmt.Sprintf("%d  %s  %s", l.Line, l.SKU, name), fmt.Sprintf("%d of %d", l.Picked, l.Qty))
-		for _, q := range l.Lots {
-			if q.Lot != "" {
-				p.add("    "+lot(q.Lot, q.Expiry), fmt.Sprint(q.Qty))
-			}
-		}
-	}
-	site, err := warehouse.GetSite(r)
-	if err != nil {
-		return nil, err
-	}
-	if site != nil {
-		if g := site.GuideFor(&o.Spec); g != nil && g.Pallet != "" {
-			p.rule()
-			p.add("Pallets for "+g.Name+": "+g.Pallet, "")
-		}
-	}
-	p.rule()
-	for _, c := range o.Parcels {
-		if c.No > 0 {
-			p.add(fmt.Sprintf("Parcel %d of %d", c.No, len(o.Parcels)), "")
-		}
-		p.add("SSCC "+c.SSCC, kilograms(c.WeightMg)+" kg")
-		p.add("     "+strings.TrimSpace(c.Carrier+" "+c.Service)+" "+c.Tracking, "")
-	}
-	return p, nil
-}
-
-// slipOfParcel is the packing slip of one of several parcels. How many there are
-// is known when all of the order is packed.
-func slipOfParcel(r warehouse.Reader, sscc string) (*Paper, error) {
-	lu, err := warehouse.GetLU(r, sscc)
-	if err != nil || lu == nil || lu.Order == "" {
-		return nil, errors.Join(err, ErrNone)
-	}
-	o, err := warehouse.GetOrder(r, lu.Order)
-	if err != nil || o == nil {
-		return nil, errors.Join(err, missing(o))
-	}
-	at := slices.IndexFunc(o.Parcels, func(c warehouse.Parcel) bool { return c.SSCC == sscc && c.No > 0 })
-	if at < 0 {
-		return nil, ErrNone
-	}
-	c := o.Parcels[at]
-	p := &Paper{Kind: warehouse.DocSlip, Ref: sscc, Title: "PACKING SLIP " + o.Spec.ID}
-	a := o.Spec.ShipTo
-	for _, s := range []string{a.Name, a.Street, a.Postcode + " " + a.City, a.Country} {
-		p.add(s, "")
-	}
-	p.rule()
-	parcel := fmt.Sprintf("Parcel %d", c.No)
-	if o.Tote == "" {
-		parcel += fmt.Sprintf(" of %d", len(o.Parcels))
-	}
-	p.add(parcel, "")
-	for _, g := range c.Lines {
-		name, err := nameOf(r, g.SKU)
-		if err != nil {
-			return nil, err
-		}
-		p.add(fmt.Sprintf("%d  %s  %s", g.Line, g.SKU, name), fmt.Sprint(g.Qty))
-		if g.Lot != "" {
-			p.add("    "+lot(g.Lot, g.Expiry), "")
-		}
-		if g.Serial != "" {
-			p.add("    serial "+g.Serial, "")
-		}
-	}
-	p.rule()
-	p.add("SSCC "+c.SSCC, kilograms(c.WeightMg)+" kg")
-	p.add("     "+strings.TrimSpace(c.Carrier+" "+c.Service)+" "+c.Tracking, "")
-	return p, nil
-}
-
 // Lading is the bill of lading of an order: what a carrier takes over, from whom
 // and to whom.
 func Lading(r warehouse.Reader, order string) (*Paper, error) {
@@ -237,7 +141,7 @@ func Manifest(r warehouse.Reader, id string) (*Paper, error) {
 		}
 		for _, c := range o.Parcels {
 			if c.SSCC == sscc {
-				p.add(sscc+"  "+c.Tracking, kilograms(c.WeightMg)+" kg")
+				p.add(sscc+"  "+c.Tracking, strings.TrimSpace(strings.ToUpper(o.Spec.Party)+"  "+kilograms(c.WeightMg)+" kg"))
 			}
 		}
 	}
