@@ -264,33 +264,40 @@ func (a *audit) parcels() {
 			a.bad("%d labels with SSCC %s came out of the printers", n, sscc)
 		}
 	}
+	left := 0
 	for _, o := range a.shipped {
-		if len(o.Parcels) != 1 {
-			a.bad("order %s has %d parcels", o.Spec.ID, len(o.Parcels))
-			continue
+		if len(o.Parcels) == 0 {
+			a.bad("order %s has no parcel", o.Spec.ID)
 		}
-		p := o.Parcels[0]
-		if len(a.labels[p.SSCC]) == 0 {
-			a.bad("order %s: no label with SSCC %s came out of the printers", o.Spec.ID, p.SSCC)
+		for _, p := range o.Parcels {
+			left++
+			a.parcel(o, p)
 		}
-		for _, l := range a.labels[p.SSCC] {
-			if l.order != o.Spec.ID || !slices.ContainsFunc(l.texts, func(t string) bool { return strings.Contains(t, p.Tracking) }) {
-				a.bad("order %s: the label says %q", o.Spec.ID, l.texts)
-			}
-		}
-		if !a.loaded[p.SSCC] {
-			a.bad("order %s: the dock scanner never saw %s", o.Spec.ID, p.SSCC)
-		}
-		c, ok := a.gone[p.SSCC]
-		if !ok {
-			a.bad("order %s: no carton with SSCC %s left the building", o.Spec.ID, p.SSCC)
-			continue
-		}
-		a.carton(o, p, c)
 	}
-	if len(a.gone) != len(a.shipped) {
-		a.bad("%d cartons left the building, %d orders are shipped", len(a.gone), len(a.shipped))
+	if len(a.gone) != left {
+		a.bad("%d cartons left the building, %d parcels are shipped", len(a.gone), left)
 	}
+}
+
+// parcel holds one shipped parcel against what people and devices did with it.
+func (a *audit) parcel(o siteOrder, p parcel) {
+	if len(a.labels[p.SSCC]) == 0 {
+		a.bad("order %s: no label with SSCC %s came out of the printers", o.Spec.ID, p.SSCC)
+	}
+	for _, l := range a.labels[p.SSCC] {
+		if l.order != o.Spec.ID || !slices.ContainsFunc(l.texts, func(t string) bool { return strings.Contains(t, p.Tracking) }) {
+			a.bad("order %s: the label says %q", o.Spec.ID, l.texts)
+		}
+	}
+	if !a.loaded[p.SSCC] {
+		a.bad("order %s: the dock scanner never saw %s", o.Spec.ID, p.SSCC)
+	}
+	c, ok := a.gone[p.SSCC]
+	if !ok {
+		a.bad("order %s: no carton with SSCC %s left the building", o.Spec.ID, p.SSCC)
+		return
+	}
+	a.carton(o, p, c)
 }
 
 // carton holds one carton that left against what is booked of it.
@@ -306,9 +313,14 @@ func (a *audit) carton(o siteOrder, p parcel, c carton) {
 		a.bad("order %s: the carton weighs %d mg, %d mg were booked", o.Spec.ID, c.mg, p.WeightMg)
 	}
 	booked := map[unit]int64{}
+	for _, l := range p.Lines {
+		booked[unit{l.SKU, l.Lot}] += l.Qty
+	}
 	for _, l := range o.Lines {
 		for _, q := range l.Lots {
-			booked[unit{l.SKU, q.Lot}] += q.Qty
+			if len(p.Lines) == 0 { // it is all of the order
+				booked[unit{l.SKU, q.Lot}] += q.Qty
+			}
 		}
 	}
 	for u, n := range c.goods {
@@ -364,7 +376,7 @@ func (s *shift) report(a *audit) {
 		{"verbs sent again", fmt.Sprintf("%d by handhelds that got no answer, %d twice on purpose, with %d second effects", resent, doubled, a.torn)},
 		{"short picks", fmt.Sprintf("%d, allocated again from another bin", counts["short"])},
 		{"weights", fmt.Sprintf("%d stable weights sent by the scales, %d cartons put aside", a.nWeights, counts["parked"])},
-		{"labels", fmt.Sprintf("%d printed", nLabels)},
+		{"labels", fmt.Sprintf("%d printed, %d orders in two parcels", nLabels, counts["parted"])},
 		{"ledger", a.ledgerText()},
 	}
 	rows = append(rows, s.walking()...)

@@ -105,11 +105,15 @@ func TestEveryDisagreementIsSeen(t *testing.T) {
 		lie  func(a *accounts)
 		want string
 	}{
-		"order unknown to the site":  {func(a *accounts) { delete(a.site, "O00") }, "order O00 is not at the site"},
-		"not shipped":                {site("O00", func(o *siteOrder) { o.State = "STAGED" }), "order O00 is STAGED and not shipped"},
-		"OMS has another state":      {central("O00", func(o *omsOrder) { o.State = "PACKED" }), "SHIPPED at the site and PACKED at the OMS"},
-		"OMS has another tracking":   {central("O00", func(o *omsOrder) { o.Parcels[0].Tracking = "X" }), "at the OMS"},
-		"OMS has another weight":     {central("O00", func(o *omsOrder) { o.Parcels[0].WeightMg++ }), "at the OMS"},
+		"order unknown to the site": {func(a *accounts) { delete(a.site, "O00") }, "order O00 is not at the site"},
+		"not shipped":               {site("O00", func(o *siteOrder) { o.State = "STAGED" }), "order O00 is STAGED and not shipped"},
+		"OMS has another state":     {central("O00", func(o *omsOrder) { o.State = "PACKED" }), "SHIPPED at the site and PACKED at the OMS"},
+		"OMS has another tracking":  {central("O00", func(o *omsOrder) { o.Parcels[0].Tracking = "X" }), "at the OMS"},
+		"OMS has another weight":    {central("O00", func(o *omsOrder) { o.Parcels[0].WeightMg++ }), "at the OMS"},
+		"parcel says other goods":   {site("O00", func(o *siteOrder) { o.Parcels[0].Lines = []inPart{{SKU: "CUP", Qty: 1}} }), "2 of CUP lot \"\" in the carton, 1 booked"},
+		"parcel that never left": {site("O00", func(o *siteOrder) {
+			o.Parcels = append(o.Parcels, parcel{SSCC: "395212340000099999"})
+		}), "no carton with SSCC 395212340000099999 left"},
 		"OMS has no parcel":          {central("O00", func(o *omsOrder) { o.Parcels = nil }), "at the OMS"},
 		"short order shipped":        {site("SHORT", func(o *siteOrder) { o.State = "SHIPPED" }), "order SHORT should stand in OUT_OF_STOCK"},
 		"short order without cause":  {site("SHORT", func(o *siteOrder) { o.Fallouts = nil }), "order SHORT should stand in OUT_OF_STOCK"},

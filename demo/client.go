@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"sync/atomic"
 	"time"
 )
@@ -153,12 +154,15 @@ type parcel struct {
 	Carrier  string `json:"carrier"`
 	Tracking string `json:"tracking"`
 	Verified bool   `json:"verified,omitempty"` // by the portal; the OMS is not told
+	// Of one of several parcels.
+	No    int      `json:"no,omitempty"`
+	Lines []inPart `json:"lines,omitempty"`
 }
 
 // same: both sides mean the same parcel.
 func (p parcel) same(q parcel) bool {
 	p.Verified, q.Verified = false, false
-	return p == q
+	return reflect.DeepEqual(p, q)
 }
 
 func (c *client) order(ctx context.Context, id string) (siteOrder, error) {

@@ -31,6 +31,19 @@ type stationTask struct {
 	SSCC   string   `json:"sscc"`
 	Code   string   `json:"code"`
 	Loaded []string `json:"loaded"` // docks only
+	// Of an order in several parcels: which one it is, what goes in, and
+	// whether something is left for the next.
+	No       int      `json:"no"`
+	Contents []inPart `json:"contents"`
+	More     bool     `json:"more"`
+	Scanned  bool     `json:"scanned"`
+}
+
+// inPart is what of an order line is in a parcel.
+type inPart struct {
+	SKU string `json:"sku"`
+	Lot string `json:"lot"`
+	Qty int64  `json:"qty"`
 }
 
 type hint struct {

@@ -56,14 +56,15 @@ func (p *packer) pack(ctx context.Context, tote string) error {
 	if err != nil || parked {
 		return err
 	}
-	mg := p.world.cartonMg(tote)
+	whole := false // the station takes no parts
+	no := 0        // of the parcel on the scale
 	for onScale := false; ; {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		v, _ := p.screen.look()
 		mine := v.task.Order == order
-		if onScale && !(mine && v.task.Do == "weigh" && v.hint.Code != "CLEAR_SCALE") {
+		if onScale && !(mine && v.task.Do == "weigh" && v.task.No == no && v.hint.Code != "CLEAR_SCALE") {
 			if err := p.scale.Remove(ctx); err != nil {
 				return err
 			}
@@ -74,33 +75,43 @@ func (p *packer) pack(ctx context.Context, tote string) error {
 			p.screen.until(ctx, patience, func(v view) bool { return v.hint.Code != "CLEAR_SCALE" })
 		case mine && v.task.Do == "weigh":
 			if !onScale {
+				done, err := p.closeFilled(ctx, tote, order)
+				if err != nil || done {
+					return err
+				}
+				more, err := p.scanPart(ctx, tote, order, v, &whole)
+				if err != nil {
+					return err
+				}
+				if more {
+					continue
+				}
 				p.pace.take(ctx, 2*time.Second)
-				if err := p.scale.Put(ctx, mg); err != nil {
+				if v, _ = p.screen.look(); v.task.Order != order || v.task.Do != "weigh" {
+					continue
+				}
+				no = v.task.No
+				part := v.task.More && no > 0
+				if err := p.scale.Put(ctx, p.world.inCarton(tote, v.task.Contents, part)); err != nil {
 					return err
 				}
 				onScale = true
 			}
 			p.screen.until(ctx, patience, func(v view) bool {
-				return v.task.Order != order || v.task.Do != "weigh" || v.hint.Code == "CLEAR_SCALE"
+				return v.task.Order != order || v.task.Do != "weigh" || v.task.No != no || v.hint.Code == "CLEAR_SCALE"
 			})
 		case mine && v.task.Do == "check_label":
 			if err := p.checkLabel(ctx, order); err != nil {
 				return err
 			}
 		case mine:
-			p.screen.until(ctx, patience, func(v view) bool { return v.task.Order != order || v.task.Do == "check_label" })
+			do := v.task.Do
+			p.screen.until(ctx, patience, func(v view) bool { return v.task.Order != order || v.task.Do != do })
 		default:
-			label, err := p.inTray(ctx, order)
+			done, err := p.closeFilled(ctx, tote, order)
 			switch {
-			case err != nil:
+			case err != nil || done:
 				return err
-			case label != nil:
-				p.pace.take(ctx, 4*time.Second)
-				if err := p.world.closeCarton(p.id, tote, order, *label); err != nil {
-					return err
-				}
-				p.count("packed")
-				return p.send(ctx, *label)
 			case v.task.Code == "WEIGHT_MISMATCH":
 				p.putAside(tote)
 				return nil
@@ -110,6 +121,62 @@ func (p *packer) pack(ctx context.Context, tote string) error {
 			}
 		}
 	}
+}
+
+// closeFilled sticks the label on the carton that waits for it, when it is there,
+// and sends it off; done says that nothing of the tote is left.
+func (p *packer) closeFilled(ctx context.Context, tote, order string) (done bool, err error) {
+	if !p.world.filled(tote) {
+		return false, nil
+	}
+	label, err := p.inTray(ctx, order)
+	if err != nil || label == nil {
+		return false, err
+	}
+	p.pace.take(ctx, 4*time.Second)
+	all, err := p.world.closeCarton(p.id, tote, order, *label)
+	if err != nil {
+		return false, err
+	}
+	if all {
+		p.count("packed")
+	} else {
+		p.count("parted")
+	}
+	return all, p.send(ctx, *label)
+}
+
+// scanPart scans the next thing of an order that goes out in two parcels into the
+// first carton; false when there is nothing to be scanned any more.
+func (p *packer) scanPart(ctx context.Context, tote, order string, v view, whole *bool) (more bool, err error) {
+	if *whole || v.task.No > 1 {
+		return false, nil
+	}
+	want := p.world.part(tote, order)
+	if want == nil {
+		return false, nil
+	}
+	if v.task.Scanned {
+		for _, l := range v.task.Contents {
+			want[unit{l.SKU, l.Lot}] -= l.Qty
+		}
+	}
+	for u, n := range want {
+		if n <= 0 {
+			continue
+		}
+		code := p.world.barcode(u)
+		p.pace.take(ctx, time.Second)
+		p.count("scan")
+		before := v.n
+		if _, err := p.scanner.Scan(ctx, code); err != nil {
+			return false, err
+		}
+		v, ok := p.screen.until(ctx, patience, func(v view) bool { return v.n > before && v.answer.Barcode == code })
+		*whole = ok && !v.answer.OK
+		return true, ctx.Err()
+	}
+	return false, nil
 }
 
 // begin scans the tote until the station works on it.
@@ -176,14 +243,15 @@ type label struct {
 	scan string // what a scanner reads
 }
 
-// inTray finds the label that names the order among those that came out.
+// inTray finds a label that names the order and is on no carton yet among those
+// that came out.
 func (p *packer) inTray(ctx context.Context, order string) (*label, error) {
 	entries, err := p.printer.Record(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
-		if l, ok := readLabel(e); ok && l.order == order {
+		if l, ok := readLabel(e); ok && l.order == order && !p.world.stuck(l.sscc) {
 			return &label{sscc: l.sscc, scan: l.scan}, nil
 		}
 	}
@@ -191,6 +259,7 @@ func (p *packer) inTray(ctx context.Context, order string) (*label, error) {
 }
 
 func (p *packer) putAside(tote string) {
+	p.world.takeOut(tote)
 	p.aside = append(p.aside, tote)
 	p.count("parked")
 }

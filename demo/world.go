@@ -18,6 +18,8 @@ type world struct {
 	items   map[string]physItem
 	bins    map[string]map[unit]int64
 	totes   map[string]map[unit]int64 // goods in a tote
+	open    map[string]map[unit]int64 // goods in the open carton beside a tote
+	slipped map[string]bool           // totes with a thing too many
 	cartons map[string]carton         // closed cartons, by the SSCC on the label
 	shipped map[string]carton         // cartons that left
 	toteNo  int
@@ -61,6 +63,7 @@ type physItem struct {
 func newWorld(tareMg int64) *world {
 	return &world{
 		items: map[string]physItem{}, bins: map[string]map[unit]int64{}, totes: map[string]map[unit]int64{},
+		open: map[string]map[unit]int64{}, slipped: map[string]bool{},
 		cartons: map[string]carton{}, shipped: map[string]carton{},
 		tareMg: tareMg, atDrop: map[string]bool{}, drop: make(chan string, 10_000), queue: map[string]chan string{},
 		dock: make(chan label, 10_000), labels: map[string]label{},
@@ -207,38 +210,8 @@ func (w *world) slip(tote string, u unit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	add(w.totes, tote, u, 1)
+	w.slipped[tote] = true
 	w.slips++
-}
-
-// cartonMg is what the goods of a tote weigh in a carton.
-func (w *world) cartonMg(tote string) int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	mg := w.tareMg
-	for u, n := range w.totes[tote] {
-		mg += n * w.items[u.sku].weightMg
-	}
-	return mg
-}
-
-// closeCarton sticks the label on the carton that holds the tote's goods; the
-// tote goes back to the rack.
-func (w *world) closeCarton(station, tote, order string, l label) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	tags, err := w.tagCarton(l.sscc, w.totes[tote])
-	if err != nil {
-		return err
-	}
-	mg := w.tareMg
-	for u, n := range w.totes[tote] {
-		mg += n * w.items[u.sku].weightMg
-	}
-	w.cartons[l.sscc] = carton{order: order, tote: tote, station: station, goods: w.totes[tote], tags: tags, mg: mg}
-	w.labels[l.sscc] = l
-	delete(w.totes, tote)
-	w.idle = append(w.idle, tote)
-	return nil
 }
 
 // tagsOn lists the EPCs in and on each of the cartons.

@@ -198,6 +198,12 @@ func (c *change) mayUnpick(o *Order, cmd Unpick) (*LineState, error) {
 	if err := c.freeInTote(l, cmd.Lot, cmd.Serial, cmd.Qty, l.Picked); err != nil {
 		return nil, err
 	}
+	if o.parted() { // of what is in a closed carton nothing is in the tote
+		want := ParcelLine{Line: cmd.Line, Lot: cmd.Lot, Serial: cmd.Serial}
+		if !slices.ContainsFunc(rest(o), func(g ParcelLine) bool { return g.same(want) && g.Qty >= cmd.Qty }) {
+			return nil, refuse(CodeNotEnough, "the rest of line %d is in a closed carton: unpack it first", cmd.Line)
+		}
+	}
 	if !l.dropLot(cmd.Lot, cmd.Serial, cmd.Qty) {
 		return nil, refuse(CodeWrongLot, "line %d has no %d of lot %q, serial %q", cmd.Line, cmd.Qty, cleanText(cmd.Lot), cleanText(cmd.Serial))
 	}

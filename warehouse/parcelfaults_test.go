@@ -107,6 +107,7 @@ func TestRestUnpicked(t *testing.T) {
 	w.printed(sscc)
 	w.no(Pack{Station: "pack1", Order: "O1", WeightMg: 900_000}, CodeWeightMismatch)
 	w.ok(RetryOrder{Order: "O1"})
+	w.no(Unpick{Order: "O1", Line: 1, Bin: "A-01", Qty: 2, Reason: "in a closed carton"}, CodeNotEnough)
 	w.ok(Unpick{Order: "O1", Line: 2, Bin: "A-02", Qty: 2, Reason: "broken"})
 	w.invariants()
 	w.state("O1", OrderPicking) // it is to be picked again

@@ -108,6 +108,9 @@ func rest(o *Order) []ParcelLine {
 	return left
 }
 
+// NotPacked is what of an order is in no parcel yet.
+func NotPacked(o *Order) []ParcelLine { return rest(o) }
+
 // without is what is left of some goods when others are taken out.
 func without(goods, out []ParcelLine) (left []ParcelLine) {
 	for _, g := range goods {

@@ -290,3 +290,21 @@ func TestNoPlan(t *testing.T) {
 		w.no(PutSite{Site: s}, CodeInvalid)
 	}
 }
+
+// An order whose record is nearly full is not parted: what could not be closed
+// later is refused before anything is packed.
+func TestAnOrderTooBigToPart(t *testing.T) {
+	w, skus := wide(t, 220, strings.Repeat("x", 56))
+	w.fill(skus, 1, 1)
+	w.ok(bigOrder("O1", skus, 1))
+	w.assign("K1", "w1", "O1")
+	for w.step("hw1").Do != StepAsk {
+		w.act("hw1")
+	}
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O1").Tote})
+	w.no(NextCarton{Station: "pack1", Order: "O1", Lines: []ParcelLine{{Line: 1, Qty: 1}}}, CodeTooBig)
+	w.no(PackItem{Station: "pack1", Barcode: skus[0]}, CodeTooBig)
+	st := seen(GetStation(w.tx, "pack1"))
+	w.ok(Pack{Station: "pack1", Order: "O1", WeightMg: st.ExpectedMg})
+	w.state("O1", OrderPacked)
+}

@@ -103,6 +103,15 @@ func TestBrowserRow64(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	// The tote that was picked on the handheld comes to a bench.
+	mux.HandleFunc("POST /test/bench", func(http.ResponseWriter, *http.Request) {
+		s.must(warehouse.StartPack{Station: "pack9", Barcode: s.order("WEB-1").Tote})
+	})
+	mux.HandleFunc("POST /test/weigh", func(http.ResponseWriter, *http.Request) {
+		step := s.bench("pack9")
+		sscc := s.must(warehouse.Pack{Station: "pack9", Order: "WEB-1", WeightMg: step.ExpectedMg}).Ref
+		s.must(warehouse.LabelSent{Job: sscc}, warehouse.LabelOutcome{Job: sscc, Outcome: warehouse.JobPrinted})
+	})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	args := []string{"browser.js", srv.URL, chromium}
@@ -122,12 +131,25 @@ func TestBrowserRow64(t *testing.T) {
 		t.Errorf("floor tasks left: %+v", left)
 	}
 	o := s.order("WEB-1")
-	if o.State != warehouse.OrderPicked || o.Lines[0].Picked != 2 || o.Lines[1].Picked != 1 {
-		t.Errorf("the order picked on the page is %s: %+v", o.State, o.Lines)
+	if o.State != warehouse.OrderLabelled || o.Lines[0].Picked != 2 || o.Lines[1].Picked != 1 || len(o.Parcels) != 2 || len(o.Parcels[0].Lines) != 1 {
+		t.Errorf("the order picked and packed on the pages is %s: %+v", o.State, o.Lines)
 	}
 	if !strings.HasPrefix(s.commands[0], `{"verb":"sign_in"`) {
 		t.Errorf("first message %s", s.commands[0])
 	}
+}
+
+// bench is what a pack station shows.
+func (s *site) bench(id string) (step *warehouse.Step) {
+	s.t.Helper()
+	err := s.view(func(r warehouse.Reader) (err error) {
+		step, err = warehouse.StationStep(r, id)
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return step
 }
 
 // aMove is something that can be moved: two free pieces of an item without lots,

@@ -25,6 +25,8 @@ type orderPage struct {
 	Why       []reason
 	Lines     []orderLine
 	Parcels   []parcelRow
+	Papers    []warehouse.Document
+	Bench     string // the station where it is packed
 	Fallouts  []falloutRow
 	Retry     bool
 	Cancel    bool // before the soft point of no return
@@ -62,6 +64,7 @@ type parcelRow struct {
 	warehouse.Parcel
 	Weight, Label string
 	Copies        int
+	Of            int // how many there are; 0 = it is the only one, or more may come
 }
 
 type moment struct {
@@ -88,6 +91,9 @@ func (s *server) readOrder(r warehouse.Reader, c clock, id string) (*orderPage, 
 		Path: wayTo(o.State), Spec: o.Spec, Source: o.Source, Placed: c.ms(o.Spec.PlacedAt), ShipBy: c.ms(o.Spec.ShipBy),
 		Retry: len(o.Fallout) > 0 || o.State == warehouse.OrderShortWaiting,
 	}
+	if o.State == warehouse.OrderPacking {
+		p.Bench = o.Station
+	}
 	switch o.State {
 	case warehouse.OrderReceived, warehouse.OrderValidated, warehouse.OrderShortWaiting, warehouse.OrderAllocated, warehouse.OrderReleased:
 		p.Cancel = true
@@ -103,6 +109,9 @@ func (s *server) readOrder(r warehouse.Reader, c clock, id string) (*orderPage, 
 		return nil, err
 	}
 	if p.Parcels, err = parcels(r, o); err != nil {
+		return nil, err
+	}
+	if p.Papers, err = papersOf(r, o); err != nil {
 		return nil, err
 	}
 	all, err := warehouse.Fallouts(r, false)
@@ -186,6 +195,9 @@ func parcels(r warehouse.Reader, o *warehouse.Order) ([]parcelRow, error) {
 	out := make([]parcelRow, 0, len(o.Parcels))
 	for _, p := range o.Parcels {
 		row := parcelRow{Parcel: p, Weight: kilograms(p.WeightMg)}
+		if p.No > 0 && o.Tote == "" {
+			row.Of = len(o.Parcels)
+		}
 		job, err := warehouse.GetJob(r, p.Job)
 		if err != nil {
 			return nil, err
@@ -194,6 +206,22 @@ func parcels(r warehouse.Reader, o *warehouse.Order) ([]parcelRow, error) {
 			row.Label, row.Copies = job.State, job.Copies
 		}
 		out = append(out, row)
+	}
+	return out, nil
+}
+
+// papersOf lists what is archived about an order and its parcels.
+func papersOf(r warehouse.Reader, o *warehouse.Order) (out []warehouse.Document, err error) {
+	refs := []string{o.Spec.ID}
+	for _, p := range o.Parcels {
+		refs = append(refs, p.SSCC)
+	}
+	for _, ref := range refs {
+		docs, err := warehouse.DocumentsOf(r, ref)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, docs...)
 	}
 	return out, nil
 }

@@ -84,6 +84,8 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /actions", s.actions)
 	mux.HandleFunc("GET /holds", s.holds)
 	mux.HandleFunc("GET /backorders", s.backorders)
+	mux.HandleFunc("GET /stations/{id}", s.bench)
+	mux.HandleFunc("POST /stations/{id}/carton", s.benchCarton)
 	mux.HandleFunc("GET /hh/{$}", s.handheld)
 	mux.HandleFunc("GET /hh/manifest.webmanifest", s.manifest)
 	mux.HandleFunc("GET /hh/events", s.deviceEvents)
@@ -295,6 +297,8 @@ func (s *server) funcs() template.FuncMap {
 		// order is the page of an order; an id may hold anything printable.
 		"order":     func(id string) string { return "/orders/" + url.PathEscape(id) },
 		"fallout":   func(id string) string { return "/fallouts/" + url.PathEscape(id) },
+		"bench":     func(id string) string { return "/stations/" + url.PathEscape(id) },
+		"document":  func(id string) string { return "/v1/documents/" + url.PathEscape(id) },
 		"floortask": func(id string) string { return "/floor-tasks/" + url.PathEscape(id) },
 	}
 }

@@ -124,7 +124,7 @@ type rendering struct {
 // events answers GET /events?page=…: the fragments of a page as they change.
 func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Query().Get("page")
-	if page != "/" && !strings.HasPrefix(page, "/orders") && !strings.HasPrefix(page, "/floor-tasks") {
+	if page != "/" && !strings.HasPrefix(page, "/orders") && !strings.HasPrefix(page, "/floor-tasks") && !strings.HasPrefix(page, "/stations/") {
 		http.NotFound(w, r)
 		return
 	}
@@ -206,6 +206,13 @@ func (s *server) render(r warehouse.Reader, page string, a around) ([]fragment, 
 			return nil, err
 		}
 		return s.parts(part{"order", "order-body", p})
+	}
+	if id, ok := strings.CutPrefix(page, "/stations/"); ok {
+		p, err := s.readBench(r, id)
+		if err != nil {
+			return nil, err
+		}
+		return s.parts(part{"bench", "bench-body", p})
 	}
 	if rest, ok := strings.CutPrefix(page, "/floor-tasks"); ok {
 		list, ok, err := s.readFloor(r, a.clock, strings.TrimPrefix(rest, "?kind="))

@@ -272,6 +272,27 @@ try {
   await board.goto(base + '/orders');
   await checkContrast(board);
   if (more) await board.screenshot({ path: more + '/orders.png' });
+
+  // A pack station: the packer says what goes into the first of two cartons, the
+  // page goes on by itself when it was weighed, and the rest is the second.
+  await post('/test/bench');
+  const bench = watch(await desk.newPage());
+  await bench.goto(base + '/stations/pack9');
+  await bench.waitForSelector('#link[data-state=live]');
+  const saysThat = (/** @type {string} */ what) => bench.waitForFunction((w) => document.getElementById('bench')?.textContent?.includes(w), what);
+  await bench.getByLabel('How many SKU-012').fill('0');
+  await bench.getByRole('button', { name: 'Only these go into this carton' }).click();
+  await saysThat('1, more to come');
+  await checkContrast(bench);
+  if (more) await bench.screenshot({ path: more + '/bench.png' });
+  await post('/test/weigh');
+  await saysThat('Closed before');
+  assert.equal(await bench.getByLabel('How many SKU-012').inputValue(), '1');
+  assert.equal(await bench.getByLabel('How many SKU-002').count(), 0);
+  await post('/test/weigh');
+  await saysThat('Scan the tote to be packed.');
+  await bench.close();
+  step('pack station: two cartons');
   assert.deepEqual(complaints, []);
   step('done');
 } catch (e) {
