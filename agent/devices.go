@@ -210,10 +210,24 @@ func siteLabel(site, party string, job warehouse.LabelJob) ([]byte, error) {
 	}.ZPL()
 }
 
+// fileLabel archives a label the site drew before its first copy goes out: every
+// later one is the same bytes. Gateways of before that know no documents print
+// without.
+func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byte) error {
+	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: warehouse.DocZPL, Ref: job.ID, Body: string(zpl)})
+	if err == nil && !res.OK && res.Code != warehouse.CodeUnknownKind {
+		err = fmt.Errorf("file the label of %s: %s %s", job.ID, res.Code, res.Text)
+	}
+	return err
+}
+
 // printJob renders a label job and prints it.
 func (a *Agent) printJob(p *printer.Driver) station.Printer {
 	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
 		zpl, err := a.labelBytes(job)
+		if err == nil && job.Doc == "" {
+			err = a.fileLabel(ctx, job, zpl)
+		}
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}

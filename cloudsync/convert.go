@@ -1,6 +1,7 @@
 package cloudsync
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -19,7 +20,7 @@ func (c *Config) event(epochs ledger.Epochs, stream string, row ledger.Row) (wir
 	id := c.wireID(epochs, ledger.Ref{Epoch: c.Epoch, Stream: stream, Seq: ev.Seq})
 	e := wire.Event{
 		SpecVersion: wire.SpecVersion, ID: id.String(), Source: wire.Source(c.Site), Type: wire.Type(ev.Type), Subject: ev.Order,
-		Time: wire.Time(ev.At), Sequence: fmt.Sprint(id.Seq), Epoch: id.Epoch, Stream: stream, PartitionKey: ledger.Subject(ev),
+		Time: wire.Time(ev.At), Sequence: fmt.Sprint(id.Seq), Epoch: id.Epoch, Stream: id.Stream, PartitionKey: ledger.Subject(ev),
 		CausationID: ev.Cause,
 	}
 	if s := row.Supersedes; s != nil {
@@ -41,7 +42,7 @@ func (c *Config) event(epochs ledger.Epochs, stream string, row ledger.Row) (wir
 // made; the reference only does where there was no other.
 func (c *Config) wireID(epochs ledger.Epochs, ref ledger.Ref) wire.EventID {
 	at := epochs.Of(ref.Stream, ref.Seq, ref.Epoch)
-	return wire.EventID{Site: c.Site, Epoch: at.Epoch, Stream: ref.Stream, Seq: ref.Seq - at.Base}
+	return wire.EventID{Site: c.Site, Epoch: at.Epoch, Stream: ledger.OnWire(ref.Stream), Seq: ref.Seq - at.Base}
 }
 
 // item reads a message of the OMS. It never fails: what cannot be read becomes
@@ -134,15 +135,27 @@ func askOf(m wire.InboxItem) (*ledger.Ask, error) {
 // maxItem leaves room for source and cursor in the command.
 const maxItem = ledger.MaxBody - 4<<10
 
+// digestOf is the SHA-256 of what the site has no business to know, "" for
+// nothing. Blanks between the tokens do not count.
+func digestOf(opaque json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, opaque); err != nil || b.Len() == 0 || b.String() == "null" {
+		return ""
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
 func orderSpec(o *wire.Order) *warehouse.OrderSpec {
 	s := &warehouse.OrderSpec{
 		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
-		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
+		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Together: o.Together, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
 		Party: o.Party, Customer: o.Customer,
 	}
 	for _, r := range o.Refs {
 		s.Refs = append(s.Refs, warehouse.Ref(r))
 	}
+	s.Commercial = digestOf(o.Commercial)
 	for _, l := range o.Lines {
 		s.Lines = append(s.Lines, warehouse.OrderLine{Line: l.Line, SKU: l.SKU, Qty: l.Qty, Kind: l.Kind})
 	}

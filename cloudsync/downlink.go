@@ -44,14 +44,17 @@ func (d *downlink) run(ctx context.Context) {
 func (d *downlink) round(ctx context.Context) (news bool, err error) {
 	cfg := &d.r.cfg
 	var cursor string
-	if !d.restart {
-		err := cfg.View(func(r warehouse.Reader) (err error) {
+	err = cfg.View(func(r warehouse.Reader) (err error) {
+		if err = cfg.named(r); err == nil && !d.restart {
 			cursor, err = ledger.Cursor(r, cfg.Source)
-			return err
-		})
-		if err != nil {
-			return false, &fault{CodeNoCommit, local, fmt.Errorf("read the cursor: %w", err)}
 		}
+		return err
+	})
+	if err != nil {
+		if _, known := errors.AsType[*fault](err); !known {
+			err = &fault{CodeNoCommit, local, fmt.Errorf("read the cursor: %w", err)}
+		}
+		return false, err
 	}
 	wait := pollWait
 	if !d.retry.up {
@@ -89,7 +92,7 @@ func (d *downlink) round(ctx context.Context) (news bool, err error) {
 
 // store commits a page in as many commands as it needs, the cursor in the last.
 func (d *downlink) store(ctx context.Context, page wire.InboxPage) error {
-	cmds, err := commands(d.r.cfg.Source, page)
+	cmds, err := commands(d.r.cfg.Source, d.r.cfg.Upstream, page)
 	if err != nil {
 		return &fault{CodeBadReply, Busy, err}
 	}
@@ -111,11 +114,11 @@ func (d *downlink) storeParts(ctx context.Context, c ledger.InboxStore) error {
 		return err
 	}
 	if n := len(c.Items) / 2; n > 0 {
-		first := ledger.InboxStore{Source: c.Source, Items: c.Items[:n]}
+		first := ledger.InboxStore{Source: c.Source, Upstream: c.Upstream, Items: c.Items[:n]}
 		if err := d.storeParts(ctx, first); err != nil {
 			return err
 		}
-		return d.storeParts(ctx, ledger.InboxStore{Source: c.Source, Cursor: c.Cursor, Items: c.Items[n:]})
+		return d.storeParts(ctx, ledger.InboxStore{Source: c.Source, Upstream: c.Upstream, Cursor: c.Cursor, Items: c.Items[n:]})
 	}
 	it := c.Items[0]
 	if it.Bad != "" {
@@ -124,7 +127,7 @@ func (d *downlink) storeParts(ctx context.Context, c ledger.InboxStore) error {
 	d.r.log.Error("cloudsync: an item of the OMS is too big for the site and is refused", slog.String("code", CodeItemRefused),
 		slog.String("msg_id", it.MsgID), slog.String("order", it.OrderID), slog.Any("err", err))
 	it.Release, it.Cancel, it.Bad = nil, nil, "the message is too big for the site: it would write more than one command may"
-	return d.storeParts(ctx, ledger.InboxStore{Source: c.Source, Cursor: c.Cursor, Items: []ledger.Item{it}})
+	return d.storeParts(ctx, ledger.InboxStore{Source: c.Source, Upstream: c.Upstream, Cursor: c.Cursor, Items: []ledger.Item{it}})
 }
 
 // tooBig tells whether the site refused a command for its size: the store
@@ -135,8 +138,9 @@ func tooBig(err error) bool {
 }
 
 // commands cuts a page into commands that each fit one log entry.
-func commands(source string, page wire.InboxPage) ([]ledger.InboxStore, error) {
-	cmds := []ledger.InboxStore{{Source: source}}
+func commands(source, upstream string, page wire.InboxPage) ([]ledger.InboxStore, error) {
+	empty := ledger.InboxStore{Source: source, Upstream: upstream}
+	cmds := []ledger.InboxStore{empty}
 	size := 0
 	for _, m := range page.Items {
 		it := item(m)
@@ -146,7 +150,7 @@ func commands(source string, page wire.InboxPage) ([]ledger.InboxStore, error) {
 		}
 		cur := &cmds[len(cmds)-1]
 		if size += len(body); size > maxItem && len(cur.Items) > 0 {
-			cmds = append(cmds, ledger.InboxStore{Source: source})
+			cmds = append(cmds, empty)
 			cur, size = &cmds[len(cmds)-1], len(body)
 		}
 		cur.Items = append(cur.Items, it)

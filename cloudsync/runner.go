@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +37,11 @@ type Config struct {
 	Site string
 	// Epoch is raised by one when the cluster is restored or re-formed; ≥ 1.
 	Epoch uint32
-	// Source names the OMS in commands; "" = "oms/main".
+	// Upstream is the one of the site's rules this runner serves; "" is the
+	// default OMS. Each has its own streams, cursor and records.
+	Upstream string
+	// Source names the OMS in commands; "" = "oms/main". That of an upstream
+	// follows from its name.
 	Source  string
 	Adapter Adapter
 	// Propose commits a command of package ledger. After an error it is
@@ -99,7 +104,10 @@ func New(cfg Config) (*Runner, error) {
 	if c := cfg.Adapter.Capabilities(); !c.ChangeFeed || !c.IdempotencyKey {
 		return nil, fmt.Errorf("%w: the adapter must offer, or emulate, a change feed and idempotent events", ErrConfig)
 	}
-	if cfg.Source == "" {
+	switch {
+	case cfg.Upstream != "":
+		cfg.Source = ledger.SourceOf(cfg.Upstream)
+	case cfg.Source == "":
 		cfg.Source = "oms/main"
 	}
 	if cfg.StartSpread == 0 {
@@ -168,7 +176,7 @@ func (r *Runner) logRefusals(c ledger.InboxStore) {
 	}
 	var refused []ledger.Refusal
 	err := r.cfg.View(func(rd warehouse.Reader) (err error) {
-		refused, err = ledger.Refusals(rd, len(c.Items))
+		refused, err = ledger.Refusals(rd, c.Upstream, len(c.Items))
 		return err
 	})
 	if err != nil {
@@ -183,15 +191,28 @@ func (r *Runner) logRefusals(c ledger.InboxStore) {
 	}
 }
 
+// named tells whether the site's rules know the upstream. Before they do nothing
+// is asked, as its orders would have no owner, and there is nothing to send.
+func (c *Config) named(r warehouse.Reader) error {
+	if c.Upstream == "" {
+		return nil
+	}
+	ups, err := warehouse.Upstreams(r)
+	if err == nil && !slices.Contains(ups, c.Upstream) {
+		err = &fault{CodeNotNamed, local, fmt.Errorf("the rules of the site name no upstream %s", c.Upstream)}
+	}
+	return err
+}
+
 // Retry lets the events of a held subject go out again.
 func (r *Runner) Retry(ctx context.Context, subject string) error {
-	return r.release(ctx, ledger.ReleaseSubject{Subject: subject})
+	return r.release(ctx, ledger.ReleaseSubject{Subject: subject, Upstream: r.cfg.Upstream})
 }
 
 // Drop gives the events of a held subject up. The reason is kept in the log of
 // commands.
 func (r *Runner) Drop(ctx context.Context, subject, reason string) error {
-	return r.release(ctx, ledger.ReleaseSubject{Subject: subject, Drop: true, Reason: reason})
+	return r.release(ctx, ledger.ReleaseSubject{Subject: subject, Drop: true, Reason: reason, Upstream: r.cfg.Upstream})
 }
 
 func (r *Runner) release(ctx context.Context, c ledger.ReleaseSubject) error {

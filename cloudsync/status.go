@@ -57,7 +57,7 @@ func (r *Runner) Status() Status {
 	}
 	r.mu.Unlock()
 	err := r.cfg.View(func(rd warehouse.Reader) error {
-		for _, stream := range streams {
+		for _, stream := range r.cfg.streams() {
 			n, at, err := ledger.Depth(rd, stream)
 			if err != nil {
 				return err
@@ -68,16 +68,16 @@ func (r *Runner) Status() Status {
 			}
 		}
 		var err error
-		if s.Acked, err = ledger.Acked(rd, warehouse.StreamControl); err != nil {
+		if s.Acked, err = ledger.Acked(rd, warehouse.StreamOf(r.cfg.Upstream)); err != nil {
 			return err
 		}
 		if s.Cursor, err = ledger.Cursor(rd, r.cfg.Source); err != nil {
 			return err
 		}
-		if s.Held, err = ledger.Holds(rd, 100); err != nil {
+		if s.Held, err = ledger.Holds(rd, r.cfg.Upstream, 100); err != nil {
 			return err
 		}
-		s.Refusals, err = ledger.Refusals(rd, 20)
+		s.Refusals, err = ledger.Refusals(rd, r.cfg.Upstream, 20)
 		return err
 	})
 	if err != nil {

@@ -16,7 +16,9 @@ import (
 
 // streams in the order in which they are drained. The resend stream is first:
 // the events of a released subject must be there before its next ones.
-var streams = [...]string{ledger.StreamResend, warehouse.StreamControl}
+func (c *Config) streams() [2]string {
+	return [...]string{ledger.ResendOf(c.Upstream), warehouse.StreamOf(c.Upstream)}
+}
 
 // uplink drains the outbox. One batch is on the way at a time.
 type uplink struct {
@@ -65,7 +67,7 @@ func (u *uplink) run(ctx context.Context) error {
 
 // round sends at most one batch. more = look again at once.
 func (u *uplink) round(ctx context.Context) (more bool, err error) {
-	for _, stream := range streams {
+	for _, stream := range u.r.cfg.streams() {
 		rows, acked, epochs, err := u.load(stream)
 		if err != nil {
 			return false, err
@@ -134,7 +136,7 @@ func (u *uplink) send(ctx context.Context, stream string, rows []ledger.Row, ack
 	// Rows of an epoch before are known to the OMS by that one and count from
 	// its beginning; who sends them is of this one.
 	span := epochs.Of(stream, first, cfg.Epoch)
-	b.Key = wire.BatchKey{Site: cfg.Site, Epoch: span.Epoch, Stream: stream, First: first - span.Base, Last: last - span.Base}
+	b.Key = wire.BatchKey{Site: cfg.Site, Epoch: span.Epoch, Stream: ledger.OnWire(stream), First: first - span.Base, Last: last - span.Base}
 	reply, err := cfg.Adapter.Send(ctx, b)
 	var e *Error
 	switch {

@@ -3,6 +3,7 @@ package oms
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -159,12 +160,25 @@ func (m *Milestone) fill(ctx context.Context, tx *sql.Tx) error {
 	return parcelsOf(ctx, tx, o.id, &m.Parcels)
 }
 
-// parcelsOf reads the parcels of an order with what became of them.
+// parcelsOf reads the parcels of an order by their numbers, with what became of
+// them.
 func parcelsOf(ctx context.Context, tx *sql.Tx, id string, out *[]ParcelView) error {
-	return each(ctx, tx, func(p *ParcelView) []any {
-		return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock, &p.DeliveredAt, &p.Proof}
-	}, out, `SELECT p.sscc, weight_mg, carrier, tracking, dock, coalesce(d.at, 0), coalesce(d.proof, '')
-		FROM parcels p LEFT JOIN deliveries d ON d.sscc = p.sscc WHERE p.order_id = ? ORDER BY p.sscc`, id)
+	type row struct {
+		ParcelView
+		lines string
+	}
+	var rows []row
+	err := each(ctx, tx, func(p *row) []any {
+		return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock, &p.DeliveredAt, &p.Proof, &p.No, &p.lines, &p.DepartedAt}
+	}, &rows, `SELECT p.sscc, weight_mg, carrier, tracking, dock, coalesce(d.at, 0), coalesce(d.proof, ''), no, lines, departed_at
+		FROM parcels p LEFT JOIN deliveries d ON d.sscc = p.sscc WHERE p.order_id = ? ORDER BY no, p.sscc`, id)
+	for _, p := range rows {
+		if p.lines != "" {
+			p.Lines = json.RawMessage(p.lines)
+		}
+		*out = append(*out, p.ParcelView)
+	}
+	return err
 }
 
 // bigParam is intParam for times and positions.

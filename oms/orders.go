@@ -70,6 +70,10 @@ type ParcelView struct {
 	// What its carrier said of its arrival; 0 = nothing yet.
 	DeliveredAt int64  `json:"deliveredAt,omitempty"`
 	Proof       string `json:"proof,omitempty"`
+	// Of one of several parcels; DepartedAt when it left before the last one.
+	No         int             `json:"no,omitempty"`
+	Lines      json.RawMessage `json:"lines,omitempty"`
+	DepartedAt int64           `json:"departedAt,omitempty"`
 }
 
 // FalloutView is something at the site that needs or needed a decision.

@@ -52,6 +52,10 @@ type trackView struct {
 	Parcels   []ParcelView
 }
 
+// Several tells whether the order is in more than one parcel, whose number is
+// known by now.
+func (v trackView) Several() bool { return len(v.Parcels) > 1 }
+
 func (s *Server) getTrack(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

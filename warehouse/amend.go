@@ -74,7 +74,7 @@ func (c *change) quoteAmend(o *Order, rules *ChangeRules, spec OrderSpec, hash [
 // quoteOf loads the order and the open quote a command answers. done says that
 // it was answered so before.
 func (c *change) quoteOf(id, source string, revision int, answered ...RequestState) (o *Order, q *quoteRecord, done bool, err error) {
-	if o, err = c.knownOrder(id); err != nil {
+	if o, err = c.orderAsked(source, id); err != nil {
 		return nil, nil, false, err
 	}
 	if source != "" && source != o.Source {
@@ -226,6 +226,9 @@ func (c *change) checkReshape(o *Order, spec OrderSpec) (code, text string, err 
 		}
 		if st.ordered() != l.SKU {
 			return CodeSoftPONR, fmt.Sprintf("line %d: another item needs another line number", l.Line), nil
+		}
+		if st.For != "" && !spec.Substitute && c.since(level4) {
+			return CodeSoftPONR, fmt.Sprintf("line %d: %s goes for %s already: cancel the line, or let it go", l.Line, st.SKU, st.For), nil
 		}
 	}
 	switch {

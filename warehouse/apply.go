@@ -20,7 +20,7 @@ type entry struct {
 // table lists every command once. A kind or version that ever reached a log
 // stays here for ever; a changed meaning is a new version.
 var table = []entry{
-	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: offers
+	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: Upstreams, the archive, offers
 	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures
 	command(KindPutBins, "PutBins", 1, putBins),
 	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
@@ -115,6 +115,10 @@ var table = []entry{
 	command(KindMeasureItem, "MeasureItem", 1, measureItem),
 	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
+	command(KindNextCarton, "NextCarton", 1, nextCarton),
+	command(KindPackItem, "PackItem", 1, packItem),
+	command(KindReportLost, "ReportLost", 1, reportLost),
+	command(KindReplaceParcel, "ReplaceParcel", 1, replaceParcel),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

@@ -38,6 +38,7 @@ type levelsRecord struct {
 	Levels StockLevels `cbor:"1,keyasint"`
 	Low    bool        `cbor:"2,keyasint,omitempty"` // told, and not above the reorder point since
 	Wake   int64       `cbor:"3,keyasint,omitempty"` // alarm of the next lot that comes of age
+	To     string      `cbor:"4,keyasint,omitempty"` // the upstream that was told
 }
 
 // atpHead is where the rounds stand.
@@ -155,6 +156,22 @@ func (c *change) markOwners(sku string) error {
 	return err
 }
 
+// markHolders marks an item for the owners that have some of it.
+func (c *change) markHolders(sku string) error {
+	if err := c.markOwners(sku); err != nil {
+		return err
+	}
+	seen := map[string]bool{"": true} // looked up, never ranged over
+	return c.Range(under(kStock, sku), func(k, _ []byte) (bool, error) {
+		_, s, err := parseStockKey(k)
+		if err != nil || seen[s.owner] {
+			return err == nil, err
+		}
+		seen[s.owner] = true
+		return true, c.index(key(kATP, demand{sku, s.owner}.row()), true)
+	})
+}
+
 // switchATP follows a change of Site.ATPEveryMs: switched on, every item is told
 // once; switched off, what is marked is forgotten with the next round.
 func (c *change) switchATP(was, now int64) error {
@@ -235,11 +252,22 @@ func (c *change) sweepATP(h *atpHead) error {
 	if err != nil {
 		return err
 	}
+	ups, err := c.upstreams()
+	if err != nil {
+		return err
+	}
 	for _, sku := range marks {
 		if err := c.index(key(kATP, sku), true); err != nil {
 			return err
 		}
 		h.From = sku
+		if len(ups) == 0 {
+			continue
+		}
+		// An owner may have got another OMS.
+		if err := c.markHolders(sku); err != nil {
+			return err
+		}
 	}
 	if len(marks) < atpSweep {
 		h.Sweep, h.From = false, ""
@@ -283,7 +311,11 @@ func (c *change) tellLevel(d demand, transit int64) (int, error) {
 	if err != nil {
 		return read, err
 	}
-	rec := levelsRecord{Levels: now, Wake: wake}
+	to, err := c.ownedBy(d.owner)
+	if err != nil {
+		return read, err
+	}
+	rec := levelsRecord{Levels: now, Wake: wake, To: to}
 	if old != nil {
 		if err := c.setAlarm(alarmLevels, d.row(), old.Wake, 0); err != nil {
 			return read, err
@@ -295,7 +327,10 @@ func (c *change) tellLevel(d demand, transit int64) (int, error) {
 	if err := c.setAlarm(alarmLevels, d.row(), 0, wake); err != nil {
 		return read, err
 	}
-	if now != old.Levels {
+	if old.To != to {
+		rec.Low = false // who sells it now has heard nothing
+	}
+	if now != old.Levels || old.To != to {
 		if err := c.emit(EvStockATP, "", EventData{SKU: d.sku, Owner: d.owner, Levels: &now}); err != nil {
 			return read, err
 		}

@@ -49,13 +49,24 @@ func (c *change) withdraw(o *Order, by string) (freed []string, err error) {
 
 func cancelOrder(c *change, cmd CancelOrder) (Result, error) {
 	res := Result{Ref: cmd.Order}
-	o, err := c.order(cmd.Order)
+	here, err := c.askedID(cmd.Source, cmd.Order, CodeUnknownOrder)
 	if err != nil {
 		return res, err
 	}
-	if o == nil || !validID(cmd.Order) {
+	o, err := c.order(here)
+	if err != nil {
+		return res, err
+	}
+	if o == nil || !validID(here) {
 		return res, refuse(CodeUnknownOrder, "order %s", cmd.Order)
 	}
+	if no, err := c.foreign(o, cmd.Source); err != nil || no {
+		if err == nil {
+			err = refuse(CodeUnknownOrder, "order %s", cmd.Order)
+		}
+		return res, err
+	}
+	cmd.Order, res.Ref = here, here
 	if err := c.foreignCancel(o, cmd); err != nil {
 		return res, err
 	}
@@ -162,6 +173,9 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	if err := c.retryTrip(o); err != nil {
 		return res, err
 	}
+	if err := c.settleParcels(o); err != nil {
+		return res, err
+	}
 	if o.State == OrderReleased {
 		if code, why, err := c.unshippable(o); err != nil || code != "" {
 			if err == nil {
@@ -191,7 +205,8 @@ func (c *change) letGo(o *Order) (text string, err error) {
 	for i := range o.Parcels {
 		p := &o.Parcels[i]
 		atPortal := slices.Contains(site.Portals, p.Dock)
-		if settled(p) || !atPortal && !slices.ContainsFunc(fs, isRFIDFallout) {
+		blamed := func(f *Fallout) bool { return isRFIDFallout(f) && f.about(p.SSCC) }
+		if settled(p) || p.DepartedAt != 0 || !atPortal && !slices.ContainsFunc(fs, blamed) {
 			continue
 		}
 		p.CheckedBy, decided = cmp.Or(c.meta.Actor, "somebody"), true
@@ -203,6 +218,9 @@ func (c *change) letGo(o *Order) (text string, err error) {
 		return "nothing to retry", nil
 	}
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
+		return "", err
+	}
+	if err := c.settleParcels(o); err != nil {
 		return "", err
 	}
 	return "checked by hand", c.saveOrder(o)

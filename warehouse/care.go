@@ -335,26 +335,43 @@ func (c *change) lotExpires(at int64, id string) error {
 		return err
 	}
 	sku, lot, _ := strings.Cut(id, string(rune(sep)))
-	var here int64
-	err := c.Range(under(kStock, sku), func(k, b []byte) (bool, error) {
+	ups, err := c.upstreams()
+	if err != nil {
+		return err
+	}
+	here := make([]int64, 1+len(ups)) // of the default OMS and of each upstream
+	err = c.Range(under(kStock, sku), func(k, b []byte) (bool, error) {
 		place, s, err := parseStockKey(k)
 		if err != nil || isVirtual(place) || s.lot != lot {
 			return err == nil, err
 		}
 		row, err := decodeRecord[stockRow](k, b)
 		if err == nil {
-			here += row.Qty
+			of := slices.IndexFunc(ups, func(u Upstream) bool { return slices.Contains(u.Owners, s.owner) })
+			here[of+1] += row.Qty
 		}
 		return true, err
 	})
-	if err != nil || here == 0 {
-		return err
-	}
-	expiry, err := lotExpiry(c, sku, lot)
 	if err != nil {
 		return err
 	}
-	return c.emit(EvLotExpires, "", EventData{SKU: sku, Lot: lot, Expiry: expiry, Qty: here})
+	for i, qty := range here {
+		if qty == 0 {
+			continue
+		}
+		expiry, err := lotExpiry(c, sku, lot)
+		if err != nil {
+			return err
+		}
+		to := ""
+		if i > 0 {
+			to = ups[i-1].Name
+		}
+		if err := c.emitTo(to, EvLotExpires, "", EventData{SKU: sku, Lot: lot, Expiry: expiry, Qty: qty}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // PickFaces lists the pick faces.

@@ -128,6 +128,13 @@ func (r RobotPick) version() uint16 {
 	return 1
 }
 
+func (p PutSite) version() uint16 {
+	if s := &p.Site; len(s.Upstreams) > 0 || s.ArchiveDays|s.PurgeDays|s.ForgetDays != 0 || s.MaxParcels != 0 || s.Offers || s.OrdersPerHour != 0 {
+		return 2
+	}
+	return 1
+}
+
 // Older is the command as gateways of an older version know it, for a site that
 // has such ones; false when there is no other form of it. What is left out goes
 // into its text.

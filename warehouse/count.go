@@ -419,8 +419,7 @@ func (c *change) closeCount(ct *Count, why string) error {
 		return err
 	}
 	c.touch("count", ct.ID)
-	d := EventData{Bin: ct.Bin, Ref: ct.ID, Code: why, Text: ct.Reason, Counted: ct.Lines}
-	if err := c.emit(EvCountClosed, "", d); err != nil {
+	if err := c.tellCount(ct, why); err != nil {
 		return err
 	}
 	return c.retryWaiting(skus)

@@ -66,6 +66,9 @@ func enterOrder(c *change, cmd EnterOrder) (Result, error) {
 	}
 	if old != nil {
 		res := Result{Ref: old.Spec.ID, Text: fmt.Sprintf("slip %d is order %s", cmd.Kit, old.Spec.ID)}
+		if left := old.leftOn(); left != "" {
+			return res, refuse(CodeConflict, "slip %d was order %s, %s", cmd.Kit, old.Spec.ID, left)
+		}
 		if !sameOrder(old.Spec, spec) {
 			return res, refuse(CodeConflict, "slip %d is order %s with other content", cmd.Kit, old.Spec.ID)
 		}
@@ -88,8 +91,20 @@ func bindOrder(c *change, cmd BindOrder) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	if o == nil {
+	hidden := o == nil
+	if o != nil {
+		if hidden, err = c.foreign(o, cmd.Source); err != nil {
+			return res, err
+		}
+	}
+	if hidden {
 		return res, refuse(CodeUnknownOrder, "no order of slip %d", cmd.Kit)
+	}
+	if cmd.Order, err = c.askedID(cmd.Source, cmd.Order, CodeInvalid); err != nil {
+		return res, err
+	}
+	if !validID(cmd.Order) {
+		return res, refuse(CodeInvalid, "order id")
 	}
 	if o.Spec.ID == cmd.Order || o.Bound == cmd.Order {
 		return res, nil
@@ -121,8 +136,11 @@ func (c *change) bind(o *Order, id, source string) error {
 	})
 }
 
-// told is the id by which the OMS knows the order.
-func (o *Order) told() string {
+// told is the id by which its OMS knows the order.
+func (o *Order) told() string { return abroad(o.Upstream, o.known()) }
+
+// known is told, as it is called here.
+func (o *Order) known() string {
 	if o.Bound != "" {
 		return o.Bound
 	}
@@ -142,6 +160,9 @@ func (c *change) findReleased(spec OrderSpec, source string) (*Order, error) {
 	if o, err = c.ofKit(spec.Kit); err != nil || o == nil || o.Bound != "" || o.Source != SourceSite {
 		return nil, err
 	}
+	if no, err := c.foreign(o, source); err != nil || no {
+		return nil, err
+	}
 	return o, c.bind(o, spec.ID, source)
 }
 
@@ -153,6 +174,9 @@ func (c *change) checkKit(spec OrderSpec, old *Order) (string, error) {
 	o, err := c.ofKit(spec.Kit)
 	if err != nil || o == nil || o == old {
 		return "", err
+	}
+	if ups, err := c.upstreams(); err != nil || len(ups) > 0 {
+		return fmt.Sprintf("slip %d is another order", spec.Kit), err // it may be another OMS's
 	}
 	return fmt.Sprintf("slip %d is order %s of %s", spec.Kit, o.told(), o.Source), nil
 }

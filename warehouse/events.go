@@ -18,13 +18,21 @@ var milestones = []string{
 	EvOrderPacked, EvOrderLabelled, EvOrderStaged, EvOrderShipped, EvOrderCancelled,
 }
 
-// emit appends one event to the control stream. It carries the id by which the
-// OMS knows the order.
+// emit appends one event to the stream of the OMS it concerns (upstream.go). It
+// carries the id by which that OMS knows the order.
 func (c *change) emit(typ, order string, data EventData) error {
-	if o := c.orders[order]; o != nil {
-		order = o.told()
+	upstream, told, err := c.addressee(order, &data)
+	if err != nil {
+		return err
 	}
-	head, err := outboxHead(c, StreamControl)
+	return c.emitTo(upstream, typ, told, data)
+}
+
+// emitTo appends one event to the stream of an upstream, which calls the order
+// by that id.
+func (c *change) emitTo(upstream, typ, order string, data EventData) error {
+	stream := StreamOf(upstream)
+	head, err := outboxHead(c, stream)
 	if err != nil {
 		return err
 	}
@@ -32,12 +40,12 @@ func (c *change) emit(typ, order string, data EventData) error {
 	if err := c.countEvent(&ev); err != nil {
 		return err
 	}
-	if err := save(c, key(kOut, StreamControl, num(head.Next)), &ev); err != nil {
+	if err := save(c, key(kOut, stream, num(head.Next)), &ev); err != nil {
 		return err
 	}
 	head.Next++
-	c.touch("outbox", StreamControl)
-	return save(c, key(kOutHead, StreamControl), &head)
+	c.touch("outbox", stream)
+	return save(c, key(kOutHead, stream), &head)
 }
 
 // tell emits a milestone of an order unless it was told before.
@@ -54,7 +62,8 @@ func (c *change) tell(o *Order, typ string) error {
 		if err != nil {
 			return err
 		}
-		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts, Born: c.bornOf(o), BackorderOf: o.BackorderOf}
+		d := EventData{State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Facts: facts, Born: c.bornOf(o)}
+		d.BackorderOf = abroad(o.Upstream, o.BackorderOf)
 		switch typ {
 		case EvOrderAccepted:
 			if o.special() {
@@ -77,7 +86,7 @@ func (c *change) tell(o *Order, typ string) error {
 func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
-		l.Tasks, l.PutBack, l.Returned, l.Kind, l.Alts = nil, 0, 0, LineKindStock, nil
+		l.Tasks, l.PutBack, l.PutTask, l.Returned, l.Kind, l.Alts = nil, 0, "", 0, LineKindStock, nil
 		out[i] = l
 	}
 	return out
@@ -87,7 +96,7 @@ func tellLines(lines []LineState) []LineState {
 func tellParcels(parcels []Parcel) []Parcel {
 	out := make([]Parcel, len(parcels))
 	for i, p := range parcels {
-		p.Verified, p.CheckedBy = false, ""
+		p.Verified, p.CheckedBy, p.ExpectedMg = false, "", 0
 		out[i] = p
 	}
 	return out

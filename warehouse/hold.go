@@ -142,7 +142,7 @@ func (c *change) holdOf(id, code, party string) (*Order, error) {
 	if !slices.Contains(holdCodes, code) {
 		return nil, refuse(CodeInvalid, "hold code %q", cleanText(code))
 	}
-	o, err := c.knownOrder(id)
+	o, err := c.orderAsked(party, id)
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,7 @@ func (c *change) backorder(o *Order) error {
 	if len(short) == 0 {
 		return nil
 	}
-	root := o.told()
+	root := o.known()
 	if o.BackorderOf != "" {
 		root = o.BackorderOf
 	}
@@ -149,7 +149,7 @@ func (c *change) backorder(o *Order) error {
 		}
 		tail := fmt.Sprintf("-B%d", n)
 		spec.ID = root[:min(len(root), maxID-len(tail))] + tail
-		old, err := GetOrder(c, spec.ID)
+		old, err := c.order(spec.ID)
 		if err != nil {
 			return err
 		}
@@ -162,8 +162,9 @@ func (c *change) backorder(o *Order) error {
 	sum := sha256.Sum256(canon)
 	b := &Order{
 		Spec: spec, Hash: sum[:], Source: o.Source, ReleasedAt: c.meta.Now, Intake: o.Intake, Queue: o.Queue, Pickup: o.Pickup,
-		Lines: openLines(spec, nil), BackorderOf: root,
+		Lines: openLines(spec, nil), BackorderOf: root, Upstream: o.Upstream,
 	}
+	c.note(b)
 	o.Backorder = spec.ID
 	if err := c.enter(b, OrderReceived); err != nil {
 		return err
@@ -180,6 +181,6 @@ func (c *change) backorder(o *Order) error {
 		}
 	}
 	return c.emit(EvOrderBackordered, o.Spec.ID, EventData{
-		State: string(o.State), Born: c.bornOf(o), Revision: o.Spec.Revision, Source: o.Source, Lines: tellLines(b.Lines), Backorder: spec.ID,
+		State: string(o.State), Born: c.bornOf(o), Revision: o.Spec.Revision, Source: o.Source, Lines: tellLines(b.Lines), Backorder: abroad(o.Upstream, spec.ID),
 	})
 }

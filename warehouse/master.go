@@ -25,6 +25,9 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 		return Result{}, refuse(CodeConflict, "this is site %s, not %s", old.ID, s.ID)
 	}
 	if old != nil {
+		if err := c.keepUpstreams(old, &s); err != nil {
+			return Result{}, err
+		}
 		// Bins that are there may be named as they were allowed to be.
 		renamed := s.TotePrefix != old.TotePrefix || s.PackDrop != old.PackDrop
 		err := each(c, under(kBin), func(b *Bin) (bool, error) {
@@ -55,8 +58,14 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 	was := int64(0)
 	if old != nil {
 		was = old.ATPEveryMs
+		if !sameOwners(old, &s) {
+			was = 0 // an OMS that gets an owner hears of his levels
+		}
 	}
 	c.site = &s
+	if err := c.startSweep(old, &s); err != nil {
+		return Result{}, err
+	}
 	if err := c.switchATP(was, s.ATPEveryMs); err != nil {
 		return Result{}, err
 	}

@@ -42,13 +42,6 @@ type (
 	}
 )
 
-func (p PutSite) version() uint16 {
-	if p.Site.Offers || p.Site.OrdersPerHour != 0 {
-		return 2
-	}
-	return 1
-}
-
 func checkOffers(s Site) string {
 	switch {
 	case s.OrdersPerHour < 0 || s.OrdersPerHour > maxStockQty:

@@ -51,12 +51,15 @@ type OrderTimes struct {
 // Named tells whether the order brings one of the fields of this file.
 func (s *OrderSpec) Named() bool { return s.Party != "" || s.Customer != "" || len(s.Refs) > 0 }
 
+// Later tells that it says what gateways of before level 4 do not know.
+func (s *OrderSpec) Later() bool { return s.Named() || s.Together || s.Commercial != "" }
+
 func (r ReleaseOrder) version() uint16 { return specVersion(&r.Order) }
 
 func (e EnterOrder) version() uint16 { return specVersion(&e.Order) }
 
 func specVersion(s *OrderSpec) uint16 {
-	if s.Named() {
+	if s.Later() {
 		return 2
 	}
 	return 1

@@ -334,6 +334,19 @@ func announceReceipt(c *change, cmd AnnounceReceipt) (Result, error) {
 		return Result{}, refuse(CodeMalformed, "receipt: %v", err)
 	}
 	sum := sha256.Sum256(canon)
+	if spec.ID, err = c.askedID(cmd.Source, spec.ID, CodeInvalid); err != nil {
+		return Result{}, err
+	}
+	var why string
+	if spec.Owner, why, err = c.ownerAsked(cmd.Source, spec.Owner, ""); err != nil || why != "" {
+		if err == nil {
+			err = refuse(CodeForeignOwner, "%s", why)
+		}
+		return Result{}, err
+	}
+	if !validID(spec.ID) {
+		return Result{}, refuse(CodeInvalid, "receipt id")
+	}
 	res := Result{Ref: spec.ID}
 	old, err := GetReceipt(c, spec.ID)
 	if err != nil {
@@ -514,7 +527,15 @@ func closeReceipt(c *change, cmd CloseReceipt) (Result, error) {
 		return res, err
 	}
 	res.Text = fmt.Sprintf("%d of %d lines with a variance", bad, len(rc.Lines))
-	return res, c.emit(EvReceiptClosed, "", EventData{Receipt: rc.ID, Supplier: rc.Supplier, Received: rc.Lines, Source: rc.Source})
+	upstream, err := c.ownerHears(rc.Source, rc.Owner)
+	if err != nil {
+		return res, err
+	}
+	d := EventData{Receipt: abroad(upstream, rc.ID), Supplier: rc.Supplier, Received: rc.Lines, Source: rc.Source}
+	if upstream != "" {
+		d.Owner = rc.Owner
+	}
+	return res, c.emitTo(upstream, EvReceiptClosed, "", d)
 }
 
 // variance lists how a line differs from what was announced. Of a blind receipt

@@ -42,10 +42,18 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 		return Result{}, refuse(CodeMalformed, "order: %v", err)
 	}
 	sum := sha256.Sum256(canon)
-	res := Result{Ref: spec.ID}
-	old, err := c.findReleased(spec, cmd.Source)
+	u, err := c.upstreamOf(cmd.Source)
 	if err != nil {
-		return res, err
+		return Result{}, err
+	}
+	spec.ID = u.local(spec.ID)
+	strange := u == nil && c.reserved(spec.ID) != ""
+	res := Result{Ref: spec.ID}
+	var old *Order
+	if !strange || !isOMS(cmd.Source) {
+		if old, err = c.findReleased(spec, cmd.Source); err != nil {
+			return res, err
+		}
 	}
 	if old != nil {
 		spec.ID = old.Spec.ID
@@ -71,8 +79,11 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 			return res, err
 		}
 	}
-	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && slices.Equal(sum[:], old.Hash)) {
+	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && old.sameRelease(sum[:])) {
 		res.Text = fmt.Sprintf("order %s is here with revision %d", spec.ID, old.Spec.Revision)
+		if left := old.leftOn(); left != "" {
+			res.Text = fmt.Sprintf("order %s was %s with revision %d and is %s", spec.ID, old.State, old.Spec.Revision, left)
+		}
 		return res, nil
 	}
 	known := rej
@@ -105,8 +116,18 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 			return res, c.tellRejected(spec, rec, cmd.Source, EvOrderAmendRejected)
 		}
 	}
-	rec.Code, rec.Text = CodeIDTaken, taken
-	if taken == "" {
+	why, err := c.ownIt(&spec, cmd.Source, old)
+	if err != nil {
+		return res, err
+	}
+	switch {
+	case taken != "":
+		rec.Code, rec.Text = CodeIDTaken, taken
+	case strange:
+		rec.Code, rec.Text = CodeInvalid, "order id: those that begin so are of an upstream"
+	case why != "":
+		rec.Code, rec.Text = CodeForeignOwner, why
+	default:
 		if rec.Code, rec.Text, err = c.checkRelease(site, spec, old); err != nil {
 			return res, err
 		}
@@ -194,7 +215,11 @@ func (c *change) tellRejected(spec OrderSpec, rec rejectRecord, source, typ stri
 		id = strings.ToValidUTF8(id[:maxText], "")
 	}
 	c.touch("order", id)
-	err := c.emit(typ, id, EventData{
+	upstream, told, err := c.whoAsked(id, source, spec.Owner)
+	if err != nil {
+		return err
+	}
+	err = c.emitTo(upstream, typ, told, EventData{
 		Revision: spec.Revision, Code: rec.Code, Text: rec.Text, Source: source, Born: c.bornOf(&Order{Source: source}),
 	})
 	if err != nil {
@@ -215,6 +240,9 @@ func (c *change) admit(spec OrderSpec, hash []byte, source string, o *Order) err
 			return err
 		}
 		o = &Order{Spec: spec, Intake: n}
+		if err := c.belong(o, source); err != nil {
+			return err
+		}
 		if err := c.enter(o, OrderReceived); err != nil {
 			return err
 		}

@@ -57,6 +57,10 @@ var goldenDays = []struct {
 	{"v6-substitutes", substitutes},
 	{"v6-zones", passing},
 	{"v7-parties", namedDay},
+	{"v7-putbacks", puttingBack},
+	{"v7-upstreams", upstreamsDay},
+	{"v7-archive", archiving},
+	{"v7-parcels", parcelsDay},
 	{"v7-images", pictured},
 	{"v7-offers", offeringDay},
 }

@@ -157,8 +157,12 @@ func announceReturn(c *change, cmd AnnounceReturn) (Result, error) {
 	case len(cmd.Lines) == 0 || len(cmd.Lines) > maxReturnLines:
 		return Result{}, refuse(CodeInvalid, "lines: 1 to %d", maxReturnLines)
 	}
+	owner, err := c.returnAsked(&cmd)
+	if err != nil {
+		return Result{}, err
+	}
 	res := Result{Ref: cmd.Return}
-	rt := &Return{ID: cmd.Return, Order: cmd.Order, Source: cmd.Source, State: ReceiptExpected, Since: c.meta.Now, Exchange: cmd.Exchange}
+	rt := &Return{ID: cmd.Return, Order: cmd.Order, Source: cmd.Source, State: ReceiptExpected, Since: c.meta.Now, Exchange: cmd.Exchange, Owner: owner}
 	for i, l := range cmd.Lines {
 		it, err := c.returnable(l.SKU)
 		if err != nil {
@@ -319,11 +323,14 @@ func (c *change) returnLine(rt *Return, sku, lot string, cmd ReceiveReturn) (*Re
 			return nil, refuse(CodeConfirm, "return %s does not expect %d of %s: confirm to take them in", rt.ID, cmd.Qty, sku)
 		}
 		if rt.Order != "" {
-			left, err := c.shippedLeft(rt, sku)
+			left, known, err := c.shippedLeft(rt, sku)
 			if err != nil {
 				return nil, err
 			}
-			if cmd.Qty > left {
+			if !known && rt.Blind {
+				return nil, refuse(CodeConfirm, "order %s is in the archive, and what it shipped is not known here any more: confirm to take %d in", rt.Order, cmd.Qty)
+			}
+			if known && cmd.Qty > left {
 				return nil, refuse(CodeConfirm, "order %s shipped %d of %s that are not back: confirm to take %d in", rt.Order, left, sku, cmd.Qty)
 			}
 		}
@@ -339,11 +346,14 @@ func (c *change) returnLine(rt *Return, sku, lot string, cmd ReceiveReturn) (*Re
 }
 
 // shippedLeft is what the order of a return shipped of an item and this return
-// has not brought back yet.
-func (c *change) shippedLeft(rt *Return, sku string) (n int64, err error) {
+// has not brought back yet; not known of one in the archive.
+func (c *change) shippedLeft(rt *Return, sku string) (n int64, known bool, err error) {
 	o, err := c.order(rt.Order)
 	if err != nil || o == nil || o.State != OrderShipped {
-		return 0, err
+		return 0, true, err
+	}
+	if o.gone != 0 {
+		return 0, false, nil
 	}
 	for _, l := range o.Lines {
 		if l.SKU == sku {
@@ -355,7 +365,7 @@ func (c *change) shippedLeft(rt *Return, sku string) (n int64, err error) {
 			n -= l.Received
 		}
 	}
-	return max(n, 0), nil
+	return max(n, 0), true, nil
 }
 
 func inspectReturn(c *change, cmd InspectReturn) (Result, error) {
@@ -469,12 +479,16 @@ func closeReturn(c *change, cmd CloseReturn) (Result, error) {
 	if err := c.saveReturn(rt); err != nil {
 		return res, err
 	}
-	d := EventData{Ref: rt.ID, Returned: rt.Lines, Exchange: rt.Exchange, Source: rt.Source}
-	if err := c.emit(EvReturnClosed, rt.Order, d); err != nil || came == 0 {
+	upstream, order, err := c.returnHeard(rt)
+	if err != nil {
+		return res, err
+	}
+	d := EventData{Ref: abroad(upstream, rt.ID), Returned: rt.Lines, Exchange: abroad(upstream, rt.Exchange), Source: rt.Source}
+	if err := c.emitTo(upstream, EvReturnClosed, order, d); err != nil || came == 0 {
 		return res, err
 	}
 	res.Text = fmt.Sprintf("%d pieces; the OMS is asked for the refund", came)
-	return res, c.emit(EvRefundRequested, rt.Order, d)
+	return res, c.emitTo(upstream, EvRefundRequested, order, d)
 }
 
 // GetReturn returns a return by id.

@@ -168,7 +168,7 @@ func orderRow(o *warehouse.OrderSpec, l warehouse.OrderLine) map[string]string {
 		"name": a.Name, "street": a.Street, "postcode": a.Postcode, "city": a.City, "country": a.Country,
 		"method": o.Method, "priority": number(int64(o.Priority)), "channel": o.Channel, "revision": strconv.Itoa(o.Revision),
 		"placed_at": momentOf(o.PlacedAt), "ship_by": momentOf(o.ShipBy), "owner": o.Owner,
-		"partial": flag(o.Partial), "substitute": flag(o.Substitute), "kit": number(o.Kit), "holds": join(o.Holds),
+		"partial": flag(o.Partial), "together": flag(o.Together), "substitute": flag(o.Substitute), "kit": number(o.Kit), "holds": join(o.Holds),
 		"party": o.Party, "customer": o.Customer, "refs": joinRefs(o.Refs),
 	}
 }

@@ -140,7 +140,7 @@ func (h *held) stockAndOrders(t *rapid.T, skus, bins []string) {
 			ID: fmt.Sprintf("%s%d", nastyID.Draw(t, "order"), i), Revision: rapid.IntRange(0, 3).Draw(t, "revision"), Priority: rapid.IntRange(0, 9).Draw(t, "priority"),
 			ShipTo:   warehouse.Address{Name: nastyText.Draw(t, "to"), Street: nastyText.Draw(t, "street"), Postcode: nastyText.Draw(t, "postcode"), City: nastyText.Draw(t, "city"), Country: "DE"},
 			PlacedAt: when.Draw(t, "placed"), ShipBy: when.Draw(t, "shipBy"), Channel: rapid.SampledFrom([]string{"", "=web"}).Draw(t, "channel"),
-			Owner: rapid.SampledFrom([]string{"", "ACME"}).Draw(t, "owner"), Partial: rapid.Bool().Draw(t, "partial"), Substitute: rapid.Bool().Draw(t, "substitute"),
+			Owner: rapid.SampledFrom([]string{"", "ACME"}).Draw(t, "owner"), Partial: rapid.Bool().Draw(t, "partial"), Together: rapid.Bool().Draw(t, "together"), Substitute: rapid.Bool().Draw(t, "substitute"),
 			Holds: rapid.SampledFrom([][]string{nil, {"PAYMENT"}, {"EXPORT", "CREDIT"}}).Draw(t, "holds"), Party: rapid.SampledFrom([]string{"", "hub", "3pl"}).Draw(t, "party"),
 		}
 		if rapid.Bool().Draw(t, "named") {

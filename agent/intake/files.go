@@ -32,7 +32,7 @@ var columns = map[string][]string{
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
 		"method?", "priority?", "channel?", "payment?", "expect?", "revision?", "placed_at?", "ship_by?", "owner?",
-		"partial?", "substitute?", "kit?", "holds?", "kind?", "party?", "customer?", "refs?",
+		"partial?", "together?", "substitute?", "kit?", "holds?", "kind?", "party?", "customer?", "refs?",
 	},
 	"receipts": {
 		"receipt", "line", "supplier", "sku?", "code?", "qty", "lot?", "expiry?", "sscc?",

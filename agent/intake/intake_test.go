@@ -24,6 +24,12 @@ func TestReadGood(t *testing.T) {
 				{SKU: "A2", Name: "Cup", WeightMg: 90_000},
 			}},
 		}},
+		{"items", "sku,name,weight_g,height_mm,length_mm,width_mm\nA1,Tea,412.5,30,200,100\nA2,Cup,90,,,\n", []warehouse.Command{
+			warehouse.PutItems{Items: []warehouse.Item{
+				{SKU: "A1", Name: "Tea", WeightMg: 412_500, LengthMm: 200, WidthMm: 100, HeightMm: 30},
+				{SKU: "A2", Name: "Cup", WeightMg: 90_000},
+			}},
+		}},
 		{"bins", "\ufeffcell,bin,aisle\n3,A-00-03-L,0\n", []warehouse.Command{
 			warehouse.PutBins{Bins: []warehouse.Bin{{Code: "A-00-03-L", Aisle: 0, Cell: 3}}},
 		}},
@@ -96,6 +102,11 @@ func TestReadBad(t *testing.T) {
 		{"weight negative", "items", "sku,name,weight_g\nA,x,-1.5\n", "2 weight_g CSV_VALUE"},
 		{"weight not a number", "items", "sku,name,weight_g\nA,x,1e3\n", "2 weight_g CSV_VALUE"},
 		{"weight fraction signed", "items", "sku,name,weight_g\nA,x,1.-5\n", "2 weight_g CSV_VALUE"},
+		{"side zero", "items", "sku,name,weight_g,length_mm,width_mm,height_mm\nA,x,1,0,1,1\n", "2 length_mm CSV_VALUE"},
+		{"side too long", "items", "sku,name,weight_g,length_mm,width_mm,height_mm\nA,x,1,1,10001,1\n", "2 width_mm CSV_VALUE"},
+		{"side with a fraction", "items", "sku,name,weight_g,length_mm,width_mm,height_mm\nA,x,1,1,1,1.5\n", "2 height_mm CSV_VALUE"},
+		{"two sides", "items", "sku,name,weight_g,length_mm,width_mm,height_mm\nA,x,1,1,1,\n", "2 length_mm CSV_VALUE"},
+		{"no column of a side", "items", "sku,name,weight_g,length_mm\nA,x,1,1\n", "2 length_mm CSV_VALUE"},
 		{"flag", "items", "sku,name,weight_g,lot_tracked\nA,x,1,maybe\n", "2 lot_tracked CSV_VALUE"},
 		{"quantity zero", "stock", "bin,sku,qty\nB,A,0\n", "2 qty CSV_VALUE"},
 		{"quantity missing", "stock", "bin,sku,qty\nB,A,\n", "2 qty CSV_VALUE"},

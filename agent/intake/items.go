@@ -17,14 +17,31 @@ func (t *table) items() []warehouse.Item {
 			Barcodes: t.list("barcodes"), Serials: t.yesNo("serials"), Packs: t.packs("packs"), Policy: t.str("policy"),
 			MinDays: int(t.integer("min_days", 0, 3650, 0)), Min: t.integer("min", 0, maxPieces, 0), Max: t.integer("max", 0, maxPieces, 0),
 			Reorder: t.integer("reorder_at", 0, maxPieces, 0), Class: t.str("class"),
-			LengthMm: t.integer("length_mm", 0, maxPieces, 0), WidthMm: t.integer("width_mm", 0, maxPieces, 0), HeightMm: t.integer("height_mm", 0, maxPieces, 0),
 			Image: t.long("image", 1024), ImageHash: t.str("image_hash"),
 			Substitutes: t.list("substitutes"), Revision: t.integer("revision", 0, 1<<62, 0),
 		}
+		t.sides(&it)
 		t.once(seen, "sku", it.SKU)
 		out = append(out, it)
 	}
 	return out
+}
+
+// sides reads the sides of one base unit: all three, or none of them.
+func (t *table) sides(it *warehouse.Item) {
+	given := 0
+	for _, s := range []struct {
+		column string
+		to     *int64
+	}{{"length_mm", &it.LengthMm}, {"width_mm", &it.WidthMm}, {"height_mm", &it.HeightMm}} {
+		if t.str(s.column) != "" {
+			*s.to = t.integer(s.column, 1, 10_000, 0)
+			given++
+		}
+	}
+	if given == 1 || given == 2 {
+		t.bad("length_mm", CodeValue, "length_mm, width_mm and height_mm: all of them or none")
+	}
 }
 
 // maxPieces is more than any quantity the site takes.

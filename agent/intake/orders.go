@@ -51,7 +51,7 @@ func (t *table) order() warehouse.OrderSpec {
 			City: t.need("city"), Country: t.need("country"),
 		},
 		PlacedAt: t.moment("placed_at"), ShipBy: t.moment("ship_by"), Owner: t.str("owner"),
-		Partial: t.yesNo("partial"), Substitute: t.yesNo("substitute"), Kit: t.integer("kit", 0, 999_999, 0), Holds: t.list("holds"),
+		Partial: t.yesNo("partial"), Together: t.yesNo("together"), Substitute: t.yesNo("substitute"), Kit: t.integer("kit", 0, 999_999, 0), Holds: t.list("holds"),
 		Party: t.str("party"), Customer: t.str("customer"), Refs: t.refs("refs"),
 	}
 	switch pay := t.str("payment"); pay {
@@ -82,6 +82,7 @@ func differs(a, b warehouse.OrderSpec) string {
 		{"ship_by", a.ShipBy == b.ShipBy},
 		{"owner", a.Owner == b.Owner},
 		{"partial", a.Partial == b.Partial},
+		{"together", a.Together == b.Together},
 		{"substitute", a.Substitute == b.Substitute},
 		{"kit", a.Kit == b.Kit},
 		{"holds", strings.Join(a.Holds, ";") == strings.Join(b.Holds, ";")},

@@ -1,6 +1,6 @@
 // Package papers renders what can be printed when screens do not do: the pick
-// ticket and the packing slip of an order, and the manifest of a truck, as text
-// and as ZPL. A paper is a pure function of the records: the same state gives
+// ticket, the packing slip and the bill of lading of an order, and the manifest of
+// a truck, as text and as ZPL. A paper is a pure function of the records: the same state gives
 // the same bytes, and so the same hash.
 package papers
 
@@ -75,6 +75,49 @@ func Ticket(r warehouse.Reader, order string) (*Paper, error) {
 	}
 	p.rule()
 	p.add("Picked by ____________________", "Tote __________")
+	return p, nil
+}
+
+// Lading is the bill of lading of an order: what a carrier takes over, from whom
+// and to whom.
+func Lading(r warehouse.Reader, order string) (*Paper, error) {
+	o, err := warehouse.GetOrder(r, order)
+	if err != nil || o == nil {
+		return nil, errors.Join(err, missing(o))
+	}
+	site, err := warehouse.GetSite(r)
+	if err != nil {
+		return nil, err
+	}
+	p := &Paper{Kind: warehouse.DocLading, Ref: order, Title: "BILL OF LADING " + order}
+	if site != nil {
+		p.add("From: site "+site.ID, "")
+	}
+	a := o.Spec.ShipTo
+	p.add("To: "+a.Name, "")
+	p.add("    "+a.Street+", "+a.Postcode+" "+a.City+", "+a.Country, "")
+	p.rule()
+	var mg int64
+	for _, c := range o.Parcels {
+		p.add("SSCC "+c.SSCC, kilograms(c.WeightMg)+" kg")
+		p.add("     "+strings.TrimSpace(c.Carrier+" "+c.Service)+" "+c.Tracking, "")
+		mg += c.WeightMg
+	}
+	p.rule()
+	for _, l := range o.Lines {
+		if l.Picked == 0 {
+			continue
+		}
+		name, err := nameOf(r, l.SKU)
+		if err != nil {
+			return nil, err
+		}
+		p.add(l.SKU+"  "+name, fmt.Sprint(l.Picked))
+	}
+	p.rule()
+	p.add(fmt.Sprintf("%d parcels", len(o.Parcels)), kilograms(mg)+" kg")
+	p.add("Shipper ______________________", "Date __________")
+	p.add("Carrier ______________________", "Date __________")
 	return p, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tote/agent/identity/members"
@@ -62,9 +63,9 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour; orders that name party, customer or refs
-//	   (version 2 of ReleaseOrder, EnterOrder and InboxStore); pictures of items
-//	   (version 2 of PutItems); offers of a site (version 2 of PutSite)
+//	4  the kinds of levelFour; version 2 of PutSite: upstreams, offers; of PutItems:
+//	   pictures; orders that name party, customer or refs (version 2 of
+//	   ReleaseOrder, EnterOrder, InboxStore)
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -86,6 +87,9 @@ var levelFour = [][2]warehouse.Kind{
 	{0x01f0, 0x01ff},
 }
 
+// secondFour are the kinds whose version 2 came with level 4.
+var secondFour = []warehouse.Kind{warehouse.KindPutSite, warehouse.KindReleaseOrder, warehouse.KindEnterOrder, warehouse.KindPutItems}
+
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
 	if !OfWarehouse(kind) {
@@ -99,8 +103,7 @@ func sinceLevel(kind, version uint16) uint16 {
 			return 0
 		}
 	}
-	if k := warehouse.Kind(kind); version == 2 && (k == warehouse.KindReleaseOrder || k == warehouse.KindEnterOrder || k == warehouse.KindPutItems ||
-		k == warehouse.KindPutSite) {
+	if version == 2 && slices.Contains(secondFour, warehouse.Kind(kind)) {
 		return 4
 	}
 	for _, r := range levelFour {

@@ -39,6 +39,12 @@ func done(ref, format string, args ...any) warehouse.Result {
 // inboxStore applies the items in their order. One that is refused is recorded
 // and does not stop the others; Ref of the answer names the first one.
 func inboxStore(tx warehouse.Tx, m warehouse.Meta, c InboxStore) (warehouse.Result, error) {
+	if of, err := ofSource(tx, c.Source); err != nil || of != c.Upstream {
+		if err == nil && c.Upstream == "" {
+			return refuse(warehouse.CodeConflict, "%s is an upstream of the site, not its default OMS", c.Source), nil
+		}
+		return refuse(warehouse.CodeConflict, "the rules of the site name no upstream %s", c.Upstream), err
+	}
 	var stored, repeated, refused int
 	firstRefused := ""
 	var touched []string
@@ -75,7 +81,7 @@ func inboxStore(tx warehouse.Tx, m warehouse.Meta, c InboxStore) (warehouse.Resu
 			firstRefused = it.MsgID
 		}
 		ref := Refusal{Source: c.Source, MsgID: it.MsgID, Order: it.OrderID, Code: res.Code, Text: clip(res.Text), At: m.Now}
-		if err := recordRefusal(tx, ref); err != nil {
+		if err := recordRefusal(tx, c.Upstream, ref); err != nil {
 			return warehouse.Result{}, err
 		}
 	}
@@ -169,15 +175,16 @@ func remember(tx warehouse.Tx, source, msg string) (known bool, err error) {
 	return false, tx.Delete(oldKey)
 }
 
-func recordRefusal(tx warehouse.Tx, ref Refusal) error {
-	n, err := next(tx, "refuse")
+func recordRefusal(tx warehouse.Tx, upstream string, ref Refusal) error {
+	refuse := family("refuse", upstream)
+	n, err := next(tx, refuse)
 	if err != nil {
 		return err
 	}
-	if err := save(tx, key("refuse", num(n)), &ref); err != nil || n <= refuseWindow {
+	if err := save(tx, key(refuse, num(n)), &ref); err != nil || n <= refuseWindow {
 		return err
 	}
-	return tx.Delete(key("refuse", num(n-refuseWindow)))
+	return tx.Delete(key(refuse, num(n-refuseWindow)))
 }
 
 func clip(s string) string {
@@ -239,9 +246,9 @@ func ackOutbox(tx warehouse.Tx, c AckOutbox) (warehouse.Result, error) {
 			}
 		}
 	}
-	if c.Stream == StreamResend {
+	if isResend(c.Stream) {
 		for i := range rows {
-			if err := tx.Delete(key("resend", num(rows[i].Event.Seq))); err != nil {
+			if err := tx.Delete(key(c.Stream, num(rows[i].Event.Seq))); err != nil {
 				return warehouse.Result{}, err
 			}
 		}
@@ -255,22 +262,25 @@ func ackOutbox(tx warehouse.Tx, c AckOutbox) (warehouse.Result, error) {
 
 // keep puts a row behind the hold of its subject.
 func keep(tx warehouse.Tx, was Ref, ev warehouse.Event, h *Hold) error {
-	n, err := next(tx, "held")
+	upstream := upstreamOf(was.Stream)
+	held := family("held", upstream)
+	n, err := next(tx, held)
 	if err != nil {
 		return err
 	}
-	if err := save(tx, key("held", h.Subject, num(n)), &heldRow{Was: was, Event: ev}); err != nil {
+	if err := save(tx, key(held, h.Subject, num(n)), &heldRow{Was: was, Event: ev}); err != nil {
 		return err
 	}
 	if err := tx.Set(key("heldat", was.Stream, num(was.Seq)), []byte{1}); err != nil {
 		return err
 	}
 	h.Events++
-	return save(tx, key("hold", h.Subject), h)
+	return save(tx, holdKey(upstream, h.Subject), h)
 }
 
 func holdSubject(tx warehouse.Tx, m warehouse.Meta, c HoldSubject) (warehouse.Result, error) {
-	h, err := load[Hold](tx, key("hold", c.Subject))
+	hold := holdKey(upstreamOf(c.Stream), c.Subject)
+	h, err := load[Hold](tx, hold)
 	if err != nil {
 		return warehouse.Result{}, err
 	}
@@ -293,23 +303,24 @@ func holdSubject(tx warehouse.Tx, m warehouse.Meta, c HoldSubject) (warehouse.Re
 			return warehouse.Result{}, err
 		}
 	}
-	return done(c.Subject, "%s held from %s/%d on", c.Subject, c.Stream, c.Seqs[0]), save(tx, key("hold", c.Subject), h)
+	return done(c.Subject, "%s held from %s/%d on", c.Subject, c.Stream, c.Seqs[0]), save(tx, hold, h)
 }
 
 func releaseSubject(tx warehouse.Tx, c ReleaseSubject) (warehouse.Result, error) {
-	h, err := load[Hold](tx, key("hold", c.Subject))
+	hold, resend := holdKey(c.Upstream, c.Subject), ResendOf(c.Upstream)
+	h, err := load[Hold](tx, hold)
 	if err != nil {
 		return warehouse.Result{}, err
 	}
 	if h == nil {
 		return done(c.Subject, "%s is not held", c.Subject), nil
 	}
-	if err := keepWaiting(tx, c.Subject); err != nil {
+	if err := keepWaiting(tx, resend, c.Subject); err != nil {
 		return warehouse.Result{}, err
 	}
 	var rows []heldRow
 	var keys [][]byte
-	err = each(tx, under("held", c.Subject), func(k []byte, r *heldRow) (bool, error) {
+	err = each(tx, under(family("held", c.Upstream), c.Subject), func(k []byte, r *heldRow) (bool, error) {
 		rows, keys = append(rows, *r), append(keys, append([]byte(nil), k...))
 		return true, nil
 	})
@@ -318,12 +329,12 @@ func releaseSubject(tx warehouse.Tx, c ReleaseSubject) (warehouse.Result, error)
 	}
 	for i, row := range rows {
 		if !c.Drop {
-			seq, err := next(tx, "resend")
+			seq, err := next(tx, resend)
 			if err != nil {
 				return warehouse.Result{}, err
 			}
 			row.Event.Seq = seq
-			if err := save(tx, key("resend", num(seq)), &resendRow{Supersedes: row.Was, Event: row.Event}); err != nil {
+			if err := save(tx, key(resend, num(seq)), &resendRow{Supersedes: row.Was, Event: row.Event}); err != nil {
 				return warehouse.Result{}, err
 			}
 		}
@@ -339,23 +350,23 @@ func releaseSubject(tx warehouse.Tx, c ReleaseSubject) (warehouse.Result, error)
 		verb = "are given up: " + c.Reason
 	}
 	res := done(c.Subject, "%d event(s) of %s %s", len(rows), c.Subject, verb)
-	res.Touched = append(res.Touched, "outbox/"+StreamResend)
-	return res, tx.Delete(key("hold", c.Subject))
+	res.Touched = append(res.Touched, "outbox/"+resend)
+	return res, tx.Delete(hold)
 }
 
 // keepWaiting puts rows of the subject that wait in the resend stream itself
 // behind the hold as well. They stand in front of what a release appends to
 // that stream, but are newer.
-func keepWaiting(tx warehouse.Tx, subject string) error {
-	ack, err := ackOf(tx, StreamResend)
+func keepWaiting(tx warehouse.Tx, resend, subject string) error {
+	ack, err := ackOf(tx, resend)
 	if err != nil {
 		return err
 	}
-	newest, err := counter(tx, "resend")
+	newest, err := counter(tx, resend)
 	if err != nil {
 		return err
 	}
-	rows, err := tail(tx, StreamResend, ack.Upto, int(newest-ack.Upto))
+	rows, err := tail(tx, resend, ack.Upto, int(newest-ack.Upto))
 	if err != nil {
 		return err
 	}
@@ -364,7 +375,7 @@ func keepWaiting(tx warehouse.Tx, subject string) error {
 		if row.hold == nil || row.hold.Subject != subject || row.kept || !row.Held {
 			continue
 		}
-		if err := keep(tx, Ref{row.hold.Epoch, StreamResend, row.Event.Seq}, row.Event, row.hold); err != nil {
+		if err := keep(tx, Ref{row.hold.Epoch, resend, row.Event.Seq}, row.Event, row.hold); err != nil {
 			return err
 		}
 	}

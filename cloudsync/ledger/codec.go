@@ -26,7 +26,7 @@ const (
 )
 
 func versionOf(c Command) uint16 {
-	if in, ok := c.(InboxStore); ok && slices.ContainsFunc(in.Items, func(it Item) bool { return it.Release != nil && it.Release.Named() }) {
+	if in, ok := c.(InboxStore); ok && slices.ContainsFunc(in.Items, func(it Item) bool { return it.Release != nil && it.Release.Later() }) {
 		return VersionNamed
 	}
 	return Version

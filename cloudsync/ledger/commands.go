@@ -26,6 +26,8 @@ type (
 		// Cursor is where the next poll starts; "" leaves it.
 		Cursor string `cbor:"2,keyasint,omitempty"`
 		Items  []Item `cbor:"3,keyasint,omitempty"`
+		// Upstream is the one the source belongs to; "" = the default one.
+		Upstream string `cbor:"4,keyasint,omitempty"`
 	}
 
 	// AckOutbox says that the OMS has the rows of a stream up to Upto. They
@@ -58,6 +60,8 @@ type (
 		Subject string `cbor:"1,keyasint"`
 		Drop    bool   `cbor:"2,keyasint,omitempty"`
 		Reason  string `cbor:"3,keyasint,omitempty"`
+		// Upstream is whose stream holds the subject; "" = the default one.
+		Upstream string `cbor:"4,keyasint,omitempty"`
 	}
 )
 
@@ -126,6 +130,8 @@ func check(c Command) string {
 			return "cursor"
 		case len(c.Items) > maxItems:
 			return "items"
+		case c.Upstream != "" && c.Source != SourceOf(c.Upstream):
+			return "upstream"
 		}
 		for _, it := range c.Items {
 			if why := checkItem(it); why != "" {
@@ -148,6 +154,9 @@ func check(c Command) string {
 	case ReleaseSubject:
 		if !name(c.Subject) || len(c.Reason) > maxText || c.Drop && c.Reason == "" {
 			return "subject or reason"
+		}
+		if len(c.Upstream) > maxName || hasZero(c.Upstream) {
+			return "upstream"
 		}
 	}
 	return ""

@@ -30,7 +30,11 @@ func BeginEpoch(tx warehouse.Tx, was, epoch uint32) error {
 		rec = &epochRecord{}
 	}
 	start := epochStart{Was: was, Epoch: epoch}
-	for _, stream := range []string{warehouse.StreamControl, StreamResend} {
+	all, err := streams(tx)
+	if err != nil {
+		return err
+	}
+	for _, stream := range all {
 		n, err := Newest(tx, stream)
 		if err != nil {
 			return err

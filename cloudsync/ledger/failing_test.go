@@ -116,8 +116,8 @@ func TestViewsFailWithTheTransaction(t *testing.T) {
 		"Resend":   func(r warehouse.Reader) error { _, err := Pending(r, StreamResend, 0, 10); return err },
 		"Depth":    func(r warehouse.Reader) error { _, _, err := Depth(r, StreamResend); return err },
 		"Newest":   func(r warehouse.Reader) error { _, err := Newest(r, "control"); return err },
-		"Holds":    func(r warehouse.Reader) error { _, err := Holds(r, 10); return err },
-		"Refusals": func(r warehouse.Reader) error { _, err := Refusals(r, 10); return err },
+		"Holds":    func(r warehouse.Reader) error { _, err := Holds(r, "", 10); return err },
+		"Refusals": func(r warehouse.Reader) error { _, err := Refusals(r, "", 10); return err },
 	} {
 		fails := 0
 		for view(&brittle{Tx: w.tx, left: fails}) != nil {
@@ -136,7 +136,7 @@ func TestLimits(t *testing.T) {
 		w.inbox("", release(id, id, 1, 1))
 		w.do(HoldSubject{Epoch: 1, Stream: "control", Subject: id, Seqs: []uint64{uint64(2*i + 1)}, From: uint64(2*i + 2)})
 	}
-	if hs, err := Holds(w.tx, 2); err != nil || len(hs) != 2 || hs[0].Subject != "O-0" {
+	if hs, err := Holds(w.tx, "", 2); err != nil || len(hs) != 2 || hs[0].Subject != "O-0" {
 		t.Errorf("%+v %v", hs, err)
 	}
 	if rows, err := Pending(w.tx, "control", 1, 2); err != nil || len(rows) != 2 || rows[0].Event.Seq != 2 {
@@ -145,7 +145,7 @@ func TestLimits(t *testing.T) {
 	// A domain text longer than a refusal keeps is cut between characters.
 	long := Item{MsgID: "l", Bad: strings.Repeat("ä", 500)}
 	w.inbox("", long)
-	refs, err := Refusals(w.tx, 1)
+	refs, err := Refusals(w.tx, "", 1)
 	if err != nil || len(refs) != 1 || refs[0].Text != long.Bad {
 		t.Errorf("%+v %v", refs, err)
 	}

@@ -213,7 +213,7 @@ func TestBadItemsDoNotBlock(t *testing.T) {
 	if diff := cmp.Diff(want, w.events()); diff != "" {
 		t.Error(diff)
 	}
-	refs, err := Refusals(w.tx, 100)
+	refs, err := Refusals(w.tx, "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestBadItemsDoNotBlock(t *testing.T) {
 	if diff := cmp.Diff([]string{"m2 MALFORMED", "m3 MALFORMED", "m4 INVALID", "m5 CONFLICT", "m6 UNKNOWN_ORDER"}, got); diff != "" {
 		t.Error(diff)
 	}
-	if last, _ := Refusals(w.tx, 1); len(last) != 1 || last[0].MsgID != "m6" {
+	if last, _ := Refusals(w.tx, "", 1); len(last) != 1 || last[0].MsgID != "m6" {
 		t.Errorf("%+v", last)
 	}
 }
@@ -355,7 +355,7 @@ func TestHoldAndRelease(t *testing.T) {
 	if res := w.do(AckOutbox{Epoch: 1, Stream: "control", Upto: 5}); !res.OK {
 		t.Fatalf("%+v", res)
 	}
-	if hs, _ := Holds(w.tx, 10); len(hs) != 1 || hs[0].Subject != "P" || hs[0].Events != 2 || hs[0].Code != "422" || hs[0].Since != w.meta.Now {
+	if hs, _ := Holds(w.tx, "", 10); len(hs) != 1 || hs[0].Subject != "P" || hs[0].Events != 2 || hs[0].Code != "422" || hs[0].Since != w.meta.Now {
 		t.Errorf("%+v", hs)
 	}
 	w.want(StreamResend, 0)
@@ -382,7 +382,7 @@ func TestHoldAndRelease(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 	w.want(StreamResend, 2)
-	if hs, _ := Holds(w.tx, 10); len(hs) != 0 {
+	if hs, _ := Holds(w.tx, "", 10); len(hs) != 0 {
 		t.Errorf("%+v", hs)
 	}
 }
@@ -655,7 +655,7 @@ func TestAsksReachTheDomain(t *testing.T) {
 		Item{MsgID: "m6", OrderID: "O-7", Ask: &Ask{What: AskBind, Kit: 7}},
 		Item{MsgID: "m7", OrderID: "O-1", Ask: &Ask{What: "paint"}},
 	)
-	refs, err := Refusals(w.tx, 100)
+	refs, err := Refusals(w.tx, "", 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestARejectedSiteOrderHoldsNothingOfTheOMS(t *testing.T) {
 	}
 	w.inbox("c2", Item{MsgID: "m2", OrderID: "X", Cancel: &Cancel{Reason: "r"}})
 	w.want("control", 0, "1 X held", "2 X held", "3 X", "4 X")
-	refused, err := Refusals(w.tx, 10)
+	refused, err := Refusals(w.tx, "", 10)
 	if err != nil || len(refused) != 2 || refused[0].Code != warehouse.CodeIDTaken || refused[1].Code != warehouse.CodeIDTaken {
 		t.Errorf("%+v %v", refused, err)
 	}

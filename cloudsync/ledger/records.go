@@ -23,6 +23,9 @@ import (
 //	sync resend seq                resendRow              (outbox of released rows)
 //	sync refuse number             Refusal
 //	sync epochs                    epochRecord            (where epochs began)
+//
+// Of an upstream hold, held, resend and refuse have its name behind them, as its
+// streams do (upstream.go).
 const root = "sync"
 
 // StreamResend carries the events of released subjects. It has a sequence of
@@ -105,6 +108,8 @@ func key(parts ...string) []byte {
 	}
 	return b
 }
+
+func holdKey(upstream, subject string) []byte { return key(family("hold", upstream), subject) }
 
 func under(parts ...string) []byte { return append(key(parts...), 0) }
 

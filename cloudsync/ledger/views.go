@@ -89,9 +89,9 @@ func Pending(r warehouse.Reader, stream string, after uint64, limit int) ([]Row,
 // tail returns rows that are not acknowledged yet.
 func tail(r warehouse.Reader, stream string, after uint64, limit int) ([]Row, error) {
 	var rows []Row
-	if stream == StreamResend {
+	if isResend(stream) {
 		for seq := after + 1; len(rows) < limit; seq++ {
-			row, err := load[resendRow](r, key("resend", num(seq)))
+			row, err := load[resendRow](r, key(stream, num(seq)))
 			if err != nil {
 				return nil, err
 			}
@@ -137,7 +137,7 @@ func (m *marker) mark(row *Row) (err error) {
 	subject := Subject(row.Event)
 	h, ok := m.holds[subject]
 	if !ok {
-		if h, err = load[Hold](m.r, key("hold", subject)); err != nil {
+		if h, err = load[Hold](m.r, holdKey(upstreamOf(m.stream), subject)); err != nil {
 			return err
 		}
 		m.holds[subject] = h
@@ -153,8 +153,8 @@ func Newest(r warehouse.Reader, stream string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if stream == StreamResend {
-		return counter(r, "resend")
+	if isResend(stream) {
+		return counter(r, stream)
 	}
 	n, _, err := warehouse.OutboxDepth(r, stream)
 	return acked + uint64(n), err
@@ -163,39 +163,39 @@ func Newest(r warehouse.Reader, stream string) (uint64, error) {
 // Depth is how many rows of a stream wait for the OMS and since when the
 // oldest does (ms since 1970 UTC; 0 when none waits).
 func Depth(r warehouse.Reader, stream string) (n int, oldestAtMs int64, err error) {
-	if stream != StreamResend {
+	if !isResend(stream) {
 		return warehouse.OutboxDepth(r, stream)
 	}
 	acked, err := Acked(r, stream)
 	if err != nil {
 		return 0, 0, err
 	}
-	newest, err := counter(r, "resend")
+	newest, err := counter(r, stream)
 	if err != nil || newest == acked {
 		return 0, 0, err
 	}
-	row, err := load[resendRow](r, key("resend", num(acked+1)))
+	row, err := load[resendRow](r, key(stream, num(acked+1)))
 	if err != nil || row == nil {
 		return int(newest - acked), 0, err
 	}
 	return int(newest - acked), row.Event.At, nil
 }
 
-// Holds lists the held subjects by name, at most limit of them.
-func Holds(r warehouse.Reader, limit int) ([]Hold, error) {
+// Holds lists the held subjects of an upstream by name, at most limit of them.
+func Holds(r warehouse.Reader, upstream string, limit int) ([]Hold, error) {
 	var hs []Hold
-	err := each(r, under("hold"), func(_ []byte, h *Hold) (bool, error) {
+	err := each(r, under(family("hold", upstream)), func(_ []byte, h *Hold) (bool, error) {
 		hs = append(hs, *h)
 		return len(hs) < limit, nil
 	})
 	return hs, err
 }
 
-// Refusals lists the newest inbox items that had no effect, oldest first, at
-// most limit of them.
-func Refusals(r warehouse.Reader, limit int) ([]Refusal, error) {
+// Refusals lists the newest inbox items of an upstream that had no effect,
+// oldest first, at most limit of them.
+func Refusals(r warehouse.Reader, upstream string, limit int) ([]Refusal, error) {
 	var rs []Refusal
-	err := each(r, under("refuse"), func(_ []byte, x *Refusal) (bool, error) {
+	err := each(r, under(family("refuse", upstream)), func(_ []byte, x *Refusal) (bool, error) {
 		rs = append(rs, *x)
 		return true, nil
 	})

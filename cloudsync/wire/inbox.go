@@ -59,9 +59,15 @@ type Order struct {
 	Partial bool `json:"partial,omitempty"`
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `json:"substitute,omitempty"`
+	// Together: its parcels leave on one truck; otherwise each leaves with
+	// the truck it is on.
+	Together bool `json:"together,omitempty"`
 	// Holds are the reasons for which nothing may be done yet: PAYMENT,
 	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
 	Holds []string `json:"holds,omitempty"`
+	// Commercial is whatever the OMS knows of terms, billing, discounts and
+	// promo codes: any JSON. The site keeps its SHA-256 and nothing else.
+	Commercial json.RawMessage `json:"commercial,omitempty"`
 	// Kit is the number of the slip of the order crash kit on which the site
 	// may have entered this order already; 0 = none.
 	Kit int64 `json:"kit,omitempty"`

@@ -27,6 +27,7 @@ type cli struct {
 	Export   exportCmd   `cmd:"" help:"Write what the site holds as files that import takes, or what happened as EPCIS or NDJSON."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
+	Document documentCmd `cmd:"" help:"Print an archived document, byte by byte, or list those of an order, parcel or manifest."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`
 	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
