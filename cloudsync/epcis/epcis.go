@@ -30,8 +30,8 @@ const Extension = "urn:tote:epcis:"
 
 const digitalLink = "https://id.gs1.org"
 
-// Event is one EPCIS event. Fields of other types are left out.
-type Event struct {
+// Told is one row of the journal in the words of EPCIS. Fields of other types are left out.
+type Told struct {
 	Type       string     `json:"type"`
 	EventID    string     `json:"eventID"`
 	EventTime  string     `json:"eventTime"`
@@ -115,10 +115,10 @@ func kindOf(place string) string {
 
 // EventOf is the event of a row of the journal. The item says how goods are
 // named; nil = by SKU.
-func EventOf(site string, row warehouse.Traced, it *warehouse.Item) Event {
+func EventOf(site string, row warehouse.Traced, it *warehouse.Item) Told {
 	m := row.Move
 	what := meaningOf(&m)
-	e := Event{
+	e := Told{
 		Type: what.typ, Action: what.action, BizStep: what.step, Dispo: what.dispo,
 		EventID: eventID(site, row.N), EventTime: wire.Time(m.At), Offset: "+00:00",
 		Journal: row.N, Cause: m.Cause, Actor: m.Actor, Reason: m.Reason,

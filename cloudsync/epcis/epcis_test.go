@@ -148,7 +148,7 @@ func TestMeaning(t *testing.T) {
 	_, s := day(t)
 	var doc struct {
 		Body struct {
-			Events []Event `json:"eventList"`
+			Events []Told `json:"eventList"`
 		} `json:"epcisBody"`
 	}
 	raw := write(t, s, FormatEPCIS, 0)
