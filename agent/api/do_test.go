@@ -149,6 +149,9 @@ func TestListOfCommands(t *testing.T) {
 		{Name: "to", Type: "string"},
 		{Name: "priority", Type: "integer"},
 		{Name: "reason", Type: "string"},
+		{Name: "owner", Type: "string"},
+		{Name: "serial", Type: "string"},
+		{Name: "status", Type: "string"},
 	}
 	if d := cmp.Diff(want, got[i].Fields); d != "" {
 		t.Error(d)
