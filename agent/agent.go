@@ -23,6 +23,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/papers"
 	"tote/agent/projection"
 	"tote/agent/replica"
 	"tote/agent/supervise"
@@ -124,6 +125,7 @@ type Agent struct {
 	stopping  chan struct{}
 	sightings sightings // of satellites
 	told      told      // what other gateways have published here
+	clerk     *papers.Clerk
 }
 
 // New checks the configuration and touches nothing.
@@ -152,6 +154,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if a.broker, err = broker.New(bc, commands{a}); err != nil {
 		return nil, err
 	}
+	a.clerk = papers.NewClerk(papers.Clerk{View: a.view, Do: a.do, Log: a.log})
 	a.projector = projection.New(a.projectionConfig())
 	if a.conveyors, err = a.newConveyors(); err != nil {
 		return nil, err
@@ -195,7 +198,11 @@ func (a *Agent) do(ctx context.Context, actor string, c warehouse.Command) (ware
 
 // doAs is do for somebody who may ask again with the same id.
 func (a *Agent) doAs(ctx context.Context, id [16]byte, actor string, c warehouse.Command) (warehouse.Result, error) {
-	return a.store.Do(ctx, replica.By{ID: id, Actor: actor}, c)
+	res, err := a.store.Do(ctx, replica.By{ID: id, Actor: actor}, c)
+	if err == nil && a.clerk != nil {
+		a.clerk.Note(c, res)
+	}
+	return res, err
 }
 
 // errNoQuorum says what people read on every screen.

@@ -35,17 +35,17 @@ type trio struct {
 	gw [3]*site
 }
 
-// oneTrio lets one test at a time have three gateways: six or nine on a small
+// trios lets two tests at a time have three gateways: nine or more on a small
 // machine would not hear each other in time.
-var oneTrio sync.Mutex
+var trios = make(chan struct{}, 2)
 
 // newTrio starts three gateways. The devices of the floor are plugged into the
 // third.
 func newTrio(t *testing.T, floor bool) *trio {
 	t.Helper()
 	c := &trio{T: t}
-	oneTrio.Lock()
-	t.Cleanup(oneTrio.Unlock)
+	trios <- struct{}{}
+	t.Cleanup(func() { <-trios })
 	for i, id := range []string{"gw1", "gw2", "gw3"} {
 		c.gw[i] = &site{t: t, dir: t.TempDir(), id: id, port: "127.0.0.1:0", mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	}
@@ -268,16 +268,14 @@ func TestJoinRefused(t *testing.T) {
 	gw1.must(err)
 }
 
-// TestLeaderKilled: SIGKILL for the gateway that leads. Its handhelds go on at
-// another one, find the same state there, and a verb sent again has one effect.
-func TestLeaderKilled(t *testing.T) {
-	t.Parallel()
-	c := newTrio(t, false)
-	leader, others := c.gw[0], c.gw[1:]
+// leaderProcess makes the first gateway a process of its own, which leads.
+func (c *trio) leaderProcess() *child {
+	c.Helper()
+	leader := c.gw[0]
 	leader.stop()
 	plug := leader.spawn()
 	leader.eventually("the gateway of a process of its own leads", func() bool {
-		s := others[0].gw.agent.store.(clusterStore)
+		s := c.gw[1].gw.agent.store.(clusterStore)
 		if id, ok := s.Leader(); !ok || id == "gw1" {
 			// The others know of it before everything is in its state.
 			code, _ := leader.call("GET", "/readyz", "", "")
@@ -286,6 +284,16 @@ func TestLeaderKilled(t *testing.T) {
 		_ = s.Transfer(leader.ctx(), "gw1") // it may not have caught up yet
 		return false
 	})
+	return plug
+}
+
+// TestLeaderKilled: SIGKILL for the gateway that leads. Its handhelds go on at
+// another one, find the same state there, and a verb sent again has one effect.
+func TestLeaderKilled(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	leader, others := c.gw[0], c.gw[1:]
+	plug := c.leaderProcess()
 	leader.order("O1", "A1", 4)
 	p := leader.picker(1)
 	p.ask()

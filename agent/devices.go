@@ -165,7 +165,18 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 	case job.Doc == "" && job.Format != "":
 		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
 	case job.Doc == "":
-		return siteLabel(a.cfg.Site, job)
+		party := ""
+		err := a.view(func(r warehouse.Reader) error {
+			o, err := warehouse.GetOrder(r, job.Order)
+			if o != nil {
+				party = o.Spec.Party
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return siteLabel(a.cfg.Site, party, job)
 	}
 	var doc *warehouse.Document
 	var body []byte
@@ -187,7 +198,7 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 }
 
 // siteLabel draws the label of a job.
-func siteLabel(site string, job warehouse.LabelJob) ([]byte, error) {
+func siteLabel(site, party string, job warehouse.LabelJob) ([]byte, error) {
 	return printer.Label{
 		ShipTo: printer.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
@@ -195,14 +206,28 @@ func siteLabel(site string, job warehouse.LabelJob) ([]byte, error) {
 		},
 		From:    []string{site},
 		Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
-		WeightMg: job.WeightMg, Copy: job.Copies > 1,
+		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party,
 	}.ZPL()
+}
+
+// fileLabel archives a label the site drew before its first copy goes out: every
+// later one is the same bytes. Gateways of before that know no documents print
+// without.
+func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byte) error {
+	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: warehouse.DocZPL, Ref: job.ID, Body: string(zpl)})
+	if err == nil && !res.OK && res.Code != warehouse.CodeUnknownKind {
+		err = fmt.Errorf("file the label of %s: %s %s", job.ID, res.Code, res.Text)
+	}
+	return err
 }
 
 // printJob renders a label job and prints it.
 func (a *Agent) printJob(p *printer.Driver) station.Printer {
 	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
 		zpl, err := a.labelBytes(job)
+		if err == nil && job.Doc == "" {
+			err = a.fileLabel(ctx, job, zpl)
+		}
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}

@@ -42,7 +42,7 @@ func TestLabelBytes(t *testing.T) {
 	do(warehouse.PutWorkers{Workers: []warehouse.Worker{{ID: "w1", Name: "Ada", Badge: "B1"}}})
 	do(warehouse.OpenStock{Rows: []warehouse.StockRow{{Bin: "A", SKU: "CUP", Qty: 1}}})
 	do(warehouse.ReleaseOrder{Source: "oms/main", Order: warehouse.OrderSpec{
-		ID: "O1", ShipTo: warehouse.Address{Name: "Eve", Street: "Main St 1", Postcode: "1", City: "Town", Country: "DE"},
+		ID: "O1", Party: warehouse.PartyHub, ShipTo: warehouse.Address{Name: "Eve", Street: "Main St 1", Postcode: "1", City: "Town", Country: "DE"},
 		Lines: []warehouse.OrderLine{{Line: 1, SKU: "CUP", Qty: 1}},
 	}})
 	do(warehouse.SignIn{Device: "h1", Badge: "B1"})
@@ -64,7 +64,7 @@ func TestLabelBytes(t *testing.T) {
 	}
 	drawn := job()
 	drawn.Tracking = "X1"
-	if b, err := a.labelBytes(drawn); err != nil || !strings.Contains(string(b), sscc) {
+	if b, err := a.labelBytes(drawn); err != nil || !strings.Contains(string(b), sscc) || !strings.Contains(string(b), "^FDHUB^FS") {
 		t.Errorf("%q %v", b, err)
 	}
 	body := "^XA^FDfrom the carrier^FS^XZ"

@@ -40,6 +40,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
+		{"clerk", func(context.Context) error { return a.sup.Go("clerk", a.clerk.Run) }},
 		{"stations", a.startStations},
 		{"fleet", a.startFleet},
 		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},

@@ -1,6 +1,7 @@
 package cloudsync
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -75,6 +76,9 @@ func item(m wire.InboxItem) ledger.Item {
 		if o.ID != m.OrderID || o.Revision != m.Revision {
 			return bad("the message is about %q/%d, its order is %q/%d", m.OrderID, m.Revision, o.ID, o.Revision)
 		}
+		if what := o.CardData(); what != "" {
+			return bad("%s looks like the number of a payment card: none is kept here", what)
+		}
 		it.Release = orderSpec(&o)
 	case wire.TypeCancel:
 		var c wire.Cancel
@@ -131,11 +135,27 @@ func askOf(m wire.InboxItem) (*ledger.Ask, error) {
 // maxItem leaves room for source and cursor in the command.
 const maxItem = ledger.MaxBody - 4<<10
 
+// digestOf is the SHA-256 of what the site has no business to know, "" for
+// nothing. Blanks between the tokens do not count.
+func digestOf(opaque json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, opaque); err != nil || b.Len() == 0 || b.String() == "null" {
+		return ""
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
 func orderSpec(o *wire.Order) *warehouse.OrderSpec {
 	s := &warehouse.OrderSpec{
 		ID: o.ID, Revision: o.Revision, Priority: o.Priority, ShipTo: warehouse.Address(o.ShipTo), Method: o.Method,
-		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
+		PlacedAt: o.PlacedAt, ShipBy: o.ShipBy, Channel: o.Channel, Partial: o.Partial, Substitute: o.Substitute, Together: o.Together, Holds: o.Holds, Kit: o.Kit, Owner: o.Owner,
+		Party: o.Party, Customer: o.Customer,
 	}
+	for _, r := range o.Refs {
+		s.Refs = append(s.Refs, warehouse.Ref(r))
+	}
+	s.Commercial = digestOf(o.Commercial)
 	for _, l := range o.Lines {
 		s.Lines = append(s.Lines, warehouse.OrderLine{Line: l.Line, SKU: l.SKU, Qty: l.Qty, Kind: l.Kind})
 	}

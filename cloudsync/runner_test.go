@@ -571,7 +571,7 @@ func TestEventDataIsTheSameOnTheWireRow66(t *testing.T) {
 	}
 	for _, ps := range [][]warehouse.Parcel{full.Parcels, full.Voided} {
 		for i := range ps {
-			ps[i].Verified, ps[i].CheckedBy = false, ""
+			ps[i].Verified, ps[i].CheckedBy, ps[i].ExpectedMg = false, "", 0
 		}
 	}
 	raw, err := json.Marshal(full)

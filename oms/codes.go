@@ -61,6 +61,9 @@ const (
 	CodeIDTaken       = "ORDER_ID_TAKEN"
 	CodeSiteOrder     = "SITE_ORDER"
 	CodeNotThere      = "NOT_AT_SITE"
+	CodeCard          = "CARD_DATA"
+	CodeNotShipped    = "NOT_SHIPPED"
+	CodeUnknownParcel = "UNKNOWN_PARCEL"
 )
 
 // Fault explains a code: what happened and what to do.
@@ -74,6 +77,9 @@ func Faults() []Fault {
 		{CodeMalformed, "The request is not valid JSON or has an unknown field.", "Correct the request; the text names the place."},
 		{CodeInvalid, "A field is missing or out of range.", "Correct the field named in the error and send the order again."},
 		{CodeConflict, "An order with this id and other content exists.", "Use a new id, or send exactly the content of the first time."},
+		{CodeCard, "A text of the order looks like the number of a payment card.", "Take it out; payment is the payment provider's. Nothing was kept of it."},
+		{CodeNotShipped, "A carrier tells of a delivery of an order that did not leave its site.", "Look at the order's timeline: the site's events come first."},
+		{CodeUnknownParcel, "The order has no parcel with this SSCC.", "Check the SSCC; leave it out when all parcels arrived."},
 		{CodeUnknownSite, "The order names a site this OMS does not serve.", "Correct the site or add it to the configuration."},
 		{CodeTooLarge, "The order or the request is larger than allowed.", "Split it."},
 		{CodeHeader, "The first row of the CSV file lacks a column or has an unknown one.", "Use the columns listed in the API description."},

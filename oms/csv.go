@@ -25,6 +25,9 @@ var csvColumns = []string{
 	"country", "method", "priority", "channel", "payment", "expect",
 }
 
+// csvExtra may be in the header as well. Refs are name=value;name=value.
+var csvExtra = []string{"party", "customer", "refs"}
+
 // csvRow is one row, good or bad. fields is nil when it could not be split.
 type csvRow struct {
 	at    int    // line of the file
@@ -89,7 +92,7 @@ func readHeader(raw []byte, tooLong bool) (map[string]int, *IntakeError) {
 	cols := map[string]int{}
 	for i, f := range fields {
 		name := strings.ToLower(strings.TrimSpace(f))
-		if _, twice := cols[name]; twice || !slices.Contains(csvColumns, name) {
+		if _, twice := cols[name]; twice || !slices.Contains(csvColumns, name) && !slices.Contains(csvExtra, name) {
 			return nil, &IntakeError{Line: 1, Field: name, Code: CodeHeader, Text: fmt.Sprintf("column %q is unknown or there twice", name)}
 		}
 		cols[name] = i
@@ -133,7 +136,7 @@ func parseRow(raw []byte, tooLong bool, at int, cols map[string]int) csvRow {
 		}
 	}
 	get := func(name string) string {
-		if i := cols[name]; i < len(fields) {
+		if i, ok := cols[name]; ok && i < len(fields) {
 			return strings.TrimSpace(fields[i])
 		}
 		return ""
@@ -172,11 +175,25 @@ func parseRow(raw []byte, tooLong bool, at int, cols map[string]int) csvRow {
 			ShipTo: wire.Address{
 				Name: get("name"), Street: get("street"), Postcode: get("postcode"), City: get("city"), Country: get("country"),
 			},
+			Party: get("party"), Customer: get("customer"), Refs: readRefs(get("refs")),
 			Lines: []wire.OrderLine{{Line: int(number("line", 0)), SKU: get("sku"), Qty: number("qty", 0)}},
 		},
 		Payment: get("payment"), Note: get("expect"), rows: []int{at},
 	}
 	return row
+}
+
+// readRefs splits the column refs. What has no equals sign is a name without a
+// value.
+func readRefs(s string) (refs []wire.Ref) {
+	if s == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(s, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		refs = append(refs, wire.Ref{Name: name, Value: value})
+	}
+	return refs
 }
 
 // groupRows joins the rows of each order, in order of first appearance, and
@@ -254,6 +271,9 @@ func differs(a, b *NewOrder) string {
 		{"method", a.Method == b.Method},
 		{"priority", a.Priority == b.Priority},
 		{"channel", a.Channel == b.Channel},
+		{"party", a.Party == b.Party},
+		{"customer", a.Customer == b.Customer},
+		{"refs", slices.Equal(a.Refs, b.Refs)},
 		{"payment", a.Payment == b.Payment},
 		{"expect", a.Note == b.Note},
 	} {

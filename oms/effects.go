@@ -29,7 +29,7 @@ var siteStates = map[string]string{
 // takenBack are the events by which a site takes a step back, and the states
 // of its own that an order may have then.
 var (
-	takenBack  = []string{"order.unpicked", "order.unpacked", "order.unloaded"}
+	takenBack  = []string{"order.unpicked", "order.unpacked", "order.unloaded", "parcel.lost"}
 	workStates = []string{StateShortWaiting, StateReleased, StatePicking, StatePicked, StateLabelled}
 )
 
@@ -181,9 +181,7 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 		}
 	}
 	for _, p := range d.Parcels {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO parcels (sscc, order_id, weight_mg, carrier, tracking, dock) VALUES (?,?,?,?,?,?)
-			ON CONFLICT (sscc) DO UPDATE SET order_id = excluded.order_id, weight_mg = excluded.weight_mg, carrier = excluded.carrier,
-			tracking = excluded.tracking, dock = excluded.dock WHERE parcels.order_id <> ''`, p.SSCC, o.id, p.WeightMg, p.Carrier, p.Tracking, p.Dock); err != nil {
+		if err := saveParcel(ctx, tx, o.id, p); err != nil {
 			return err
 		}
 	}
@@ -195,6 +193,25 @@ func (s *Server) project(ctx context.Context, tx *sql.Tx, o *orderRow, name stri
 		}
 	}
 	return nil
+}
+
+// saveParcel writes what a site said of a parcel. One that has left stays so,
+// whatever comes late.
+func saveParcel(ctx context.Context, tx *sql.Tx, order string, p wire.Parcel) error {
+	lines := ""
+	if len(p.Lines) > 0 {
+		raw, err := json.Marshal(p.Lines)
+		if err != nil {
+			return err
+		}
+		lines = string(raw)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO parcels (sscc, order_id, weight_mg, carrier, tracking, dock, no, lines, departed_at) VALUES (?,?,?,?,?,?,?,?,?)
+		ON CONFLICT (sscc) DO UPDATE SET order_id = excluded.order_id, weight_mg = excluded.weight_mg, carrier = excluded.carrier,
+		tracking = excluded.tracking, dock = excluded.dock, no = excluded.no, lines = excluded.lines,
+		departed_at = max(departed_at, excluded.departed_at) WHERE parcels.order_id <> ''`,
+		p.SSCC, order, p.WeightMg, p.Carrier, p.Tracking, p.Dock, p.No, lines, p.DepartedAt)
+	return err
 }
 
 func projectFallout(ctx context.Context, tx *sql.Tx, site string, e *wire.Event, name string, d wire.EventData) error {

@@ -112,6 +112,45 @@ func TestOrderTakenBack(t *testing.T) {
 	}
 }
 
+// An order in several parcels: each with its tracking number and contents, and
+// when it left; one that was lost is gone, and the customer sees how many come.
+func TestOrderInParcels(t *testing.T) {
+	s := newServer(t)
+	placeOrder(t, s, "O-1", PaymentSettled)
+	parcel := func(no int, sscc string) wire.Parcel {
+		return wire.Parcel{SSCC: sscc, Carrier: "DHL", Tracking: "T" + sscc[15:], No: no, Lines: []wire.ParcelLine{{Line: no, SKU: "A", Qty: 2, Lot: "L"}}}
+	}
+	one, two := parcel(2, "001234567890123456"), parcel(1, "001234567890123463")
+	gone := one
+	gone.Dock, gone.DepartedAt = "d1", 77
+	again := parcel(1, "001234567890123470")
+	send(t, s, ev("control", 1, "order.packed", "O-1", wire.EventData{State: "PACKED", Parcels: []wire.Parcel{one, two}}))
+	send(t, s, ev("control", 2, "order.labelled", "O-1", wire.EventData{State: "LABELLED", Parcels: []wire.Parcel{one, two}}))
+	send(t, s, ev("control", 3, "parcel.departed", "O-1", wire.EventData{State: "LABELLED", Ref: "d1", Parcels: []wire.Parcel{gone}}))
+	v := order(t, s, "O-1")
+	want := []ParcelView{
+		{SSCC: two.SSCC, Carrier: "DHL", Tracking: "T463", No: 1, Lines: json.RawMessage(`[{"line":1,"sku":"A","qty":2,"lot":"L"}]`)},
+		{SSCC: one.SSCC, Carrier: "DHL", Tracking: "T456", Dock: "d1", No: 2, Lines: json.RawMessage(`[{"line":2,"sku":"A","qty":2,"lot":"L"}]`), DepartedAt: 77},
+	}
+	if diff := cmp.Diff(want, v.Parcels); diff != "" || v.State != StateLabelled {
+		t.Errorf("%s %s", v.State, diff)
+	}
+	page := call(t, s, "GET", "/track/O-1", "", "", nil).Body.String()
+	for _, part := range []string{"1 of 2</td>", "2 of 2, on its way</td>", "T463", "T456"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %q in %s", part, page)
+		}
+	}
+	send(t, s, ev("control", 4, "parcel.lost", "O-1", wire.EventData{State: "PICKING", Voided: []wire.Parcel{two}}))
+	if v := order(t, s, "O-1"); v.State != StatePicking || len(v.Parcels) != 1 {
+		t.Errorf("%s %+v", v.State, v.Parcels)
+	}
+	send(t, s, ev("control", 5, "order.shipped", "O-1", wire.EventData{State: "SHIPPED", Parcels: []wire.Parcel{one, again}}))
+	if v := order(t, s, "O-1"); v.State != StateShipped || len(v.Parcels) != 2 || v.Parcels[1].DepartedAt != 77 || v.Parcels[0].SSCC != again.SSCC {
+		t.Errorf("%s %+v", v.State, v.Parcels)
+	}
+}
+
 // row 114: the OMS shows what went instead of what was ordered, line by line.
 func TestSubstitutedLinesRow114(t *testing.T) {
 	s := newServer(t)

@@ -116,6 +116,7 @@ func (o *NewOrder) check(sites []Site) []IntakeError {
 	text("channel", o.Channel, 0, 64)
 	text("owner", o.Owner, 0, 64)
 	text("note", o.Note, 0, 500)
+	o.checkNamed(bad, text)
 	if o.PlacedAt < 0 || o.ShipBy < 0 {
 		bad("placedAt", CodeInvalid, "times are milliseconds since 1970")
 	}
@@ -147,6 +148,33 @@ func (o *NewOrder) check(sites []Site) []IntakeError {
 		}
 	}
 	return errs
+}
+
+// checkNamed looks at whom the order goes to and what others call it.
+func (o *NewOrder) checkNamed(bad func(field, code, format string, args ...any), text func(field, s string, minLen, maxLen int)) {
+	if !slices.Contains([]string{"", "consumer", "business", "3pl", "hub"}, o.Party) {
+		bad("party", CodeInvalid, "party is %q, allowed are consumer, business, 3pl, hub", o.Party)
+	}
+	text("customer", o.Customer, 0, 200)
+	bytes := 0
+	for i, r := range o.Refs {
+		text(fmt.Sprintf("refs[%d].name", i), r.Name, 1, 64)
+		text(fmt.Sprintf("refs[%d].value", i), r.Value, 0, 200)
+		if slices.ContainsFunc(o.Refs[:i], func(q wire.Ref) bool { return q.Name == r.Name }) {
+			bad("refs", CodeInvalid, "a name of refs is used twice")
+		}
+		bytes += len(r.Name) + len(r.Value)
+	}
+	if len(o.Refs) > 16 || bytes > 2048 {
+		bad("refs", CodeInvalid, "refs are %d with %d bytes, allowed are 16 with 2048", len(o.Refs), bytes)
+	}
+	what := o.CardData()
+	if what == "" && wire.CardNumber(o.Note) {
+		what = "note"
+	}
+	if what != "" {
+		bad(what, CodeCard, "%s looks like the number of a payment card", what)
+	}
 }
 
 // plainID is the rule of the site for ids: they are parts of keys and topics.

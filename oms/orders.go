@@ -66,6 +66,13 @@ type ParcelView struct {
 	Carrier  string `json:"carrier"`
 	Tracking string `json:"tracking"`
 	Dock     string `json:"dock,omitempty"`
+	// What its carrier said of its arrival; 0 = nothing yet.
+	DeliveredAt int64  `json:"deliveredAt,omitempty"`
+	Proof       string `json:"proof,omitempty"`
+	// Of one of several parcels; DepartedAt when it left before the last one.
+	No         int             `json:"no,omitempty"`
+	Lines      json.RawMessage `json:"lines,omitempty"`
+	DepartedAt int64           `json:"departedAt,omitempty"`
 }
 
 // FalloutView is something at the site that needs or needed a decision.
@@ -169,8 +176,7 @@ func (s *Server) view(ctx context.Context, id string) (*OrderView, error) {
 		}
 		return errors.Join(
 			conflictsOf(ctx, tx, id, &v.Conflicts),
-			each(ctx, tx, func(p *ParcelView) []any { return []any{&p.SSCC, &p.WeightMg, &p.Carrier, &p.Tracking, &p.Dock} }, &v.Parcels,
-				`SELECT sscc, weight_mg, carrier, tracking, dock FROM parcels WHERE order_id = ? ORDER BY sscc`, id),
+			parcelsOf(ctx, tx, id, &v.Parcels),
 			each(ctx, tx, func(f *FalloutView) []any {
 				return []any{&f.ID, &f.Code, &f.Line, &f.SKU, &f.Bin, &f.Qty, &f.Text, &f.OpenedAt, &f.ClearedAt}
 			}, &v.Fallout,

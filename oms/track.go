@@ -40,6 +40,7 @@ var trackSteps = map[string]string{
 	"order.picking":   "Picking started",
 	"order.packed":    "Packed",
 	"order.shipped":   "Handed to the carrier",
+	eventDelivered:    "Delivered",
 	"order.cancelled": "Cancelled",
 }
 
@@ -50,6 +51,10 @@ type trackView struct {
 	Steps     []trackStep
 	Parcels   []ParcelView
 }
+
+// Several tells whether the order is in more than one parcel, whose number is
+// known by now.
+func (v trackView) Several() bool { return len(v.Parcels) > 1 }
 
 func (s *Server) getTrack(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()

@@ -104,15 +104,19 @@ func (o *overlay) rollback() {
 	o.undo = o.undo[:0]
 }
 
-// scan walks Badger and the overlay together in key order. The overlay must
-// not change meanwhile.
-func (o *overlay) scan(prefix []byte, fn func(key, val []byte) (bool, error)) error {
+// scan walks Badger and the overlay together in key order, behind a key unless
+// that is nil. The overlay must not change meanwhile.
+func (o *overlay) scan(prefix, after []byte, fn func(key, val []byte) (bool, error)) error {
 	o.ranges++
 	defer func() { o.ranges-- }()
 	it := newIterator(o.base, prefix)
 	defer it.Close()
-	it.Rewind()
-	i := o.search(string(prefix))
+	from := prefix
+	if it.Rewind(); after != nil {
+		from = append(slices.Clone(after), 0)
+		it.Seek(from)
+	}
+	i := o.search(string(from))
 	for {
 		var mine *row
 		if i < len(o.sorted) && len(o.sorted[i].key) >= len(prefix) && o.sorted[i].key[:len(prefix)] == string(prefix) {
@@ -197,10 +201,18 @@ func (t *commandTx) Get(key []byte) ([]byte, error) {
 
 // Range implements Reader.
 func (t *commandTx) Range(prefix []byte, fn func(key, value []byte) (bool, error)) error {
+	return t.RangeAfter(prefix, nil, fn)
+}
+
+// RangeAfter is Range of the keys that come after one; nil = from the first.
+func (t *commandTx) RangeAfter(prefix, after []byte, fn func(key, value []byte) (bool, error)) error {
 	if t.done {
 		return errTxDone
 	}
-	return t.o.scan(stateKey(prefix), func(key, val []byte) (bool, error) { return fn(key[1:], val) })
+	if after != nil {
+		after = stateKey(after)
+	}
+	return t.o.scan(stateKey(prefix), after, func(key, val []byte) (bool, error) { return fn(key[1:], val) })
 }
 
 // Set implements Tx.

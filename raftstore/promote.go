@@ -75,6 +75,7 @@ func (s *Store) promote(w *stability) {
 		s.log.Info("a gateway did not get its vote yet", "added", id, "error", err)
 		return
 	}
+	s.lookNow.wake() // the next one may be waiting
 	n := s.voters()
 	s.log.Info("a gateway got its vote", "added", id, "voters", n)
 	if n%2 == 0 {

@@ -178,7 +178,12 @@ func (r openReader) Get(key []byte) ([]byte, error) {
 
 // Range implements Reader.
 func (r openReader) Range(prefix []byte, fn func(key, value []byte) (bool, error)) error {
-	return r.reader.Range(prefix, func(key, value []byte) (bool, error) {
+	return r.RangeAfter(prefix, nil, fn)
+}
+
+// RangeAfter is Range of the keys that come after one; nil = from the first.
+func (r openReader) RangeAfter(prefix, after []byte, fn func(key, value []byte) (bool, error)) error {
+	return r.reader.RangeAfter(prefix, after, func(key, value []byte) (bool, error) {
 		if err := r.open(); err != nil {
 			return false, err
 		}

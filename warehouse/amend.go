@@ -227,6 +227,9 @@ func (c *change) checkReshape(o *Order, spec OrderSpec) (code, text string, err 
 		if st.ordered() != l.SKU {
 			return CodeSoftPONR, fmt.Sprintf("line %d: another item needs another line number", l.Line), nil
 		}
+		if st.For != "" && !spec.Substitute && c.since(level4) {
+			return CodeSoftPONR, fmt.Sprintf("line %d: %s goes for %s already: cancel the line, or let it go", l.Line, st.SKU, st.For), nil
+		}
 	}
 	switch {
 	case fixed && !sameLines(o, spec):

@@ -20,12 +20,12 @@ type entry struct {
 // table lists every command once. A kind or version that ever reached a log
 // stays here for ever; a changed meaning is a new version.
 var table = []entry{
-	command(KindPutSite, "PutSite", 1, putSite).upTo(2), // 2: Upstreams
+	command(KindPutSite, "PutSite", 1, putSite).upTo(2), // 2: Upstreams, the archive
 	command(KindPutItems, "PutItems", 1, putItems),
 	command(KindPutBins, "PutBins", 1, putBins),
 	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
 	command(KindOpenStock, "OpenStock", 1, openStock),
-	command(KindReleaseOrder, "ReleaseOrder", 1, releaseOrder),
+	command(KindReleaseOrder, "ReleaseOrder", 1, releaseOrder).upTo(2), // 2: party, customer, refs
 	command(KindCancelOrder, "CancelOrder", 1, cancelOrder),
 	command(KindRetryOrder, "RetryOrder", 1, retryOrder),
 	command(KindSignIn, "SignIn", 1, signIn),
@@ -66,7 +66,7 @@ var table = []entry{
 	command(KindHoldOrder, "HoldOrder", 1, holdOrder),
 	command(KindReleaseHold, "ReleaseHold", 1, releaseHold),
 	command(KindProductionDone, "ProductionDone", 1, productionDone),
-	command(KindEnterOrder, "EnterOrder", 1, enterOrder),
+	command(KindEnterOrder, "EnterOrder", 1, enterOrder).upTo(2), // 2: as ReleaseOrder
 	command(KindBindOrder, "BindOrder", 1, bindOrder),
 	command(KindPutBack, "PutBack", 1, putBack),
 	command(KindAckFallout, "AckFallout", 1, ackFallout),
@@ -115,6 +115,10 @@ var table = []entry{
 	command(KindMeasureItem, "MeasureItem", 1, measureItem),
 	command(KindReprintDocument, "ReprintDocument", 1, reprintDocument),
 	command(KindCloseReturn, "CloseReturn", 1, closeReturn),
+	command(KindNextCarton, "NextCarton", 1, nextCarton),
+	command(KindPackItem, "PackItem", 1, packItem),
+	command(KindReportLost, "ReportLost", 1, reportLost),
+	command(KindReplaceParcel, "ReplaceParcel", 1, replaceParcel),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

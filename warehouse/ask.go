@@ -50,6 +50,8 @@ type Found struct {
 	Path   []string   `json:"path,omitempty"`  // places of a unit, from where it stands to who answers for it
 	Goods  []Location `json:"goods"`           // by place
 	Next   string     `json:"next,omitempty"`  // place to go on behind; "" = that is all
+	// Archived is when the order, or the one of the unit, left for the archive.
+	Archived int64 `json:"archived,omitempty"`
 }
 
 // Find says what a code means and where that is; nil when nothing here has it.
@@ -102,7 +104,7 @@ func readCode(r Reader, code string) (q Query, name string, err error) {
 		}
 	}
 	name = plainCode(code)
-	for _, prefix := range []string{kLU, kOrder, kBound, kBin} {
+	for _, prefix := range []string{kLU, kOrder, kBound, kBin, kGone, kGoneParcel} {
 		b, err := r.Get(key(prefix, name))
 		if err != nil || b != nil {
 			return q, name, err
@@ -125,7 +127,10 @@ func findUnit(r Reader, id string) (*Found, error) {
 		return nil, nil
 	}
 	lu, err := GetLU(r, id)
-	if err != nil || lu == nil {
+	if err == nil && lu == nil {
+		return findGoneParcel(r, id)
+	}
+	if err != nil {
 		return nil, err
 	}
 	f := &Found{Kind: FoundUnit, ID: id, Order: lu.Order}
@@ -134,6 +139,19 @@ func findUnit(r Reader, id string) (*Found, error) {
 	}
 	f.Goods, err = goodsIn(r, LUPlace(id))
 	return f, err
+}
+
+// findGoneParcel answers for a parcel that is in the archive with its order.
+func findGoneParcel(r Reader, sscc string) (*Found, error) {
+	id, err := OrderOfParcel(r, sscc)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	a, err := must2(GetArchived(r, id))("tombstone", id)
+	if err != nil {
+		return nil, err
+	}
+	return &Found{Kind: FoundUnit, ID: sscc, Order: id, Archived: a.At, Goods: []Location{}}, nil
 }
 
 // findNamed answers for an order or a bin.
@@ -157,6 +175,12 @@ func findNamed(r Reader, id string) (*Found, error) {
 			}
 		}
 		return f, nil
+	}
+	if a, err := GetArchived(r, id); err != nil || a != nil {
+		if err != nil {
+			return nil, err
+		}
+		return &Found{Kind: FoundOrder, ID: a.ID, State: string(a.State), Archived: a.At, Goods: []Location{}}, nil
 	}
 	b, err := GetBin(r, id)
 	if err != nil || b == nil {

@@ -188,6 +188,9 @@ func (c *change) endBatch(b *Batch, state string) error {
 	if err := c.saveWorker(ws, before); err != nil {
 		return err
 	}
+	if err := c.ended(pastBatch, b.ID); err != nil {
+		return err
+	}
 	return c.saveBatch(b)
 }
 

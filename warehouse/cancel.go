@@ -173,6 +173,9 @@ func retryOrder(c *change, cmd RetryOrder) (Result, error) {
 	if err := c.retryTrip(o); err != nil {
 		return res, err
 	}
+	if err := c.settleParcels(o); err != nil {
+		return res, err
+	}
 	if o.State == OrderReleased {
 		if code, why, err := c.unshippable(o); err != nil || code != "" {
 			if err == nil {
@@ -202,7 +205,8 @@ func (c *change) letGo(o *Order) (text string, err error) {
 	for i := range o.Parcels {
 		p := &o.Parcels[i]
 		atPortal := slices.Contains(site.Portals, p.Dock)
-		if settled(p) || !atPortal && !slices.ContainsFunc(fs, isRFIDFallout) {
+		blamed := func(f *Fallout) bool { return isRFIDFallout(f) && f.about(p.SSCC) }
+		if settled(p) || p.DepartedAt != 0 || !atPortal && !slices.ContainsFunc(fs, blamed) {
 			continue
 		}
 		p.CheckedBy, decided = cmp.Or(c.meta.Actor, "somebody"), true
@@ -214,6 +218,9 @@ func (c *change) letGo(o *Order) (text string, err error) {
 		return "nothing to retry", nil
 	}
 	if err := c.clearFallouts(o, c.meta.Actor, func(*Fallout) bool { return true }); err != nil {
+		return "", err
+	}
+	if err := c.settleParcels(o); err != nil {
 		return "", err
 	}
 	return "checked by hand", c.saveOrder(o)

@@ -16,7 +16,7 @@ import (
 // the carton is left empty. An order with a piece nobody measured gets no
 // suggestion. One that goes into no carton is parked until a person decides: it
 // is split at the OMS, or its retry means that it goes out in whatever fits.
-// An order stays one parcel.
+// Unless the site plans several parcels (cartonplan.go) an order stays one.
 
 const (
 	maxCartons = 20
@@ -45,6 +45,9 @@ func (ct *Carton) inner() sides { return sides{ct.LengthMm, ct.WidthMm, ct.Heigh
 func checkCartons(s Site) string {
 	if len(s.Cartons) > maxCartons {
 		return "more than 20 cartons"
+	}
+	if s.MaxParcels < 0 || s.MaxParcels > maxParcels {
+		return "maxParcels: 0 to 20"
 	}
 	ids := make([]string, len(s.Cartons))
 	for i, ct := range s.Cartons {
@@ -97,25 +100,22 @@ type pile struct {
 	n  int64
 }
 
-// cartonFor is the carton for the picked goods of an order, nil when none is
-// suggested; no tells that there is none that fits.
-func (c *change) cartonFor(site *Site, o *Order, netMg int64) (ct *Carton, no bool, err error) {
+// cartonFor is the carton for goods of an order, nil when none is suggested; no
+// tells that there is none that fits.
+func (c *change) cartonFor(site *Site, o *Order, goods []ParcelLine, netMg int64) (ct *Carton, no bool, err error) {
 	if len(site.Cartons) == 0 || o.AnyCarton {
 		return nil, false, nil
 	}
 	var piles []pile
-	for _, l := range o.Lines {
-		if l.Picked == 0 {
-			continue
-		}
-		it, err := must2(GetItem(c, l.SKU))("item", l.SKU)
+	for _, g := range goods {
+		it, err := must2(GetItem(c, g.SKU))("item", g.SKU)
 		if err != nil {
 			return nil, false, err
 		}
 		if it.LengthMm == 0 {
 			return nil, false, nil
 		}
-		piles = append(piles, pile{sides{it.LengthMm, it.WidthMm, it.HeightMm}, l.Picked})
+		piles = append(piles, pile{sides{it.LengthMm, it.WidthMm, it.HeightMm}, g.Qty})
 	}
 	for i := range site.Cartons {
 		x := &site.Cartons[i]
@@ -170,24 +170,40 @@ func layOut(box sides, pieces []sides) bool {
 	slices.SortStableFunc(pieces, func(a, b sides) int {
 		return cmp.Or(cmp.Compare(b.volume(), a.volume()), cmp.Compare(max(b[0], b[1], b[2]), max(a[0], a[1], a[2])))
 	})
-	corners := []sides{{}}
-	var in []placed
+	lay := newLayout(box)
 	for _, p := range pieces {
-		at, ok := place(box, in, corners, p)
-		if !ok {
+		if !lay.put(p) {
 			return false
 		}
-		in = append(in, at)
-		for d := range 3 {
-			next := at.at
-			next[d] += at.size[d]
-			corners = append(corners, next)
-		}
-		corners = slices.DeleteFunc(corners, func(s sides) bool { return s == at.at })
-		slices.SortStableFunc(corners, func(a, b sides) int {
-			return cmp.Or(cmp.Compare(a[2], b[2]), cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0]))
-		})
 	}
+	return true
+}
+
+// layout is a box with the pieces that are in it.
+type layout struct {
+	box     sides
+	corners []sides // where the next piece may go, the lowest first
+	in      []placed
+}
+
+func newLayout(box sides) *layout { return &layout{box: box, corners: []sides{{}}} }
+
+// put lays one more piece into the box; false when it finds no place.
+func (l *layout) put(p sides) bool {
+	at, ok := place(l.box, l.in, l.corners, p)
+	if !ok {
+		return false
+	}
+	l.in = append(l.in, at)
+	for d := range 3 {
+		next := at.at
+		next[d] += at.size[d]
+		l.corners = append(l.corners, next)
+	}
+	l.corners = slices.DeleteFunc(l.corners, func(s sides) bool { return s == at.at })
+	slices.SortStableFunc(l.corners, func(a, b sides) int {
+		return cmp.Or(cmp.Compare(a[2], b[2]), cmp.Compare(a[1], b[1]), cmp.Compare(a[0], b[0]))
+	})
 	return true
 }
 

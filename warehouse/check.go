@@ -82,7 +82,7 @@ func LedgerCheck(r Reader) (LedgerReport, error) {
 		return rep, err
 	}
 	err = each(r, under(kFloor), func(t *FloorTask) (bool, error) {
-		if t.Qty > 0 {
+		if t.Qty > 0 && t.Kind != FloorPutBack {
 			find(stockRowKey(t.From, t.stock())).outstanding += t.Qty
 		}
 		return true, nil

@@ -129,7 +129,7 @@ func (r RobotPick) version() uint16 {
 }
 
 func (p PutSite) version() uint16 {
-	if len(p.Site.Upstreams) > 0 {
+	if s := &p.Site; len(s.Upstreams) > 0 || s.ArchiveDays|s.PurgeDays|s.ForgetDays != 0 || s.MaxParcels != 0 {
 		return 2
 	}
 	return 1

@@ -22,6 +22,7 @@ const (
 	CodeUnknownOrder    = "UNKNOWN_ORDER"
 	CodeUnknownTote     = "UNKNOWN_TOTE"
 	CodeUnknownSSCC     = "UNKNOWN_SSCC"
+	CodeArchived        = "ARCHIVED"
 	CodeUnknownJob      = "UNKNOWN_JOB"
 	CodeUnknownBadge    = "UNKNOWN_BADGE"
 	CodeUnknownMethod   = "UNKNOWN_SHIP_METHOD"
@@ -115,6 +116,7 @@ const (
 	CodeNotPacked       = "NOT_PACKED"
 	CodeNotLoaded       = "NOT_LOADED"
 	CodeUnknownBatch    = "UNKNOWN_BATCH"
+	CodeNotTogether     = "NOT_TOGETHER"
 )
 
 // Fallout and short-pick codes.
@@ -142,4 +144,5 @@ const (
 	FalloutAddress         = "ADDRESS"         // also the refusal of a revision, and the answer at the scale
 	FalloutNoCarton        = "NO_CARTON"       // also the answer to the scan of the tote
 	FalloutAwaitingLabel   = "AWAITING_LABEL"  // also what the station shows
+	FalloutParcelLost      = "PARCEL_LOST"
 )

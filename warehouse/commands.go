@@ -95,6 +95,10 @@ const (
 	KindReprintDocument Kind = 0x01d6
 	KindMeasureItem     Kind = 0x01d7
 	KindCloseManifest   Kind = 0x01d8
+	KindNextCarton      Kind = 0x01d9
+	KindPackItem        Kind = 0x01da
+	KindReportLost      Kind = 0x01db
+	KindReplaceParcel   Kind = 0x01dc
 
 	KindClaimFloor Kind = 0x01a0
 	KindSkipFloor  Kind = 0x01a1

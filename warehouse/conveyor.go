@@ -83,11 +83,21 @@ func (c *change) sorted(site *Site, o *Order, p *Parcel) (lane, code, text strin
 	if err != nil {
 		return "", "", "", err
 	}
+	out := true // its label is; of one parcel the order says so
+	if o.parted() {
+		j, err := must2(GetJob(c, p.Job))("job", p.Job)
+		if err != nil {
+			return "", "", "", err
+		}
+		out = j.State != JobRequested && j.State != JobAwaiting
+	}
 	lane = site.DefaultLane
 	// A missorted parcel comes round to be sorted again.
-	parked := slices.ContainsFunc(fs, func(f *Fallout) bool { return !isMissort(f) })
+	parked := slices.ContainsFunc(fs, func(f *Fallout) bool {
+		return !isMissort(f) && !isLost(f) && (f.about(p.SSCC) || !o.parted())
+	})
 	switch {
-	case o.State == OrderPacked:
+	case o.State == OrderPacked && !o.parted() || o.parted() && !out:
 		return lane, CodeNotLabelled, fmt.Sprintf("order %s is %s", o.Spec.ID, o.State), nil
 	case parked:
 		return lane, CodeInFallout, fmt.Sprintf("order %s is parked: %s", o.Spec.ID, strings.Join(o.Fallout, ", ")), nil
@@ -188,7 +198,7 @@ func divert(c *change, cmd Divert) (Result, error) {
 	}
 	switch {
 	case o == nil:
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
+		return res, c.noParcel(sscc)
 	case p.Dock != "":
 		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
 	}
@@ -217,7 +227,8 @@ func (c *change) leave(site *Site, o *Order, p *Parcel, cmd Divert) error {
 	if cmd.Lane != ca.Lane && (!late || cmd.Lane != site.DefaultLane) {
 		return c.missort(o, ca)
 	}
-	if err := c.clearFallouts(o, "conveyor", isMissort); err != nil {
+	found := func(f *Fallout) bool { return (isMissort(f) || isLost(f)) && f.about(p.SSCC) }
+	if err := c.clearFallouts(o, "conveyor", found); err != nil {
 		return err
 	}
 	if err := c.saveOrder(o); err != nil {

@@ -66,6 +66,9 @@ func enterOrder(c *change, cmd EnterOrder) (Result, error) {
 	}
 	if old != nil {
 		res := Result{Ref: old.Spec.ID, Text: fmt.Sprintf("slip %d is order %s", cmd.Kit, old.Spec.ID)}
+		if left := old.leftOn(); left != "" {
+			return res, refuse(CodeConflict, "slip %d was order %s, %s", cmd.Kit, old.Spec.ID, left)
+		}
 		if !sameOrder(old.Spec, spec) {
 			return res, refuse(CodeConflict, "slip %d is order %s with other content", cmd.Kit, old.Spec.ID)
 		}

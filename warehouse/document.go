@@ -18,7 +18,7 @@ import (
 // Kinds of documents.
 const (
 	DocLabel    = "label"    // of the SSCC
-	DocSlip     = "slip"     // packing slip of an order
+	DocSlip     = "slip"     // packing slip of an order, or of the SSCC of one of its parcels
 	DocTicket   = "ticket"   // pick ticket of an order
 	DocManifest = "manifest" // of a carrier's truck
 	DocLading   = "lading"   // bill of lading of an order
@@ -197,10 +197,22 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
+		if o == nil && cmd.What == DocSlip && c.since(level4) {
+			// Of one of several parcels.
+			if o, _, err = c.parcel(cmd.Ref); err != nil {
+				return Result{}, err
+			}
+		}
 		if o == nil {
 			return Result{}, refuse(CodeUnknownOrder, "order %s", cmd.Ref)
 		}
+		if left := o.leftOn(); left != "" {
+			return Result{}, refuse(CodeArchived, "order %s is %s", cmd.Ref, left)
+		}
 		d.Order = cmd.Ref
+		if o.InParcel(cmd.Ref) != nil {
+			d.Order = o.Spec.ID
+		}
 	}
 	filed, err := c.fileDoc(d, cmd.Body)
 	if err != nil {
@@ -240,6 +252,12 @@ func reprintDocument(c *change, cmd ReprintDocument) (Result, error) {
 		return res, refuse(CodeLabelState, "a label is reprinted by its job")
 	case !validText(cmd.Reason, maxText):
 		return res, refuse(CodeInvalid, "reason")
+	}
+	if body, err := DocumentBody(c, d.ID); err != nil || body == nil {
+		if err == nil {
+			err = refuse(CodeUnknownDocument, "the bytes of document %s were purged", d.ID)
+		}
+		return res, err
 	}
 	res.Text = d.Hash
 	return res, c.copyDoc(d.ID, cmd.Reason)

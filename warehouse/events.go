@@ -75,6 +75,7 @@ func (c *change) tell(o *Order, typ string) error {
 			d.Parcels = tellParcels(o.Parcels)
 		case EvOrderShipped:
 			d.Lines, d.Parcels = tellLines(o.Lines), tellParcels(o.Parcels)
+			tellNamed(o, &d)
 		}
 		return c.emit(typ, o.Spec.ID, d)
 	}
@@ -85,7 +86,7 @@ func (c *change) tell(o *Order, typ string) error {
 func tellLines(lines []LineState) []LineState {
 	out := make([]LineState, len(lines))
 	for i, l := range lines {
-		l.Tasks, l.PutBack, l.Returned, l.Kind, l.Alts = nil, 0, 0, LineKindStock, nil
+		l.Tasks, l.PutBack, l.PutTask, l.Returned, l.Kind, l.Alts = nil, 0, "", 0, LineKindStock, nil
 		out[i] = l
 	}
 	return out
@@ -95,7 +96,7 @@ func tellLines(lines []LineState) []LineState {
 func tellParcels(parcels []Parcel) []Parcel {
 	out := make([]Parcel, len(parcels))
 	for i, p := range parcels {
-		p.Verified, p.CheckedBy = false, ""
+		p.Verified, p.CheckedBy, p.ExpectedMg = false, "", 0
 		out[i] = p
 	}
 	return out

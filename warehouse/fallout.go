@@ -58,7 +58,9 @@ func (c *change) setFallout(o *Order, f Fallout) error {
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(fs, func(known *Fallout) bool { return known.Code == f.Code })
+	at := slices.IndexFunc(fs, func(known *Fallout) bool {
+		return known.Code == f.Code && (known.LU == f.LU || !o.parted()) // each parcel has its own
+	})
 	if at < 0 {
 		return c.openFallout(o, f)
 	}
@@ -108,6 +110,9 @@ func (c *change) end(f *Fallout, by string) error {
 		return err
 	}
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
+		return err
+	}
+	if err := c.ended(pastFallout, f.ID); err != nil {
 		return err
 	}
 	c.touch("fallout", "")

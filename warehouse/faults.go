@@ -10,6 +10,7 @@ var Faults = []Fault{
 	{CodeUnknownBarcode, "Nothing here has this barcode.", "Scan the right label; add the barcode to the item if it is a new one."},
 	{CodeUnknownOrder, "No order has this id at this site.", "Check the id; the order may not have been released yet."},
 	{CodeUnknownTote, "This is no tote of the site, or it holds no order.", "Scan the barcode on the tote."},
+	{CodeArchived, "The order closed long ago and is in the archive.", "Look it up at the OMS, which has its last record. A parcel of it that turns up here has come back: take it in as a return."},
 	{CodeUnknownSSCC, "No parcel of this site has this SSCC.", "Scan the shipping label of this site; put a foreign parcel aside."},
 	{CodeUnknownJob, "No label job has this id.", "Check the SSCC."},
 	{CodeUnknownBadge, "No worker has this badge.", "Add the worker with the badge, or scan the right badge."},
@@ -116,6 +117,8 @@ var Faults = []Fault{
 	{FalloutAwaitingLabel, "The parcel has no label: its carrier did not answer, or its range of tracking numbers is used up.", "Put the parcel aside: it goes on by itself when the carrier answers or the range is extended. Or give it another carrier."},
 	{FalloutCarrierRefused, "No service of the site takes the parcel: the text says what each of them has against it.", "Change the table of services or bring the carrier up, then scan the tote again; or split the order."},
 	{FalloutAddress, "The ship-to address does not look like one of its country, or is longer than the label of any carrier that could take it.", "Have the OMS send a revision with the right address, or retry the order when the address is right as it is."},
+	{FalloutParcelLost, "A parcel is not where it should be, and it has not left.", "Look along its way and scan it where it is, or retry the order when it is found. Else have a lead replace it: its goods are picked again."},
+	{CodeNotTogether, "The order leaves as a whole, and not all of its parcels are on this truck.", "Load the parcels the text names at this dock, or unload those that are on it."},
 	{FalloutTooBig, "There is enough stock for the order, but in too many bins for one order.", "Put the stock together in fewer bins, count them and retry the order; or cancel it."},
 	{FalloutPutBack, "Goods in the tote or carton are not wanted any more: the order was changed or cancelled after they were picked.", "Put what the text names back into a bin and say so; the order goes on by itself."},
 }

@@ -20,7 +20,7 @@ func floorStep(t *FloorTask) string {
 		return StepScanBin
 	case !t.AtFrom:
 		return StepScanUnit
-	case t.Held < t.Qty:
+	case t.Held < t.Qty && (t.Kind != FloorPutBack || t.Held == 0 || t.Serial == ""):
 		return StepScanItem
 	}
 	return StepPutDown
@@ -61,7 +61,12 @@ func nextFloor(r Reader, ws *WorkerState) (*Step, error) {
 	}
 	s.SKU, s.Name, s.GTIN, s.Lot, s.Serial = it.SKU, it.Name, it.GTIN, t.Lot, t.Serial
 	s.Qty, s.Held = t.Qty-t.Held, t.Held
-	s.Expiry, err = lotExpiry(r, t.SKU, t.Lot)
+	if t.Kind == FloorPutBack {
+		if err := putBackHint(r, t, s); err != nil {
+			return nil, err
+		}
+	}
+	s.Expiry, err = lotExpiry(r, t.SKU, s.Lot)
 	return s, err
 }
 
@@ -96,14 +101,18 @@ func (c *change) scanFloor(ws *WorkerState, cmd Scan) (Result, error) {
 	}
 	switch step {
 	case StepScanItem:
-		err = c.takeItem(t, cmd.Barcode, max(cmd.Qty, 1))
+		take := c.takeItem
+		if t.Kind == FloorPutBack {
+			take = c.takeBackItem
+		}
+		err = take(t, cmd.Barcode, max(cmd.Qty, 1))
 	case StepPutDown:
 		done, err := c.putDownIn(t, code)
 		if err != nil || done {
 			return res, err
 		}
 	default:
-		if code != bareCode(t.From) {
+		if code != bareCode(t.From) && (t.Kind != FloorPutBack || ssccOf(cmd.Barcode) != bareCode(t.From)) {
 			err = refuse(CodeWrongBin, "this is %s, expected %s", code, bareCode(t.From))
 		}
 		t.AtFrom = true
@@ -174,7 +183,7 @@ func (c *change) takeItem(t *FloorTask, barcode string, qty int64) error {
 	return nil
 }
 
-// putDownIn moves what is in hand into a bin. done: the task is over.
+// putDownIn moves what is in hand into a bin. done: the task is over, or saved.
 func (c *change) putDownIn(t *FloorTask, code string) (done bool, err error) {
 	b, err := GetBin(c, code)
 	if err != nil {
@@ -195,6 +204,9 @@ func (c *change) putDownIn(t *FloorTask, code string) (done bool, err error) {
 			return false, err
 		}
 		return false, refuseKeep(CodeConfirm, "expected %s: scan %s again to put it there", bareCode(t.To), code)
+	}
+	if t.Kind == FloorPutBack {
+		return true, c.putBackDown(t, code)
 	}
 	if err := c.move(t.stock(), t.Held, t.From, place, t.Held); err != nil {
 		return false, err

@@ -12,7 +12,8 @@ import (
 // A task stands in the queue of its kind, urgent ones first, then the oldest.
 // One worker claims one task at a time, under a lease; nobody else gets it
 // meanwhile (E_CLAIMED). What a task shall move is reserved where it stands
-// from the moment the task is made, so that no order counts on it. Skipping a
+// from the moment the task is made, so that no order counts on it; what is put
+// back is in the tote of an order, which no other one counts on. Skipping a
 // task puts it at the end of its queue: it still has to be done. A lead may
 // give a task to another worker, back to the queue or up, with a reason.
 //
@@ -55,6 +56,7 @@ type FloorTask struct {
 	AtFrom   bool   `cbor:"21,keyasint,omitempty" json:"atFrom,omitempty"`  // the place was scanned
 	Held     int64  `cbor:"22,keyasint,omitempty" json:"held,omitempty"`    // scanned, not put down yet
 	Confirm  string `cbor:"23,keyasint,omitempty" json:"confirm,omitempty"` // bin that waits for a second scan
+	Line     int    `cbor:"24,keyasint,omitempty" json:"line,omitempty"`    // of Order, for a put-back
 }
 
 type (
@@ -132,7 +134,7 @@ func (c *change) newFloorTask(t FloorTask) (*FloorTask, error) {
 		return nil, err
 	}
 	t.ID, t.State, t.Asked, t.Place = fmt.Sprintf("K%06d", n), TaskOpen, c.meta.Now, n
-	if t.Qty > 0 {
+	if t.Qty > 0 && t.Kind != FloorPutBack {
 		if err := c.reserveAt(t.From, t.stock(), t.Qty); err != nil {
 			return nil, err
 		}
@@ -191,6 +193,9 @@ func (c *change) freeFloor(t *FloorTask) error {
 	}
 	t.State, t.Worker, t.Lease = TaskOpen, "", 0
 	t.AtFrom, t.Held, t.Confirm = false, 0, ""
+	if t.Kind == FloorPutBack {
+		t.Lot, t.Serial = "", ""
+	}
 	return nil
 }
 

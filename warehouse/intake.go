@@ -168,7 +168,7 @@ func (c *change) checkIntakeOf(site *Site, spec OrderSpec) (code, text string, e
 func (c *change) openOrders() (n int64, err error) {
 	prefix := under(kCount)
 	err = c.Range(prefix, func(k, v []byte) (bool, error) {
-		if s := OrderState(k[len(prefix):]); s != OrderShipped && s != OrderCancelled {
+		if s := OrderState(k[len(prefix):]); s != OrderShipped && s != OrderCancelled && s != OrderArchived {
 			n += int64(fromNum(v))
 		}
 		return true, nil

@@ -41,6 +41,10 @@ import (
 //	count  state                           number of orders in that state
 //	promise at id                          1              (open orders by the time they have to keep)
 //	reject id                              rejectRecord   (refused release, answered once)
+//	gone   id                              tombstone      (orders that left for the archive)
+//	gonep  sscc                            order id       (their parcels)
+//	leave  at what id                      1              (what is over, by when it is to leave)
+//	sweep                                  place in the list of what is looked at once more
 //	kit    number                          order id       (slips of the order crash kit)
 //	bound  id                              order id       (OMS ids of orders entered here)
 //	quote  order                           quoteRecord    (the revision an open quote is about)
@@ -132,6 +136,9 @@ const (
 	kCount    = "count"
 	kPromise  = "promise"
 	kReject   = "reject"
+	kGone     = "gone"
+	kLeave    = "leave"
+	kSweep    = "sweep"
 	kKit      = "kit"
 	kBound    = "bound"
 	kQuote    = "quote"
@@ -193,6 +200,8 @@ const (
 	kDoc        = "doc"
 	kDocBody    = "docb"
 	kDocOf      = "docof"
+
+	kGoneParcel = "gonep"
 
 	kOutHead = "outh"
 	kSeq     = "seq"

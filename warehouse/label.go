@@ -60,7 +60,7 @@ func (c *change) stationStep(j *LabelJob, step string) error {
 		return err
 	}
 	if step == StepScanTote {
-		return c.freeStation(st.ID, "")
+		return c.cartonDone(st, "")
 	}
 	st.Step = step
 	return c.saveStation(st)
@@ -78,15 +78,27 @@ func labelSent(c *change, cmd LabelSent) (Result, error) {
 	if len(j.Voided) > 0 && cmd.Tracking != j.Tracking {
 		return res, refuse(CodeLabelState, "the label with number %.70q is void", cmd.Tracking)
 	}
-	if o.State == OrderPacked {
-		if err := c.enter(o, OrderLabelled); err != nil {
-			return res, err
-		}
-		if err := c.saveOrder(o); err != nil {
+	if o.State == OrderPacked || o.parted() {
+		if err := c.firstSent(o, j.ID); err != nil {
 			return res, err
 		}
 	}
 	return res, c.setJob(j, JobSent, "")
+}
+
+// firstSent makes the sending of a label the hard point of its order. The order
+// is LABELLED when it was the last one.
+func (c *change) firstSent(o *Order, job string) error {
+	if err := c.labelsOut(o, job); err != nil {
+		return err
+	}
+	if o.State != OrderLabelled {
+		o.Hard = true
+		if err := c.endQuote(o); err != nil {
+			return err
+		}
+	}
+	return c.saveOrder(o)
 }
 
 // outcomes lists what may become of a job. A label that somebody scanned is
@@ -127,7 +139,7 @@ func labelOutcome(c *change, cmd LabelOutcome) (Result, error) {
 		if err := c.setReady(j.Carrier, j.ID, true); err != nil {
 			return res, err
 		}
-		if err := c.clearFallouts(o, c.meta.Actor, isLabelFallout); err != nil {
+		if err := c.clearFallouts(o, c.meta.Actor, j.fallout); err != nil {
 			return res, err
 		}
 		if err := c.saveOrder(o); err != nil {
@@ -139,7 +151,11 @@ func labelOutcome(c *change, cmd LabelOutcome) (Result, error) {
 	if cmd.Outcome == JobUnknown {
 		code = FalloutLabelUnknown
 	}
-	if err := c.openFallout(o, Fallout{Code: code, Detail: detail}); err != nil {
+	f := Fallout{Code: code, Detail: detail}
+	if o.parted() {
+		f.LU = j.ID
+	}
+	if err := c.openFallout(o, f); err != nil {
 		return res, err
 	}
 	if err := c.saveOrder(o); err != nil {
@@ -147,6 +163,9 @@ func labelOutcome(c *change, cmd LabelOutcome) (Result, error) {
 	}
 	return res, c.stationStep(j, StepCheckLabel)
 }
+
+// fallout tells whether a fallout is about the label of a job.
+func (j *LabelJob) fallout(f *Fallout) bool { return isLabelFallout(f) && f.about(j.ID) }
 
 func isLabelFallout(f *Fallout) bool {
 	return f.Code == FalloutLabelFailed || f.Code == FalloutLabelUnknown
@@ -182,7 +201,7 @@ func reprint(c *change, cmd Reprint) (Result, error) {
 	if err := c.setJob(j, JobRequested, ""); err != nil {
 		return res, err
 	}
-	if err := c.clearFallouts(o, c.meta.Actor, isLabelFallout); err != nil {
+	if err := c.clearFallouts(o, c.meta.Actor, j.fallout); err != nil {
 		return res, err
 	}
 	if err := c.saveOrder(o); err != nil {

@@ -174,7 +174,7 @@ func (c *change) tellAwait(o *Order, j *LabelJob, why string) error {
 	if err != nil || st.Job != j.ID {
 		return err
 	}
-	return c.freeStation(st.ID, FalloutAwaitingLabel)
+	return c.cartonDone(st, FalloutAwaitingLabel)
 }
 
 // labelLate tells of a carrier that did not answer.
@@ -195,7 +195,8 @@ func (c *change) ready(o *Order, p *Parcel, j *LabelJob, track string) error {
 	if err := c.setJob(j, JobRequested, ""); err != nil {
 		return err
 	}
-	if err := c.clearFallouts(o, "carrier/"+j.Carrier, isLabelWait); err != nil {
+	waits := func(f *Fallout) bool { return isLabelWait(f) && f.about(j.ID) }
+	if err := c.clearFallouts(o, "carrier/"+j.Carrier, waits); err != nil {
 		return err
 	}
 	if err := c.bill(o, p, j); err != nil {
@@ -316,7 +317,7 @@ func labelRefused(c *change, cmd LabelRefused) (Result, error) {
 	if st, err := c.station(j.Station); err != nil {
 		return res, err
 	} else if st.Job == j.ID {
-		if err := c.freeStation(st.ID, FalloutCarrierRefused); err != nil {
+		if err := c.cartonDone(st, FalloutCarrierRefused); err != nil {
 			return res, err
 		}
 	}

@@ -58,6 +58,7 @@ var rules = []Rule{
 	{FalloutCarrierRefused, RoleDock, 2, 30, "See what each service says; change the table, or bring the carrier up, then retry the order."},
 	{FalloutAddress, RoleService, 2, 60, "Correct the address at the OMS, then retry the order."},
 	{CodeReplayInvalid, RoleLead, 2, 30, "Ask the worker where the goods of the task are, put the book right, then clear it."},
+	{FalloutParcelLost, RoleLead, 2, 30, "Look along its way and scan it where it is; else have it replaced, which picks its goods again."},
 	{FalloutTooBig, RoleService, 2, 60, "Split the order at the OMS."},
 }
 
@@ -176,9 +177,13 @@ func (c *change) endFallout(f *Fallout, by string) error {
 	if err != nil || !site.Escalate || by != c.meta.Actor {
 		return err
 	}
+	detail := f.Detail
+	if site.PurgeDays > 0 && (isAddress(f) || isCarrierFallout(f)) {
+		detail = "" // where somebody lives is kept no longer than needed
+	}
 	return c.learn(Decision{
 		At: c.meta.Now, Actor: by, Act: c.reason, Code: f.Code, Order: f.Order, SKU: f.SKU, Bin: f.Bin, Qty: f.Qty,
-		Detail: f.Detail, AfterMs: c.meta.Now - f.Since,
+		Detail: detail, AfterMs: c.meta.Now - f.Since,
 	})
 }
 

@@ -31,14 +31,15 @@ type (
 		Serial string `cbor:"6,keyasint,omitempty" json:"serial,omitempty"`
 		Reason string `cbor:"7,keyasint" json:"reason"`
 	}
-	// Unpack opens the cartons of an order and puts their contents into a
-	// tote. Supervisor says that who asks is one, and decides about an order
+	// Unpack opens the cartons of an order, or one of them, and puts their
+	// contents into a tote. Supervisor says that who asks is one, and decides about an order
 	// whose label was sent.
 	Unpack struct {
 		Order      string `cbor:"1,keyasint" json:"order"`
 		Tote       string `cbor:"2,keyasint" json:"tote"` // a free one; barcode
 		Supervisor bool   `cbor:"3,keyasint,omitempty" json:"supervisor,omitempty"`
 		Reason     string `cbor:"4,keyasint" json:"reason"`
+		Parcel     string `cbor:"5,keyasint,omitempty" json:"parcel,omitempty"` // SSCC; "" = all of them
 	}
 	// Unload takes a parcel off the truck. It is put down at the station To,
 	// "" = where it was packed.
@@ -65,6 +66,8 @@ func untold(typ string) []string {
 		return []string{EvOrderPicked}
 	case EvOrderUnpacked:
 		return []string{EvOrderPacked, EvOrderLabelled}
+	case EvParcelLost:
+		return []string{EvOrderPicked, EvOrderPacked, EvOrderLabelled}
 	case EvOrderUnloaded:
 		return []string{EvOrderStaged}
 	}
@@ -192,6 +195,9 @@ func (c *change) mayUnpick(o *Order, cmd Unpick) (*LineState, error) {
 	if t != nil && onRobot(t.State) {
 		return nil, refuse(CodeRobotBusy, "robot %s fetches tote %s", t.Robot, o.Tote)
 	}
+	if err := c.freeInTote(l, cmd.Lot, cmd.Serial, cmd.Qty, l.Picked); err != nil {
+		return nil, err
+	}
 	if !l.dropLot(cmd.Lot, cmd.Serial, cmd.Qty) {
 		return nil, refuse(CodeWrongLot, "line %d has no %d of lot %q, serial %q", cmd.Line, cmd.Qty, cleanText(cmd.Lot), cleanText(cmd.Serial))
 	}
@@ -251,22 +257,22 @@ func unpack(c *change, cmd Unpack) (Result, error) {
 	if err != nil {
 		return res, err
 	}
+	if cmd.Parcel != "" && o.parted() && len(o.Parcels) > 1 {
+		return res, c.unpackOne(site, o, cmd)
+	}
 	switch {
+	case cmd.Parcel != "" && !slices.ContainsFunc(o.Parcels, func(p Parcel) bool { return p.SSCC == cmd.Parcel }):
+		return res, refuse(CodeUnknownSSCC, "order %s has no parcel %.70q", cmd.Order, cmd.Parcel)
 	case o.State != OrderPacked && o.State != OrderLabelled:
 		return res, refuse(CodeNotPacked, "order %s is %s", cmd.Order, o.State)
+	case o.parted() && o.Hard && !cmd.Supervisor:
+		return res, refuse(CodeHardPONR, "a label of order %s is out: a supervisor decides", cmd.Order)
 	case answerIn(o.State).Amend == CodeHardPONR && !cmd.Supervisor:
 		return res, refuse(CodeHardPONR, "order %s is %s: a supervisor decides", cmd.Order, o.State)
 	}
-	tote := plainCode(cmd.Tote)
-	if !isTote(site, tote) {
-		return res, refuse(CodeUnknownTote, "%.70q is no tote", cmd.Tote)
-	}
-	lu, err := GetLU(c, tote)
+	tote, err := c.freeToteFor(site, cmd.Tote)
 	if err != nil {
 		return res, err
-	}
-	if lu != nil && (lu.Stock || lu.Order != "") {
-		return res, refuse(CodeToteInUse, "tote %s holds something", tote)
 	}
 	voided := tellParcels(o.Parcels)
 	place, err := c.openCartons(o, tote, cmd.Reason)
@@ -283,7 +289,7 @@ func unpack(c *change, cmd Unpack) (Result, error) {
 			o.Lines[i].State = LinePicked
 		}
 	}
-	err = c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool { return isLabelFallout(f) || isRFIDFallout(f) || isMissort(f) })
+	err = c.clearFallouts(o, c.meta.Actor, ofCarton)
 	if err != nil {
 		return res, err
 	}
@@ -297,56 +303,97 @@ func unpack(c *change, cmd Unpack) (Result, error) {
 	return res, c.saveOrder(o)
 }
 
+// ofCarton tells whether a fallout ends when its carton is opened.
+func ofCarton(f *Fallout) bool {
+	return isLabelFallout(f) || isRFIDFallout(f) || isMissort(f) || isLost(f)
+}
+
+// freeToteFor is a tote that holds nothing, by its barcode.
+func (c *change) freeToteFor(site *Site, barcode string) (string, error) {
+	tote := plainCode(barcode)
+	if !isTote(site, tote) {
+		return "", refuse(CodeUnknownTote, "%.70q is no tote", barcode)
+	}
+	lu, err := GetLU(c, tote)
+	if err != nil {
+		return "", err
+	}
+	if lu != nil && (lu.Stock || lu.Order != "") {
+		return "", refuse(CodeToteInUse, "tote %s holds something", tote)
+	}
+	return tote, nil
+}
+
 // openCartons moves the contents of all cartons of an order into a tote and
 // voids their labels. It returns where the tote stands.
 func (c *change) openCartons(o *Order, tote, reason string) (place string, err error) {
 	for _, p := range o.Parcels {
-		if p.Dock != "" {
-			return "", refuse(CodeAlreadyLoaded, "parcel %s is at dock %s: unload it first", p.SSCC, p.Dock)
-		}
-		j, err := must2(GetJob(c, p.Job))("job", p.Job)
-		if err != nil {
+		if place, err = c.openCarton(o, &p, tote, reason); err != nil {
 			return "", err
 		}
-		if j.State == JobSent {
-			return "", refuse(CodeLabelState, "the label of %s is on its way", p.SSCC)
-		}
-		if on, err := ManifestOf(c, p.SSCC); err != nil || on != "" {
-			if err == nil {
-				err = refuse(CodeConflict, "parcel %s is on manifest %s: what the carrier was told is closed", p.SSCC, on)
-			}
-			return "", err
-		}
-		if err := c.dropLabel(o, &p, j, reason); err != nil {
-			return "", err
-		}
-		st, err := c.station(j.Station)
-		if err != nil {
-			return "", err
-		}
-		if st.Job == j.ID {
-			if err := c.freeStation(st.ID, ""); err != nil {
-				return "", err
-			}
-		}
-		if err := c.moveAll(LUPlace(p.SSCC), LUPlace(tote)); err != nil {
-			return "", err
-		}
-		lu, err := must2(GetLU(c, p.SSCC))("logistic unit", p.SSCC)
-		if err != nil {
-			return "", err
-		}
-		lu.Order, lu.Place = "", StationPlace(j.Station) // an empty carton
-		c.touch("lu", lu.ID)
-		if err := save(c, key(kLU, lu.ID), lu); err != nil {
-			return "", err
-		}
-		if err := c.leaveBelt(p.SSCC); err != nil {
-			return "", err
-		}
-		place = StationPlace(j.Station)
 	}
 	return place, nil
+}
+
+// mayOpen refuses to open a parcel that is on its way.
+func (c *change) mayOpen(p *Parcel, j *LabelJob) error {
+	if p.Dock != "" {
+		return refuse(CodeAlreadyLoaded, "parcel %s is at dock %s: unload it first", p.SSCC, p.Dock)
+	}
+	if j.State == JobSent {
+		return refuse(CodeLabelState, "the label of %s is on its way", p.SSCC)
+	}
+	on, err := ManifestOf(c, p.SSCC)
+	if err == nil && on != "" {
+		err = refuse(CodeConflict, "parcel %s is on manifest %s: what the carrier was told is closed", p.SSCC, on)
+	}
+	return err
+}
+
+// endParcel ends the label of a parcel that is none any more, and what a station
+// shows of it.
+func (c *change) endParcel(o *Order, p *Parcel, j *LabelJob, reason string) error {
+	if err := c.dropLabel(o, p, j, reason); err != nil {
+		return err
+	}
+	st, err := c.station(j.Station)
+	if err != nil || st.Job != j.ID {
+		return err
+	}
+	return c.freeStation(st.ID, "")
+}
+
+// openCarton moves the contents of a carton into a tote and voids its label. It
+// returns where the tote stands.
+func (c *change) openCarton(o *Order, p *Parcel, tote, reason string) (place string, err error) {
+	j, err := must2(GetJob(c, p.Job))("job", p.Job)
+	if err != nil {
+		return "", err
+	}
+	if err := c.mayOpen(p, j); err != nil {
+		return "", err
+	}
+	if err := c.endParcel(o, p, j, reason); err != nil {
+		return "", err
+	}
+	return StationPlace(j.Station), c.pourOut(p, j, tote)
+}
+
+// pourOut moves the contents of a carton into a tote; the carton is empty.
+func (c *change) pourOut(p *Parcel, j *LabelJob, tote string) error {
+	if err := c.moveAll(LUPlace(p.SSCC), LUPlace(tote)); err != nil {
+		return err
+	}
+	lu, err := must2(GetLU(c, p.SSCC))("logistic unit", p.SSCC)
+	if err != nil {
+		return err
+	}
+	lu.Order, lu.Place = "", StationPlace(j.Station) // an empty carton
+	c.touch("lu", lu.ID)
+	if err := save(c, key(kLU, lu.ID), lu); err != nil {
+		return err
+	}
+	return c.leaveBelt(p.SSCC)
 }
 
 func unload(c *change, cmd Unload) (Result, error) {
@@ -369,8 +416,8 @@ func unload(c *change, cmd Unload) (Result, error) {
 	case err != nil:
 		return res, err
 	case o == nil:
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
-	case p.Dock == "" || o.State == OrderShipped:
+		return res, c.noParcel(sscc)
+	case p.Dock == "" || o.State == OrderShipped || p.DepartedAt != 0:
 		return res, refuse(CodeNotLoaded, "parcel %s of order %s, which is %s", sscc, o.Spec.ID, o.State)
 	}
 	at := cmd.To

@@ -62,6 +62,13 @@ func NextDue(r Reader) (atMs int64, ok bool, err error) {
 	if rings && (!ok || alarm < atMs) {
 		atMs, ok = alarm, true
 	}
+	if err != nil {
+		return 0, false, err
+	}
+	leave, leaves, err := firstLeave(r)
+	if leaves && (!ok || leave < atMs) {
+		atMs, ok = leave, true
+	}
 	return atMs, ok, err
 }
 
@@ -89,7 +96,10 @@ func advanceTime(c *change, _ AdvanceTime) (Result, error) {
 	if err := c.ring(); err != nil || c.over(leaseKeys, leaseBytes) {
 		return Result{}, err
 	}
-	return Result{}, c.retryMarked()
+	if err := c.retryMarked(); err != nil || c.over(leaseKeys, leaseBytes) {
+		return Result{}, err
+	}
+	return Result{}, c.clearOut()
 }
 
 // claimedIn tells whether work on an order has begun in a batch. An order that

@@ -149,7 +149,7 @@ func (c *change) backorder(o *Order) error {
 		}
 		tail := fmt.Sprintf("-B%d", n)
 		spec.ID = root[:min(len(root), maxID-len(tail))] + tail
-		old, err := GetOrder(c, spec.ID)
+		old, err := c.order(spec.ID)
 		if err != nil {
 			return err
 		}

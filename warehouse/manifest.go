@@ -163,7 +163,7 @@ func (c *change) putOn(m *Manifest, sscc string) (*Parcel, error) {
 		return nil, err
 	}
 	if o == nil {
-		return nil, refuse(CodeUnknownSSCC, "%s", sscc)
+		return nil, c.noParcel(sscc)
 	}
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {
@@ -232,13 +232,16 @@ func (c *change) loadOff(sscc string) error {
 }
 
 // allOnManifest refuses the departure of what is on no manifest of the dock.
-func (c *change) allOnManifest(site *Site, dock string, orders []*Order) error {
+func (c *change) allOnManifest(site *Site, loaded []string, dock string, orders []*Order) error {
 	if !site.Manifests {
 		return nil
 	}
 	var not []string
 	for _, o := range orders {
 		for _, p := range o.Parcels {
+			if o.parted() && !slices.Contains(loaded, p.SSCC) {
+				continue // it leaves with another truck
+			}
 			err := c.mayLoad(site, p.SSCC, dock)
 			if no, ok := errors.AsType[*refusal](err); ok {
 				not = append(not, no.text)
@@ -298,6 +301,9 @@ func (c *change) endManifests(dock string) error {
 			return err
 		}
 		if err := c.Delete(key(kSeq, "loaded", m.ID)); err != nil {
+			return err
+		}
+		if err := c.ended(pastManifest, m.ID); err != nil {
 			return err
 		}
 		if err := c.index(key(kTruck, dock, m.ID), false); err != nil {

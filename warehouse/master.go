@@ -63,6 +63,9 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 		}
 	}
 	c.site = &s
+	if err := c.startSweep(old, &s); err != nil {
+		return Result{}, err
+	}
 	return Result{Ref: s.ID}, c.switchATP(was, s.ATPEveryMs)
 }
 

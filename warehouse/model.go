@@ -41,6 +41,12 @@ type Site struct {
 	AdjustLimit int64 `cbor:"22,keyasint,omitempty" json:"adjustLimit,omitempty"`
 	// ATPEveryMs is how often stock levels are told at most; 0 = never.
 	ATPEveryMs int64 `cbor:"23,keyasint,omitempty" json:"atpEveryMs,omitempty"`
+	// ArchiveDays after it closed an order leaves for the archive, PurgeDays
+	// after it the person in it goes, ForgetDays after it what the archive
+	// left behind; 0 = never.
+	ArchiveDays int64 `cbor:"52,keyasint,omitempty" json:"archiveDays,omitempty"`
+	PurgeDays   int64 `cbor:"58,keyasint,omitempty" json:"purgeDays,omitempty"`
+	ForgetDays  int64 `cbor:"59,keyasint,omitempty" json:"forgetDays,omitempty"`
 	// LotSecond: taking a lot that ends later than the one asked for needs a
 	// second person.
 	LotSecond bool `cbor:"53,keyasint,omitempty" json:"lotSecond,omitempty"`
@@ -68,6 +74,9 @@ type Site struct {
 	AgeingMinutes int64 `cbor:"57,keyasint,omitempty" json:"ageingMinutes,omitempty"`
 	// Upstreams are the OMSs of consignors; all else is the default OMS's.
 	Upstreams []Upstream `cbor:"62,keyasint,omitempty" json:"upstreams,omitempty"`
+	// MaxParcels is into how many parcels an order is planned that goes into
+	// no carton; 0 = it is one parcel, and parked.
+	MaxParcels int `cbor:"66,keyasint,omitempty" json:"maxParcels,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -185,6 +194,17 @@ type OrderSpec struct {
 	Holds   []string `cbor:"11,keyasint,omitempty" json:"holds,omitempty"` // it comes held for these reasons
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `cbor:"26,keyasint,omitempty" json:"substitute,omitempty"`
+	// Party is the kind of place it goes to, Customer and Refs are what others
+	// call it; see party.go.
+	Party    string `cbor:"32,keyasint,omitempty" json:"party,omitempty"`
+	Customer string `cbor:"33,keyasint,omitempty" json:"customer,omitempty"`
+	Refs     []Ref  `cbor:"34,keyasint,omitempty" json:"refs,omitempty"`
+	// Commercial is the SHA-256, in hex, of what the OMS knows of terms,
+	// billing and discounts; the site has no use for the content (purge.go).
+	Commercial string `cbor:"27,keyasint,omitempty" json:"commercial,omitempty"`
+	// Together: its parcels leave on one truck, or wait for each other;
+	// otherwise each leaves with the truck it is on.
+	Together bool `cbor:"30,keyasint,omitempty" json:"together,omitempty"`
 }
 
 // Address is where the parcel goes.
@@ -245,10 +265,12 @@ type Order struct {
 	Counted bool     `cbor:"31,keyasint,omitempty" json:"-"` // its release is in the figures
 	// AnyCarton: it fits none of the site's, and a person let it go all the same.
 	AnyCarton bool  `cbor:"40,keyasint,omitempty" json:"anyCarton,omitempty"`
-	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"` // when it has been in its state for too long; 0 = told, or no rule
-	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"` // its row in the list of promises
+	AgeAt     int64 `cbor:"33,keyasint,omitempty" json:"-"`                // when it has been in its state for too long; 0 = told, or no rule
+	Promised  int64 `cbor:"32,keyasint,omitempty" json:"-"`                // its row in the list of promises
+	Purged    int64 `cbor:"41,keyasint,omitempty" json:"purged,omitempty"` // when the person was taken out of it
 	// Upstream is the OMS that hears of it, "" the default one. It never changes.
 	Upstream string `cbor:"45,keyasint,omitempty" json:"upstream,omitempty"`
+	gone     int64  `cbor:"-"` // when it left for the archive: it is only stood in for (gone.go)
 }
 
 // LineState is what became of one order line.
@@ -265,6 +287,7 @@ type LineState struct {
 	PutBack  int64  `cbor:"8,keyasint,omitempty" json:"putBack,omitempty"`
 	Returned int64  `cbor:"9,keyasint,omitempty" json:"returned,omitempty"`
 	Kind     string `cbor:"10,keyasint,omitempty" json:"kind,omitempty"`
+	PutTask  string `cbor:"18,keyasint,omitempty" json:"-"` // the floor task that puts PutBack back
 	// For is the item that was ordered where SKU stands for it, Reason why.
 	For    string `cbor:"15,keyasint,omitempty" json:"for,omitempty"`
 	Reason string `cbor:"16,keyasint,omitempty" json:"reason,omitempty"`
@@ -297,6 +320,13 @@ type Parcel struct {
 	Service string `cbor:"9,keyasint,omitempty" json:"service,omitempty"`
 	Cost    int64  `cbor:"10,keyasint,omitempty" json:"cost,omitempty"` // minor units
 	Carton  string `cbor:"11,keyasint,omitempty" json:"carton,omitempty"`
+	// Of one of several parcels: its number, what is in it, and what it had
+	// to weigh. One that is the whole order has none of them.
+	No         int          `cbor:"12,keyasint,omitempty" json:"no,omitempty"`
+	Lines      []ParcelLine `cbor:"13,keyasint,omitempty" json:"lines,omitempty"`
+	ExpectedMg int64        `cbor:"14,keyasint,omitempty" json:"expectedMg,omitempty"`
+	// DepartedAt is when it left before the last parcel of its order did.
+	DepartedAt int64 `cbor:"15,keyasint,omitempty" json:"departedAt,omitempty"`
 }
 
 // Task is one pick: Qty of an item from one bin into one slot. It is also the
@@ -390,6 +420,14 @@ type StationState struct {
 	ExpectedMg int64  `cbor:"7,keyasint,omitempty" json:"expectedMg,omitempty"`
 	Code       string `cbor:"8,keyasint,omitempty" json:"code,omitempty"`    // why the last carton was refused
 	Carton     string `cbor:"20,keyasint,omitempty" json:"carton,omitempty"` // the one to take
+	// Of an order in several parcels: what goes into the carton in hand,
+	// whether something is left for a next one, its number, and how many
+	// there will be, 0 = not known yet. Scanned: a packer scans the pieces.
+	Contents []ParcelLine `cbor:"21,keyasint,omitempty" json:"contents,omitempty"`
+	More     bool         `cbor:"22,keyasint,omitempty" json:"more,omitempty"`
+	No       int          `cbor:"23,keyasint,omitempty" json:"no,omitempty"`
+	Of       int          `cbor:"24,keyasint,omitempty" json:"of,omitempty"`
+	Scanned  bool         `cbor:"25,keyasint,omitempty" json:"scanned,omitempty"`
 }
 
 // LabelJob is the replicated record of one label to print. It is never

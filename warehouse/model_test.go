@@ -30,6 +30,7 @@ type model struct {
 	back     map[string]int64    // SKU → came back from customers
 	adjusts  bool                // only AdjustStock adjusts
 	holds    bool                // orders may come held
+	parts    bool                // orders become several parcels
 }
 
 var (
@@ -51,10 +52,10 @@ var next = map[OrderState][]OrderState{
 	OrderShortWaiting: {OrderReleased, OrderCancelled, OrderValidated},
 	OrderReleased:     {OrderPicking, OrderCancelled, OrderShortWaiting, OrderValidated},
 	OrderPicking:      {OrderPicked, OrderReleased, OrderShortWaiting, OrderCancelled},
-	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled, OrderReleased, OrderShortWaiting},
+	OrderPicked:       {OrderPacking, OrderPicking, OrderCancelled, OrderReleased, OrderShortWaiting, OrderPacked, OrderLabelled},
 	OrderPacking:      {OrderPacked, OrderPicked, OrderCancelled},
-	OrderPacked:       {OrderLabelled, OrderPicked, OrderCancelled},
-	OrderLabelled:     {OrderStaged, OrderPicked},
+	OrderPacked:       {OrderLabelled, OrderPicked, OrderCancelled, OrderPicking, OrderReleased, OrderShortWaiting, OrderStaged, OrderShipped},
+	OrderLabelled:     {OrderStaged, OrderPicked, OrderPicking, OrderReleased, OrderShortWaiting, OrderShipped},
 	OrderStaged:       {OrderShipped, OrderLabelled},
 }
 
@@ -115,8 +116,15 @@ func (m *model) agree(c Command) {
 			if p.Verified && !m.proven[p.SSCC] {
 				m.t.Fatalf("%#v: parcel %+v never passed with all its tags", c, p)
 			}
-			if m.portal && now == OrderShipped && p.Dock == "d1" && !p.Verified && p.CheckedBy == "" {
+			if m.portal && (now == OrderShipped || p.DepartedAt != 0) && p.Dock == "d1" && !p.Verified && p.CheckedBy == "" {
 				m.t.Fatalf("%#v: parcel %+v left through the portal", c, p)
+			}
+		}
+		for _, p := range o.Parcels {
+			if now != OrderShipped && p.DepartedAt != 0 {
+				for _, l := range o.InParcel(p.SSCC) {
+					shipped[l.SKU] += l.Qty
+				}
 			}
 		}
 		for _, l := range o.Lines {
@@ -234,6 +242,8 @@ func (m *model) random(what int) {
 		}
 	case 64, 65:
 		m.leads()
+	case 66, 67:
+		m.mislay()
 	case 44:
 		m.tasks()
 	case 45:
@@ -406,7 +416,14 @@ func (m *model) leads() {
 	for _, p := range o.Parcels {
 		m.run(Unload{Parcel: p.SSCC, Reason: "lead"})
 	}
-	m.run(Unpack{Order: o.Spec.ID, Tote: fmt.Sprintf("T-%d", m.num(1, 6, "tote")), Supervisor: !m.odds(3, "supervisor"), Reason: "lead"})
+	un := Unpack{Order: o.Spec.ID, Tote: fmt.Sprintf("T-%d", m.num(1, 6, "tote")), Supervisor: !m.odds(3, "supervisor"), Reason: "lead"}
+	if m.parts && len(o.Parcels) > 0 {
+		un.Parcel = pickOne(m, o.Parcels, "parcel").SSCC
+		if o.Tote != "" {
+			un.Tote = o.Tote
+		}
+	}
+	m.run(un)
 	l := pickOne(m, m.order(o.Spec.ID).Lines, "line")
 	if len(l.Lots) == 0 {
 		return
@@ -738,7 +755,7 @@ func (m *model) pass() {
 			lost := m.num(0, 5*len(tags), "lost")
 			// Without its own tag a parcel is not seen; it is of no
 			// use when it left unproven.
-			if lost > 0 && (o.State != OrderShipped || p.Verified || p.CheckedBy != "") {
+			if lost > 0 && (o.State != OrderShipped && p.DepartedAt == 0 || p.Verified || p.CheckedBy != "") {
 				ssccs = append(ssccs, p.SSCC)
 				for _, e := range tags[1:] {
 					may[gtinOf(e)]++
@@ -783,7 +800,7 @@ func (m *model) pass() {
 	}
 	for _, o := range seen(Orders(m.tx, "", 0)) {
 		for _, p := range o.Parcels {
-			if slices.Contains(ssccs, p.SSCC) && !p.Verified && p.CheckedBy == "" && o.State != OrderShipped {
+			if slices.Contains(ssccs, p.SSCC) && !p.Verified && p.CheckedBy == "" && o.State != OrderShipped && p.DepartedAt == 0 {
 				m.t.Fatalf("parcel %+v passed with all its tags", p)
 			}
 		}
@@ -847,6 +864,10 @@ func (m *model) pack() {
 		m.run(StartPack{Station: st.ID, Barcode: tote})
 		return
 	}
+	if m.parts && m.odds(2, "another carton") {
+		m.nextCarton(st)
+		return
+	}
 	m.run(Pack{Station: st.ID, Order: st.Order, WeightMg: st.ExpectedMg + int64(m.num(-1, 1, "error"))*int64(m.num(0, 3, "big")/3)*60_000})
 }
 
@@ -894,7 +915,7 @@ func (m *model) job() {
 func (m *model) ship() {
 	for _, o := range seen(Orders(m.tx, "", 0)) {
 		for _, p := range o.Parcels {
-			if o.State == OrderLabelled || m.odds(4, "load") {
+			if o.State == OrderLabelled && (!m.parts || m.odds(2, "this one")) || m.odds(4, "load") {
 				m.run(Load{Dock: pickOne(m, docks, "dock"), Barcode: p.SSCC})
 			}
 		}

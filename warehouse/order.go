@@ -22,8 +22,8 @@ var transitions = []struct {
 	{OrderPicking, []OrderState{OrderPicked, OrderAllocated, OrderShortWaiting, OrderCancelled}},
 	{OrderPicked, []OrderState{OrderPacking, OrderPicking /* amended: more to pick; unpicked */, OrderCancelled}},
 	{OrderPacking, []OrderState{OrderPacked, OrderPicked /* weight mismatch, amended */, OrderCancelled}},
-	{OrderPacked, []OrderState{OrderLabelled, OrderPicked /* unpacked */, OrderCancelled}},
-	{OrderLabelled, []OrderState{OrderStaged, OrderPicked /* unpacked by a supervisor */}},
+	{OrderPacked, []OrderState{OrderLabelled, OrderPicked /* unpacked */, OrderPicking /* a parcel is replaced */, OrderCancelled}},
+	{OrderLabelled, []OrderState{OrderStaged, OrderPicked /* unpacked by a supervisor */, OrderPicking /* a parcel is replaced */}},
 	{OrderStaged, []OrderState{OrderShipped, OrderLabelled /* unloaded */}},
 	{OrderShipped, nil},
 	{OrderCancelled, nil},
@@ -79,18 +79,26 @@ func (c *change) enter(o *Order, to OrderState) error {
 		if err := c.watchAge(o); err != nil {
 			return err
 		}
+		if to == OrderShipped || to == OrderCancelled {
+			if err := c.ended(pastOrder, o.Spec.ID); err != nil {
+				return err
+			}
+		}
 		return c.endQuote(o)
 	}
 	return refuse(CodeIllegalState, "order %s cannot go from %q to %s", o.Spec.ID, o.State, to)
 }
 
 // order loads an order once per command, so that all steps of a command work on
-// the same record.
+// the same record. For one in the archive its ghost answers (gone.go).
 func (c *change) order(id string) (*Order, error) {
 	if o := c.orders[id]; o != nil {
 		return o, nil
 	}
 	o, err := GetOrder(c, id)
+	if err == nil && o == nil {
+		o, err = c.ghost(id)
+	}
 	if err != nil || o == nil {
 		return nil, err
 	}
@@ -101,10 +109,17 @@ func (c *change) order(id string) (*Order, error) {
 	return o, nil
 }
 
-// saveOrder writes the order and its row in the pool.
+// saveOrder writes the order, its row in the pool and the tasks of what is to be
+// put back.
 func (c *change) saveOrder(o *Order) error {
+	if o.gone != 0 {
+		return nil // what is in the archive does not change
+	}
 	c.orders[o.Spec.ID] = o
 	c.touch("order", o.Spec.ID)
+	if err := c.askPutBacks(o); err != nil {
+		return err
+	}
 	k := poolKey(o)
 	before, err := c.Get(k)
 	if err != nil {

@@ -65,8 +65,16 @@ func (o *overlay) order() []string {
 
 // Range merges the held writes with the transaction below.
 func (o *overlay) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error {
+	return o.RangeAfter(prefix, nil, fn)
+}
+
+// RangeAfter is Range of the keys behind one; nil = from the first.
+func (o *overlay) RangeAfter(prefix, after []byte, fn func(k, v []byte) (bool, error)) error {
 	keys := o.order()
-	i, _ := slices.BinarySearch(keys, string(prefix))
+	i, found := slices.BinarySearch(keys, string(max(string(prefix), string(after))))
+	if found && after != nil {
+		i++
+	}
 	var mine []string
 	for ; i < len(keys) && strings.HasPrefix(keys[i], string(prefix)); i++ {
 		mine = append(mine, keys[i])
@@ -81,7 +89,7 @@ func (o *overlay) Range(prefix []byte, fn func(k, v []byte) (bool, error)) error
 		more, err = fn([]byte(s), v)
 		return err
 	}
-	err := o.base.Range(prefix, func(k, v []byte) (bool, error) {
+	err := rangeAfter(o.base, prefix, after, func(k, v []byte) (bool, error) {
 		for more && len(mine) > 0 && strings.Compare(mine[0], string(k)) < 0 {
 			if err := emit(mine[0]); err != nil {
 				return false, err

@@ -80,28 +80,23 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if len(o.Fallout) > 0 {
 		return res, refuse(CodeInFallout, "order %s is parked: %s", lu.Order, strings.Join(o.Fallout, ", "))
 	}
-	if !slices.ContainsFunc(o.Lines, func(l LineState) bool { return l.Picked > 0 }) {
-		return res, refuse(CodeNotPicked, "nothing is in the tote of order %s any more", lu.Order)
-	}
-	expected, err := c.expectedMg(o)
-	if err != nil {
-		return res, err
+	if len(rest(o)) == 0 {
+		if !o.parted() {
+			return res, refuse(CodeNotPicked, "nothing is in the tote of order %s any more", lu.Order)
+		}
+		return res, c.packedBefore(o, lu.ID, st.ID)
 	}
 	if err := c.endTrip(lu.ID); err != nil {
 		return res, err
 	}
-	ct, no, err := c.cartonFor(site, o, expected-site.CartonTareMg)
+	next, err := c.layCarton(site, o, st.ID, lu.ID, "")
 	if err != nil {
 		return res, err
 	}
-	if no {
+	if next == nil {
 		return res, c.parkNoCarton(o, st, lu.ID)
 	}
-	carton := ""
-	if ct != nil {
-		carton, expected = ct.Code, expected-site.CartonTareMg+ct.TareMg
-	}
-	o.Station, o.Hard = st.ID, hard
+	o.Station, o.Hard = st.ID, hard || o.Hard && o.parted()
 	if err := c.enter(o, OrderPacking); err != nil {
 		return res, err
 	}
@@ -111,9 +106,7 @@ func startPack(c *change, cmd StartPack) (Result, error) {
 	if err := c.placeLU(lu.ID, StationPlace(st.ID)); err != nil {
 		return res, err
 	}
-	return res, c.saveStation(&StationState{
-		ID: st.ID, Step: StepWeigh, Order: lu.Order, Tote: lu.ID, ExpectedMg: expected, Carton: carton,
-	})
+	return res, c.saveStation(next)
 }
 
 // parkNoCarton parks an order that goes into no carton; its tote stays here.
@@ -131,30 +124,6 @@ func (c *change) parkNoCarton(o *Order, st *StationState, tote string) error {
 		return err
 	}
 	return refuseKeep(FalloutNoCarton, "order %s goes into no carton of the site", o.Spec.ID)
-}
-
-// expectedMg is what the closed carton must weigh.
-func (c *change) expectedMg(o *Order) (int64, error) {
-	site, err := c.theSite()
-	if err != nil {
-		return 0, err
-	}
-	sum := site.CartonTareMg
-	for _, l := range o.Lines {
-		if l.Picked == 0 {
-			continue
-		}
-		it, err := must2(GetItem(c, l.SKU))("item", l.SKU)
-		if err != nil {
-			return 0, err
-		}
-		mg, err := c.unitMg(site, it)
-		if err != nil {
-			return 0, err
-		}
-		sum += l.Picked * mg
-	}
-	return sum, nil
 }
 
 // weightFits is the weight check. The share is computed so that it cannot
@@ -180,6 +149,9 @@ func pack(c *change, cmd Pack) (Result, error) {
 	if cmd.WeightMg < 1 || cmd.WeightMg > maxWeightMg {
 		return res, refuse(CodeInvalid, "weight")
 	}
+	if st.Scanned && len(st.Contents) == 0 {
+		return res, refuse(CodeWrongStep, "scan what goes into this carton first")
+	}
 	site, err := c.theSite()
 	if err != nil {
 		return res, err
@@ -187,6 +159,10 @@ func pack(c *change, cmd Pack) (Result, error) {
 	o, err := c.order(st.Order)
 	if _, err := must(o, err, "order", st.Order); err != nil {
 		return res, err
+	}
+	goods := st.Contents
+	if st.No == 0 {
+		goods = goodsOfOrder(o)
 	}
 	if cmd.Carton != "" && cmd.Carton != st.Carton {
 		if site.carton(cmd.Carton) == nil {
@@ -201,7 +177,7 @@ func pack(c *change, cmd Pack) (Result, error) {
 	if res.Ref, err = c.closeCarton(site, o, st, cmd.WeightMg); err != nil {
 		return res, err
 	}
-	return res, c.learnWeight(site, o, cmd.WeightMg-site.tareOf(st.Carton))
+	return res, c.learnWeight(site, goods, cmd.WeightMg-site.tareOf(st.Carton))
 }
 
 // parkWeight makes a wrong weight a fact.
@@ -211,8 +187,12 @@ func (c *change) parkWeight(o *Order, st *StationState, got int64) error {
 
 // parkCarton ends a carton that cannot be closed: the order is parked, the
 // station free, and the answer says why.
-func (c *change) parkCarton(o *Order, st *StationState, code, text string) error {
-	o.Hard = false // parked: the lane is free, and the order may be changed
+func (c *change) parkCarton(o *Order, st *StationState, code, text string) (err error) {
+	// Parked: the lane is free, and the order may be changed, unless the label
+	// of another carton is out.
+	if o.Hard, err = c.sentOne(o); err != nil {
+		return err
+	}
 	if err := c.enter(o, OrderPicked); err != nil {
 		return err
 	}
@@ -304,30 +284,20 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 	if err != nil {
 		return "", err
 	}
-	if err := c.moveAll(LUPlace(st.Tote), LUPlace(sscc)); err != nil {
+	if err := c.putInCarton(o, st, sscc); err != nil {
 		return "", err
 	}
-	place := StationPlace(st.ID)
-	for _, lu := range []LU{
-		{ID: st.Tote, Kind: "tote", Place: place},
-		{ID: sscc, Kind: "carton", Place: place, Order: o.Spec.ID},
-	} {
-		c.touch("lu", lu.ID)
-		if err := save(c, key(kLU, lu.ID), &lu); err != nil {
+	p := Parcel{
+		SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc, Service: ch.code(), Cost: ch.cost, Carton: st.Carton,
+	}
+	if st.No > 0 {
+		p.No, p.Lines, p.ExpectedMg = st.No, st.Contents, st.ExpectedMg
+	}
+	o.Parcels = append(o.Parcels, p)
+	if !st.More {
+		if err := c.toteDone(o, st.Tote, st.ID); err != nil {
 			return "", err
 		}
-	}
-	o.Tote = ""
-	for i := range o.Lines {
-		if o.Lines[i].State == LinePicked {
-			o.Lines[i].State = LinePacked
-		}
-	}
-	o.Parcels = append(o.Parcels, Parcel{
-		SSCC: sscc, WeightMg: weight, Carrier: ca.Code, Tracking: track, Job: sscc, Service: ch.code(), Cost: ch.cost, Carton: st.Carton,
-	})
-	if err := c.enter(o, OrderPacked); err != nil {
-		return "", err
 	}
 	if err := c.saveOrder(o); err != nil {
 		return "", err
@@ -340,9 +310,11 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 	if err != nil {
 		return "", err
 	}
-	err = c.saveStation(&StationState{
-		ID: st.ID, Step: StepPrint, Order: o.Spec.ID, SSCC: sscc, Job: sscc, ExpectedMg: st.ExpectedMg,
-	})
+	next := &StationState{ID: st.ID, Step: StepPrint, Order: o.Spec.ID, SSCC: sscc, Job: sscc, ExpectedMg: st.ExpectedMg, No: st.No, Of: st.Of}
+	if st.More {
+		next.Tote, next.More = st.Tote, true
+	}
+	err = c.saveStation(next)
 	if err != nil || waits == "" {
 		return sscc, err
 	}
@@ -350,6 +322,25 @@ func (c *change) closeCarton(site *Site, o *Order, st *StationState, weight int6
 		return "", err
 	}
 	return sscc, c.saveOrder(o)
+}
+
+// putInCarton moves what is in hand, or all that is in the tote, into a carton.
+func (c *change) putInCarton(o *Order, st *StationState, sscc string) error {
+	c.touch("lu", sscc)
+	err := save(c, key(kLU, sscc), &LU{ID: sscc, Kind: "carton", Place: StationPlace(st.ID), Order: o.Spec.ID})
+	if err != nil {
+		return err
+	}
+	if !st.More {
+		return c.moveAll(LUPlace(st.Tote), LUPlace(sscc))
+	}
+	for _, g := range st.Contents {
+		s := stockKey{sku: g.SKU, lot: g.Lot, serial: g.Serial, owner: o.Spec.Owner}
+		if err := c.move(s, g.Qty, LUPlace(st.Tote), LUPlace(sscc), 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moveAll empties one place into another.

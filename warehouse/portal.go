@@ -8,8 +8,8 @@ import (
 	"tote/gs1"
 )
 
-// The portal: the tags that pass a dock door, compared with what was packed. An
-// order is one parcel, so what must be in it are the picked units of the order.
+// The portal: the tags that pass a dock door, compared with what was packed: the
+// picked units of the order, or of one of several parcels its contents.
 
 // tally counts units by SKU, in the order of the SKUs.
 type tally []tagCount
@@ -125,7 +125,7 @@ func (c *change) place(p *passed, e gs1.EPC) (bool, error) {
 	case gs1.SchemeSSCC:
 		o, parcel, err := c.parcel(e.SSCC)
 		// What left without a portal is no parcel of this site any more.
-		if err != nil || o == nil || o.State == OrderShipped && !settled(parcel) {
+		if err != nil || o == nil || (o.State == OrderShipped || parcel.DepartedAt != 0) && !settled(parcel) {
 			return false, err
 		}
 		p.parcels = append(p.parcels, passedParcel{o, parcel})
@@ -141,20 +141,17 @@ func (c *change) place(p *passed, e gs1.EPC) (bool, error) {
 	return false, nil
 }
 
-// expected is what must and what may be seen of an order: every unit of a
-// tagged item must, tags on other goods prove nothing.
-func (c *change) expected(o *Order, must, may *tally) error {
-	for _, l := range o.Lines {
-		if l.Picked == 0 {
-			continue
-		}
-		it, err := must2(GetItem(c, l.SKU))("item", l.SKU)
+// expected is what must and what may be seen of a parcel: every unit of a tagged
+// item must, tags on other goods prove nothing.
+func (c *change) expected(o *Order, p *Parcel, must, may *tally) error {
+	for _, g := range o.goodsIn(p) {
+		it, err := must2(GetItem(c, g.SKU))("item", g.SKU)
 		if err != nil {
 			return err
 		}
-		may.add(l.SKU, l.Picked)
+		may.add(g.SKU, g.Qty)
 		if it.Tagged && must != nil {
-			must.add(l.SKU, l.Picked)
+			must.add(g.SKU, g.Qty)
 		}
 	}
 	return nil
@@ -200,7 +197,7 @@ func (c *change) judge(dock string, p *passed, res *Result) error {
 		if !settled(pp.parcel) {
 			open = append(open, pp)
 		}
-		if err := c.expected(pp.order, need, &allowed); err != nil {
+		if err := c.expected(pp.order, pp.parcel, need, &allowed); err != nil {
 			return err
 		}
 	}
@@ -257,7 +254,7 @@ func (c *change) prove(dock string, pp passedParcel, missing, extra tally, toget
 		what tally
 	}{{FalloutRFIDMissing, missing}, {FalloutRFIDExtra, extra}} {
 		if len(x.what) == 0 {
-			if err := c.clearFallouts(o, "portal", func(f *Fallout) bool { return f.Code == x.code }); err != nil {
+			if err := c.clearFallouts(o, "portal", func(f *Fallout) bool { return f.Code == x.code && f.about(pp.parcel.SSCC) }); err != nil {
 				return err
 			}
 			continue
@@ -313,6 +310,9 @@ func Unverified(r Reader, dock string) ([]Unseen, error) {
 		}
 		var why []string
 		for _, f := range fs {
+			if !f.about(sscc) {
+				continue
+			}
 			switch f.Code {
 			case FalloutRFIDMissing:
 				why = append(why, "missing "+f.Detail)

@@ -6,7 +6,8 @@ import (
 )
 
 // Put-back: goods that were picked and are not wanted any more go from the tote
-// back into a bin. The order is parked (PUT_BACK) until all of them are.
+// back into a bin. The order is parked (PUT_BACK) until all of them are. Workers
+// do it as a floor task (putbacktask.go); PutBack is for who has no handheld.
 
 // PutBack says that a person put goods of an order back: Qty of a line from the
 // order's tote or open carton into a bin. Lot and Serial are asked for items that
@@ -71,27 +72,38 @@ func putBack(c *change, cmd PutBack) (Result, error) {
 	if bin == nil {
 		return res, refuse(CodeUnknownBin, "bin %s", cmd.Bin)
 	}
-	if !l.dropLot(cmd.Lot, cmd.Serial, cmd.Qty) {
-		return res, refuse(CodeWrongLot, "line %d has no %d of lot %q, serial %q", cmd.Line, cmd.Qty, cleanText(cmd.Lot), cleanText(cmd.Serial))
-	}
-	if err := c.move(stockKey{sku: l.SKU, lot: cmd.Lot, serial: cmd.Serial, owner: o.Spec.Owner}, cmd.Qty, LUPlace(o.Tote), BinPlace(cmd.Bin), 0); err != nil {
+	if err := c.freeInTote(l, cmd.Lot, cmd.Serial, cmd.Qty, l.PutBack); err != nil {
 		return res, err
 	}
-	l.Picked -= cmd.Qty
-	l.PutBack -= cmd.Qty
-	l.Returned += cmd.Qty
+	return res, c.goBack(o, l, cmd.Lot, cmd.Serial, cmd.Qty, cmd.Bin)
+}
+
+// goBack moves goods of a line that are not wanted any more from the tote into a
+// bin. They come back as they were picked: sellable, with their lot, serial and
+// owner.
+func (c *change) goBack(o *Order, l *LineState, lot, serial string, qty int64, bin string) error {
+	if !l.dropLot(lot, serial, qty) {
+		return refuse(CodeWrongLot, "line %d has no %d of lot %q, serial %q", l.Line, qty, cleanText(lot), cleanText(serial))
+	}
+	s := stockKey{sku: l.SKU, lot: lot, serial: serial, owner: o.Spec.Owner}
+	if err := c.move(s, qty, LUPlace(o.Tote), BinPlace(bin), 0); err != nil {
+		return err
+	}
+	l.Picked -= qty
+	l.PutBack -= qty
+	l.Returned += qty
 	if err := c.markPutBack(o); err != nil {
-		return res, err
+		return err
 	}
 	if o.State == OrderCancelled {
 		if err := c.emptied(o); err != nil {
-			return res, err
+			return err
 		}
 	}
 	if err := c.saveOrder(o); err != nil {
-		return res, err
+		return err
 	}
-	return res, c.retryWaiting([]string{demand{l.SKU, o.Spec.Owner}.row()})
+	return c.retryWaiting([]string{demand{l.SKU, o.Spec.Owner}.row()})
 }
 
 // emptied frees the tote of a cancelled order once nothing is in it; what a

@@ -15,12 +15,14 @@ const maxVoided = 8
 
 type (
 	// ChangeCarrier gives a parcel another carrier and service; Carrier "" has
-	// the table choose among the others.
+	// the table choose among the others. Each parcel of an order has its own:
+	// All changes those of the others as well, all or none of them.
 	ChangeCarrier struct {
 		SSCC    string `cbor:"1,keyasint" json:"sscc"`
 		Carrier string `cbor:"2,keyasint,omitempty" json:"carrier,omitempty"`
 		Service string `cbor:"3,keyasint,omitempty" json:"service,omitempty"`
 		Reason  string `cbor:"4,keyasint" json:"reason"`
+		All     bool   `cbor:"5,keyasint,omitempty" json:"all,omitempty"` // all parcels of its order that are not loaded
 	}
 	// VoidLabel is a label that must not be used any more.
 	VoidLabel struct {
@@ -47,43 +49,58 @@ func changeCarrier(c *change, cmd ChangeCarrier) (Result, error) {
 		return res, err
 	}
 	if o == nil {
-		return res, refuse(CodeUnknownSSCC, "%s", cmd.SSCC)
+		return res, c.noParcel(cmd.SSCC)
 	}
+	if res.Text, err = c.otherCarrier(o, p, cmd); err != nil || !cmd.All {
+		return res, err
+	}
+	for i := range o.Parcels {
+		if p := &o.Parcels[i]; p.SSCC != cmd.SSCC && p.Dock == "" {
+			if _, err := c.otherCarrier(o, p, cmd); err != nil {
+				return res, err
+			}
+		}
+	}
+	return res, nil
+}
+
+// otherCarrier gives one parcel another carrier and says which.
+func (c *change) otherCarrier(o *Order, p *Parcel, cmd ChangeCarrier) (string, error) {
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {
-		return res, err
+		return "", err
 	}
 	switch {
 	case p.Dock != "" || o.State == OrderShipped:
-		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", p.SSCC, p.Dock)
+		return "", refuse(CodeAlreadyLoaded, "%s at dock %s", p.SSCC, p.Dock)
 	case j.State == JobSent:
-		return res, refuse(CodeLabelState, "the label is on its way out of the printer")
+		return "", refuse(CodeLabelState, "the label is on its way out of the printer")
 	case len(j.Voided) >= maxVoided:
-		return res, refuse(CodeConflict, "%d labels of %s are void already", len(j.Voided), p.SSCC)
+		return "", refuse(CodeConflict, "%d labels of %s are void already", len(j.Voided), p.SSCC)
 	}
 	on, err := ManifestOf(c, p.SSCC)
 	if err != nil {
-		return res, err
+		return "", err
 	}
 	if on != "" {
-		return res, refuse(CodeConflict, "%s is on manifest %s", p.SSCC, on)
+		return "", refuse(CodeConflict, "%s is on manifest %s", p.SSCC, on)
 	}
 	site, err := c.theSite()
 	if err != nil {
-		return res, err
+		return "", err
 	}
 	ch, err := c.asked(site, o, p, cmd)
 	if err != nil {
-		return res, err
+		return "", err
 	}
-	res.Text = "goes with carrier " + ch.carrier.Code + " " + ch.code()
+	text := "goes with carrier " + ch.carrier.Code + " " + ch.code()
 	if ch.carrier.Code == p.Carrier && ch.code() == p.Service {
-		return res, nil
+		return text, nil
 	}
 	if err := c.void(o, p, j, cmd.Reason); err != nil {
-		return res, err
+		return "", err
 	}
-	return res, c.assign(site, o, p, j, ch)
+	return text, c.assign(site, o, p, j, ch)
 }
 
 // asked is the service a supervisor wants for a parcel. Its method may be
@@ -133,7 +150,7 @@ func (c *change) void(o *Order, p *Parcel, j *LabelJob, why string) error {
 	if err := c.setReady(p.Carrier, p.SSCC, false); err != nil {
 		return err
 	}
-	err := c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool { return isLabelFallout(f) || isLabelWait(f) })
+	err := c.clearFallouts(o, c.meta.Actor, func(f *Fallout) bool { return (isLabelFallout(f) || isLabelWait(f)) && f.about(j.ID) })
 	if err != nil {
 		return err
 	}

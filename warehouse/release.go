@@ -82,8 +82,11 @@ func releaseOrder(c *change, cmd ReleaseOrder) (Result, error) {
 			return res, err
 		}
 	}
-	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && slices.Equal(sum[:], old.Hash)) {
+	if old != nil && (spec.Revision < old.Spec.Revision || spec.Revision == old.Spec.Revision && old.sameRelease(sum[:])) {
 		res.Text = fmt.Sprintf("order %s is here with revision %d", spec.ID, old.Spec.Revision)
+		if left := old.leftOn(); left != "" {
+			res.Text = fmt.Sprintf("order %s was %s with revision %d and is %s", spec.ID, old.State, old.Spec.Revision, left)
+		}
 		return res, nil
 	}
 	known := rej

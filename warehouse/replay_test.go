@@ -56,7 +56,11 @@ var goldenDays = []struct {
 	{"v6-pickers", pickers},
 	{"v6-substitutes", substitutes},
 	{"v6-zones", passing},
+	{"v7-parties", namedDay},
+	{"v7-putbacks", puttingBack},
 	{"v7-upstreams", upstreamsDay},
+	{"v7-archive", archiving},
+	{"v7-parcels", parcelsDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

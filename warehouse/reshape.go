@@ -12,7 +12,12 @@ import (
 // reshape makes an order whose picking has begun what a revision asks for.
 func (c *change) reshape(site *Site, o *Order, q *quoteRecord) error {
 	same := sameLines(o, q.Spec)
-	if o.State == OrderPacked { // the label is not sent yet
+	if o.State != OrderPacked && !same {
+		if err := c.unpart(o, "the order was changed"); err != nil {
+			return err
+		}
+	}
+	if o.State == OrderPacked || o.parted() { // no label is sent yet
 		for _, p := range o.Parcels {
 			j, err := must2(GetJob(c, p.Job))("job", p.Job)
 			if err != nil {
@@ -111,7 +116,11 @@ func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if over := l.Picked + open - want; over > 0 && open > 0 {
+		hand, err := c.backInHand(l) // goes back in any case
+		if err != nil {
+			return nil, err
+		}
+		if over := l.Picked - hand + open - want; over > 0 && open > 0 {
 			gave, err := c.giveUp(o, l, over, want == 0)
 			if err != nil {
 				return nil, err
@@ -119,7 +128,7 @@ func (c *change) reshapeLines(o *Order) (freed []string, err error) {
 			open -= gave
 			freed = append(freed, demand{l.SKU, o.Spec.Owner}.row())
 		}
-		l.PutBack = max(0, l.Picked-want)
+		l.PutBack = max(hand, l.Picked-want)
 		if want == 0 {
 			l.State = LineCancelled
 			continue

@@ -68,6 +68,13 @@ type Step struct {
 	Kind   string `cbor:"21,keyasint,omitempty" json:"kind,omitempty"`   // of a floor task
 	Zero   string `cbor:"22,keyasint,omitempty" json:"zero,omitempty"`   // bin that should be empty now: is it?
 	Carton string `cbor:"31,keyasint,omitempty" json:"carton,omitempty"` // station: the one to take
+	// Station: which parcel of the order it is and of how many, what goes into
+	// the carton in hand, and whether something is left for a next one.
+	No       int          `cbor:"32,keyasint,omitempty" json:"no,omitempty"`
+	Of       int          `cbor:"33,keyasint,omitempty" json:"of,omitempty"` // 0 = not known yet
+	Contents []ParcelLine `cbor:"34,keyasint,omitempty" json:"contents,omitempty"`
+	More     bool         `cbor:"35,keyasint,omitempty" json:"more,omitempty"`
+	Scanned  bool         `cbor:"36,keyasint,omitempty" json:"scanned,omitempty"` // the packer scans what goes in
 }
 
 // Event is one row of the outbox, written in the same apply as the change it
@@ -140,6 +147,17 @@ type EventData struct {
 	Sides    *Sides     `cbor:"57,keyasint,omitempty" json:"sides,omitempty"`
 	Manifest string     `cbor:"58,keyasint,omitempty" json:"manifest,omitempty"`
 	Diffs    []LineDiff `cbor:"59,keyasint,omitempty" json:"diffs,omitempty"` // lines that shipped otherwise than ordered
+
+	// Of order.shipped, where the order brought one of the first three.
+	Party    string      `cbor:"94,keyasint,omitempty" json:"party,omitempty"`
+	Customer string      `cbor:"95,keyasint,omitempty" json:"customer,omitempty"`
+	Refs     []Ref       `cbor:"96,keyasint,omitempty" json:"refs,omitempty"`
+	Times    *OrderTimes `cbor:"97,keyasint,omitempty" json:"times,omitempty"`
+	// Of order.archived: when the order closed, and the SHA-256 of its release
+	// and of its commercial part.
+	ClosedAt   int64  `cbor:"72,keyasint,omitempty" json:"closedAt,omitempty"`
+	Digest     string `cbor:"73,keyasint,omitempty" json:"digest,omitempty"`
+	Commercial string `cbor:"74,keyasint,omitempty" json:"commercial,omitempty"`
 }
 
 // Event types, the milestones of the order. The name goes on the wire behind
@@ -162,12 +180,15 @@ const (
 	EvOrderQuoted         = "order.quoted"        // a change would cost this; answer with AcceptQuote or DeclineQuote
 	EvOrderHeld           = "order.held"          // once for each hold
 	EvOrderHoldReleased   = "order.holdReleased"
+	EvOrderArchived       = "order.archived"    // its last record: it leaves the live state
 	EvOrderAgeing         = "order.ageing"      // it has been in its state for longer than the site's rule
 	EvOrderBackordered    = "order.backordered" // what was shipped short became an order of its own
 	EvOrderSubstituted    = "order.substituted" // another item goes for one that is short
 	EvOrderUnpicked       = "order.unpicked"    // goods of a line went back into a bin; the line is open again
 	EvOrderUnpacked       = "order.unpacked"    // the cartons were opened again; their labels and numbers are void
 	EvOrderUnloaded       = "order.unloaded"    // a parcel came off the truck again
+	EvParcelDeparted      = "parcel.departed"   // parcels left before the last one of their order did
+	EvParcelLost          = "parcel.lost"       // a parcel was given up; its goods are picked again
 	EvOrderBound          = "order.bound"       // an order entered at the site has an id of the OMS now
 	EvFalloutOpened       = "fallout.opened"
 	EvFalloutCleared      = "fallout.cleared"

@@ -323,11 +323,14 @@ func (c *change) returnLine(rt *Return, sku, lot string, cmd ReceiveReturn) (*Re
 			return nil, refuse(CodeConfirm, "return %s does not expect %d of %s: confirm to take them in", rt.ID, cmd.Qty, sku)
 		}
 		if rt.Order != "" {
-			left, err := c.shippedLeft(rt, sku)
+			left, known, err := c.shippedLeft(rt, sku)
 			if err != nil {
 				return nil, err
 			}
-			if cmd.Qty > left {
+			if !known && rt.Blind {
+				return nil, refuse(CodeConfirm, "order %s is in the archive, and what it shipped is not known here any more: confirm to take %d in", rt.Order, cmd.Qty)
+			}
+			if known && cmd.Qty > left {
 				return nil, refuse(CodeConfirm, "order %s shipped %d of %s that are not back: confirm to take %d in", rt.Order, left, sku, cmd.Qty)
 			}
 		}
@@ -343,11 +346,14 @@ func (c *change) returnLine(rt *Return, sku, lot string, cmd ReceiveReturn) (*Re
 }
 
 // shippedLeft is what the order of a return shipped of an item and this return
-// has not brought back yet.
-func (c *change) shippedLeft(rt *Return, sku string) (n int64, err error) {
+// has not brought back yet; not known of one in the archive.
+func (c *change) shippedLeft(rt *Return, sku string) (n int64, known bool, err error) {
 	o, err := c.order(rt.Order)
 	if err != nil || o == nil || o.State != OrderShipped {
-		return 0, err
+		return 0, true, err
+	}
+	if o.gone != 0 {
+		return 0, false, nil
 	}
 	for _, l := range o.Lines {
 		if l.SKU == sku {
@@ -359,7 +365,7 @@ func (c *change) shippedLeft(rt *Return, sku string) (n int64, err error) {
 			n -= l.Received
 		}
 	}
-	return max(n, 0), nil
+	return max(n, 0), true, nil
 }
 
 func inspectReturn(c *change, cmd InspectReturn) (Result, error) {

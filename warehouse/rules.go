@@ -17,9 +17,12 @@ const level2 uint16 = 2
 // (late.go).
 const level3 uint16 = 3
 
-// level4 brought: what of a rule of this level is new stands where it asks for
-// it. Upstreams (upstream.go) ask for Site.Upstreams, which needs PutSite
-// version 2.
+// level4 brought: what is to be put back is a floor task (putbacktask.go); later
+// versions of ReleaseOrder and EnterOrder (party.go) and of PutSite, whose
+// upstreams (upstream.go) ask for nothing else; a revision does not take back, without
+// a word, that another item may go for one that is short when it does so already
+// (amend.go). Orders in several parcels (parcels.go) come by commands
+// and a rule of the site of their own. What else of a rule of this level is new stands where it asks for it.
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

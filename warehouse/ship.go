@@ -63,7 +63,7 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 		return res, err
 	}
 	if o == nil {
-		return res, refuse(CodeUnknownSSCC, "%s", sscc)
+		return res, c.noParcel(sscc)
 	}
 	j, err := must2(GetJob(c, p.Job))("job", p.Job)
 	if err != nil {
@@ -74,7 +74,7 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
 	case o.held():
 		return res, refuse(CodeHeld, "order %s is held: %s", o.Spec.ID, strings.Join(o.Holds, ", "))
-	case o.State != OrderLabelled || j.State != JobPrinted:
+	case o.State != OrderLabelled && !(o.State == OrderPacked && o.parted()) || j.State != JobPrinted:
 		return res, refuse(CodeNotLabelled, "order %s is %s, its label %s", o.Spec.ID, o.State, j.State)
 	}
 	site, err := c.theSite()
@@ -99,7 +99,8 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 		return res, err
 	}
 	// Wherever the conveyor put it, it is at the dock now.
-	if err := c.clearFallouts(o, c.meta.Actor, isMissort); err != nil {
+	found := func(f *Fallout) bool { return (isMissort(f) || isLost(f)) && f.about(sscc) }
+	if err := c.clearFallouts(o, c.meta.Actor, found); err != nil {
 		return res, err
 	}
 	if !slices.ContainsFunc(o.Parcels, func(p Parcel) bool { return p.Dock == "" }) {
@@ -134,7 +135,7 @@ func depart(c *change, cmd Depart) (Result, error) {
 		if _, err := must(o, err, "order", lu.Order); err != nil {
 			return Result{}, err
 		}
-		if o.State == OrderStaged && !slices.Contains(orders, o) {
+		if (o.State == OrderStaged || o.parted()) && !slices.Contains(orders, o) {
 			orders = append(orders, o)
 		}
 	}
@@ -148,7 +149,7 @@ func depart(c *change, cmd Depart) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := c.allOnManifest(site, cmd.Dock, orders); err != nil {
+	if err := c.allOnManifest(site, parcels, cmd.Dock, orders); err != nil {
 		return Result{}, err
 	}
 	res := Result{Ref: cmd.Dock}
@@ -164,10 +165,11 @@ func depart(c *change, cmd Depart) (Result, error) {
 			res.Ref, orders = RefMore, orders[:i]
 			break
 		}
-		if err := c.ship(o); err != nil {
+		here, err := c.leaveDock(o, cmd.Dock)
+		if err != nil {
 			return Result{}, err
 		}
-		n += len(o.Parcels)
+		n += here
 	}
 	if res.Ref != RefMore {
 		if err := c.endManifests(cmd.Dock); err != nil {
@@ -209,6 +211,12 @@ func (c *change) mayLeave(dock string, orders []*Order) error {
 		return refuse(CodeNotVerified, "%d parcels: %s", len(missing), strings.Join(list, "; "))
 	}
 	for _, o := range orders {
+		if o.parted() {
+			if err := c.partsMayLeave(o, dock); err != nil {
+				return err
+			}
+			continue
+		}
 		if len(o.Fallout) > 0 {
 			return refuse(CodeInFallout, "order %s is parked: %s", o.Spec.ID, strings.Join(o.Fallout, ", "))
 		}
@@ -216,23 +224,34 @@ func (c *change) mayLeave(dock string, orders []*Order) error {
 	return nil
 }
 
-// ship hands all parcels of an order to the carrier.
-func (c *change) ship(o *Order) error {
-	for _, p := range o.Parcels {
+// giveAway gives the parcels of an order that are loaded at a dock to the
+// carrier.
+func (c *change) giveAway(o *Order, dock string) (gone []Parcel, err error) {
+	for i := range o.Parcels {
+		p := &o.Parcels[i]
+		if p.Dock != dock || p.DepartedAt != 0 {
+			continue
+		}
 		if err := c.moveAll(LUPlace(p.SSCC), PlaceCustomer); err != nil {
-			return err
+			return nil, err
 		}
 		if err := c.placeLU(p.SSCC, PlaceCustomer); err != nil {
-			return err
+			return nil, err
 		}
 		if err := c.index(key(kDock, p.Dock, p.SSCC), false); err != nil {
-			return err
+			return nil, err
 		}
 		c.touch("dock", p.Dock)
-		if err := c.leaveManifest(&p); err != nil {
-			return err
+		if err := c.leaveManifest(p); err != nil {
+			return nil, err
 		}
+		gone = append(gone, *p)
 	}
+	return gone, nil
+}
+
+// shipped makes an order SHIPPED whose parcels have all left.
+func (c *change) shipped(o *Order) error {
 	for i := range o.Lines {
 		if o.Lines[i].State == LinePacked {
 			o.Lines[i].State = LineShipped

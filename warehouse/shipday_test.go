@@ -108,3 +108,62 @@ func manifestsDay(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// parcelsDay is a day of orders in several parcels.
+func parcelsDay(t *testing.T) *world {
+	w := parts(t)
+	tick := func() { w.m.Now += 1000 }
+	w.ok(OpenStock{Rows: []StockRow{{Bin: "A-03", SKU: "CUP", Qty: 200}}})
+	w.toBench("K1", "O1", "CUP*80", "PEN*4") // planned into two
+	first := w.closes()
+	second := w.closes()
+	tick()
+	w.ok(Load{Dock: "d1", Barcode: first})
+	w.ok(Depart{Dock: "d1"})
+	w.ok(ReportLost{Parcel: second, Reason: "not at the dock"})
+	tick()
+	w.ok(ReplaceParcel{Parcel: second, Reason: "not at the dock"})
+	w.pick("K2", "w1", "O1")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O1").Tote})
+	w.closes()
+	for _, p := range w.order("O1").Parcels[1:] {
+		w.ok(Load{Dock: "d1", Barcode: p.SSCC})
+	}
+	w.ok(Depart{Dock: "d1"})
+	w.state("O1", OrderShipped)
+	// The packer's own choice, by line and by scanning.
+	tick()
+	r := release("O2", "CUP*2", "PEN*3", "MILK*5")
+	r.Order.Together = true
+	w.ok(r)
+	w.pick("K3", "w2", "O2")
+	w.ok(StartPack{Station: "pack1", Barcode: w.order("O2").Tote})
+	w.ok(NextCarton{Station: "pack1", Order: "O2", Carton: "M", Lines: []ParcelLine{{Line: 3, Lot: "L1", Qty: 2}}})
+	a := w.weighs()
+	w.ok(LabelSent{Job: a})
+	w.ok(LabelOutcome{Job: a, Outcome: JobUnknown})
+	w.ok(LabelOutcome{Job: a, Outcome: JobPrinted})
+	w.ok(NextCarton{Station: "pack1", Order: "O2", Scan: true})
+	w.ok(PackItem{Station: "pack1", Barcode: "CUP"})
+	w.no(PackItem{Station: "pack1", Barcode: "MILK"}, CodeWrongLot)
+	w.ok(PackItem{Station: "pack1", Barcode: "PEN", Qty: 2})
+	w.no(Pack{Station: "pack1", Order: "O2", WeightMg: 1}, CodeWeightMismatch)
+	w.ok(StartPack{Station: "pack2", Barcode: w.order("O2").Tote})
+	st := seen(GetStation(w.tx, "pack2"))
+	b := w.ok(Pack{Station: "pack2", Order: "O2", WeightMg: st.ExpectedMg}).Ref
+	w.printed(b)
+	w.ok(Load{Dock: "d1", Barcode: a})
+	w.no(Depart{Dock: "d1"}, CodeNotTogether)
+	w.ok(Unload{Parcel: a, Reason: "waits"})
+	w.ok(Unpack{Order: "O2", Parcel: a, Tote: "T-9", Supervisor: true, Reason: "leaks"})
+	w.ok(StartPack{Station: "pack1", Barcode: "T-9"})
+	w.closes()
+	for _, p := range w.order("O2").Parcels {
+		w.ok(Load{Dock: "d2", Barcode: p.SSCC})
+	}
+	w.ok(Depart{Dock: "d2"})
+	w.state("O2", OrderShipped)
+	w.invariants()
+	w.books()
+	return w
+}

@@ -78,5 +78,6 @@ func StationStep(r Reader, station string) (*Step, error) {
 	return &Step{
 		Do: st.Step, Station: st.ID, Order: st.Order, Tote: st.Tote, SSCC: st.SSCC,
 		ExpectedMg: st.ExpectedMg, Code: st.Code, Carton: st.Carton,
+		No: st.No, Of: st.Of, Contents: st.Contents, More: st.More, Scanned: st.Scanned,
 	}, nil
 }

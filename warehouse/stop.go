@@ -82,6 +82,9 @@ func (c *change) stopWork(o *Order) (freed []string, err error) {
 		}
 		freed = append(freed, demand{l.SKU, o.Spec.Owner}.row())
 	}
+	if err := c.unpart(o, "the order was cancelled"); err != nil {
+		return nil, err
+	}
 	switch o.State {
 	case OrderPicking:
 		if o.Batch != "" && o.Tote == "" {
@@ -111,7 +114,7 @@ func (c *change) stopWork(o *Order) (freed []string, err error) {
 // never printed, its numbers are never used again, and the carton holds the
 // goods as the tote did.
 func (c *change) voidParcel(o *Order) error {
-	for _, p := range o.Parcels {
+	for i, p := range o.Parcels {
 		j, err := must2(GetJob(c, p.Job))("job", p.Job)
 		if err != nil {
 			return err
@@ -128,7 +131,14 @@ func (c *change) voidParcel(o *Order) error {
 				return err
 			}
 		}
-		o.Tote = p.SSCC
+		if i == 0 {
+			o.Tote = p.SSCC
+			continue
+		}
+		// Of several all is in the first by the book; a person empties them all.
+		if err := c.pourOut(&p, j, o.Tote); err != nil {
+			return err
+		}
 	}
 	o.Parcels, o.Station = nil, ""
 	return nil
@@ -155,6 +165,9 @@ func (c *change) dropLabel(o *Order, p *Parcel, j *LabelJob, why string) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := c.ended(pastJob, j.ID); err != nil {
+		return err
 	}
 	return c.setJob(j, JobVoid, why)
 }

@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	. "tote/warehouse"
@@ -218,6 +219,18 @@ func TestAmendedSubstitution(t *testing.T) {
 	other := revised("O1", 3, "PEN*35")
 	other.Order.Substitute = true
 	w.no(other, CodeSoftPONR) // another item than was ordered
+	// What goes already is not taken back in silence; a line may be.
+	strict := revised("O1", 4, "CUP*35", "BAG")
+	if res := w.no(strict, CodeSoftPONR); !strings.Contains(res.Text, "PEN goes for CUP already") {
+		t.Error(res.Text)
+	}
+	strict = revised("O1", 5, "CUP", "BAG")
+	strict.Order.Lines = strict.Order.Lines[1:]
+	w.ok(strict)
+	w.ok(accept("O1", 5))
+	if l := w.line("O1", 0); l.State != LineCancelled || l.PutBack != 35 {
+		t.Errorf("line %+v", l)
+	}
 	if types := w.eventTypes("O1"); !slices.Contains(types, EvOrderSubstituted) {
 		t.Errorf("events %v", types)
 	}

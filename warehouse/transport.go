@@ -88,6 +88,11 @@ func (c *change) setTrip(t *Transport, to string) error {
 	if err != nil {
 		return err
 	}
+	if !openTrip(to) {
+		if err := c.ended(pastTrip, t.ID); err != nil {
+			return err
+		}
+	}
 	c.touch("transport", t.ID)
 	c.touch("transports", "")
 	return save(c, key(kTrip, t.ID), t)

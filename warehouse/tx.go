@@ -1,5 +1,7 @@
 package warehouse
 
+import "bytes"
+
 // Reader is a consistent snapshot of the replicated state.
 type Reader interface {
 	// Get returns the value of key, or nil when the key is absent. The
@@ -35,4 +37,24 @@ type Meta struct {
 	// Level is the feature level of the cluster at this entry: which of the
 	// rules that changed hold. 0 = those of the first version.
 	Level uint16
+}
+
+// rangeAfter is Range of the keys behind one of them; nil = from the first. A
+// Reader that can begin in the middle says so with a method of this name;
+// another one reads over what comes before.
+func rangeAfter(r Reader, prefix, after []byte, fn func(key, value []byte) (bool, error)) error {
+	if after == nil {
+		return r.Range(prefix, fn)
+	}
+	if in, ok := r.(interface {
+		RangeAfter(prefix, after []byte, fn func(key, value []byte) (bool, error)) error
+	}); ok {
+		return in.RangeAfter(prefix, after, fn)
+	}
+	return r.Range(prefix, func(k, v []byte) (bool, error) {
+		if bytes.Compare(k, after) <= 0 {
+			return true, nil
+		}
+		return fn(k, v)
+	})
 }

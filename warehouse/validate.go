@@ -142,6 +142,8 @@ func checkSite(s Site) string {
 		return "countLimit"
 	case s.AgeingMinutes < 0 || s.AgeingMinutes > maxAgeing:
 		return "ageingMinutes"
+	case checkKeep(&s) != "":
+		return checkKeep(&s)
 	case s.ExpiryDays < 0 || s.ExpiryDays > 3650:
 		return "expiryDays: 0 to 3650"
 	case s.Weights != "" && s.Weights != WeightsPropose && s.Weights != WeightsUse:
@@ -394,10 +396,14 @@ func checkSpec(s OrderSpec) string {
 		return "owner"
 	case s.Kit < 0 || s.Kit > maxKit:
 		return "kit: 0 to 999999"
+	case checkCommercial(s.Commercial) != "":
+		return checkCommercial(s.Commercial)
 	case len(s.Lines) > 0 && checkKinds(s.Lines) != "":
 		return checkKinds(s.Lines)
 	case checkHolds(s.Holds) != "":
 		return checkHolds(s.Holds)
+	case checkNamed(s) != "":
+		return checkNamed(s)
 	case len(s.Lines) == 0:
 		return "no lines"
 	case len(s.Lines) > maxLines:

@@ -27,7 +27,8 @@ func FindItem(r Reader, barcode string) (*Item, string, error) {
 // GetBin returns a bin by code.
 func GetBin(r Reader, code string) (*Bin, error) { return load[Bin](r, key(kBin, code)) }
 
-// GetOrder returns an order by id, also by the one the OMS bound it to.
+// GetOrder returns an order by id, also by the one the OMS bound it to. One that
+// left for the archive is none: see [GetArchived].
 func GetOrder(r Reader, id string) (*Order, error) {
 	o, err := load[Order](r, key(kOrder, id))
 	if err != nil || o != nil || !validID(id) {
@@ -37,7 +38,15 @@ func GetOrder(r Reader, id string) (*Order, error) {
 	if err != nil || local == nil {
 		return nil, err
 	}
-	return must2(load[Order](r, key(kOrder, string(local))))("order", string(local))
+	o, err = load[Order](r, key(kOrder, string(local)))
+	if err != nil || o != nil {
+		return o, err
+	}
+	left, err := r.Get(key(kGone, string(local)))
+	if err == nil && left == nil {
+		err = fmt.Errorf("%w: order %q is missing", ErrCorrupt, string(local))
+	}
+	return nil, err
 }
 
 // GetTask returns a task by id.

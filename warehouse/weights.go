@@ -86,19 +86,16 @@ func (c *change) unitMg(site *Site, it *Item) (int64, error) {
 }
 
 // learnWeight takes what a good parcel says of the only item in it.
-func (c *change) learnWeight(site *Site, o *Order, netMg int64) error {
+func (c *change) learnWeight(site *Site, goods []ParcelLine, netMg int64) error {
 	if site.Weights == "" || netMg < 1 {
 		return nil
 	}
 	sku, units := "", int64(0)
-	for _, l := range o.Lines {
-		if l.Picked == 0 {
-			continue
-		}
-		if sku != "" && sku != l.SKU {
+	for _, g := range goods {
+		if sku != "" && sku != g.SKU {
 			return nil
 		}
-		sku, units = l.SKU, units+l.Picked
+		sku, units = g.SKU, units+g.Qty
 	}
 	if units == 0 {
 		return nil

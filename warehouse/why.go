@@ -99,8 +99,11 @@ func whyState(r Reader, o *Order) (Reason, error) {
 		return whyLabelled(r, o)
 	case OrderStaged:
 		dock := ""
-		if len(o.Parcels) > 0 {
-			dock = "dock " + o.Parcels[0].Dock
+		for _, p := range o.Parcels {
+			if p.DepartedAt == 0 {
+				dock = "dock " + p.Dock
+				break
+			}
 		}
 		return Reason{Level: ReasonWaits, What: "It is on the truck and waits for the departure.", Where: dock, Action: "Scan the departure code at the dock when the truck leaves."}, nil
 	case OrderShipped:
@@ -179,16 +182,22 @@ func whyStation(r Reader, o *Order) (Reason, error) {
 		st, err := GetStation(r, o.Station)
 		if err == nil && st.Order == o.Spec.ID {
 			re.Mg = st.ExpectedMg
+			if st.No > 0 {
+				re.What = fmt.Sprintf("It is being packed: parcel %d%s.", st.No, ofHowMany(st.Of))
+			}
+			if st.Step != StepWeigh {
+				re.Action = "The label of the carton that was closed comes first: look at the printer of the station."
+			}
 		}
 		return re, err
 	}
 	re.What = "Its label is on its way to the printer."
-	if len(o.Parcels) == 0 {
-		return re, nil
-	}
-	job, err := GetJob(r, o.Parcels[len(o.Parcels)-1].Job)
+	_, job, err := laggard(r, o)
 	if err != nil || job == nil {
 		return re, err
+	}
+	if o.parted() {
+		re.What = "The label of parcel " + job.ID + " is on its way to the printer."
 	}
 	re.Where, re.Since = "pack station "+job.Station, job.Since
 	re.Level, re.Action = ReasonWaits, "Look at the printer of the station; the label is sent as soon as it is ready."
@@ -197,13 +206,12 @@ func whyStation(r Reader, o *Order) (Reason, error) {
 
 func whyLabelled(r Reader, o *Order) (Reason, error) {
 	re := Reason{Level: ReasonWaits, What: "The parcel is labelled and waits to be loaded.", Action: "Scan its label at the dock."}
-	if len(o.Parcels) == 0 {
-		return re, nil
-	}
-	p := o.Parcels[len(o.Parcels)-1]
-	job, err := GetJob(r, p.Job)
+	p, job, err := laggard(r, o)
 	if err != nil || job == nil {
 		return re, err
+	}
+	if o.parted() {
+		re.What = "Parcel " + p.SSCC + " is labelled and waits to be loaded."
 	}
 	switch job.State {
 	case JobSent:
@@ -215,6 +223,39 @@ func whyLabelled(r Reader, o *Order) (Reason, error) {
 		return whyOnBelt(r, re, p.SSCC)
 	}
 	return re, nil
+}
+
+// ofHowMany reads " of 3", "" when that is not known yet.
+func ofHowMany(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %d", n)
+}
+
+// laggard is the parcel an order waits for, with its job: the first whose label
+// is not out, else the first that is on no truck, else the last.
+func laggard(r Reader, o *Order) (p Parcel, job *LabelJob, err error) {
+	rank := 0
+	for _, x := range o.Parcels {
+		j, err := GetJob(r, x.Job)
+		if err != nil || j == nil {
+			return p, nil, err
+		}
+		n := 1
+		switch {
+		case j.State == JobRequested || j.State == JobAwaiting:
+			n = 4
+		case j.State != JobPrinted:
+			n = 3
+		case x.Dock == "":
+			n = 2
+		}
+		if n > rank || n == 1 && rank == 1 {
+			rank, p, job = n, x, j
+		}
+	}
+	return p, job, nil
 }
 
 // whyOnBelt adds what the conveyor knows of a labelled parcel.

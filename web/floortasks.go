@@ -60,6 +60,9 @@ func floorTitle(kind string) string {
 
 // placeName is a place as it is written on the shelf.
 func placeName(place string) string {
+	if unit, ok := strings.CutPrefix(place, warehouse.LUPlace("")); ok {
+		return "tote " + unit
+	}
 	return strings.TrimPrefix(place, warehouse.BinPlace(""))
 }
 

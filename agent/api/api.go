@@ -182,10 +182,10 @@ type Refusal struct {
 var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
-	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "POST /v1/tokens",
+	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "GET /v1/export/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
-	"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents/{id}",
+	"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents", "GET /v1/documents/{id}",
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
@@ -210,6 +210,7 @@ func New(cfg Config) http.Handler {
 		"PUT /v1/site":                s.putSite,
 		"GET /v1/site":                s.getSite,
 		"POST /v1/import/{kind}":      s.importFile,
+		"GET /v1/export/{kind}":       s.exportFile,
 		"POST /v1/tokens":             s.token,
 		"POST /v1/robots/{id}/clear":  s.robot(RobotClear),
 		"POST /v1/robots/{id}/gone":   s.robot(RobotGone),
@@ -218,6 +219,7 @@ func New(cfg Config) http.Handler {
 		"GET /v1/floor-tasks":         s.floorTasks,
 		"GET /v1/awaiting-labels":     s.awaiting,
 		"GET /v1/papers/{paper}/{id}": s.paper,
+		"GET /v1/documents":           s.documents,
 		"GET /v1/documents/{id}":      s.document,
 		"GET /v1/find":                s.find,
 		"GET /v1/trace":               s.trace,

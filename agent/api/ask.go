@@ -73,8 +73,12 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) error {
 		State   string             `json:"state"`
 		Reasons []warehouse.Reason `json:"reasons"` // the most pressing first
 	}
+	var left *warehouse.Archived
 	err := s.cfg.View(func(rd warehouse.Reader) error {
 		o, err := warehouse.GetOrder(rd, r.PathValue("id"))
+		if err == nil && o == nil {
+			left, err = warehouse.GetArchived(rd, r.PathValue("id"))
+		}
 		if err != nil || o == nil {
 			return err
 		}
@@ -84,6 +88,9 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if left != nil {
+		return archived(left)
 	}
 	if out.Order == "" {
 		return refuse(http.StatusNotFound, warehouse.CodeUnknownOrder, "no order "+r.PathValue("id"))

@@ -22,7 +22,7 @@ func (s *server) backup(w http.ResponseWriter, _ *http.Request) error {
 	}
 	// Unsupported by a recorder, and then there is no sleepy reader either.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(backupLimit))
-	out := &started{w: w}
+	out := &started{w: w, media: MediaBackup}
 	err := s.cfg.Backup(out)
 	if err == nil || !out.yes {
 		return err
@@ -33,8 +33,9 @@ func (s *server) backup(w http.ResponseWriter, _ *http.Request) error {
 
 // started knows whether something was sent.
 type started struct {
-	w   http.ResponseWriter
-	yes bool
+	w     http.ResponseWriter
+	media string
+	yes   bool
 }
 
 var _ io.Writer = (*started)(nil)
@@ -42,7 +43,7 @@ var _ io.Writer = (*started)(nil)
 func (s *started) Write(p []byte) (int, error) {
 	if !s.yes {
 		s.yes = true
-		s.w.Header().Set("Content-Type", MediaBackup)
+		s.w.Header().Set("Content-Type", s.media)
 		s.w.Header().Set("X-Content-Type-Options", "nosniff")
 	}
 	return s.w.Write(p)

@@ -14,7 +14,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"tote/agent/intake"
 	"tote/agent/replica"
+	"tote/cloudsync/wire"
 	"tote/warehouse"
 )
 
@@ -31,7 +33,9 @@ var commands = []command{
 	can[warehouse.ReassignBatch]("Give a batch with its cart to another worker."),
 	can[warehouse.ForceRelease]("End the batch of a worker who is gone: the totes stand at the pack drop, the rest goes back to the pool."),
 	can[warehouse.Unpick]("Put goods of a picked line from the tote back into a bin; the line is open again."),
-	can[warehouse.Unpack]("Open the cartons of an order into a tote; their labels are void. Past the hard point a supervisor's act."),
+	can[warehouse.Unpack]("Open the cartons of an order, or one parcel of it, into a tote; their labels are void. Past the hard point a supervisor's act."),
+	can[warehouse.ReportLost]("Say that a parcel cannot be found; any scan that says where it is ends that."),
+	can[warehouse.ReplaceParcel]("Give up a parcel that was reported lost: its label is void, its goods are written off and picked again."),
 	can[warehouse.Unload]("Take a parcel off the truck before it leaves."),
 	can("Take an order in.", func(c *warehouse.ReleaseOrder) { c.Source = "site" }),
 	can("Withdraw an order.", func(c *warehouse.CancelOrder) { c.Source = "site" }),
@@ -49,7 +53,7 @@ var commands = []command{
 	can[warehouse.CarrierUp]("Say that a carrier takes parcels again."),
 	can[warehouse.LabelGiven]("Give number and label of a parcel, as its online carrier answered."),
 	can[warehouse.LabelRefused]("Say that the online carrier does not take a parcel."),
-	can[warehouse.ChangeCarrier]("Give a parcel another carrier; its old label is void."),
+	can[warehouse.ChangeCarrier]("Give a parcel, or all of its order, another carrier; the old labels are void."),
 	can[warehouse.MeasureItem]("Propose the sides of an item that were measured here."),
 	can[warehouse.CloseManifest]("Close the manifest of a carrier at a dock."),
 	can[warehouse.FileDocument]("Archive what was printed."),
@@ -186,11 +190,33 @@ func (s *server) doNamed(w http.ResponseWriter, r *http.Request) (res warehouse.
 	if err != nil {
 		return res, refuse(http.StatusBadRequest, CodeBadRequest, name+": "+err.Error())
 	}
+	if what := cardData(c); what != "" {
+		return res, refuse(http.StatusUnprocessableEntity, intake.CodeCard, what+" looks like the number of a payment card; nothing was kept of it")
+	}
 	res, err = s.propose(r, func(ctx context.Context) (warehouse.Result, error) { return s.cfg.DoAs(ctx, id, actor, c) })
 	if res.Code == replica.CodeSeqReused {
 		return res, refuse(http.StatusConflict, CodeKeyReused, "this "+HeaderKey+" belongs to another command; nothing was done")
 	}
 	return res, err
+}
+
+// cardData names the first text of an order that looks like the number of a
+// payment card, "" when there is none.
+func cardData(c warehouse.Command) string {
+	var spec warehouse.OrderSpec
+	switch c := c.(type) {
+	case warehouse.ReleaseOrder:
+		spec = c.Order
+	case warehouse.EnterOrder:
+		spec = c.Order
+	default:
+		return ""
+	}
+	o := wire.Order{ShipTo: wire.Address(spec.ShipTo), Method: spec.Method, Channel: spec.Channel, Customer: spec.Customer}
+	for _, r := range spec.Refs {
+		o.Refs = append(o.Refs, wire.Ref(r))
+	}
+	return o.CardData()
 }
 
 // statusOf is 422 for what cannot be done however often it is asked, and 409

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
+	"time"
 
 	"tote/warehouse"
 )
@@ -98,8 +100,12 @@ type Parked struct {
 
 func (s *server) order(w http.ResponseWriter, r *http.Request) error {
 	var out *OrderView
+	var left *warehouse.Archived
 	err := s.cfg.View(func(rd warehouse.Reader) error {
 		o, err := warehouse.GetOrder(rd, r.PathValue("id"))
+		if err == nil && o == nil {
+			left, err = warehouse.GetArchived(rd, r.PathValue("id"))
+		}
 		if err != nil || o == nil {
 			return err
 		}
@@ -128,11 +134,20 @@ func (s *server) order(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if out == nil && left != nil {
+		return archived(left)
+	}
 	if out == nil {
 		return refuse(http.StatusNotFound, warehouse.CodeUnknownOrder, "no order "+r.PathValue("id"))
 	}
 	reply(w, http.StatusOK, out)
 	return nil
+}
+
+// archived answers for an order of which only the tombstone is here.
+func archived(a *warehouse.Archived) error {
+	date := func(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.DateOnly) }
+	return refuse(http.StatusGone, warehouse.CodeArchived, fmt.Sprintf("order %s was %s on %s and archived on %s", a.ID, a.State, date(a.ClosedAt), date(a.At)))
 }
 
 func (s *server) cancel(w http.ResponseWriter, r *http.Request) error {

@@ -37,6 +37,7 @@ func (s *server) awaiting(w http.ResponseWriter, r *http.Request) error {
 // makers are the papers by the name of their kind.
 var makers = map[string]func(warehouse.Reader, string) (*papers.Paper, error){
 	warehouse.DocTicket: papers.Ticket, warehouse.DocSlip: papers.Slip, warehouse.DocManifest: papers.Manifest,
+	warehouse.DocLading: papers.Lading,
 }
 
 // printable is a paper as it can be printed now.
@@ -51,7 +52,7 @@ type printable struct {
 func (s *server) paper(w http.ResponseWriter, r *http.Request) error {
 	maker := makers[r.PathValue("paper")]
 	if maker == nil {
-		return refuse(http.StatusNotFound, CodeNotFound, "papers are ticket, slip and manifest")
+		return refuse(http.StatusNotFound, CodeNotFound, "papers are ticket, slip, lading and manifest")
 	}
 	var p *papers.Paper
 	err := s.cfg.View(func(rd warehouse.Reader) (err error) {
@@ -90,5 +91,24 @@ func (s *server) document(w http.ResponseWriter, r *http.Request) error {
 		warehouse.Document
 		Body string `json:"body"`
 	}{*d, string(body)})
+	return nil
+}
+
+// documents lists what is archived about an order with its parcels, a parcel or a
+// manifest. ?of=REF
+func (s *server) documents(w http.ResponseWriter, r *http.Request) error {
+	ref := r.URL.Query().Get("of")
+	if ref == "" {
+		return refuse(http.StatusBadRequest, CodeBadRequest, "of is missing")
+	}
+	list := []warehouse.Document{}
+	err := s.cfg.View(func(rd warehouse.Reader) (err error) {
+		list, err = papers.Archived(rd, ref)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, list)
 	return nil
 }

@@ -85,6 +85,17 @@ func TestLabelsAndPapersRow23(t *testing.T) {
 		t.Errorf("filed with hash %s, printed with %s", filed.Text, slip.Hash)
 	}
 	g.want(http.StatusOK, g.command("ReprintDocument", `{"document":"`+filed.Ref+`","reason":"lost"}`))
+	listed := decode[[]warehouse.Document](t, g.want(http.StatusOK, g.get("/v1/documents?of=O1")))
+	if len(listed) != 2 || listed[0].ID != filed.Ref || listed[0].Hash != slip.Hash || listed[1].Ref != sscc {
+		t.Errorf("%+v", listed)
+	}
+	if none := decode[[]warehouse.Document](t, g.want(http.StatusOK, g.get("/v1/documents?of=O9"))); none == nil || len(none) != 0 {
+		t.Errorf("%+v", none)
+	}
+	refused(http.StatusBadRequest, CodeBadRequest, "/v1/documents")
+	if bill := decode[printable](t, g.want(http.StatusOK, g.get("/v1/papers/lading/O1"))); !strings.Contains(bill.Text, "BILL OF LADING O1") || !strings.Contains(bill.Text, sscc) {
+		t.Errorf("%+v", bill)
+	}
 	again := decode[doc](t, g.want(http.StatusOK, g.get("/v1/documents/"+filed.Ref)))
 	if again.Body != slip.ZPL || again.Hash != slip.Hash || again.Copies != 1 {
 		t.Errorf("%+v", again)

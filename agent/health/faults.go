@@ -77,6 +77,7 @@ func Groups() []Group {
 			{"CSV_VALUE", "A field has no usable value.", "Mend the named line and column."},
 			{"CSV_DUPLICATE", "The same key stands twice in one file.", "Remove one of the two rows."},
 			{"CSV_TOO_LONG", "A field or the file is longer than allowed.", "Shorten the field or split the file."},
+			{"CARD_DATA", "A text of an order looks like the number of a payment card. Nothing was kept of it. Also the answer of the HTTP interface and of the OMS.", "Take the number out: neither the site nor the OMS has a use for it. If it is another number, break it by a letter."},
 			{"PAYMENT_UNRELEASED", "The file holds an order that may not be picked before it is paid.", "Take it out, or let the OMS release it when the payment is settled."},
 		}),
 		group("agent/api", "The HTTP interface of the gateway.", []own{

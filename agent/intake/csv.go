@@ -1,7 +1,8 @@
 // Package intake turns the CSV files of a site (items, bins, workers, counted
-// stock, orders, announced deliveries) into commands. A file is read as a whole first: one bad row and
+// stock, orders, announced deliveries) into commands, and what a site holds into
+// such files (export.go). A file is read as a whole first: one bad row and
 // nothing of it is proposed, and every bad row is named with its line, column
-// and code. It is pure: no I/O but the reader it is given, no goroutine.
+// and code. It is pure: no I/O but the reader or writer it is given, no goroutine.
 //
 // Files are RFC 4180 with a header line; UTF-8, a byte order mark and CRLF are
 // accepted; columns may stand in any order; unknown columns are an error, since
@@ -26,11 +27,13 @@ const (
 	CodeDuplicate = "CSV_DUPLICATE"      // the same key twice in one file
 	CodeTooLong   = "CSV_TOO_LONG"       // a field or the file is over its bound
 	CodeUnpaid    = "PAYMENT_UNRELEASED" // an order that may not be picked yet
+	CodeCard      = "CARD_DATA"          // a text that looks like the number of a payment card
 )
 
 // Bounds: hostile or broken files must not take the gateway down.
 const (
 	maxField    = 256
+	maxLong     = 8 << 10 // of a field of several values
 	maxRows     = 100_000
 	maxProblems = 100
 )
@@ -135,16 +138,19 @@ func (t *table) hasColumnProblem() bool {
 	return slices.ContainsFunc(t.problems, func(p Problem) bool { return p.Code == CodeColumn })
 }
 
-// str is the trimmed value of a column; "" when the file lacks the column.
-func (t *table) str(column string) string {
+// str is the value of a column without outer spaces and guard (export.go); "" when the file lacks the column.
+func (t *table) str(column string) string { return t.long(column, maxField) }
+
+// long is str for a column with a bound of its own.
+func (t *table) long(column string, most int) string {
 	i := slices.Index(t.header, column)
 	if i < 0 {
 		return ""
 	}
-	v := strings.TrimSpace(t.row[i])
+	v := unguard(t.row[i])
 	switch {
-	case len(v) > maxField:
-		t.bad(column, CodeTooLong, fmt.Sprintf("longer than %d bytes", maxField))
+	case len(v) > most:
+		t.bad(column, CodeTooLong, fmt.Sprintf("longer than %d bytes", most))
 		return ""
 	case !utf8.ValidString(v):
 		t.bad(column, CodeValue, "not UTF-8")

@@ -22,13 +22,17 @@ const chunk = 150
 var Kinds = []string{"items", "bins", "workers", "stock", "orders", "receipts"}
 
 var columns = map[string][]string{
-	"items":   {"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?"},
-	"bins":    {"bin", "aisle", "cell", "side?"},
+	"items": {
+		"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?", "serials?", "packs?", "policy?", "min_days?",
+		"min?", "max?", "reorder_at?", "class?", "length_mm?", "width_mm?", "height_mm?", "substitutes?", "revision?",
+	},
+	"bins":    {"bin", "aisle", "cell", "side?", "class?", "zone?"},
 	"workers": {"id", "name", "badge", "kind?"},
-	"stock":   {"bin", "sku", "lot?", "expiry?", "qty"},
+	"stock":   {"bin", "sku", "lot?", "expiry?", "qty", "owner?", "serial?", "status?"},
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
-		"method?", "priority?", "channel?", "payment?", "expect?",
+		"method?", "priority?", "channel?", "payment?", "expect?", "revision?", "placed_at?", "ship_by?", "owner?",
+		"partial?", "together?", "substitute?", "kit?", "holds?", "kind?", "party?", "customer?", "refs?",
 	},
 	"receipts": {
 		"receipt", "line", "supplier", "sku?", "code?", "qty", "lot?", "expiry?", "sscc?",
@@ -87,6 +91,9 @@ func countRef(part int, rows []warehouse.StockRow) string {
 	_, _ = fmt.Fprintf(h, "%d", part)
 	for _, r := range rows {
 		_, _ = fmt.Fprintf(h, "|%q %q %q %q %d", r.Bin, r.SKU, r.Lot, r.Expiry, r.Qty)
+		if r.Owner+r.Serial+r.Status != "" { // a file without these has the name it always had
+			_, _ = fmt.Fprintf(h, " %q %q %q", r.Owner, r.Serial, r.Status)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
@@ -104,29 +111,12 @@ func chunks[T any](rows []T) func(yield func([]T) bool) {
 	}
 }
 
-func (t *table) items() []warehouse.Item {
-	var out []warehouse.Item
-	seen := map[string]bool{}
-	for t.next() {
-		it := warehouse.Item{
-			SKU: t.need("sku"), Name: t.need("name"), GTIN: t.str("gtin"),
-			WeightMg: t.grams("weight_g"), LotTracked: t.yesNo("lot_tracked"), Tagged: t.yesNo("tagged"),
-		}
-		if b := t.str("barcodes"); b != "" {
-			it.Barcodes = strings.Fields(strings.ReplaceAll(b, ";", " "))
-		}
-		t.once(seen, "sku", it.SKU)
-		out = append(out, it)
-	}
-	return out
-}
-
 func (t *table) bins() []warehouse.Bin {
 	var out []warehouse.Bin
 	seen := map[string]bool{}
 	for t.next() {
 		b := warehouse.Bin{
-			Code: t.need("bin"), Side: t.str("side"),
+			Code: t.need("bin"), Side: t.str("side"), Class: t.str("class"), Zone: t.str("zone"),
 			Aisle: int(t.integer("aisle", 0, 9999, -1)), Cell: int(t.integer("cell", 0, 9999, -1)),
 		}
 		t.once(seen, "bin", b.Code)
@@ -156,53 +146,11 @@ func (t *table) stock() []warehouse.StockRow {
 	for t.next() {
 		s := warehouse.StockRow{
 			Bin: t.need("bin"), SKU: t.need("sku"), Lot: t.str("lot"), Expiry: t.str("expiry"),
-			Qty: t.integer("qty", 1, 1_000_000_000, 0),
+			Qty: t.integer("qty", 1, 1_000_000_000, 0), Owner: t.str("owner"), Serial: t.str("serial"), Status: t.str("status"),
 		}
 		t.day("expiry")
-		t.once(seen, "bin", s.Bin+"\x00"+s.SKU+"\x00"+s.Lot)
+		t.once(seen, "bin", strings.TrimRight(strings.Join([]string{s.Bin, s.SKU, s.Lot, s.Serial, s.Owner, s.Status}, "\x00"), "\x00"))
 		out = append(out, s)
-	}
-	return out
-}
-
-func (t *table) orders() []warehouse.OrderSpec {
-	var out []warehouse.OrderSpec
-	at := map[string]int{} // order id → index in out
-	for t.next() {
-		id := t.need("order")
-		o := warehouse.OrderSpec{
-			ID: id, Revision: 1,
-			Priority: int(t.integer("priority", 0, 9, 0)),
-			Method:   t.str("method"), Channel: t.str("channel"),
-			ShipTo: warehouse.Address{
-				Name: t.need("name"), Street: t.need("street"), Postcode: t.need("postcode"),
-				City: t.need("city"), Country: t.need("country"),
-			},
-		}
-		line := warehouse.OrderLine{
-			Line: int(t.integer("line", 1, 9999, 0)), SKU: t.need("sku"), Qty: t.integer("qty", 1, 1_000_000, 0),
-		}
-		switch pay := t.str("payment"); pay {
-		case "", "settled", "authorised":
-		default:
-			t.bad("payment", CodeUnpaid, fmt.Sprintf("%q: only settled or authorised orders may be picked", pay))
-		}
-		i, ok := at[id]
-		if !ok {
-			at[id] = len(out)
-			o.Lines = []warehouse.OrderLine{line}
-			out = append(out, o)
-			continue
-		}
-		if h := out[i]; h.ShipTo != o.ShipTo || h.Method != o.Method || h.Priority != o.Priority || h.Channel != o.Channel {
-			t.bad("order", CodeValue, fmt.Sprintf("the lines of order %s do not agree on address, method, priority or channel", id))
-		}
-		for _, l := range out[i].Lines {
-			if l.Line == line.Line {
-				t.bad("line", CodeDuplicate, fmt.Sprintf("line %d of order %s stands twice", line.Line, id))
-			}
-		}
-		out[i].Lines = append(out[i].Lines, line)
 	}
 	return out
 }

@@ -1,6 +1,6 @@
 // Package papers renders what can be printed when screens do not do: the pick
-// ticket and the packing slip of an order, and the manifest of a truck, as text
-// and as ZPL. A paper is a pure function of the records: the same state gives
+// ticket, the packing slip and the bill of lading of an order, and the manifest of
+// a truck, as text and as ZPL. A paper is a pure function of the records: the same state gives
 // the same bytes, and so the same hash.
 package papers
 
@@ -78,45 +78,46 @@ func Ticket(r warehouse.Reader, order string) (*Paper, error) {
 	return p, nil
 }
 
-// Slip is the packing slip of an order: what is in its parcels.
-func Slip(r warehouse.Reader, order string) (*Paper, error) {
+// Lading is the bill of lading of an order: what a carrier takes over, from whom
+// and to whom.
+func Lading(r warehouse.Reader, order string) (*Paper, error) {
 	o, err := warehouse.GetOrder(r, order)
 	if err != nil || o == nil {
 		return nil, errors.Join(err, missing(o))
-	}
-	p := &Paper{Kind: warehouse.DocSlip, Ref: order, Title: "PACKING SLIP " + order}
-	a := o.Spec.ShipTo
-	for _, s := range []string{a.Name, a.Street, a.Postcode + " " + a.City, a.Country} {
-		p.add(s, "")
-	}
-	p.rule()
-	for _, l := range o.Lines {
-		name, err := nameOf(r, l.SKU)
-		if err != nil {
-			return nil, err
-		}
-		p.add(fmt.Sprintf("%d  %s  %s", l.Line, l.SKU, name), fmt.Sprintf("%d of %d", l.Picked, l.Qty))
-		for _, q := range l.Lots {
-			if q.Lot != "" {
-				p.add("    "+lot(q.Lot, q.Expiry), fmt.Sprint(q.Qty))
-			}
-		}
 	}
 	site, err := warehouse.GetSite(r)
 	if err != nil {
 		return nil, err
 	}
+	p := &Paper{Kind: warehouse.DocLading, Ref: order, Title: "BILL OF LADING " + order}
 	if site != nil {
-		if g := site.GuideFor(&o.Spec); g != nil && g.Pallet != "" {
-			p.rule()
-			p.add("Pallets for "+g.Name+": "+g.Pallet, "")
-		}
+		p.add("From: site "+site.ID, "")
 	}
+	a := o.Spec.ShipTo
+	p.add("To: "+a.Name, "")
+	p.add("    "+a.Street+", "+a.Postcode+" "+a.City+", "+a.Country, "")
 	p.rule()
+	var mg int64
 	for _, c := range o.Parcels {
 		p.add("SSCC "+c.SSCC, kilograms(c.WeightMg)+" kg")
 		p.add("     "+strings.TrimSpace(c.Carrier+" "+c.Service)+" "+c.Tracking, "")
+		mg += c.WeightMg
 	}
+	p.rule()
+	for _, l := range o.Lines {
+		if l.Picked == 0 {
+			continue
+		}
+		name, err := nameOf(r, l.SKU)
+		if err != nil {
+			return nil, err
+		}
+		p.add(l.SKU+"  "+name, fmt.Sprint(l.Picked))
+	}
+	p.rule()
+	p.add(fmt.Sprintf("%d parcels", len(o.Parcels)), kilograms(mg)+" kg")
+	p.add("Shipper ______________________", "Date __________")
+	p.add("Carrier ______________________", "Date __________")
 	return p, nil
 }
 
@@ -140,7 +141,7 @@ func Manifest(r warehouse.Reader, id string) (*Paper, error) {
 		}
 		for _, c := range o.Parcels {
 			if c.SSCC == sscc {
-				p.add(sscc+"  "+c.Tracking, kilograms(c.WeightMg)+" kg")
+				p.add(sscc+"  "+c.Tracking, strings.TrimSpace(strings.ToUpper(o.Spec.Party)+"  "+kilograms(c.WeightMg)+" kg"))
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tote/agent/identity/members"
@@ -20,16 +21,16 @@ import (
 type applier struct {
 	apply  func(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte) (warehouse.Result, error)
 	speaks func(kind, version uint16) bool
-	since  func(kind uint16) uint16 // the level it may be used from; nil = from the beginning
+	since  func(kind, version uint16) uint16 // the level it may be used from; nil = from the beginning
 }
 
 // appliers maps the high byte of a kind to its applier. Changing a number
 // breaks every stored log; 0x00 belongs to raftstore itself.
 var appliers = map[uint16]applier{
 	kindsOfWarehouse: {apply: applyWarehouse, speaks: warehouse.Speaks},
-	0x02:             {apply: ledger.Apply, speaks: ledger.Speaks},
+	0x02:             {ledger.Apply, ledger.Speaks, ledger.Since},
 	0x03:             {apply: applyIntent, speaks: intent.Speaks},
-	0x04:             {members.Apply, members.Speaks, members.Since},
+	0x04:             {members.Apply, members.Speaks, func(kind, _ uint16) uint16 { return members.Since(kind) }},
 }
 
 const kindsOfWarehouse = 0x01
@@ -62,7 +63,8 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour; PutSite version 2: upstreams
+//	4  the kinds of levelFour; version 2 of PutSite: upstreams; orders that name
+//	   party, customer or refs (version 2 of ReleaseOrder, EnterOrder, InboxStore)
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -73,15 +75,25 @@ var levelOne = [][2]warehouse.Kind{
 
 // levelFour are the kinds that level 4 brought. All others came with 2 and 3.
 var levelFour = [][2]warehouse.Kind{
-	{0x0106, 0x010f}, {0x011b, 0x011f}, {0x0190, 0x019f}, {0x01ad, 0x01af}, {0x01be, 0x01bf},
-	{0x01c5, 0x01cf}, {0x01d9, 0x01df}, {0x01e4, 0x01ef}, {0x01f0, 0x01ff},
+	{0x0106, 0x010f},
+	{0x011b, 0x011f},
+	{0x0190, 0x019f},
+	{0x01ad, 0x01af},
+	{0x01be, 0x01bf},
+	{0x01c5, 0x01cf},
+	{0x01d9, 0x01df},
+	{0x01e4, 0x01ef},
+	{0x01f0, 0x01ff},
 }
+
+// secondFour are the kinds whose version 2 came with level 4.
+var secondFour = []warehouse.Kind{warehouse.KindPutSite, warehouse.KindReleaseOrder, warehouse.KindEnterOrder}
 
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
 	if !OfWarehouse(kind) {
 		if a := appliers[kind>>8]; a.since != nil {
-			return a.since(kind)
+			return a.since(kind, version)
 		}
 		return 0
 	}
@@ -90,7 +102,7 @@ func sinceLevel(kind, version uint16) uint16 {
 			return 0
 		}
 	}
-	if warehouse.Kind(kind) == warehouse.KindPutSite {
+	if version == 2 && slices.Contains(secondFour, warehouse.Kind(kind)) {
 		return 4
 	}
 	for _, r := range levelFour {

@@ -20,6 +20,10 @@ const (
 	// CodeReprint asks for one more copy of a label that failed or whose
 	// outcome is unknown.
 	CodeReprint = "TOTE:REPRINT"
+	// CodeNextCarton says that the pieces of the carton in hand are scanned,
+	// because not all of the order goes into it; again before the first piece
+	// it takes that back.
+	CodeNextCarton = "TOTE:NEXT-CARTON"
 	// CodeDepart hands everything loaded at the dock to the carrier.
 	CodeDepart = "TOTE:DEPART"
 )

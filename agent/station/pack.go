@@ -218,8 +218,16 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 		return nil
 	case step.Do == warehouse.StepCheckLabel && ssccOf(code) == step.SSCC:
 		c = warehouse.LabelOutcome{Job: step.SSCC, Outcome: warehouse.JobPrinted, Detail: "the label was scanned at the station"}
+	case code == CodeNextCarton:
+		c = warehouse.NextCarton{Station: p.cfg.ID, Order: step.Order, Scan: true}
+		if step.Do != warehouse.StepWeigh {
+			p.answer(code, warehouse.Result{Code: warehouse.CodeWrongStep, Text: "no carton is in hand", Next: step})
+			return nil
+		}
 	default:
-		c = warehouse.StartPack{Station: p.cfg.ID, Barcode: code}
+		if c, err = p.means(code); err != nil {
+			return err
+		}
 	}
 	res, err := p.try(ctx, c)
 	if no, ok := refusal(err); ok {
@@ -240,6 +248,19 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 	}
 	p.answer(code, res)
 	return nil
+}
+
+// means is what a scan asks for: a tote to be packed, or a piece for the carton
+// in hand.
+func (p *Pack) means(code string) (c warehouse.Command, err error) {
+	err = p.cfg.View(func(r warehouse.Reader) (err error) {
+		c, err = warehouse.StationScan(r, p.cfg.ID, code)
+		return err
+	})
+	if err != nil && p.passes(err) { // the rules look at every command anyway
+		return warehouse.StartPack{Station: p.cfg.ID, Barcode: code}, nil
+	}
+	return c, err
 }
 
 // onWeight books a stable weight when the station waits for one. Between two

@@ -17,8 +17,32 @@ var (
 	ErrCorrupt = errors.New("cloudsync/ledger: state is corrupt")
 )
 
-// Version is the version of all commands of this package.
-const Version uint16 = 1
+// Version is the version of all commands of this package but one: an InboxStore
+// with an order that names its party, customer or refs has VersionNamed. A
+// gateway that does not know the fields would refuse what the others do.
+const (
+	Version      uint16 = 1
+	VersionNamed uint16 = 2
+)
+
+func versionOf(c Command) uint16 {
+	if in, ok := c.(InboxStore); ok && slices.ContainsFunc(in.Items, func(it Item) bool { return it.Release != nil && it.Release.Later() }) {
+		return VersionNamed
+	}
+	return Version
+}
+
+func reads(kind, version uint16) bool {
+	return version == Version || version == VersionNamed && kind == KindInboxStore
+}
+
+// Since is the feature level from which on a version of a command may be used.
+func Since(_, version uint16) uint16 {
+	if version == VersionNamed {
+		return 4
+	}
+	return 0
+}
 
 // MaxBody is the longest command, in bytes: one log entry.
 const MaxBody = 64 << 10
@@ -51,14 +75,15 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("%w: kind %#04x: %w", ErrMalformed, c.Kind(), err)
 	}
-	if _, err := Decode(c.Kind(), Version, body); err != nil {
+	version = versionOf(c)
+	if _, err := Decode(c.Kind(), version, body); err != nil {
 		return 0, 0, nil, err
 	}
-	return c.Kind(), Version, body, nil
+	return c.Kind(), version, body, nil
 }
 
 // Speaks tells whether this version knows the command.
-func Speaks(kind, version uint16) bool { return version == Version && slices.Contains(kinds, kind) }
+func Speaks(kind, version uint16) bool { return reads(kind, version) && slices.Contains(kinds, kind) }
 
 // kinds are those that Decode takes.
 var kinds = []uint16{KindInboxStore, KindAckOutbox, KindHoldSubject, KindReleaseSubject}
@@ -67,8 +92,8 @@ var kinds = []uint16{KindInboxStore, KindAckOutbox, KindHoldSubject, KindRelease
 // fields, fields out of bounds, and any other encoding than the one Encode
 // gives are errors.
 func Decode(kind, version uint16, body []byte) (Command, error) {
-	if version != Version {
-		return nil, fmt.Errorf("%w: kind %#04x has version %d, not %d", ErrMalformed, kind, Version, version)
+	if !reads(kind, version) {
+		return nil, fmt.Errorf("%w: kind %#04x has no version %d", ErrMalformed, kind, version)
 	}
 	switch kind {
 	case KindInboxStore:

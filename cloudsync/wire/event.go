@@ -136,6 +136,25 @@ type EventData struct {
 	WasMg    int64      `json:"wasMg,omitempty"`    // what the OMS says it weighs
 	Sides    *Sides     `json:"sides,omitempty"`    // proposed for one base unit
 	Diffs    []LineDiff `json:"diffs,omitempty"`    // lines that shipped otherwise than ordered
+
+	// Of order.shipped, where the order brought one of the first three.
+	Party    string `json:"party,omitempty"`
+	Customer string `json:"customer,omitempty"`
+	Refs     []Ref  `json:"refs,omitempty"`
+	Times    *Times `json:"times,omitempty"`
+	// Of order.archived, the last record of an order: when it closed, ms since
+	// 1970 UTC, and the SHA-256, in hex, of its release and of [Order.Commercial].
+	ClosedAt   int64  `json:"closedAt,omitempty"`
+	Digest     string `json:"digest,omitempty"`
+	Commercial string `json:"commercial,omitempty"`
+}
+
+// Times of an order, milliseconds since 1970 UTC; 0 = not known.
+type Times struct {
+	PlacedAt   int64 `json:"placedAt,omitempty"`
+	ReleasedAt int64 `json:"releasedAt,omitempty"`
+	ShipBy     int64 `json:"shipBy,omitempty"`
+	ShippedAt  int64 `json:"shippedAt,omitempty"`
 }
 
 // ReceivedLine is what was announced of an item and what came; Damaged, Expired,
@@ -272,6 +291,22 @@ type Parcel struct {
 	Service  string `json:"service,omitempty"` // of the carrier
 	Cost     int64  `json:"cost,omitempty"`    // minor units
 	Carton   string `json:"carton,omitempty"`
+	// Of one of several parcels of an order: its number, what is in it, and
+	// when it left before the last one did. One that is all of its order has
+	// none of them.
+	No         int          `json:"no,omitempty"`
+	Lines      []ParcelLine `json:"lines,omitempty"`
+	DepartedAt int64        `json:"departedAt,omitempty"` // milliseconds since 1970 UTC
+}
+
+// ParcelLine is what of an order line is in a parcel.
+type ParcelLine struct {
+	Line   int    `json:"line"`
+	SKU    string `json:"sku"`
+	Qty    int64  `json:"qty"`
+	Lot    string `json:"lot,omitempty"`
+	Serial string `json:"serial,omitempty"`
+	Expiry string `json:"expiry,omitempty"`
 }
 
 // ErrEventID says that an event id is not "site/epoch/stream/seq".

@@ -59,14 +59,33 @@ type Order struct {
 	Partial bool `json:"partial,omitempty"`
 	// Substitute: another item may be sent for one that is short.
 	Substitute bool `json:"substitute,omitempty"`
+	// Together: its parcels leave on one truck; otherwise each leaves with
+	// the truck it is on.
+	Together bool `json:"together,omitempty"`
 	// Holds are the reasons for which nothing may be done yet: PAYMENT,
 	// CREDIT, TERMS, PRICE_UNCONFIRMED, PACK_CHANGE, RECALL, ADDRESS, EXPORT.
 	Holds []string `json:"holds,omitempty"`
+	// Commercial is whatever the OMS knows of terms, billing, discounts and
+	// promo codes: any JSON. The site keeps its SHA-256 and nothing else.
+	Commercial json.RawMessage `json:"commercial,omitempty"`
 	// Kit is the number of the slip of the order crash kit on which the site
 	// may have entered this order already; 0 = none.
 	Kit int64 `json:"kit,omitempty"`
+	// Party is the kind of place it goes to: "consumer", "business", "3pl",
+	// "hub" (a carrier's); "" = not said.
+	Party string `json:"party,omitempty"`
+	// Customer and Refs are names that others gave: opaque to the site, and
+	// told unchanged by order.shipped.
+	Customer string `json:"customer,omitempty"` // at most 200 bytes
+	Refs     []Ref  `json:"refs,omitempty"`     // at most 16, 2048 bytes in all
 	// Lines has at least one entry, line numbers unique.
 	Lines []OrderLine `json:"lines"`
+}
+
+// Ref is one name of an order elsewhere: a campaign, a purchase order.
+type Ref struct {
+	Name  string `json:"name"`  // 1..64 bytes, each once
+	Value string `json:"value"` // at most 200 bytes
 }
 
 // Address is where the parcel goes.

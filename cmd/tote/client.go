@@ -151,6 +151,29 @@ func (c orderCmd) Run(ctx context.Context) error {
 	return c.call(ctx, http.MethodGet, path, "", nil)
 }
 
+type documentCmd struct {
+	gatewayURL `embed:""`
+	Of         bool   `help:"List the documents of an order, a parcel or a manifest; nothing is printed."`
+	ID         string `arg:"" help:"Id of the document; with --of the order, SSCC or manifest."`
+}
+
+// Run writes the bytes of a document as they were archived: for lp -o raw.
+func (c documentCmd) Run(ctx context.Context) error {
+	if c.Of {
+		return c.call(ctx, http.MethodGet, "/v1/documents?of="+url.QueryEscape(c.ID), "", nil)
+	}
+	answer, err := c.send(ctx, http.MethodGet, "/v1/documents/"+url.PathEscape(c.ID), "", nil)
+	if err != nil {
+		return err
+	}
+	var doc struct{ Body string }
+	if err := json.Unmarshal(answer, &doc); err != nil {
+		return err
+	}
+	_, err = io.WriteString(os.Stdout, doc.Body)
+	return err
+}
+
 type importCmd struct {
 	gatewayURL `embed:""`
 	Kind       string   `help:"items, bins, workers, stock, orders, receipts or site; the file's name says it otherwise." placeholder:"KIND"`

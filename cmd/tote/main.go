@@ -24,8 +24,10 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Run the gateway agent."`
 	Validate validateCmd `cmd:"" help:"Check a gateway configuration without starting anything."`
 	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders, announced receipts) into a running gateway."`
+	Export   exportCmd   `cmd:"" help:"Write what the site holds as files that import takes."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
+	Document documentCmd `cmd:"" help:"Print an archived document, byte by byte, or list those of an order, parcel or manifest."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`
 	Site     siteCmd     `cmd:"" help:"Begin a site of several gateways."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`

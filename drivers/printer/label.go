@@ -37,7 +37,8 @@ type Label struct {
 	Order    string
 	SSCC     string // 18 digits with a right check digit
 	WeightMg int64
-	Copy     bool // a reprint: says so on the label; the SSCC stays the same
+	Copy     bool   // a reprint: says so on the label; the SSCC stays the same
+	Party    string // kind of place it goes to, for who hands the carton over; may be empty
 }
 
 // Address is where the carton goes.
@@ -75,6 +76,9 @@ func (l Label) ZPL() ([]byte, error) {
 	z.line(112, 3)
 
 	z.text(margin, 130, 26, "SHIP TO")
+	if l.Party != "" {
+		z.text(Width-margin-200, 124, 32, fit(strings.ToUpper(l.Party), 12, 1)[0])
+	}
 	y = 162
 	for _, line := range l.ShipTo.lines(436 - y) {
 		z.text(margin, y, line.high, line.text)

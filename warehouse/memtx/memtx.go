@@ -92,7 +92,15 @@ func (t *Tx) Delete(key []byte) error {
 
 // Range calls fn for the keys with the prefix, ascending. fn must not write.
 func (t *Tx) Range(prefix []byte, fn func(key, value []byte) (bool, error)) error {
-	i, at, _ := t.find(string(prefix))
+	return t.RangeAfter(prefix, nil, fn)
+}
+
+// RangeAfter is Range of the keys behind one; nil = from the first.
+func (t *Tx) RangeAfter(prefix, after []byte, fn func(key, value []byte) (bool, error)) error {
+	i, at, found := t.find(max(string(prefix), string(after)))
+	if found && after != nil {
+		at++
+	}
 	for ; i < len(t.blocks); i, at = i+1, 0 {
 		for _, k := range t.blocks[i][at:] {
 			if !strings.HasPrefix(k, string(prefix)) {

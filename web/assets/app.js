@@ -65,7 +65,7 @@ const screens = {
   scan_bin: (s) => ({ ask: 'Scan bin', caption: caption(s, 'Go to bin', 'go to bin'), big: s.bin }),
   scan_item: (s) => ({ ask: `Scan item ${(s.held ?? 0) + 1} of ${(s.held ?? 0) + (s.qty ?? 0)}`, caption: caption(s, 'Pick from bin', 'take from'), big: s.bin }),
   scan_slot: (s) => ({ ask: s.tote ? `Scan tote ${s.tote}` : 'Scan an empty tote', caption: 'Put into slot', big: String(s.slot ?? '') }),
-  scan_unit: (s) => ({ ask: `Scan tote ${s.tote}`, caption: caption(s, 'Find the tote', 'find the tote'), big: s.tote }),
+  scan_unit: (s) => ({ ask: `Scan tote ${s.tote}`, caption: caption(s, 'Find the tote', s.bin ? `the tote is at ${s.bin}` : 'find the tote'), big: s.tote }),
   put_down: (s) => ({ ask: s.bin ? `Put into bin ${s.bin}` : 'Put into any bin and scan it', caption: caption(s, 'Put down', 'put down in'), big: s.bin ?? 'ANY BIN' }),
   count: (s) => ({ ask: 'Scan each piece, then the bin again', caption: caption(s, 'Count', 'what lies in'), big: s.bin }),
   finish: () => ({ ask: 'Scan the pack drop', caption: 'All picked: put the totes down', big: 'PACK DROP', primary: 'Finish' }),
@@ -102,7 +102,7 @@ function show() {
   text('primary', scr.primary ?? '');
   const free = s.do === 'ask' || s.do === 'wait';
   $('floor').hidden = $('out').hidden = !free;
-  $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit';
+  $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit' || s.kind === 'PUTBACK'; // what is in a tote is not short
   $('zero').hidden = !s.zero;
   text('emptied', s.zero ? `Is bin ${s.zero} empty now?` : '');
   $('skip').hidden = !(s.kind || (s.do === 'scan_bin' && (s.left ?? 0) > 1)) || !!s.held; // what is in hand is put down first
