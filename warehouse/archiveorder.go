@@ -64,7 +64,7 @@ func (c *change) archive(o *Order) (next int64, err error) {
 	id := o.Spec.ID
 	err = c.emit(EvOrderArchived, id, EventData{
 		State: string(o.State), Revision: o.Spec.Revision, Source: o.Source, Born: c.bornOf(o),
-		Lines: tellLines(o.Lines), Parcels: tellParcels(o.Parcels), BackorderOf: o.BackorderOf, Backorder: o.Backorder,
+		Lines: tellLines(o.Lines), Parcels: tellParcels(o.Parcels), BackorderOf: abroad(o.Upstream, o.BackorderOf), Backorder: abroad(o.Upstream, o.Backorder),
 		ClosedAt: o.Since, Digest: hex.EncodeToString(o.Hash), Commercial: o.Spec.Commercial,
 	})
 	if err != nil {
