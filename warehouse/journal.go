@@ -1,9 +1,6 @@
 package warehouse
 
-import (
-	"fmt"
-	"sort"
-)
+import "fmt"
 
 // The journal of the ledger, read from the front: for whoever copies it to
 // another place. Its rows are never changed.
@@ -32,13 +29,17 @@ func JournalSince(r Reader, ms int64) (after, last uint64, err error) {
 	if last, err = counter(r, key(kSeq, kMove)); err != nil {
 		return 0, 0, err
 	}
-	n := sort.Search(int(last), func(i int) bool {
-		m, lerr := must2(load[Move](r, key(kMove, num(uint64(i)+1))))("row of the journal", fmt.Sprint(i+1))
-		if lerr != nil {
-			err = lerr
-			return true
+	for to := last; after < to; { // all up to after are older, all behind to are not
+		at := after + (to-after+1)/2
+		m, err := must2(load[Move](r, key(kMove, num(at))))("row of the journal", fmt.Sprint(at))
+		if err != nil {
+			return 0, 0, err
 		}
-		return m.At >= ms
-	})
-	return uint64(n), last, err
+		if m.At < ms {
+			after = at
+		} else {
+			to = at - 1
+		}
+	}
+	return after, last, nil
 }
