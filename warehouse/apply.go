@@ -77,7 +77,7 @@ var table = []entry{
 	command(KindEndFloor, "EndFloor", 1, endFloor),
 	command(KindAskMove, "AskMove", 1, askMove).upTo(2), // 2: owner, serial, status
 	command(KindUnpick, "Unpick", 1, unpick),
-	command(KindUnpack, "Unpack", 1, unpack),
+	command(KindUnpack, "Unpack", 1, unpack).upTo(2), // 2: one parcel
 	command(KindUnload, "Unload", 1, unload),
 	command(KindReassignBatch, "ReassignBatch", 1, reassignBatch),
 	command(KindForceRelease, "ForceRelease", 1, forceRelease),
@@ -110,7 +110,7 @@ var table = []entry{
 	command(KindCarrierUp, "CarrierUp", 1, carrierUp),
 	command(KindLabelGiven, "LabelGiven", 1, labelGiven),
 	command(KindLabelRefused, "LabelRefused", 1, labelRefused),
-	command(KindChangeCarrier, "ChangeCarrier", 1, changeCarrier),
+	command(KindChangeCarrier, "ChangeCarrier", 1, changeCarrier).upTo(2), // 2: all parcels
 	command(KindFileDocument, "FileDocument", 1, fileDocument),
 	command(KindCloseManifest, "CloseManifest", 1, closeManifest),
 	command(KindMeasureItem, "MeasureItem", 1, measureItem),

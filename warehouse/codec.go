@@ -125,6 +125,20 @@ func (a AskMove) version() uint16 {
 	return 1
 }
 
+func (u Unpack) version() uint16 {
+	if u.Parcel != "" {
+		return 2
+	}
+	return 1
+}
+
+func (c ChangeCarrier) version() uint16 {
+	if c.All {
+		return 2
+	}
+	return 1
+}
+
 func (r RobotPick) version() uint16 {
 	if r.Said != "" {
 		return 2

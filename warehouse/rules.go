@@ -22,10 +22,12 @@ const level3 uint16 = 3
 // without a word, that another item may go for one that is short when it does so
 // already (amend.go); what an inspection finds of goods that came back changes their
 // class as SetStatus does, by way of reclass, which is no adjustment, and with the
-// date they came in on. These came by fields and commands of their own: parties
-// (party.go), upstreams (upstream.go), the archive (archive.go), orders in several
-// parcels (parcels.go), pictures (image.go), offers (offers.go) and profiles
-// (profile.go).
+// date they came in on; papers of a carton that is none any more are void
+// (document.go), and an announced return keeps whose goods it brings. These came
+// by fields and commands of their own: parties (party.go), upstreams
+// (upstream.go), the archive (archive.go), orders in several parcels (parcels.go),
+// pictures (image.go), offers (offers.go) and profiles (profile.go). What a command
+// of before level 4 says with a new field is its second version (codec.go).
 const level4 uint16 = 4
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

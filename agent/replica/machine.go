@@ -88,6 +88,7 @@ var levelFour = [][2]warehouse.Kind{
 // secondFour are the older kinds of which level 4 brought a second version.
 var secondFour = []warehouse.Kind{
 	warehouse.KindPutSite, warehouse.KindPutItems, warehouse.KindReleaseOrder, warehouse.KindEnterOrder, warehouse.KindAskMove,
+	warehouse.KindUnpack, warehouse.KindChangeCarrier,
 }
 
 // sinceLevel is from which level on a version of a command may be used.
@@ -105,9 +106,6 @@ func sinceLevel(kind, version uint16) uint16 {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
 			return 0
 		}
-	}
-	if version == 2 && slices.Contains(secondFour, warehouse.Kind(kind)) {
-		return 4
 	}
 	for _, r := range levelFour {
 		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] {
