@@ -140,6 +140,28 @@ func (c *change) changeDoc(id string, fn func(*Document)) error {
 	return c.saveDoc(d)
 }
 
+// voidDocs ends the documents of a carton that is none any more: what they say is
+// in it is not, and nobody prints them again.
+func (c *change) voidDocs(sscc string) error {
+	if !c.since(level4) {
+		return nil
+	}
+	docs, err := DocumentsOf(c, sscc)
+	if err != nil {
+		return err
+	}
+	for i := range docs {
+		if docs[i].VoidAt != 0 {
+			continue
+		}
+		docs[i].VoidAt = max(c.meta.Now, 1)
+		if err := c.saveDoc(&docs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // publish notes that a document came out.
 func (c *change) publish(id string) error {
 	return c.changeDoc(id, func(d *Document) { d.Published = cmp.Or(d.Published, max(c.meta.Now, 1)) })

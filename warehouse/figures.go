@@ -27,7 +27,9 @@ type sample struct {
 	value int64
 }
 
-// OrderFacts is what the figures need to know of an order beside its lines.
+// OrderFacts is what the figures need to know of an order beside its lines. Of a
+// count that is told to several OMSs Lines are those of the others that were not
+// right, and Again says that the bin itself counts elsewhere.
 type OrderFacts struct {
 	PlacedAt   int64  `cbor:"1,keyasint,omitempty" json:"placedAt,omitempty"`
 	ReleasedAt int64  `cbor:"2,keyasint,omitempty" json:"releasedAt,omitempty"`
@@ -144,12 +146,15 @@ func ofEvent(e *Event) (ticks []tick, samples []sample) {
 		add(figRoute, "", f.RouteMm)
 		add(figBatchMs, "", f.Ms)
 	case EvCountClosed:
-		right := true
+		right := f.Lines == 0
 		for _, l := range d.Counted {
 			diff := max(l.Counted-l.Book, l.Book-l.Counted)
 			right = right && diff == 0
 			add(figCountAbs, "", diff)
 			add(figCountBook, "", l.Book)
+		}
+		if f.Again { // the bin counts with the lines of the default OMS
+			break
 		}
 		add(figBinsCounted, "", 1)
 		one(figBinsRight, "", right)

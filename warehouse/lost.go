@@ -50,7 +50,7 @@ func (c *change) mayBeLost(sscc, reason string) (*Order, *Parcel, error) {
 	case err != nil:
 		return nil, nil, err
 	case o == nil:
-		return nil, nil, refuse(CodeUnknownSSCC, "%s", sscc)
+		return nil, nil, c.noParcel(sscc)
 	case p.Dock != "" || o.State == OrderShipped:
 		return nil, nil, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
 	}

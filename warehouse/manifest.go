@@ -309,8 +309,12 @@ func (c *change) endManifests(dock string) error {
 		if err := c.index(key(kTruck, dock, m.ID), false); err != nil {
 			return err
 		}
+		left, err := c.ownOf("", m.Left)
+		if err != nil {
+			return err
+		}
 		err = c.emit(EvManifestDeparted, "", EventData{
-			Manifest: m.ID, Carrier: m.Carrier, Ref: dock, Qty: int64(len(m.Parcels) - len(m.Left)), Text: strings.Join(m.Left, " "),
+			Manifest: m.ID, Carrier: m.Carrier, Ref: dock, Qty: int64(len(m.Parcels) - len(m.Left)), Text: strings.Join(left, " "),
 		})
 		if err != nil {
 			return err

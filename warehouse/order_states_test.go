@@ -61,7 +61,10 @@ func statesText() string {
 		"  started there before the label is proven.\n" +
 		"- In PACKED only the address, the priority and the times can change: the quote says `LINES_FIXED`. In PACKING, and\n" +
 		"  once the tote is on its way, nothing can be added.\n" +
-		"- What is picked and not wanted any more is put back: fallout `PUT_BACK`, command PutBack.\n" +
+		"- An order in several parcels is past its hard point when the first of its labels is sent, also while the rest is\n" +
+		"  picked or packed. Before that a change of its lines, or a cancel, opens the cartons again.\n" +
+		"- What is picked and not wanted any more is put back: fallout `PUT_BACK`, and a floor task for each line or the\n" +
+		"  command PutBack.\n" +
 		"- A quote that is open when the label is sent ends as refused with `E_HARD_PONR`.\n" +
 		"- A held order keeps its state. Nothing new of it begins; what has begun is finished.\n\n" +
 		"## Requests\n\n```mermaid\nstateDiagram-v2\n")

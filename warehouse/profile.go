@@ -263,13 +263,11 @@ func (c *change) coldIn(rc *Receipt, a *arrival) error {
 	return c.strayFallout(ReceiptPlace(rc.ID), Fallout{Code: FalloutColdChain, SKU: a.sku, Lot: a.lot, Qty: a.qty, Detail: why})
 }
 
-// coldOut looks at the reading of a dock before a parcel is loaded there. One
-// out of range parks the order, and the answer is kept.
+// coldOut looks at the reading of a dock before a parcel is loaded there: what is
+// in other parcels of the order does not matter. One out of range parks the
+// order, and the answer is kept.
 func (c *change) coldOut(o *Order, sscc, dock string) error {
-	for _, l := range o.Lines {
-		if l.Picked == 0 {
-			continue
-		}
+	for _, l := range o.InParcel(sscc) {
 		p, err := c.profile(l.SKU)
 		if err != nil {
 			return err

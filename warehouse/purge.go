@@ -1,5 +1,7 @@
 package warehouse
 
+import "slices"
+
 // Who an order is for. The site needs a name and an address for the label and
 // the slip, and the terms, discounts and promo codes of the customer not at all.
 //
@@ -7,8 +9,9 @@ package warehouse
 //     SHA-256 (OrderSpec.Commercial): enough to prove later which terms an order
 //     was released under, and nothing to read.
 //   - Site.PurgeDays after an order was shipped or cancelled its name, street,
-//     postcode and city go, and the names others gave it, from the order, its labels and the bytes of its
-//     documents, and what was written about it in words. The country stays.
+//     postcode and city go, and the names others gave it, from the order, its
+//     labels and the bytes of its documents, and what was written about it in
+//     words, but for the log of decisions, which is a ring. The country stays.
 //     The record of a document stays with its hash.
 //   - Texts that may repeat an address, of fallouts and void labels, go as long
 //     after those ended.
@@ -77,10 +80,15 @@ func (c *change) purgeJob(j *LabelJob) error {
 		return err
 	}
 	j.ShipTo, j.Detail = nobody(j.ShipTo), ""
+	j.Voided = slices.Clone(j.Voided)
+	for i := range j.Voided {
+		j.Voided[i].Why = ""
+	}
 	return c.saveJob(j)
 }
 
-// purgeDocs deletes the bytes of the documents about a thing.
+// purgeDocs deletes the bytes of the documents about a thing, and why they were
+// printed again.
 func (c *change) purgeDocs(ref string) error {
 	if ref == "" {
 		return nil
@@ -93,7 +101,14 @@ func (c *change) purgeDocs(ref string) error {
 		if err := c.drop(key(kDocBody, d.ID)); err != nil {
 			return err
 		}
-		c.touch("document", d.ID)
+		if d.CopyWhy == "" {
+			c.touch("document", d.ID)
+			continue
+		}
+		d.CopyWhy = ""
+		if err := c.saveDoc(&d); err != nil {
+			return err
+		}
 	}
 	return nil
 }

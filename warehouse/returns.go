@@ -188,6 +188,9 @@ func announceReturn(c *change, cmd AnnounceReturn) (Result, error) {
 		if o == nil || o.State != OrderShipped {
 			return res, refuse(CodeUnknownOrder, "no order %s was shipped from here", cmd.Order)
 		}
+		if c.since(level4) { // the order may be forgotten when the goods come
+			rt.Owner = o.Spec.Owner
+		}
 	}
 	old, err := GetReturn(c, cmd.Return)
 	if err != nil {

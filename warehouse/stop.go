@@ -169,6 +169,9 @@ func (c *change) dropLabel(o *Order, p *Parcel, j *LabelJob, why string) error {
 	if err := c.ended(pastJob, j.ID); err != nil {
 		return err
 	}
+	if err := c.voidDocs(j.ID); err != nil {
+		return err
+	}
 	return c.setJob(j, JobVoid, why)
 }
 
