@@ -170,14 +170,14 @@ func TestDivergedChange(t *testing.T) {
 	if err := c.WaitApplied(testContext(t), a.Applied()); err != nil {
 		t.Fatal(err)
 	}
-	// A counter that is off while it is added to, and set later.
-	c.flip(t, "n")
-	err := c.view.Load().db.Update(func(txn *badger.Txn) error { return txn.Set(stateKey([]byte("n")), []byte("12345678")) })
+	// A counter that is off while it is added to, and gone later. Nobody has read
+	// it before, so that it is read from the disk.
+	err := c.view.Load().db.Update(func(txn *badger.Txn) error { return txn.Set(stateKey([]byte("off")), []byte("12345678")) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.must(t, byID(1, "add n 1"))
-	a.must(t, byID(2, "del n"))
+	a.must(t, byID(1, "add off 1"))
+	a.must(t, byID(2, "del off"))
 	if code := stops(t, a, c); code != CodeDiverged || !strings.Contains(c.Err().Error(), "chain") {
 		t.Fatalf("it stopped with %s: %v", code, c.Err())
 	}

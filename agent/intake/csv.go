@@ -204,8 +204,10 @@ func (t *table) yesNo(column string) bool {
 
 func (t *table) bad(column, code, text string) { t.fail(t.line, column, code, text) }
 
+// fail notes a problem, once for a field that is read twice.
 func (t *table) fail(line int, column, code, text string) {
-	if len(t.problems) < maxProblems {
-		t.problems = append(t.problems, Problem{line, column, code, text})
+	p := Problem{line, column, code, text}
+	if len(t.problems) < maxProblems && !slices.Contains(t.problems, p) {
+		t.problems = append(t.problems, p)
 	}
 }

@@ -197,7 +197,7 @@ func runTests(root, dir string, funcs []string, proofs map[int][]proof) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ran := note(pipe, dir, proofs)
+	ran := note(pipe, dir, proofs, os.Stderr)
 	var exit *exec.ExitError
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		return err
@@ -209,18 +209,27 @@ func runTests(root, dir string, funcs []string, proofs map[int][]proof) error {
 }
 
 // note reads the events of go test -json. A test counts under the rows of its
-// own name: a function whose subtests name the rows counts for none itself.
-func note(r io.Reader, dir string, proofs map[int][]proof) (ran int) {
+// own name: a function whose subtests name the rows counts for none itself. What
+// a failed test printed goes to failed.
+func note(r io.Reader, dir string, proofs map[int][]proof, failed io.Writer) (ran int) {
+	said := map[string]*strings.Builder{}
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
-		var e struct{ Action, Test string }
+		var e struct{ Action, Test, Output string }
 		if json.Unmarshal(in.Bytes(), &e) != nil || e.Test == "" {
 			continue
 		}
+		if said[e.Test] == nil {
+			said[e.Test] = &strings.Builder{}
+		}
+		said[e.Test].WriteString(e.Output)
 		switch e.Action {
 		case "pass", "fail", "skip":
-			ran++
+			if ran++; e.Action == "fail" {
+				fmt.Fprintf(failed, "./%s %s\n%s", dir, e.Test, said[e.Test])
+			}
+			delete(said, e.Test)
 			for _, n := range rowsOf(e.Test) {
 				proofs[n] = append(proofs[n], proof{e.Test, dir, e.Action})
 			}

@@ -35,15 +35,20 @@ func TestNames(t *testing.T) {
 func TestReport(t *testing.T) {
 	events := `{"Action":"pass","Test":"TestARow1"}
 {"Action":"skip","Test":"TestARow2"}
+{"Action":"output","Test":"TestA/row_3:_x","Output":"a_test.go:7: 4, want 5\n"}
 {"Action":"fail","Test":"TestA/row_3:_x"}
 {"Action":"pass","Test":"TestA/row_4:_y"}
 `
 	rows := []row{{1, "edge", "a", ""}, {2, "both", "b", ""}, {3, "edge", "c", ""}, {4, "edge", "d", ""}, {5, "docs", "e", ""}}
 	proofs := map[int][]proof{}
-	if note(strings.NewReader(events), "warehouse", proofs) != 4 {
+	var failed strings.Builder
+	if note(strings.NewReader(events), "warehouse", proofs, &failed) != 4 {
 		t.Fatal("not all events were read")
 	}
-	note(strings.NewReader(`{"Action":"pass","Test":"TestB/row_4:_z"}`), "agent/api", proofs)
+	if want := "./warehouse TestA/row_3:_x\na_test.go:7: 4, want 5\n"; failed.String() != want {
+		t.Errorf("what failed: %q, want %q", failed.String(), want)
+	}
+	note(strings.NewReader(`{"Action":"pass","Test":"TestB/row_4:_z"}`), "agent/api", proofs, &failed)
 	var out strings.Builder
 	if report(&out, rows, proofs) {
 		t.Error("a failed test goes unnoticed")
