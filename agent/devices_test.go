@@ -117,7 +117,16 @@ func TestWrongParcelAtTheDock(t *testing.T) {
 	s.put("pack1", 450_000)
 	sc.answer(warehouse.CodeOK)
 	s.wantState("O1", warehouse.OrderPacked)
-	sscc := "]C100" + s.get("O1").Parcels[0].SSCC
+	job := s.get("O1").Parcels[0].SSCC
+	sscc := "]C100" + job
+	s.eventually("the label is drawn and filed", func() (filed bool) {
+		s.must(s.gw.agent.view(func(r warehouse.Reader) error {
+			j, err := warehouse.GetJob(r, job)
+			filed = err == nil && j.Doc != ""
+			return err
+		}))
+		return filed
+	})
 	s.unchanged(func() {
 		s.scan("dock1", sscc)
 		dock.answer(warehouse.CodeNotLabelled)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -402,9 +403,34 @@ func (s *site) digest() string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// unchanged requires that act leaves the replicated state as it is.
+// papersFiled tells whether the clerk is done with the orders whose labels are out.
+func (s *site) papersFiled() (done bool) {
+	s.t.Helper()
+	s.must(s.gw.agent.view(func(r warehouse.Reader) error {
+		orders, err := warehouse.Orders(r, "", 0)
+		for _, o := range orders {
+			if o.State != warehouse.OrderLabelled && o.State != warehouse.OrderStaged && o.State != warehouse.OrderShipped {
+				continue
+			}
+			docs, derr := warehouse.DocumentsOf(r, o.Spec.ID)
+			if derr != nil || !slices.ContainsFunc(docs, func(d warehouse.Document) bool { return d.Kind == warehouse.DocLading }) {
+				return derr // the bill of lading is the last one
+			}
+		}
+		done = true
+		return err
+	}))
+	return done
+}
+
+// unchanged requires that act leaves the replicated state as it is. The clerk
+// works beside: he is waited for, but not for ever, as one who went down leaves
+// papers for later.
 func (s *site) unchanged(act func()) {
 	s.t.Helper()
+	for end := time.Now().Add(3 * time.Second); !s.papersFiled() && time.Now().Before(end); {
+		<-time.After(5 * time.Millisecond)
+	}
 	before := s.digest()
 	act()
 	if after := s.digest(); after != before {
