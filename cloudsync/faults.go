@@ -38,7 +38,7 @@ func Faults() []warehouse.Fault {
 		{Code: CodeHeldRefused, Cause: "The OMS refuses even the placeholder of a held event.", Action: "The OMS refuses everything: compare its version with the site's."},
 		{Code: CodeBadReply, Cause: "The answer of the OMS breaks the protocol.", Action: "Compare the version of the OMS with the site's."},
 		{Code: CodeItemRefused, Cause: "An order or a cancel of the OMS was refused.", Action: "Look at the refusal. Put its cause right at the site and resubmit the order at the OMS, or send a corrected order."},
-		{Code: CodeNotNamed, Cause: "The configuration has a connection to an upstream that the site's rules do not name.", Action: "Name it, and the owners whose goods it sells, under upstreams in the site file; or take the connection out of the configuration."},
+		{Code: CodeNotNamed, Cause: "The configuration has a connection to an upstream that the site's rules do not name, or its default OMS has the name of one.", Action: "Name the upstream, and the owners whose goods it sells, in the site file; or take the connection out of the configuration. Give the default OMS a name of its own."},
 		{Code: CodeNoLink, Cause: "The connection to an OMS cannot be made from the configuration; the text says why.", Action: "Put the file that is named in place, or correct the configuration and start the gateway again. It is tried again every minute."},
 		{Code: CodeRejected, Cause: "The OMS rejected an event of this order; the later ones of the order wait.", Action: "Correct the cause at the OMS, then retry the order; or drop its events with a reason."},
 	}

@@ -192,13 +192,15 @@ func (r *Runner) logRefusals(c ledger.InboxStore) {
 }
 
 // named tells whether the site's rules know the upstream. Before they do nothing
-// is asked, as its orders would have no owner, and there is nothing to send.
+// is asked, as its orders would have no owner, and there is nothing to send. The
+// default OMS must not be called as one of them: it would ask for that one's orders.
 func (c *Config) named(r warehouse.Reader) error {
-	if c.Upstream == "" {
-		return nil
-	}
 	ups, err := warehouse.Upstreams(r)
-	if err == nil && !slices.Contains(ups, c.Upstream) {
+	switch {
+	case err != nil:
+	case c.Upstream == "" && slices.ContainsFunc(ups, func(u string) bool { return ledger.SourceOf(u) == c.Source }):
+		err = &fault{CodeNotNamed, local, fmt.Errorf("the default OMS is called %s, as an upstream of the site's rules is", c.Source)}
+	case c.Upstream != "" && !slices.Contains(ups, c.Upstream):
 		err = &fault{CodeNotNamed, local, fmt.Errorf("the rules of the site name no upstream %s", c.Upstream)}
 	}
 	return err

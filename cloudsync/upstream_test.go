@@ -274,3 +274,28 @@ func TestUpstreamWaitsForTheRules(t *testing.T) {
 		}
 	})
 }
+
+// The default OMS with the name of an upstream would be taken for that one: it
+// waits, however long it was connected before.
+func TestDefaultOMSNamedLikeAnUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		house, s := newFake(), newSite(t)
+		r := s.runner(t, house, func(c *cloudsync.Config) { c.Source = "oms/acme" })
+		run(t, r)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		before := len(house.polls)
+		if st := r.Status(); !st.Connected || before == 0 {
+			t.Errorf("%+v, %d polls", st, before)
+		}
+		s.shared(t, "acme")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		after := len(house.polls)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if st := r.Status(); st.Code != cloudsync.CodeNotNamed || len(house.polls) != after {
+			t.Errorf("%+v, %d polls after %d", st, len(house.polls), after)
+		}
+	})
+}

@@ -226,8 +226,11 @@ var sweeps = []struct {
 	}},
 	{pastParcel, kGoneParcel, func(c *change, _, v []byte) (int64, error) {
 		g, err := load[tombstone](c, key(kGone, string(v)))
-		if err != nil || g == nil {
+		if err != nil {
 			return 0, err
+		}
+		if g == nil {
+			return 1, nil // forgotten before this sweep came here: so is its parcel
 		}
 		return g.ClosedAt, nil
 	}},

@@ -203,8 +203,11 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 			return Result{}, err
 		}
 		d.Order = o.Spec.ID
-		if j.State == JobAwaiting {
+		switch {
+		case j.State == JobAwaiting:
 			return Result{}, refuse(CodeLabelState, "job is %s", j.State)
+		case j.ShipTo.Name == "":
+			return Result{}, refuse(CodeArchived, "the person was taken out of label %s", j.ID)
 		}
 	case DocManifest:
 		m, err := GetManifest(c, cmd.Ref)
@@ -230,6 +233,9 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 		}
 		if left := o.leftOn(); left != "" {
 			return Result{}, refuse(CodeArchived, "order %s is %s", cmd.Ref, left)
+		}
+		if o.Purged != 0 { // nothing would take the name out again
+			return Result{}, refuse(CodeArchived, "the person was taken out of order %s", o.Spec.ID)
 		}
 		d.Order = cmd.Ref
 		if o.InParcel(cmd.Ref) != nil {

@@ -145,9 +145,12 @@ func (c *change) noParcel(sscc string) error {
 	if id == "" {
 		return refuse(CodeUnknownSSCC, "%s", sscc)
 	}
-	o, err := must2(c.ghost(id))("tombstone", id)
+	o, err := c.ghost(id)
 	if err != nil {
 		return err
+	}
+	if o == nil { // its tombstone went in an earlier round
+		return refuse(CodeUnknownSSCC, "%s", sscc)
 	}
 	return refuse(CodeArchived, "%s", fmt.Sprintf("%s left with order %s, %s", sscc, o.IDAtOMS(), o.leftOn()))
 }

@@ -7,10 +7,17 @@ package warehouse
 // returnHeard is who hears of a return, and what he calls its order.
 func (c *change) returnHeard(rt *Return) (upstream, order string, err error) {
 	upstream, order, err = c.addressee(rt.Order, &EventData{Owner: rt.Owner})
-	if err == nil && rt.Order == "" {
-		upstream, err = c.ownerHears(rt.Source, rt.Owner)
+	if err != nil {
+		return upstream, order, err
 	}
-	return upstream, order, err
+	if rt.Order != "" {
+		if o, err := c.order(rt.Order); err != nil || o != nil {
+			return upstream, order, err
+		}
+	}
+	// Of no order, or of one that was forgotten since.
+	upstream, err = c.ownerHears(rt.Source, rt.Owner)
+	return upstream, abroad(upstream, order), err
 }
 
 // tellCount tells every OMS of the lines of its owners, and the default one that

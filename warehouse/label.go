@@ -38,6 +38,10 @@ func (c *change) jobAndOrder(id string) (*LabelJob, *Order, error) {
 		return nil, nil, refuse(CodeUnknownJob, "job %s", id)
 	}
 	o, err := c.order(j.Order)
+	if err == nil && o == nil && j.State == JobVoid {
+		// Its order was forgotten, and it has not been looked at since.
+		return nil, nil, refuse(CodeUnknownJob, "job %s", id)
+	}
 	_, err = must(o, err, "order", j.Order)
 	return j, o, err
 }

@@ -28,6 +28,9 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 		if err := c.keepUpstreams(old, &s); err != nil {
 			return Result{}, err
 		}
+		if err := c.freePrefix(old, &s); err != nil {
+			return Result{}, err
+		}
 		// Bins that are there may be named as they were allowed to be.
 		renamed := s.TotePrefix != old.TotePrefix || s.PackDrop != old.PackDrop
 		err := each(c, under(kBin), func(b *Bin) (bool, error) {

@@ -78,6 +78,11 @@ func TestPersonIsPurgedRow52(t *testing.T) {
 		t.Errorf("the slip still has %d bytes", len(b))
 	}
 	w.no(ReprintDocument{Document: slip.Ref, Reason: "lost"}, CodeUnknownDocument)
+	// A paper that comes after that would bring the name back for good.
+	for _, late := range []FileDocument{{What: DocSlip, Ref: "S1"}, {What: DocLading, Ref: "S1"}, {What: DocLabel, Ref: sscc}, {What: DocLabel, Ref: first}} {
+		late.Type, late.Body = DocText, "once more: "+person.Name
+		w.no(late, CodeArchived)
+	}
 	w.ok(order("S1", func(o *OrderSpec) { o.ShipTo.Postcode = "88123X" })) // known by its digest
 	if keys := w.left("Quittenbaum"); len(keys) > 0 {
 		t.Errorf("it came back with the release, in %q", keys)

@@ -20,13 +20,15 @@ import (
 //     begins so, nor ask for what acme's is. To an OMS the orders of another one
 //     are not there.
 //   - An order stays with the OMS it began with, whoever gets its owner later.
+//   - No upstream gets a name by which the id of something that is here begins.
 //   - An upstream that was told something stays in the list, or what waits in its
 //     stream would wait for ever; its owners can be taken away.
 
 // Upstream is an OMS beside the default one.
 type Upstream struct {
 	// Name is that of its connection: its source is "oms/" and the name. It
-	// must never have been the name of the default connection.
+	// must never have been the name of the default connection, whose link
+	// waits otherwise.
 	Name   string   `cbor:"1,keyasint" json:"name"`
 	Owners []string `cbor:"2,keyasint,omitempty" json:"owners,omitempty"`
 }
@@ -107,6 +109,30 @@ func (c *change) keepUpstreams(old, s *Site) error {
 		}
 		if h.Next > 1 {
 			return refuse(CodeConflict, "upstream %s has orders and events here: leave it in the list, without owners", u.Name)
+		}
+	}
+	return nil
+}
+
+// freePrefix refuses rules with a new upstream whose ids begin like what is here
+// already: that would belong to nobody any more.
+func (c *change) freePrefix(old, s *Site) error {
+	for _, u := range s.Upstreams {
+		if slices.ContainsFunc(old.ups(), func(x Upstream) bool { return x.Name == u.Name }) {
+			continue
+		}
+		for _, kind := range []string{kOrder, kBound, kGone, kReceipt, kReturn} {
+			id := ""
+			err := c.Range(key(kind, u.Name+idOfUpstream), func(k, _ []byte) (bool, error) {
+				id = string(k[len(under(kind)):])
+				return false, nil
+			})
+			if err != nil {
+				return err
+			}
+			if id != "" {
+				return refuse(CodeConflict, "upstream %s: its ids would begin like %s, which is here already", u.Name, id)
+			}
 		}
 	}
 	return nil

@@ -449,3 +449,45 @@ func upstreamsDay(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// An id that is here already must not come to belong to an upstream: nobody could
+// ask for it any more.
+func TestUpstreamNamedLikeWhatIsHere(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do    func(*world)
+		taken bool
+	}{
+		"order": {func(w *world) { w.ok(release("late:1", "CUP")) }, true},
+		"bound": {func(w *world) {
+			w.ok(EnterOrder{Kit: 5, Order: slip("CUP")})
+			w.ok(BindOrder{Kit: 5, Order: "late:5", Source: "oms/main"})
+		}, true},
+		"delivery": {func(w *world) { w.ok(AnnounceReceipt{Receipt: asn("late:R", ""), Source: "oms/main"}) }, true},
+		"return": {func(w *world) {
+			w.ok(AnnounceReturn{Return: "late:R", Lines: []ReturnLine{{SKU: "CUP", Expected: 1, Reason: "DAMAGED"}}, Source: "oms/main"})
+		}, true},
+		"archived": {func(w *world) {
+			s := sharedSite()
+			s.ArchiveDays = 1
+			w.ok(PutSite{Site: s})
+			w.ok(release("late:1", "CUP"))
+			w.ok(CancelOrder{Order: "late:1", Source: "oms/main"})
+			w.m.Now += day
+			w.ok(AdvanceTime{})
+		}, true},
+		"another": {func(w *world) { w.ok(release("later:1", "CUP")); w.ok(release("late", "CUP")) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := shared(t)
+			w.ok(PutSuppliers{Suppliers: []Supplier{{ID: "S", Name: "S"}}})
+			tt.do(w)
+			s := *seen(GetSite(w.tx))
+			s.Upstreams = append(s.Upstreams, Upstream{Name: "late"})
+			if tt.taken {
+				w.no(PutSite{Site: s}, CodeConflict)
+			} else {
+				w.ok(PutSite{Site: s})
+			}
+		})
+	}
+}

@@ -12,13 +12,16 @@
 //
 // A line that cannot be read is refused by the site like any bad order, and the
 // lines behind it are taken. What the folder lacks is made up for: the cursor is
-// the name of a file and a line of it, and state/ makes a repeated batch have its
+// the name of a file, a line of it and a sum of what was read, as the next file may
+// have the name of the last one; and state/ makes a repeated batch have its
 // effect once and a deposed sender stop.
 package files
 
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -103,14 +106,14 @@ func (c *Client) Poll(ctx context.Context, cursor string, wait time.Duration, li
 	if err := c.ready(); err != nil {
 		return wire.InboxPage{}, err
 	}
-	name, line, ok := parseCursor(cursor)
+	from, ok := parseCursor(cursor)
 	if !ok {
 		return wire.InboxPage{}, &cloudsync.Error{Kind: cloudsync.CursorGone, Text: "the cursor is of another adapter"}
 	}
 	t := time.NewTicker(look)
 	defer t.Stop()
 	for end := time.Now().Add(wait); ; {
-		page, err := c.page(name, line, limit)
+		page, err := c.page(from, limit)
 		if err != nil {
 			return wire.InboxPage{}, unreachable(err)
 		}
@@ -128,39 +131,53 @@ func (c *Client) Poll(ctx context.Context, cursor string, wait time.Duration, li
 	}
 }
 
-// cursorOf names a line of a file; parseCursor takes it apart.
-func cursorOf(name string, line int) string { return "file:" + strconv.Itoa(line) + ":" + name }
+// mark is how far the inbox was read: the name of a file, a line of it, and the
+// sum of the lines up to there. A file of that name that begins otherwise is
+// another one.
+type mark struct {
+	name string
+	line int
+	sum  string
+}
 
-func parseCursor(s string) (name string, line int, ok bool) {
+// String is the cursor. One of before there was a sum has none.
+func (m mark) String() string { return "part:" + strconv.Itoa(m.line) + ":" + m.sum + ":" + m.name }
+
+func parseCursor(s string) (m mark, ok bool) {
 	if s == "" {
-		return "", 0, true
+		return m, true
 	}
-	rest, ok := strings.CutPrefix(s, "file:")
-	n, name, found := strings.Cut(rest, ":")
+	rest, summed := strings.CutPrefix(s, "part:")
+	rest, old := strings.CutPrefix(rest, "file:")
+	n, rest, found := strings.Cut(rest, ":")
+	if summed && found {
+		m.sum, rest, found = strings.Cut(rest, ":")
+	}
 	line, err := strconv.Atoi(n)
-	return name, line, ok && found && err == nil && line >= 0
+	m.name, m.line = rest, line
+	return m, summed != old && found && err == nil && line >= 0
 }
 
 // page reads on behind a line of a file, or the next file that has anything.
-func (c *Client) page(name string, line, limit int) (wire.InboxPage, error) {
+func (c *Client) page(from mark, limit int) (wire.InboxPage, error) {
 	names, err := c.waiting()
 	if err != nil {
 		return wire.InboxPage{}, err
 	}
-	if name != "" && slices.Contains(names, name) {
-		page, err := c.read(name, line, limit)
+	if from.name != "" && slices.Contains(names, from.name) {
+		page, err := c.read(from, limit)
 		if err != nil || len(page.Items) > 0 {
 			return page, err
 		}
-		if err := c.finish(name); err != nil {
+		if err := c.finish(from.name); err != nil {
 			return wire.InboxPage{}, err
 		}
 	}
 	for _, n := range names {
-		if n == name {
+		if n == from.name {
 			continue
 		}
-		page, err := c.read(n, 0, limit)
+		page, err := c.read(mark{name: n}, limit)
 		if err != nil || len(page.Items) > 0 {
 			return page, err
 		}
@@ -201,30 +218,46 @@ func (c *Client) finish(name string) error {
 	}
 }
 
-// read gives the messages of a file behind a line. Empty lines count, but give
-// none.
-func (c *Client) read(name string, after, limit int) (wire.InboxPage, error) {
-	f, err := os.Open(c.path(dirIn, name))
+// read takes messages out of a file, from behind a mark on if it is in this file.
+func (c *Client) read(from mark, limit int) (wire.InboxPage, error) {
+	page, same, err := c.readFrom(from, limit)
+	if err == nil && !same {
+		page, _, err = c.readFrom(mark{name: from.name}, limit)
+	}
+	return page, err
+}
+
+// readFrom tells whether the file is the one of the mark. There is nothing of it
+// in the page when it is not.
+func (c *Client) readFrom(from mark, limit int) (page wire.InboxPage, same bool, err error) {
+	f, err := os.Open(c.path(dirIn, from.name))
 	if err != nil {
-		return wire.InboxPage{}, err
+		return page, false, err
 	}
 	defer func() { _ = f.Close() }()
-	r := bufio.NewReaderSize(f, 64<<10)
-	page := wire.InboxPage{}
+	r, sum, lines := bufio.NewReaderSize(f, 64<<10), sha256.New(), 0
+	begun := func() string { return hex.EncodeToString(sum.Sum(nil)[:8]) }
 	for at := 1; len(page.Items) < limit; at++ {
 		text, long, err := readLine(r)
 		if err != nil && err != io.EOF {
-			return wire.InboxPage{}, err
+			return wire.InboxPage{}, false, err
 		}
-		if at > after && (long || len(strings.TrimSpace(string(text))) > 0) {
+		if len(text) > 0 || long || err == nil {
+			lines = at
+			_, _ = fmt.Fprintf(sum, "%d %t %s", len(text), long, text)
+		}
+		if at == from.line && from.sum != "" && begun() != from.sum {
+			return wire.InboxPage{}, false, nil
+		}
+		if at > from.line && (long || len(strings.TrimSpace(string(text))) > 0) {
 			page.Items = append(page.Items, message(text, long))
-			page.Next = cursorOf(name, at)
+			page.Next = mark{from.name, at, begun()}.String()
 		}
 		if err == io.EOF {
 			break
 		}
 	}
-	return page, nil
+	return page, lines >= from.line, nil
 }
 
 // readLine reads one line without its end. What is behind the bound is skipped.

@@ -94,6 +94,32 @@ func TestFilesAreTakenOnceAndPutAside(t *testing.T) {
 	}
 }
 
+// The newest file's name may come again at once, as may that of one which was cut
+// off and sent anew: what was read of the old one says nothing of the new one.
+func TestNameOfTheNewestFileComesAgain(t *testing.T) {
+	c := client(t)
+	c.put(t, "orders", line("1")+line("2"))
+	ids, cursor := c.all(t, "")
+	c.put(t, "orders", line("3")+line("4")+line("5"))
+	more, cursor := c.all(t, cursor)
+	if got := strings.Join(append(ids, more...), " "); got != "1 2 3 4 5" {
+		t.Errorf("read %s", got)
+	}
+	c.put(t, "orders", line("6")+line("7"))
+	page, err := c.Poll(t.Context(), cursor, 0, 1)
+	if err != nil || len(page.Items) != 1 {
+		t.Fatalf("%+v %v", page, err)
+	}
+	c.put(t, "orders", line("8")+line("9"))
+	if ids, _ = c.all(t, page.Next); strings.Join(ids, " ") != "8 9" {
+		t.Errorf("read %v", ids)
+	}
+	// The same file again is the same messages: they are known by their ids.
+	if in, done := c.list(t, dirIn), c.list(t, dirDone); in != "" || done != "orders orders.2 orders.3" {
+		t.Errorf("in %s, done %s", in, done)
+	}
+}
+
 func TestFileStaysUntilItIsKept(t *testing.T) {
 	c := client(t)
 	c.put(t, "a", line("1"))
