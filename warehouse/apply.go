@@ -92,7 +92,7 @@ var table = []entry{
 	command(KindCloseReceipt, "CloseReceipt", 1, closeReceipt),
 	command(KindCancelReceipt, "CancelReceipt", 1, cancelReceipt),
 	command(KindReceive, "Receive", 1, receive),
-	command(KindReceiveUnit, "ReceiveUnit", 1, receiveUnit),
+	command(KindReceiveUnit, "ReceiveUnit", 1, receiveUnit).upTo(2), // 2: serials
 	command(KindAnnounceTags, "AnnounceTags", 1, announceTags),
 	command(KindSeeTags, "SeeTags", 1, seeTags),
 	command(KindBookTags, "BookTags", 1, bookTags),

@@ -125,6 +125,13 @@ func (a AskMove) version() uint16 {
 	return 1
 }
 
+func (r ReceiveUnit) version() uint16 {
+	if len(r.Serials) > 0 {
+		return 2
+	}
+	return 1
+}
+
 func (r RobotPick) version() uint16 {
 	if r.Said != "" {
 		return 2
