@@ -52,7 +52,7 @@ var table = []entry{
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
-	command(KindMoveStock, "MoveStock", 1, moveStock),
+	command(KindMoveStock, "MoveStock", 1, moveStock).upTo(2), // 2: a second person
 	command(KindSetStatus, "SetStatus", 1, setStatus),
 	command(KindAdjustStock, "AdjustStock", 1, adjustStock),
 	command(KindApproveAdjust, "ApproveAdjust", 1, approveAdjust),
@@ -75,7 +75,7 @@ var table = []entry{
 	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
 	command(KindMoveFloor, "MoveFloor", 1, moveFloor),
 	command(KindEndFloor, "EndFloor", 1, endFloor),
-	command(KindAskMove, "AskMove", 1, askMove).upTo(2), // 2: owner, serial, status
+	command(KindAskMove, "AskMove", 1, askMove).upTo(2), // 2: owner, serial, status, a second person
 	command(KindUnpick, "Unpick", 1, unpick),
 	command(KindUnpack, "Unpack", 1, unpack),
 	command(KindUnload, "Unload", 1, unload),

@@ -48,7 +48,7 @@ func everyCommand() []Command {
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},
-		MoveStock{From: "bin/A-01", To: "lu/P1", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: 1},
+		MoveStock{From: "bin/A-01", To: "lu/P1", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: 1, Second: "B2"},
 		SetStatus{Place: "bin/A-01", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", From: StatusQC, To: StatusDamaged, Qty: 1},
 		AdjustStock{Place: "bin/A-01", SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: -1, Reason: ReasonStolen, Photo: "sha256:00"},
 		ApproveAdjust{Adjust: "A000001"},
@@ -134,7 +134,7 @@ func TestCodecRoundTrip(t *testing.T) {
 			if r.Said != "" {
 				want = 2
 			}
-		case ReceiveUnit:
+		case ReceiveUnit, MoveStock:
 			want = 2
 		}
 		if kinds[kind] || kind != uint16(c.Kind()) || version != want || CommandName(c.Kind()) == "" {

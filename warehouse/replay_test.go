@@ -66,6 +66,7 @@ var goldenDays = []struct {
 	{"v7-profiles", coldChain},
 	{"v7-lacks", lacking},
 	{"v7-tags", taggedPhones},
+	{"v7-turns", outOfOrder},
 }
 
 // shift is a day at a small site that uses every command and most refusals.
