@@ -104,6 +104,30 @@ func ParseEPCURI(uri string) (EPC, error) {
 	return known(e)
 }
 
+// ReadTag reads an SGTIN or SSCC in any form: a pure identity, the URI of a tag, or
+// the hexadecimal digits of one, of any length. It is what the state machine reads
+// with from its level 4 on, so its results never change either. Anything else is
+// no error when it is the digits of a tag: Scheme is "" and Hex is kept. Errors:
+// ErrEPC, ErrEPCHex.
+func ReadTag(s string) (EPC, error) {
+	var e epc.EPC
+	var err error
+	if strings.HasPrefix(s, "urn:") {
+		e, err = epc.ParseURI(s)
+	} else {
+		e, err = epc.Decode(s)
+	}
+	switch {
+	case err != nil:
+		return EPC{Hex: e.Hex}, err
+	case e.Scheme == SchemeSGTIN || e.Scheme == SchemeSSCC:
+		return known(e)
+	case e.Hex == "":
+		return EPC{}, fmt.Errorf("EPC URI %.120q: neither SGTIN nor SSCC: %w", s, ErrEPC)
+	}
+	return EPC{Hex: e.Hex}, nil
+}
+
 // EncodeSGTIN96 makes the tag content of one unit: GTIN of 8, 12, 13 or 14
 // digits, the length of its company prefix (6..12, from master data: it cannot
 // be told from the GTIN), a serial number in decimal without leading zeros

@@ -52,7 +52,7 @@ var table = []entry{
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),
-	command(KindMoveStock, "MoveStock", 1, moveStock),
+	command(KindMoveStock, "MoveStock", 1, moveStock).upTo(2), // 2: a second person
 	command(KindSetStatus, "SetStatus", 1, setStatus),
 	command(KindAdjustStock, "AdjustStock", 1, adjustStock),
 	command(KindApproveAdjust, "ApproveAdjust", 1, approveAdjust),
@@ -75,7 +75,7 @@ var table = []entry{
 	command(KindSkipFloor, "SkipFloor", 1, skipFloor),
 	command(KindMoveFloor, "MoveFloor", 1, moveFloor),
 	command(KindEndFloor, "EndFloor", 1, endFloor),
-	command(KindAskMove, "AskMove", 1, askMove).upTo(2), // 2: owner, serial, status
+	command(KindAskMove, "AskMove", 1, askMove).upTo(2), // 2: owner, serial, status, a second person
 	command(KindUnpick, "Unpick", 1, unpick),
 	command(KindUnpack, "Unpack", 1, unpack).upTo(2), // 2: one parcel
 	command(KindUnload, "Unload", 1, unload),
@@ -92,7 +92,7 @@ var table = []entry{
 	command(KindCloseReceipt, "CloseReceipt", 1, closeReceipt),
 	command(KindCancelReceipt, "CancelReceipt", 1, cancelReceipt),
 	command(KindReceive, "Receive", 1, receive),
-	command(KindReceiveUnit, "ReceiveUnit", 1, receiveUnit),
+	command(KindReceiveUnit, "ReceiveUnit", 1, receiveUnit).upTo(2), // 2: serials
 	command(KindAnnounceTags, "AnnounceTags", 1, announceTags),
 	command(KindSeeTags, "SeeTags", 1, seeTags),
 	command(KindBookTags, "BookTags", 1, bookTags),

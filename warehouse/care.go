@@ -267,7 +267,7 @@ func countZone(c *change, cmd CountZone) (Result, error) {
 		if !validBarcode(e) {
 			return Result{}, refuse(CodeInvalid, "tag %.70q", e)
 		}
-		_, id := readTag(e)
+		_, id := c.readTag(e)
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)

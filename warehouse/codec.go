@@ -119,7 +119,21 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 type versioned interface{ version() uint16 }
 
 func (a AskMove) version() uint16 {
-	if a.Owner+a.Serial+a.Status != "" {
+	if a.Owner+a.Serial+a.Status+a.Second != "" {
+		return 2
+	}
+	return 1
+}
+
+func (m MoveStock) version() uint16 {
+	if m.Second != "" {
+		return 2
+	}
+	return 1
+}
+
+func (r ReceiveUnit) version() uint16 {
+	if len(r.Serials) > 0 {
 		return 2
 	}
 	return 1

@@ -48,7 +48,7 @@ func everyCommand() []Command {
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},
-		MoveStock{From: "bin/A-01", To: "lu/P1", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: 1},
+		MoveStock{From: "bin/A-01", To: "lu/P1", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: 1, Second: "B2"},
 		SetStatus{Place: "bin/A-01", SKU: "MILK", Lot: "L1", Serial: "7", Owner: "ACME", From: StatusQC, To: StatusDamaged, Qty: 1},
 		AdjustStock{Place: "bin/A-01", SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Serial: "7", Owner: "ACME", Status: StatusQC, Qty: -1, Reason: ReasonStolen, Photo: "sha256:00"},
 		ApproveAdjust{Adjust: "A000001"},
@@ -74,7 +74,7 @@ func everyCommand() []Command {
 		CloseReceipt{Receipt: "R1", Confirm: true},
 		CancelReceipt{Receipt: "R1", Reason: "sent back"},
 		Receive{Receipt: "R1", Barcode: "CUP", Qty: 3, Lot: "L", Expiry: "2026-02-03", Damaged: true, Check: true, Confirm: true},
-		ReceiveUnit{Receipt: "R1", LU: "395212340000000014"},
+		ReceiveUnit{Receipt: "R1", LU: "395212340000000014", Serials: []UnitSerial{{SKU: "TEL", Serial: "s1"}}},
 		AnnounceTags{Receipt: "R1", EPCs: []string{"E2"}},
 		SeeTags{Receipt: "R1", EPCs: []string{"E2"}},
 		BookTags{Receipt: "R1", Extra: true},
@@ -129,7 +129,12 @@ func TestCodecRoundTrip(t *testing.T) {
 			t.Fatalf("%T: %v", c, err)
 		}
 		want := uint16(1)
-		if r, ok := c.(RobotPick); ok && r.Said != "" {
+		switch r := c.(type) {
+		case RobotPick:
+			if r.Said != "" {
+				want = 2
+			}
+		case ReceiveUnit, MoveStock:
 			want = 2
 		}
 		if kinds[kind] || kind != uint16(c.Kind()) || version != want || CommandName(c.Kind()) == "" {

@@ -101,6 +101,8 @@ type (
 		Owner  string `cbor:"8,keyasint,omitempty" json:"owner,omitempty"`
 		Serial string `cbor:"9,keyasint,omitempty" json:"serial,omitempty"`
 		Status string `cbor:"10,keyasint,omitempty" json:"status,omitempty"`
+		// Second is the badge of who agrees that a lot goes out of turn (fefo.go).
+		Second string `cbor:"11,keyasint,omitempty" json:"second,omitempty"`
 	}
 )
 
@@ -473,6 +475,9 @@ func askMove(c *change, cmd AskMove) (Result, error) {
 	}
 	if row == nil || row.Qty-row.Reserved < cmd.Qty {
 		return Result{}, refuse(CodeNotEnough, "%s does not hold %d of %s that are free", cmd.From, cmd.Qty, cmd.SKU)
+	}
+	if err := c.inTurn(position{t.From, t.stock()}, t.Qty, cmd.Second); err != nil {
+		return Result{}, err
 	}
 	made, err := c.newFloorTask(t)
 	if err != nil {

@@ -47,8 +47,8 @@ type Site struct {
 	ArchiveDays int64 `cbor:"52,keyasint,omitempty" json:"archiveDays,omitempty"`
 	PurgeDays   int64 `cbor:"58,keyasint,omitempty" json:"purgeDays,omitempty"`
 	ForgetDays  int64 `cbor:"59,keyasint,omitempty" json:"forgetDays,omitempty"`
-	// LotSecond: taking a lot that ends later than the one asked for needs a
-	// second person.
+	// LotSecond: taking a lot that ends later than the one whose turn it is needs
+	// a second person (fefo.go).
 	LotSecond bool `cbor:"53,keyasint,omitempty" json:"lotSecond,omitempty"`
 	// ZonePicking: a batch is picked in one zone.
 	ZonePicking bool `cbor:"54,keyasint,omitempty" json:"zonePicking,omitempty"`

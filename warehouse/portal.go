@@ -78,12 +78,16 @@ func isRFIDFallout(f *Fallout) bool {
 }
 
 // readTag understands one reading: a URI or the hex of a tag. Its key is the
-// same however often and in whatever form the tag was read.
-func readTag(s string) (e gs1.EPC, key string) {
+// same however often and in whatever form the tag was read. From level 4 on tags
+// of other lengths than 96 bits are understood, which serials with letters need.
+func (c *change) readTag(s string) (e gs1.EPC, key string) {
 	var err error
-	if strings.HasPrefix(s, "urn:") {
+	switch {
+	case c.since(level4):
+		e, err = gs1.ReadTag(s)
+	case strings.HasPrefix(s, "urn:"):
 		e, err = gs1.ParseEPCURI(s)
-	} else {
+	default:
 		e, err = gs1.DecodeEPC(s)
 	}
 	if err != nil {
@@ -101,7 +105,7 @@ func (c *change) readPass(epcs []string) (*passed, error) {
 	}
 	tags := make([]tag, 0, len(epcs))
 	for _, s := range epcs {
-		e, k := readTag(s)
+		e, k := c.readTag(s)
 		tags = append(tags, tag{k, e})
 	}
 	slices.SortFunc(tags, func(a, b tag) int { return strings.Compare(a.key, b.key) })

@@ -34,10 +34,12 @@ type (
 		Confirm bool   `cbor:"8,keyasint,omitempty" json:"confirm,omitempty"`
 		Serial  string `cbor:"9,keyasint,omitempty" json:"serial,omitempty"`
 	}
-	// ReceiveUnit books everything that was announced for one logistic unit.
+	// ReceiveUnit books everything that was announced for one logistic unit,
+	// with the serials of the pieces that have one.
 	ReceiveUnit struct {
-		Receipt string `cbor:"1,keyasint" json:"receipt"`
-		LU      string `cbor:"2,keyasint" json:"lu"` // SSCC, bare or as element string
+		Receipt string       `cbor:"1,keyasint" json:"receipt"`
+		LU      string       `cbor:"2,keyasint" json:"lu"` // SSCC, bare or as element string
+		Serials []UnitSerial `cbor:"3,keyasint,omitempty" json:"serials,omitempty"`
 	}
 )
 
@@ -54,6 +56,7 @@ type arrival struct {
 	qty              int64
 	damaged, check   bool
 	expired          bool
+	line             int // of the receipt it was announced in; 0 = any of the item
 }
 
 // status is the class of stock in which an arrival comes in.
@@ -224,13 +227,16 @@ func (c *change) book(rc *Receipt, a arrival, confirmed bool) error {
 	return err
 }
 
-// lineFor is the line an arrival counts for: one of the item that still expects
+// lineFor is the line an arrival counts for: the one it was announced in, else one of the item that still expects
 // some, the same lot first; else one that is full, if too many may come; else a
 // line of its own.
 func (c *change) lineFor(rc *Receipt, a arrival, confirmed bool) (*ReceivedLine, error) {
 	best, rank := -1, 0
 	for i := range rc.Lines {
 		l := &rc.Lines[i]
+		if a.line == l.Line && c.since(level4) {
+			return l, nil // what is still to come of it
+		}
 		if l.SKU != a.sku || l.Extra && l.Lot != a.lot {
 			continue
 		}
@@ -285,8 +291,15 @@ func receiveUnit(c *change, cmd ReceiveUnit) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := checkUnitSerials(cmd.Serials); err != nil {
+		return Result{}, err
+	}
 	code := ssccOf(cmd.LU)
-	found, booked := false, 0
+	found := false
+	booked, err := c.unitWithSerials(rc, code, cmd.Serials)
+	if err != nil {
+		return Result{}, err
+	}
 	for _, l := range slices.Clone(rc.Lines) {
 		if code == "" || l.LU != code {
 			continue
@@ -299,12 +312,9 @@ func receiveUnit(c *change, cmd ReceiveUnit) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		if it.LotTracked && l.Lot == "" {
-			return Result{}, refuse(CodeWrongLot, "line %d: the notice names no lot of %s: receive it by hand", l.Line, l.SKU)
-		}
-		a := arrival{sku: l.SKU, lot: l.Lot, expiry: l.Expiry, qty: l.Expected - l.Received}
-		if !usable(a.expiry, c.today()) {
-			return Result{}, refuse(FalloutExpired, "line %d: lot %s expires %s: receive it by hand", l.Line, l.Lot, l.Expiry)
+		a, err := c.unitArrival(it, &l)
+		if err != nil {
+			return Result{}, err
 		}
 		if err := c.book(rc, a, false); err != nil {
 			return Result{}, err
@@ -321,6 +331,18 @@ func receiveUnit(c *change, cmd ReceiveUnit) (Result, error) {
 		return Result{Ref: rc.ID, Text: "received before"}, nil
 	}
 	return Result{Ref: rc.ID}, c.saveReceipt(rc)
+}
+
+// unitArrival is what is still to come of a line of a unit.
+func (c *change) unitArrival(it *Item, l *ReceivedLine) (arrival, error) {
+	a := arrival{sku: l.SKU, lot: l.Lot, expiry: l.Expiry, qty: l.Expected - l.Received, line: l.Line}
+	if it.LotTracked && l.Lot == "" {
+		return a, refuse(CodeWrongLot, "line %d: the notice names no lot of %s: receive it by hand", l.Line, l.SKU)
+	}
+	if !usable(a.expiry, c.today()) {
+		return a, refuse(FalloutExpired, "line %d: lot %s expires %s: receive it by hand", l.Line, l.Lot, l.Expiry)
+	}
+	return a, nil
 }
 
 // putawayBin is the bin an item should go to, as a place; "" when its class

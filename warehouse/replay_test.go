@@ -65,6 +65,8 @@ var goldenDays = []struct {
 	{"v7-offers", offeringDay},
 	{"v7-profiles", coldChain},
 	{"v7-lacks", lacking},
+	{"v7-tags", taggedPhones},
+	{"v7-turns", outOfOrder},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -23,8 +23,11 @@ const level3 uint16 = 3
 // already (amend.go); what an inspection finds of goods that came back changes their
 // class as SetStatus does, by way of reclass, which is no adjustment, and with the
 // date they came in on; papers of a carton that is none any more are void
-// (document.go), and an announced return keeps whose goods it brings. These came
-// by fields and commands of their own: parties (party.go), upstreams
+// (document.go), and an announced return keeps whose goods it brings; a tag of an
+// item with serials is a unit with its serial, tags of more than 96 bits are read,
+// and a logistic unit counts for the line it was announced in (tagserial.go,
+// receive.go); who moves a lot out of turn may need a second person (fefo.go). These
+// came by fields and commands of their own: parties (party.go), upstreams
 // (upstream.go), the archive (archive.go), orders in several parcels (parcels.go),
 // pictures (image.go), offers (offers.go) and profiles (profile.go). What a command
 // of before level 4 says with a new field is its second version (codec.go).

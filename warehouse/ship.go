@@ -114,8 +114,8 @@ func loadParcel(c *change, cmd Load) (Result, error) {
 	return res, c.saveOrder(o)
 }
 
-// RefMore is the Ref of a departure that left parcels behind for the next
-// command.
+// RefMore is the Ref of an answer that left something behind for the next command
+// of the kind: parcels of a departure, tagged units of a delivery.
 const RefMore = "more"
 
 // depart hands the parcels at a dock to the carrier, oldest SSCC first, as many

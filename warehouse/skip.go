@@ -142,20 +142,30 @@ func (c *change) agreed(w *walk, expiry, second, lot string) error {
 	if second == "" {
 		return refuse(CodeSecondPerson, "lot %s ends %s, before lot %s", w.task.Lot, w.task.Expiry, cleanText(lot))
 	}
-	who, err := c.byBadge(second)
+	who, err := c.anotherPerson(second, w.batch.Worker)
 	if err != nil {
-		return err
-	}
-	if kind, err := WorkerKind(c, who); err != nil || kind == WorkerRobot || who == w.batch.Worker {
-		if err == nil {
-			err = refuse(CodeSecondPerson, "%s is not another person", who)
-		}
 		return err
 	}
 	return c.noteAct(Decision{
 		Order: w.task.Order, SKU: w.task.SKU, Bin: w.task.Bin, Qty: w.task.Qty,
 		Detail: cleanText("lot " + lot + " for " + w.task.Lot + ", by " + w.batch.Worker + " and " + who),
 	})
+}
+
+// anotherPerson is the worker of a badge, who must be a person and not the first
+// one.
+func (c *change) anotherPerson(badge, first string) (string, error) {
+	who, err := c.byBadge(badge)
+	if err != nil {
+		return "", err
+	}
+	if kind, err := WorkerKind(c, who); err != nil || kind == WorkerRobot || who == first {
+		if err == nil {
+			err = refuse(CodeSecondPerson, "%s is not another person", who)
+		}
+		return "", err
+	}
+	return who, nil
 }
 
 // outOfTurn tells whether a lot that ends at got goes after one that ends at

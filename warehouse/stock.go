@@ -33,6 +33,8 @@ type (
 		Owner  string `cbor:"6,keyasint,omitempty" json:"owner,omitempty"`
 		Status string `cbor:"7,keyasint,omitempty" json:"status,omitempty"`
 		Qty    int64  `cbor:"8,keyasint" json:"qty"`
+		// Second is the badge of who agrees that a lot goes out of turn (fefo.go).
+		Second string `cbor:"9,keyasint,omitempty" json:"second,omitempty"`
 	}
 	// SetStatus changes what goods may be used for, where they lie.
 	SetStatus struct {
@@ -113,6 +115,9 @@ func moveStock(c *change, cmd MoveStock) (Result, error) {
 		return Result{}, err
 	}
 	if err := c.refuseStolen(cmd.SKU, cmd.Serial); err != nil {
+		return Result{}, err
+	}
+	if err := c.inTurn(from, cmd.Qty, cmd.Second); err != nil {
 		return Result{}, err
 	}
 	return c.shift(from, to, cmd.Qty)

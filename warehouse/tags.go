@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"errors"
 	"fmt"
 
 	"tote/gs1"
@@ -10,7 +11,8 @@ import (
 // the dock reports what it sees, in as many parts as it likes, and BookTags
 // books the pieces. A tag counts once however often it was read. Tags that were
 // announced and not seen are missing; tags that were seen and not announced are
-// extra, and come in only when a person says so.
+// extra, and come in only when a person says so. Units with serials come in each
+// by its own tag (tagserial.go).
 
 // maxTags bounds the tags of one receipt.
 const maxTags = 5000
@@ -70,7 +72,7 @@ func (c *change) noteTags(receipt string, epcs []string, what byte) (Result, err
 		if !validBarcode(s) {
 			return Result{}, refuse(CodeInvalid, "tag %.70q", s)
 		}
-		_, id := readTag(s)
+		_, id := c.readTag(s)
 		k := key(kRTag, rc.ID, id)
 		b, err := c.Get(k)
 		if err != nil {
@@ -101,20 +103,58 @@ func bookTags(c *change, cmd BookTags) (Result, error) {
 		return Result{}, err
 	}
 	var seen tally
+	var units []taggedUnit
 	err = eachTag(c, rc.ID, func(id string, what byte) error {
-		if what&tagSeen == 0 || what&tagExpected == 0 && !cmd.Extra {
+		if what&tagSeen == 0 || what&tagExpected == 0 && !cmd.Extra || what&tagBooked != 0 {
 			return nil
 		}
 		sku, err := c.itemOfTag(id)
-		if err == nil && sku != "" {
+		if err != nil || sku == "" {
+			return err
+		}
+		u, err := c.taggedSerial(id, sku, what)
+		if err != nil {
+			return err
+		}
+		if u != nil {
+			units = append(units, *u)
+		} else {
 			seen.add(sku, 1)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	var booked int64
+	booked, err := c.bookPieces(rc, seen)
+	if err != nil {
+		return Result{}, err
+	}
+	n, left, bad := c.bookUnits(rc, units)
+	var no *refusal
+	if bad != nil && !errors.As(bad, &no) {
+		return Result{}, bad
+	}
+	if no != nil && !no.keep {
+		return Result{}, bad
+	}
+	booked += n
+	res := Result{Ref: rc.ID, Text: fmt.Sprintf("%d pieces booked", booked)}
+	if left > 0 {
+		res.Ref, res.Text = RefMore, fmt.Sprintf("%s, %d units are left: book again", res.Text, left)
+	}
+	if err := c.saveReceipt(rc); err != nil {
+		return Result{}, err
+	}
+	if no != nil {
+		no.text = res.Text + "; " + no.text
+	}
+	return res, bad
+}
+
+// bookPieces books what the tags of items without serials say beyond what was
+// booked before.
+func (c *change) bookPieces(rc *Receipt, seen tally) (booked int64, err error) {
 	for _, n := range seen {
 		q := n.n
 		for _, l := range rc.Lines {
@@ -127,24 +167,24 @@ func bookTags(c *change, cmd BookTags) (Result, error) {
 		}
 		it, err := must2(GetItem(c, n.sku))("item", n.sku)
 		if err != nil {
-			return Result{}, err
+			return 0, err
 		}
 		if it.LotTracked {
-			return Result{}, refuse(CodeWrongLot, "item %s needs a lot: receive it by hand", n.sku)
+			return 0, refuse(CodeWrongLot, "item %s needs a lot: receive it by hand", n.sku)
 		}
-		if err := c.bookTagged(rc, n.sku, q); err != nil {
-			return Result{}, err
+		if err := c.bookTagged(rc, arrival{sku: n.sku, qty: q}); err != nil {
+			return 0, err
 		}
 		booked += q
 	}
-	return Result{Ref: rc.ID, Text: fmt.Sprintf("%d pieces booked", booked)}, c.saveReceipt(rc)
+	return booked, nil
 }
 
 // bookTagged books pieces line by line as they were announced; what is left
 // over goes to the last line, or to one of its own.
-func (c *change) bookTagged(rc *Receipt, sku string, qty int64) error {
-	for qty > 0 {
-		l, err := c.lineFor(rc, arrival{sku: sku, qty: 1}, true)
+func (c *change) bookTagged(rc *Receipt, a arrival) error {
+	for qty := a.qty; qty > 0; {
+		l, err := c.lineFor(rc, arrival{sku: a.sku, qty: 1}, true)
 		if err != nil {
 			return err
 		}
@@ -153,7 +193,8 @@ func (c *change) bookTagged(rc *Receipt, sku string, qty int64) error {
 			part = min(part, room)
 		}
 		at := l.Line
-		if err := c.book(rc, arrival{sku: sku, qty: part}, true); err != nil {
+		a.qty = part
+		if err := c.book(rc, a, true); err != nil {
 			return err
 		}
 		for i := range rc.Lines {
@@ -168,7 +209,7 @@ func (c *change) bookTagged(rc *Receipt, sku string, qty int64) error {
 
 // itemOfTag is the SKU a tag stands for, "" for none.
 func (c *change) itemOfTag(id string) (string, error) {
-	e, _ := readTag(id)
+	e, _ := c.readTag(id)
 	if e.Scheme != gs1.SchemeSGTIN {
 		return "", nil
 	}
@@ -193,6 +234,8 @@ type TagReport struct {
 	Seen     int      `json:"seen"`
 	Missing  []string `json:"missing"` // announced, not seen
 	Extra    []string `json:"extra"`   // seen, not announced
+	// Refused are those whose unit could not be booked the last time.
+	Refused []string `json:"refused,omitempty"`
 }
 
 // ReceiptTags compares the tags of a receipt.
@@ -205,7 +248,10 @@ func ReceiptTags(r Reader, receipt string) (TagReport, error) {
 		if what&tagSeen != 0 {
 			rep.Seen++
 		}
-		switch what {
+		if what&tagRefused != 0 {
+			rep.Refused = append(rep.Refused, id)
+		}
+		switch what &^ (tagBooked | tagRefused) {
 		case tagExpected:
 			rep.Missing = append(rep.Missing, id)
 		case tagSeen:
