@@ -22,7 +22,8 @@ const level3 uint16 = 3
 // without a word, that another item may go for one that is short when it does so
 // already (amend.go); what an inspection finds of goods that came back changes their
 // class as SetStatus does, by way of reclass, which is no adjustment, and with the
-// date they came in on. These came by fields and commands of their own: parties
+// date they came in on; open orders, closed ones and the fallouts of an order are
+// listed (lists.go). These came by fields and commands of their own: parties
 // (party.go), upstreams (upstream.go), the archive (archive.go), orders in several
 // parcels (parcels.go), pictures (image.go), offers (offers.go) and profiles
 // (profile.go).

@@ -114,11 +114,10 @@ func (s *server) readOrder(r warehouse.Reader, c clock, id string) (*orderPage, 
 	if p.Papers, err = papersOf(r, o); err != nil {
 		return nil, err
 	}
-	all, err := warehouse.Fallouts(r, false)
+	all, err := warehouse.FalloutsOf(r, o.Spec.ID)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(f warehouse.Fallout) bool { return f.Order != id })
 	for _, f := range all {
 		if f.ClearedAt != 0 {
 			continue
