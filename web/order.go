@@ -33,6 +33,7 @@ type orderPage struct {
 	Timeline  []moment
 	Notice    *notice // what the last act came to
 	LineCount int
+	Walk      *walkPanel // the walk it is on, nil = none
 }
 
 // pathStep is one state on the way from the pool to the truck.
@@ -103,6 +104,9 @@ func (s *server) readOrder(r warehouse.Reader, c clock, id string) (*orderPage, 
 		return nil, err
 	}
 	if p.Why, err = s.why(r, c, o, open); err != nil {
+		return nil, err
+	}
+	if p.Walk, err = readWalk(r, o); err != nil {
 		return nil, err
 	}
 	if p.Lines, err = orderLines(r, o); err != nil {

@@ -76,6 +76,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /orders/{id}", s.order)
 	mux.HandleFunc("POST /orders/{id}/retry", s.retry)
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancel)
+	mux.HandleFunc("POST /orders/{id}/hand-over", s.handOver)
 	mux.HandleFunc("POST /fallouts/{id}/clear", s.clear)
 	mux.HandleFunc("GET /floor-tasks", s.floorTasks)
 	mux.HandleFunc("POST /floor-tasks/{id}/back", s.floorBack)

@@ -84,6 +84,7 @@ func TestScopesRow57Row89(t *testing.T) {
 		"GET /":                         "read lead admin",
 		"GET /orders/O1":                "read lead admin",
 		"POST /orders/O1/cancel":        "lead admin",
+		"POST /orders/O1/hand-over":     "lead admin",
 		"POST /fallouts/F1/clear":       "lead admin",
 		"GET /hh/":                      "picker lead admin",
 		"GET /hh/events":                "picker lead admin",

@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 		"GET /v1/", "POST /v1/do/{command}", "POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 		"GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks", "GET /hh", "GET /hh/",
 		"GET /actions", "GET /holds", "GET /backorders", "GET /figures", "POST /hh/cmd",
-		"POST /orders/{id}/retry", "POST /orders/{id}/cancel", "POST /fallouts/{id}/clear", "POST /floor-tasks/{id}/back", "POST /floor-tasks/{id}/end",
+		"POST /orders/{id}/retry", "POST /orders/{id}/cancel", "POST /orders/{id}/hand-over", "POST /fallouts/{id}/clear", "POST /floor-tasks/{id}/back", "POST /floor-tasks/{id}/end",
 	},
 	Admin: {"GET /v1/backup"}, // though it is looked at only: it is the whole state
 }
