@@ -192,6 +192,9 @@ func (c *change) outFallout(site *Site, id string) (next int64, err error) {
 		return 0, err
 	}
 	if c.dueNow(site.ArchiveDays, f.ClearedAt) {
+		if err := c.drop(key(kFallOf, f.Order, id)); err != nil {
+			return 0, err
+		}
 		return 0, c.Delete(key(kFallout, id))
 	}
 	if c.dueNow(site.PurgeDays, f.ClearedAt) && (f.Detail != "" || len(f.Evidence) > 0) {

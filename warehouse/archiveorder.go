@@ -91,7 +91,7 @@ func (c *change) archive(o *Order) (next int64, err error) {
 			return 0, err
 		}
 	}
-	for _, k := range [][]byte{key(kOrder, id), rejectKey(id), key(kSeq, "backorder", o.known())} {
+	for _, k := range [][]byte{key(kOrder, id), endedKey(o.State, o.Since, id), rejectKey(id), key(kSeq, "backorder", o.known())} {
 		if err := c.drop(k); err != nil {
 			return 0, err
 		}

@@ -119,6 +119,12 @@ func questions(w *world) map[string]int {
 	ask("late", func(r Reader) error { _, err := Late(r, w.m.Now, w.m.Now+day, "", 10); return err })
 	ask("orders", func(r Reader) error { _, err := Orders(r, "O", 2); return err })
 	ask("last orders", func(r Reader) error { _, err := Orders(r, "000003", 2); return err })
+	ask("open orders", func(r Reader) error { _, err := OpenOrders(r, nil, "", 0); return err })
+	for _, state := range []OrderState{OrderShipped, OrderCancelled} {
+		ask("last of "+string(state), func(r Reader) error { _, _, err := ClosedOrders(r, state, "", 1); return err })
+		ask("number of "+string(state), func(r Reader) error { _, err := CountClosed(r, state, w.m.Now-w.m.Now%day); return err })
+	}
+	ask("fallouts of O1", func(r Reader) error { _, err := FalloutsOf(r, "O1"); return err })
 	ask("counts of orders", func(r Reader) error { _, err := CountOrders(r); return err })
 	ask("open fallouts", func(r Reader) error { _, err := Fallouts(r, true); return err })
 	ask("actions", func(r Reader) error { _, err := Actions(r, ""); return err })

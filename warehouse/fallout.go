@@ -21,6 +21,9 @@ func (c *change) record(f *Fallout) error {
 	if err := save(c, key(kFallout, f.ID), f); err != nil {
 		return err
 	}
+	if err := c.listFallout(f); err != nil {
+		return err
+	}
 	c.touch("fallout", "")
 	return c.index(key(kFOpen, f.ID), true)
 }

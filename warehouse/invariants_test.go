@@ -9,10 +9,10 @@ import (
 // Invariants checks everything that must hold between two commands and lists
 // what does not. It computes every index from the records and compares.
 func Invariants(r Reader) ([]string, error) {
-	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64)}
+	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64), ended: make(map[string]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.manifests, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.quarters, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -26,6 +26,7 @@ type inspector struct {
 	bad    []string
 	want   map[string]bool // index rows that must be there
 	counts map[OrderState]uint64
+	ended  map[string]uint64 // listed closed orders by quarter of an hour
 }
 
 func (v *inspector) fail(format string, args ...any) {
@@ -106,6 +107,7 @@ func (v *inspector) orders() error {
 	return each(v.r, under(kOrder), func(o *Order) (bool, error) {
 		id := o.Spec.ID
 		v.counts[o.State]++
+		v.listed(o)
 		if o.Promised != 0 {
 			v.row(kPromise, num(uint64(o.Promised)), id)
 			v.check(o.Promised == o.promise(), "order %s is listed for %d and promised for %d", id, o.Promised, o.promise())
@@ -555,6 +557,9 @@ func (v *inspector) conveyor() error {
 // fallouts: those without an order are one for each dock.
 func (v *inspector) fallouts() error {
 	return each(v.r, under(kFallout), func(f *Fallout) (bool, error) {
+		if f.Order != "" {
+			v.inList(key(kFallOf, f.Order, f.ID))
+		}
 		if f.Due != 0 {
 			v.want[string(alarmKey(f.Due, alarmFallout, f.ID))] = true
 			v.check(f.ClearedAt == 0 && f.AckAt == 0, "fallout %+v has a deadline", f)
@@ -1065,7 +1070,7 @@ func (v *inspector) master() error {
 // indexes compares the index rows that are there with those that must be.
 func (v *inspector) indexes() error {
 	for _, p := range []string{
-		kAt, kFEFO, kPool, kPromise, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
+		kAt, kFEFO, kPool, kPromise, kActive, kEnded, kFallOf, kWait, kOpen, kDevice, kAskers, kDue, kJobs, kDock, kFOpen, kCode,
 		kTrips, kCarry, kBelts, kStray, kKit, kBound, kFloorQ, kAlarm, kReceipts, kFreeBin, kFEFX, kSerial, kIn, kAdjusts, kKeptFor, kCounting, kAwait, kTruck, kDueIn,
 	} {
 		err := v.r.Range(under(p), func(k, _ []byte) (bool, error) {

@@ -39,6 +39,10 @@ import (
 //	move   number                          Move           (the journal)
 //	order  id                              Order
 //	count  state                           number of orders in that state
+//	active id                              1              (orders that are not closed)
+//	ended  state ^at id                    1              (closed orders, the newest first)
+//	endedin state quarter                  how many closed in that quarter of an hour
+//	listed                                 place in the listing of what was there before
 //	promise at id                          1              (open orders by the time they have to keep)
 //	reject id                              rejectRecord   (refused release, answered once)
 //	gone   id                              tombstone      (orders that left for the archive)
@@ -66,6 +70,7 @@ import (
 //	dock   dock sscc                       1              (loaded, not departed)
 //	fall   id                              Fallout
 //	fopen  id                              1              (open fallouts)
+//	fallof order id                        1              (fallouts of an order)
 //	duein  sku[/owner] at receipt          1              (announced deliveries by when they are expected)
 //	reading place                          Reading        (temperatures that hold)
 //	stray  dock                            fallout id     (open fallout of tags that belong to no parcel)
@@ -137,6 +142,10 @@ const (
 	kOrder    = "order"
 	kCount    = "count"
 	kPromise  = "promise"
+	kActive   = "active"
+	kEnded    = "ended"
+	kEndedIn  = "endedin"
+	kListed   = "listed"
 	kReject   = "reject"
 	kGone     = "gone"
 	kLeave    = "leave"
@@ -162,6 +171,7 @@ const (
 	kDock     = "dock"
 	kFallout  = "fall"
 	kFOpen    = "fopen"
+	kFallOf   = "fallof"
 	kStray    = "stray"
 	kTrip     = "trip"
 	kTrips    = "trips"

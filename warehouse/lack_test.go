@@ -49,12 +49,20 @@ func lacking(t *testing.T) *world {
 	told = append(told, "QUARANTINED: 1 of CUP, expected 2026-01-10")
 	said(told...)
 	w.invariants()
-	// Nothing is said of it below level 4.
-	w.m.Level = 3
-	w.ok(release("O2", "PEN*1"))
-	said(told...)
-	w.m.Level = Level
-	w.invariants()
 	w.books()
 	return w
+}
+
+// Below level 4 nothing is said of it.
+func TestAvailabilityLevel(t *testing.T) {
+	w := bare(t)
+	w.fallTo(3)
+	w.ok(release("O1", "PEN*1"))
+	for _, e := range seen(OutboxRange(w.tx, StreamControl, 0, 1000)) {
+		if e.Type == EvOrderUnavailable {
+			t.Errorf("told %+v", e)
+		}
+	}
+	w.state("O1", OrderShortWaiting)
+	w.invariants()
 }

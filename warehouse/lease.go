@@ -43,6 +43,9 @@ func (c *change) extendLease(batch string) error {
 // earlier command left something over; ok is false
 // when nothing is due at all.
 func NextDue(r Reader) (atMs int64, ok bool, err error) {
+	if done, begun, err := allListed(r); err != nil || begun && !done {
+		return 0, err == nil, err
+	}
 	err = r.Range(under(kAgain), func(_, _ []byte) (bool, error) {
 		ok = true // at once
 		return false, nil
@@ -99,7 +102,10 @@ func advanceTime(c *change, _ AdvanceTime) (Result, error) {
 	if err := c.retryMarked(); err != nil || c.over(leaseKeys, leaseBytes) {
 		return Result{}, err
 	}
-	return Result{}, c.clearOut()
+	if err := c.clearOut(); err != nil || c.over(leaseKeys, leaseBytes) {
+		return Result{}, err
+	}
+	return Result{}, c.listOld()
 }
 
 // claimedIn tells whether work on an order has begun in a batch. An order that

@@ -66,6 +66,11 @@ func putSite(c *change, cmd PutSite) (Result, error) {
 		}
 	}
 	c.site = &s
+	if old == nil {
+		if err := c.startListing(listDone); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := c.startSweep(old, &s); err != nil {
 		return Result{}, err
 	}

@@ -70,7 +70,11 @@ func (c *change) enter(o *Order, to OrderState) error {
 			c.count(o.State, -1)
 		}
 		c.count(to, 1)
+		from := o.State
 		o.State, o.Since = to, c.meta.Now
+		if err := c.list(o, from); err != nil {
+			return err
+		}
 		if ev := milestoneOf(to); ev != "" {
 			if err := c.tell(o, ev); err != nil {
 				return err

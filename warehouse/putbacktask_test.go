@@ -257,7 +257,7 @@ func TestPutBackTaskSerials(t *testing.T) {
 // Below level 4 goods are put back by hand only.
 func TestPutBackTaskLevel(t *testing.T) {
 	w := back(t)
-	w.m.Level = 3
+	w.fallTo(3)
 	w.ok(release("O1", "CUP*2"))
 	w.pick("K1", "w1", "O1")
 	w.ok(CancelOrder{Order: "O1", Source: "oms/main"})

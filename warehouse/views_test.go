@@ -142,7 +142,7 @@ func TestOutbox(t *testing.T) {
 func TestManyCommandsAtOneIndex(t *testing.T) {
 	w := stocked(t)
 	for _, c := range []Command{release("O1", "BAG*9"), release("O2", "BAG*9"), release("O3", "CUP"), CancelOrder{Order: "O3"}, release("O4", "NOPE")} {
-		res, err := Apply(w.tx, Meta{Index: 99, Now: start, Cause: "inbox"}, c)
+		res, err := Apply(w.tx, Meta{Index: 99, Now: start, Cause: "inbox", Level: Level}, c)
 		if err != nil || !res.OK && !res.Keep {
 			t.Fatalf("%+v %v", res, err)
 		}

@@ -86,7 +86,7 @@ func (s *server) around() around {
 func (s *server) readBoard(r warehouse.Reader, a around) (*board, error) {
 	c := a.clock
 	b := &board{Site: s.cfg.Site, Gateway: s.gatewayPanel(c, a.gateway)}
-	orders, err := warehouse.Orders(r, "", 0)
+	orders, err := warehouse.OpenOrders(r, nil, "", 0)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,9 @@ func (s *server) readBoard(r warehouse.Reader, a around) (*board, error) {
 	}
 	open, err := warehouse.Fallouts(r, true)
 	if err != nil {
+		return nil, err
+	}
+	if err := shippedToday(r, c, open, &b.Stages[len(b.Stages)-1]); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(open, func(a, b warehouse.Fallout) int { return int(a.Since - b.Since) })
@@ -126,42 +129,10 @@ func (s *server) readBoard(r warehouse.Reader, a around) (*board, error) {
 	return b, nil
 }
 
-// flow counts the orders of each stage. An order that ended counts on the day
-// it ended.
-func flow(c clock, orders []warehouse.Order) []stage {
-	out := make([]stage, len(stages))
-	for i, st := range stages {
-		out[i] = stage{State: string(st.state), Title: st.title, Ongoing: st.state != warehouse.OrderShipped}
-	}
-	today := c.today()
-	for i := range orders {
-		o := &orders[i]
-		at := slices.IndexFunc(out, func(s stage) bool { return s.State == string(o.State) })
-		if at < 0 || !inScope(o, today) {
-			continue
-		}
-		st := &out[at]
-		st.Count++
-		if len(o.Fallout) > 0 {
-			st.Parked++
-		}
-		if by := o.Spec.ShipBy; st.Ongoing && by != 0 && by < c.now.UnixMilli() {
-			st.Late++
-		}
-		if since := c.ms(o.Since); st.Ongoing && (!st.Oldest.Known() || since.before(st.Oldest)) {
-			st.Oldest = since
-		}
-	}
-	return out
-}
-
 // ended says that nothing more happens to an order at this site.
 func ended(st warehouse.OrderState) bool {
 	return st == warehouse.OrderShipped || st == warehouse.OrderCancelled
 }
-
-// inScope is the scope people work with: open, or ended today.
-func inScope(o *warehouse.Order, today int64) bool { return !ended(o.State) || o.Since >= today }
 
 func (s *server) falloutRow(r warehouse.Reader, c clock, f warehouse.Fallout) (falloutRow, error) {
 	row := falloutRow{

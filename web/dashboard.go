@@ -228,11 +228,10 @@ func (s *server) waiting(w http.ResponseWriter, p *waitingPage, match func(*ware
 	p.Site = s.cfg.Site
 	c := clock{s.cfg.Now()}
 	err := s.cfg.View(func(r warehouse.Reader) error {
-		all, err := warehouse.Orders(r, "", 0)
+		all, err := warehouse.OpenOrders(r, match, "", 0)
 		if err != nil {
 			return err
 		}
-		all = slices.DeleteFunc(all, func(o warehouse.Order) bool { return ended(o.State) || !match(&o) })
 		slices.SortStableFunc(all, func(a, b warehouse.Order) int { return cmp.Compare(a.Since, b.Since) })
 		p.Total = len(all)
 		for i := range all[:min(len(all), maxOrders)] {

@@ -33,6 +33,7 @@ type orderPage struct {
 	Timeline  []moment
 	Notice    *notice // what the last act came to
 	LineCount int
+	Walk      *walkPanel // the walk it is on, nil = none
 }
 
 // pathStep is one state on the way from the pool to the truck.
@@ -105,6 +106,9 @@ func (s *server) readOrder(r warehouse.Reader, c clock, id string) (*orderPage, 
 	if p.Why, err = s.why(r, c, o, open); err != nil {
 		return nil, err
 	}
+	if p.Walk, err = readWalk(r, o); err != nil {
+		return nil, err
+	}
 	if p.Lines, err = orderLines(r, o); err != nil {
 		return nil, err
 	}
@@ -114,11 +118,10 @@ func (s *server) readOrder(r warehouse.Reader, c clock, id string) (*orderPage, 
 	if p.Papers, err = papersOf(r, o); err != nil {
 		return nil, err
 	}
-	all, err := warehouse.Fallouts(r, false)
+	all, err := warehouse.FalloutsOf(r, o.Spec.ID)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(f warehouse.Fallout) bool { return f.Order != id })
 	for _, f := range all {
 		if f.ClearedAt != 0 {
 			continue

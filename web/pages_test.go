@@ -266,14 +266,14 @@ func TestScope(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	if got := ids("/orders"); got != "O2 O3 O1 O4 O5" {
+	if got := ids("/orders"); got != "O2 O3 O1 O5 O4" {
 		t.Errorf("today: %s", got)
 	}
 	s.mu.Lock()
 	s.now = s.now.Add(24 * time.Hour)
 	s.mu.Unlock()
 	for path, want := range map[string]string{
-		"/orders": "O2 O3 O1", "/orders?state=ALL": "O2 O3 O1 O4 O5", "/orders?state=SHIPPED": "O4", "/orders?state=CANCELLED": "O5",
+		"/orders": "O2 O3 O1", "/orders?state=ALL": "O1 O2 O3 O4 O5", "/orders?state=SHIPPED": "O4", "/orders?state=CANCELLED": "O5",
 		"/orders?state=FALLOUT": "O3", "/orders?state=PICKING": "O1",
 	} {
 		if got := ids(path); got != want {

@@ -76,6 +76,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("GET /orders/{id}", s.order)
 	mux.HandleFunc("POST /orders/{id}/retry", s.retry)
 	mux.HandleFunc("POST /orders/{id}/cancel", s.cancel)
+	mux.HandleFunc("POST /orders/{id}/hand-over", s.handOver)
 	mux.HandleFunc("POST /fallouts/{id}/clear", s.clear)
 	mux.HandleFunc("GET /floor-tasks", s.floorTasks)
 	mux.HandleFunc("POST /floor-tasks/{id}/back", s.floorBack)
@@ -183,10 +184,12 @@ func (s *server) orders(w http.ResponseWriter, r *http.Request) {
 	c := clock{s.cfg.Now()}
 	var ok bool
 	err := s.cfg.View(func(rd warehouse.Reader) (err error) {
-		list, ok, err = s.readOrders(rd, c, r.URL.Query().Get("state"))
+		list, ok, err = s.readOrders(rd, c, r.URL.Query().Get("state"), r.URL.Query().Get("after"))
 		return err
 	})
 	switch {
+	case errors.Is(err, warehouse.ErrCursor):
+		s.message(w, http.StatusBadRequest, "There is no such page of the list.", "Choose a state in the list of orders.")
 	case err != nil:
 		s.unreadable(w, err)
 	case !ok:
@@ -299,6 +302,22 @@ func (s *server) funcs() template.FuncMap {
 		"fallout":   func(id string) string { return "/fallouts/" + url.PathEscape(id) },
 		"bench":     func(id string) string { return "/stations/" + url.PathEscape(id) },
 		"document":  func(id string) string { return "/v1/documents/" + url.PathEscape(id) },
+		"page":      pageOf,
 		"floortask": func(id string) string { return "/floor-tasks/" + url.PathEscape(id) },
 	}
+}
+
+// pageOf is the address of a page of the list of orders.
+func pageOf(state, after string) string {
+	q := url.Values{}
+	if state != "" {
+		q.Set("state", state)
+	}
+	if after != "" {
+		q.Set("after", after)
+	}
+	if len(q) == 0 {
+		return "/orders"
+	}
+	return "/orders?" + q.Encode()
 }

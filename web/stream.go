@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -221,8 +222,15 @@ func (s *server) render(r warehouse.Reader, page string, a around) ([]fragment, 
 		}
 		return s.parts(part{"floortasks", "floortasks-body", list})
 	}
-	_, state, _ := strings.Cut(page, "?state=")
-	list, ok, err := s.readOrders(r, a.clock, state)
+	_, query, _ := strings.Cut(page, "?")
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, nil
+	}
+	list, ok, err := s.readOrders(r, a.clock, q.Get("state"), q.Get("after"))
+	if errors.Is(err, warehouse.ErrCursor) {
+		return nil, nil
+	}
 	if err != nil || !ok {
 		return nil, err
 	}

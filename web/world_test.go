@@ -123,9 +123,9 @@ func (s *site) lastSeq(device string) (uint64, error) {
 // decoder, and answers it; a repeat gets the first answer.
 func (s *site) command(_ context.Context, device string, payload []byte) ([]byte, error) {
 	var m struct {
-		CmdID, Verb, Barcode, Expect, Task, Reason, Kind string
-		Seq                                              uint64
-		Qty                                              int64
+		CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second string
+		Seq                                                      uint64
+		Qty                                                      int64
 	}
 	if err := json.Unmarshal(payload, &m); err != nil {
 		return json.Marshal(map[string]any{"ok": false, "code": warehouse.CodeMalformed})
@@ -158,6 +158,10 @@ func (s *site) command(_ context.Context, device string, payload []byte) ([]byte
 		c = warehouse.ClaimFloor{Device: device, Task: m.Task, Of: m.Kind}
 	case "skip":
 		c = warehouse.SkipFloor{Device: device, Task: m.Task, Reason: m.Reason}
+	case "change_lot":
+		c = warehouse.ChangeLot{Device: device, Barcode: m.Barcode, Task: m.Task, Second: m.Second}
+	case "hand_over":
+		c = warehouse.HandOver{Device: device, Badge: m.Barcode, Task: m.Task}
 	case "empty", "left":
 		c = warehouse.ZeroCheck{Device: device, Empty: m.Verb == "empty"}
 	default:

@@ -187,6 +187,7 @@ var Routes = []string{
 	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
 	"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents", "GET /v1/documents/{id}",
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
+	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
@@ -226,6 +227,9 @@ func New(cfg Config) http.Handler {
 		"GET /v1/trace":               s.trace,
 		"GET /v1/late":                s.late,
 		"GET /v1/orders/{id}/why":     s.why,
+		"GET /v1/actions":             s.actions,
+		"GET /v1/holds":               s.holds,
+		"GET /v1/backorders":          s.backorders,
 		"GET /v1/backup":              s.backup,
 		"GET /v1/cluster":             s.cluster,
 		"POST /v1/cluster/transfer":   s.transfer,

@@ -253,11 +253,22 @@ func TestOrdersByPage(t *testing.T) {
 	if len(p.Orders) != 1 || p.Orders[0].Spec.ID != "O3" {
 		t.Errorf("%+v", p)
 	}
-	// A page without a match still leads on.
-	if p := decode[page](t, g.want(http.StatusOK, g.get("/v1/orders?limit=2&state=CANCELLED"))); len(p.Orders) != 0 || p.Next != "O2" {
+	// Of a closed state no page is empty on the way; of one moment the first id is first.
+	g.want(http.StatusOK, g.post("/v1/orders/O1/cancel", `{"reason":"test"}`))
+	p = decode[page](t, g.want(http.StatusOK, g.get("/v1/orders?limit=1&state=CANCELLED")))
+	if len(p.Orders) != 1 || p.Orders[0].Spec.ID != "O1" || p.Next == "" {
+		t.Errorf("%+v", p)
+	}
+	p = decode[page](t, g.want(http.StatusOK, g.get("/v1/orders?limit=1&state=CANCELLED&after="+p.Next)))
+	if len(p.Orders) != 1 || p.Orders[0].Spec.ID != "O3" || p.Next != "" {
+		t.Errorf("%+v", p)
+	}
+	p = decode[page](t, g.want(http.StatusOK, g.get("/v1/orders?limit=2&state=RELEASED&after=O1")))
+	if len(p.Orders) != 2 || p.Orders[1].Spec.ID != "O4" || p.Next != "O4" {
 		t.Errorf("%+v", p)
 	}
 	g.done = nil
+	g.refused(http.StatusBadRequest, CodeBadRequest, g.get("/v1/orders?state=CANCELLED&after=O1"))
 	for _, limit := range []string{"0", "-1", "1001", "ten", "1.5"} {
 		g.refused(http.StatusBadRequest, CodeBadRequest, g.get("/v1/orders?limit="+limit))
 	}

@@ -49,39 +49,6 @@ func (s *server) status(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// orders lists orders by id, a page at a time: ?after=ID&limit=N&state=STATE.
-func (s *server) orders(w http.ResponseWriter, r *http.Request) error {
-	limit, err := limitOf(r, 100, 1000)
-	if err != nil {
-		return err
-	}
-	state := r.URL.Query().Get("state")
-	page := struct {
-		Orders []warehouse.Order `json:"orders"`
-		Next   string            `json:"next,omitempty"` // give it as after for the next page
-	}{Orders: []warehouse.Order{}}
-	err = s.cfg.View(func(rd warehouse.Reader) error {
-		list, err := warehouse.Orders(rd, r.URL.Query().Get("after"), limit)
-		if err != nil {
-			return err
-		}
-		for _, o := range list {
-			if state == "" || string(o.State) == state {
-				page.Orders = append(page.Orders, o)
-			}
-		}
-		if len(list) == limit {
-			page.Next = list[limit-1].Spec.ID
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	reply(w, http.StatusOK, page)
-	return nil
-}
-
 // OrderView is an order with what a person asks next: its open fallouts, and
 // where the conveyor brought its parcels.
 type OrderView struct {
@@ -173,20 +140,6 @@ func (s *server) retry(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return answer(w, res)
-}
-
-func (s *server) fallouts(w http.ResponseWriter, r *http.Request) error {
-	list := []warehouse.Fallout{}
-	err := s.cfg.View(func(rd warehouse.Reader) error {
-		l, err := warehouse.Fallouts(rd, r.URL.Query().Get("all") == "")
-		list = append(list, l...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	reply(w, http.StatusOK, list)
-	return nil
 }
 
 func (s *server) ledger(w http.ResponseWriter, _ *http.Request) error {
