@@ -25,7 +25,7 @@ const level3 uint16 = 3
 // date they came in on; a tag of an item with serials is a unit with its serial, tags of more than
 // 96 bits are read, and a logistic unit counts for the line it was announced in
 // (tagserial.go, receive.go); who moves a lot out of turn may need a second person
-// (fefo.go). These came by fields and commands of their own: parties
+// (fefo.go); every order that ships otherwise than ordered is told (differs.go). These came by fields and commands of their own: parties
 // (party.go), upstreams (upstream.go), the archive (archive.go), orders in several
 // parcels (parcels.go), pictures (image.go), offers (offers.go) and profiles
 // (profile.go).
