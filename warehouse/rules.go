@@ -27,7 +27,8 @@ const level3 uint16 = 3
 // item with serials is a unit with its serial, tags of more than 96 bits are read,
 // and a logistic unit counts for the line it was announced in (tagserial.go,
 // receive.go); who moves a lot out of turn may need a second person (fefo.go); open
-// orders, closed ones and the fallouts of an order are listed (lists.go). These
+// orders, closed ones and the fallouts of an order are listed (lists.go);
+// every order that ships otherwise than ordered is told (differs.go). These
 // came by fields and commands of their own: parties (party.go), upstreams
 // (upstream.go), the archive (archive.go), orders in several parcels (parcels.go),
 // pictures (image.go), offers (offers.go) and profiles (profile.go). What a command

@@ -272,33 +272,3 @@ func (c *change) shipped(o *Order) error {
 	}
 	return c.saveOrder(o)
 }
-
-// LineDiff is a line that shipped with another quantity than was ordered.
-type LineDiff struct {
-	Line    int    `cbor:"1,keyasint" json:"line"`
-	SKU     string `cbor:"2,keyasint" json:"sku"`
-	Ordered int64  `cbor:"3,keyasint" json:"ordered"`
-	Shipped int64  `cbor:"4,keyasint" json:"shipped"`
-	Diff    int64  `cbor:"5,keyasint" json:"diff"` // shipped less ordered
-}
-
-// tellDiffers tells once, exactly, what an order that shipped lacks, so that the
-// OMS can give credit for it.
-func (c *change) tellDiffers(o *Order) error {
-	site, err := c.theSite()
-	if err != nil || !site.byService() {
-		return err
-	}
-	var diffs []LineDiff
-	for _, l := range o.Lines {
-		if l.Picked != l.Qty {
-			diffs = append(diffs, LineDiff{l.Line, l.SKU, l.Qty, l.Picked, l.Picked - l.Qty})
-		}
-	}
-	if len(diffs) == 0 {
-		return nil
-	}
-	return c.emit(EvShipDiffers, o.Spec.ID, EventData{
-		State: string(o.State), Revision: o.Spec.Revision, Diffs: diffs, Source: o.Source, Born: c.bornOf(o),
-	})
-}

@@ -46,7 +46,7 @@ func TestSubstitutionRow114(t *testing.T) {
 	w.pick("K1", "w1", "O1")
 	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "O1")})
 	w.ok(Depart{Dock: "d1"})
-	w.wantEvents("O1", EvOrderAccepted, EvOrderSubstituted, EvOrderUnavailable, EvOrderShort, EvOrderReleased, EvOrderPicking, EvOrderPicked, EvOrderPacked, EvOrderLabelled, EvOrderStaged, EvOrderShipped, EvOrderBackordered)
+	w.wantEvents("O1", EvOrderAccepted, EvOrderSubstituted, EvOrderUnavailable, EvOrderShort, EvOrderReleased, EvOrderPicking, EvOrderPicked, EvOrderPacked, EvOrderLabelled, EvOrderStaged, EvOrderShipped, EvOrderBackordered, EvShipDiffers)
 	for _, e := range w.events() {
 		switch e.Type {
 		case EvOrderSubstituted:

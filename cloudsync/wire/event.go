@@ -253,13 +253,14 @@ type Sides struct {
 }
 
 // LineDiff is a line that shipped otherwise than ordered; Diff is shipped less
-// ordered.
+// ordered. For is the item that was ordered where SKU went instead.
 type LineDiff struct {
 	Line    int    `json:"line"`
 	SKU     string `json:"sku"`
 	Ordered int64  `json:"ordered"`
 	Shipped int64  `json:"shipped"`
 	Diff    int64  `json:"diff"`
+	For     string `json:"for,omitempty"`
 }
 
 // Facts of an order or a batch, for figures; times in milliseconds since 1970.
