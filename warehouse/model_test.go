@@ -33,6 +33,7 @@ type model struct {
 	archives bool                // and leave for the archive
 	left     map[string]*Order   // what shipped, as it was last
 	parts    bool                // orders become several parcels
+	odd      *odd                // two OMSs and profiles
 }
 
 var (
@@ -85,6 +86,10 @@ func (m *model) num(lo, hi int, name string) int {
 func (m *model) odds(n int, name string) bool { return m.num(1, n, name) == 1 }
 
 func (m *model) run(c Command) Result {
+	if m.odd != nil {
+		note := m.odd.notePicker(m, c)
+		defer note()
+	}
 	res := m.apply(c)
 	m.seen[CommandName(c.Kind())+" "+res.Code]++
 	if res.Code == CodeNegativeStock {
@@ -100,6 +105,9 @@ func (m *model) run(c Command) Result {
 		m.back[r.Barcode] += r.Qty
 	}
 	m.agree(c)
+	if m.odd != nil {
+		m.odd.judge(m, c, res)
+	}
 	return res
 }
 
@@ -288,6 +296,8 @@ func (m *model) random(what int) {
 				m.drain(evs[len(evs)/2].Seq)
 			}
 		}
+	case actOMS, actReading, actSecond:
+		m.oddAct(what)
 	default:
 		m.stockAct(what)
 	}
@@ -979,7 +989,11 @@ func randomRuns(t *testing.T, prepare func(*model), whats []int, wanted []string
 			m.opened[r.SKU] += r.Qty
 		}
 		prepare(m)
-		for range steps {
+		n := steps
+		if m.odd != nil {
+			n /= 2 // its start goes far
+		}
+		for range n {
 			m.random(pickOne(m, whats, "what"))
 		}
 		commands += len(m.log)
