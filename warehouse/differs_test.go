@@ -24,7 +24,9 @@ func shippedOtherwise(t fataler, level uint16) *world {
 	w.ok(Load{Dock: "d1", Barcode: w.label("pack1", "O1")})
 	w.ok(Depart{Dock: "d1"})
 	w.state("O1", OrderShipped)
-	w.invariants()
+	if level == Level { // of a fallen level, which no log has, the lists know nothing
+		w.invariants()
+	}
 	w.books()
 	return w
 }
