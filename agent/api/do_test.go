@@ -152,6 +152,7 @@ func TestListOfCommands(t *testing.T) {
 		{Name: "owner", Type: "string"},
 		{Name: "serial", Type: "string"},
 		{Name: "status", Type: "string"},
+		{Name: "second", Type: "string"},
 	}
 	if d := cmp.Diff(want, got[i].Fields); d != "" {
 		t.Error(d)

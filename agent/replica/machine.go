@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"tote/agent/identity/members"
@@ -63,7 +62,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	   path of an order; RobotPick version 2: goods a robot may hold
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
-//	4  the kinds of levelFour and the second versions of secondFour
+//	4  the kinds of levelFour, and the second versions of all kinds but RobotPick
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -85,12 +84,6 @@ var levelFour = [][2]warehouse.Kind{
 	{0x01f0, 0x01ff},
 }
 
-// secondFour are the older kinds of which level 4 brought a second version.
-var secondFour = []warehouse.Kind{
-	warehouse.KindPutSite, warehouse.KindPutItems, warehouse.KindReleaseOrder, warehouse.KindEnterOrder, warehouse.KindAskMove,
-	warehouse.KindUnpack, warehouse.KindChangeCarrier,
-}
-
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
 	if !OfWarehouse(kind) {
@@ -99,7 +92,7 @@ func sinceLevel(kind, version uint16) uint16 {
 		}
 		return 0
 	}
-	if version > 1 && slices.Contains(secondFour, warehouse.Kind(kind)) {
+	if version > 1 && warehouse.Kind(kind) != warehouse.KindRobotPick {
 		return 4
 	}
 	for _, r := range levelOne {
