@@ -31,7 +31,7 @@ var table = []entry{
 	command(KindRetryOrder, "RetryOrder", 1, retryOrder),
 	command(KindSignIn, "SignIn", 1, signIn),
 	command(KindSignOut, "SignOut", 1, signOut),
-	command(KindAskWork, "AskWork", 1, askWork),
+	command(KindAskWork, "AskWork", 1, askWork).upTo(2), // 2: a zone
 	command(KindAssignBatch, "AssignBatch", 1, assignBatch),
 	command(KindScan, "Scan", 1, scan),
 	command(KindShortPick, "ShortPick", 1, shortPick),
@@ -254,6 +254,9 @@ func Apply(tx Tx, m Meta, cmd Command) (Result, error) {
 	}
 	if res.Next != nil && !res.OK {
 		res.Next.Code = res.Code
+	}
+	if res.Next != nil && !c.since(level4) {
+		res.Next.Zones = false // logs of before have answers that know no zones
 	}
 	return res, nil
 }

@@ -29,6 +29,9 @@ func assignBatch(c *change, cmd AssignBatch) (Result, error) {
 	if ws.WaitingSince == 0 || ws.Batch != "" {
 		return Result{}, refuse(CodeNotWaiting, "worker %s does not wait for work", cmd.Worker)
 	}
+	if ws.Zone != "" && cmd.Zone != ws.Zone {
+		return Result{}, refuse(CodePoolChanged, "worker %s asked for work in zone %s", cmd.Worker, ws.Zone)
+	}
 	b := &Batch{
 		ID: cmd.Batch, Worker: cmd.Worker, State: BatchActive,
 		Walk: cmd.Walk, Lease: c.meta.Now + site.LeaseMs, RouteMm: cmd.RouteMm, Zone: cmd.Zone,
@@ -58,7 +61,7 @@ func assignBatch(c *change, cmd AssignBatch) (Result, error) {
 		return Result{}, refuse(CodePoolChanged, "%d open tasks of the orders are not in the walk", len(left))
 	}
 	before := *ws
-	ws.Batch, ws.WaitingSince = b.ID, 0
+	ws.Batch, ws.WaitingSince, ws.Zone = b.ID, 0, ""
 	if err := c.saveWorker(ws, before); err != nil {
 		return Result{}, err
 	}

@@ -118,6 +118,13 @@ func Encode(c Command) (kind, version uint16, body []byte, err error) {
 // would refuse what the others do, and their states would part.
 type versioned interface{ version() uint16 }
 
+func (a AskWork) version() uint16 {
+	if a.Bin != "" {
+		return 2
+	}
+	return 1
+}
+
 func (a AskMove) version() uint16 {
 	if a.Owner+a.Serial+a.Status+a.Second != "" {
 		return 2

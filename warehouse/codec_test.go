@@ -27,7 +27,7 @@ func everyCommand() []Command {
 		RetryOrder{Order: "O1"},
 		SignIn{Device: "h1", Badge: "B1"},
 		SignOut{Device: "h1"},
-		AskWork{Device: "h1"},
+		AskWork{Device: "h1", Bin: "A-01"},
 		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12, Zone: "A"},
 		Scan{Device: "h1", Verb: "item", Barcode: "]C101\x1d", Qty: 2, Task: "O1/1/1"},
 		ShortPick{Device: "h1", Task: "O1/1/1", Reason: FalloutStockout},
@@ -134,7 +134,7 @@ func TestCodecRoundTrip(t *testing.T) {
 			if r.Said != "" {
 				want = 2
 			}
-		case ReceiveUnit, MoveStock:
+		case ReceiveUnit, MoveStock, AskWork:
 			want = 2
 		}
 		if kinds[kind] || kind != uint16(c.Kind()) || version != want || CommandName(c.Kind()) == "" {

@@ -192,6 +192,7 @@ type (
 	// arrives on the retained task topic.
 	AskWork struct {
 		Device string `cbor:"1,keyasint"`
+		Bin    string `cbor:"2,keyasint,omitempty"` // one of the zone to work in; "" = wherever work is
 	}
 	// AssignBatch hands planned work to a waiting worker. Refused as a
 	// whole (POOL_CHANGED) if any task is no longer open.

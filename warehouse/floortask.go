@@ -214,7 +214,7 @@ func (c *change) giveFloor(t *FloorTask, ws *WorkerState) error {
 	before := *ws
 	ws.Floor = t.ID
 	if ws.WaitingSince != 0 {
-		ws.WaitingSince = 0
+		ws.WaitingSince, ws.Zone = 0, ""
 		c.touch("waiting", "")
 	}
 	if err := c.saveWorker(ws, before); err != nil {

@@ -201,7 +201,7 @@ func (c *change) passBatch(b *Batch, worker string) error {
 	before = *to
 	to.Batch = b.ID
 	if to.WaitingSince != 0 {
-		to.WaitingSince = 0
+		to.WaitingSince, to.Zone = 0, ""
 		c.touch("waiting", "")
 	}
 	if err := c.saveWorker(to, before); err != nil {

@@ -415,6 +415,7 @@ type WorkerState struct {
 	// yet; 0 = not waiting.
 	WaitingSince int64  `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
 	Floor        string `cbor:"5,keyasint,omitempty" json:"floor,omitempty"` // floor task in hand
+	Zone         string `cbor:"6,keyasint,omitempty" json:"zone,omitempty"`  // of the batch that is waited for; "" = any
 }
 
 // LU is a logistic unit: a tote or a carton. It stands in one place.

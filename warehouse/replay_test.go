@@ -59,6 +59,7 @@ var goldenDays = []struct {
 	{"v7-parties", namedDay},
 	{"v7-putbacks", puttingBack},
 	{"v7-upstreams", upstreamsDay},
+	{"v7-zones", choosing},
 	{"v7-archive", archiving},
 	{"v7-parcels", parcelsDay},
 	{"v7-images", pictured},

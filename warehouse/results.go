@@ -76,6 +76,9 @@ type Step struct {
 	Contents []ParcelLine `cbor:"34,keyasint,omitempty" json:"contents,omitempty"`
 	More     bool         `cbor:"35,keyasint,omitempty" json:"more,omitempty"`
 	Scanned  bool         `cbor:"36,keyasint,omitempty" json:"scanned,omitempty"` // the packer scans what goes in
+	// Zones: the scan of a bin chooses its zone (verb ask); Zone is the chosen one.
+	Zones bool   `cbor:"37,keyasint,omitempty" json:"zones,omitempty"`
+	Zone  string `cbor:"38,keyasint,omitempty" json:"zone,omitempty"`
 }
 
 // Event is one row of the outbox, written in the same apply as the change it

@@ -19,10 +19,8 @@ func NextStep(r Reader, device string) (*Step, error) {
 		return &Step{Do: StepSignIn}, nil
 	case ws.Floor != "":
 		return nextFloor(r, ws)
-	case ws.Batch == "" && ws.WaitingSince != 0:
-		return &Step{Do: StepWait, Worker: worker}, nil
 	case ws.Batch == "":
-		return &Step{Do: StepAsk, Worker: worker}, nil
+		return freeStep(r, ws)
 	}
 	b, err := must2(batchFor(r, ws.Batch))("batch", ws.Batch)
 	if err != nil {
@@ -52,6 +50,17 @@ func NextStep(r Reader, device string) (*Step, error) {
 	s.Slot, s.Tote = t.Slot, b.Slots[at].Tote
 	s.Left = len(b.Walk) - b.At
 	return s, nil
+}
+
+// freeStep is that of a worker without work.
+func freeStep(r Reader, ws *WorkerState) (*Step, error) {
+	s := &Step{Do: StepAsk, Worker: ws.Worker, Zone: ws.Zone}
+	if ws.WaitingSince != 0 {
+		s.Do = StepWait
+	}
+	site, err := GetSite(r)
+	s.Zones = site != nil && site.ZonePicking
+	return s, err
 }
 
 // after reads the state behind a command. What the command itself saved last of a

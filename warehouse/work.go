@@ -109,7 +109,7 @@ func (c *change) leaveDevice(worker string) error {
 		return refuse(CodeHasWork, "%s has task %s on %s", worker, ws.Floor, ws.Device)
 	}
 	before := *ws
-	ws.Device, ws.WaitingSince = "", 0
+	ws.Device, ws.WaitingSince, ws.Zone = "", 0, ""
 	return c.saveWorker(ws, before)
 }
 
@@ -132,12 +132,22 @@ func askWork(c *change, cmd AskWork) (Result, error) {
 	if ws.Floor != "" {
 		return Result{}, refuse(CodeHasWork, "task %s", ws.Floor)
 	}
+	zone, err := c.zoneAsked(cmd.Bin)
+	if err != nil {
+		return Result{}, err
+	}
 	res := Result{Code: CodeWait, Ref: ws.Worker}
-	if ws.WaitingSince != 0 {
+	if zone != "" {
+		res.Text = "zone " + zone
+	}
+	if ws.WaitingSince != 0 && ws.Zone == zone {
 		return res, nil
 	}
 	before := *ws
-	ws.WaitingSince = max(c.meta.Now, 1)
+	ws.Zone = zone
+	if ws.WaitingSince == 0 {
+		ws.WaitingSince = max(c.meta.Now, 1) // who names another zone keeps the place
+	}
 	c.touch("waiting", "")
 	return res, c.saveWorker(ws, before)
 }

@@ -7,6 +7,37 @@ package warehouse
 // (pick and pass). What a short pick or a change finds in another zone waits
 // there as well. A bin without a zone belongs to no zone: batches of everywhere
 // pick it.
+//
+// At a site with zone picking the dispatcher gives the zone of the most urgent
+// order, unless the picker chose one with the scan of any bin in it (AskWork.Bin).
+// The choice holds for one batch.
+
+// zoneAsked is the zone of a bin that a picker scanned, "" for no bin.
+func (c *change) zoneAsked(bin string) (string, error) {
+	if bin == "" {
+		return "", nil
+	}
+	site, err := c.theSite()
+	if err != nil {
+		return "", err
+	}
+	if !site.ZonePicking {
+		return "", refuse(CodeInvalid, "this site does not pick by zone")
+	}
+	var rec *Bin
+	if validID(bin) {
+		if rec, err = GetBin(c, bin); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case rec == nil:
+		return "", refuse(CodeUnknownBin, "%.70q: scan a bin of the zone", bin)
+	case rec.Zone == "":
+		return "", refuse(CodeInvalid, "bin %s is in no zone", bin)
+	}
+	return rec.Zone, nil
+}
 
 // inZone tells whether a bin is one that a batch picks from.
 func (c *change) inZone(b *Batch, bin string) (bool, error) {

@@ -120,3 +120,59 @@ func TestShortPickInAZone(t *testing.T) {
 	w.invariants()
 	w.no(PutBins{Bins: []Bin{{Code: "C-01", Zone: "a/b"}}}, CodeInvalid)
 }
+
+// choosing is a day at a site that picks by zone, whose picker says where.
+func choosing(t *testing.T) *world {
+	w := stocked(t)
+	w.ok(PutBins{Bins: append(zoned(), Bin{Code: "C-09"})})
+	w.ok(release("O1", "CUP*2", "BAG*2", "MILK"))
+	w.ok(SignIn{Device: "hw1", Badge: seen(GetWorker(w.tx, "w1")).Badge})
+	w.no(AskWork{Device: "hw1", Bin: "A-01"}, CodeInvalid) // this site gives what comes first
+	site := testSite()
+	site.ZonePicking = true
+	w.ok(PutSite{Site: site})
+	w.no(AskWork{Device: "hw1", Bin: "A-99"}, CodeUnknownBin)
+	w.no(AskWork{Device: "hw1", Bin: "C-09"}, CodeInvalid) // in no zone
+	w.no(AskWork{Device: "hw1", Bin: "a\x00b"}, CodeUnknownBin)
+	zone := func(bin, want string) {
+		t.Helper()
+		if res := w.ok(AskWork{Device: "hw1", Bin: bin}); res.Next.Do != StepWait || res.Next.Zone != want || !res.Next.Zones {
+			t.Fatalf("%s: %+v", bin, res.Next)
+		}
+	}
+	zone("A-01", "A")
+	since := seen(GetWorkerState(w.tx, "w1")).WaitingSince
+	w.m.Now += 1000
+	zone("", "")
+	zone("B-04", "B")
+	if s := seen(GetWorkerState(w.tx, "w1")); s.WaitingSince != since || s.Zone != "B" {
+		t.Fatalf("who changes his mind loses no place: %+v", s)
+	}
+	give := AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}}
+	in := func(z string) AssignBatch {
+		give.Zone, give.Walk = z, nil
+		for _, id := range w.openTasks("O1") {
+			if z == "" || seen(GetTask(w.tx, id)).Bin[:1] == z {
+				give.Walk = append(give.Walk, id)
+			}
+		}
+		return give
+	}
+	w.no(in("A"), CodePoolChanged)
+	w.no(in(""), CodePoolChanged)
+	w.ok(in("B"))
+	if s := seen(GetWorkerState(w.tx, "w1")); s.Zone != "" || s.Batch != "K1" {
+		t.Fatalf("the choice holds for one batch: %+v", s)
+	}
+	w.walkTo("hw1", StepAsk)
+	zone("A-02", "A")
+	w.ok(SignOut{Device: "hw1"})
+	if s := seen(GetWorkerState(w.tx, "w1")); s.Zone != "" || s.WaitingSince != 0 {
+		t.Fatalf("%+v", s)
+	}
+	w.invariants()
+	w.books()
+	return w
+}
+
+func TestAPickerChoosesAZone(t *testing.T) { choosing(t) }

@@ -20,7 +20,7 @@ import (
 const (
 	VerbSignIn  = "sign_in"  // barcode: the badge
 	VerbSignOut = "sign_out" //
-	VerbAsk     = "ask"      // for work
+	VerbAsk     = "ask"      // for work; barcode: a bin of the zone to work in
 	VerbScan    = "scan"     // barcode of a bin, item or tote
 	VerbShort   = "short"    // the bin holds no more; reason says why
 	VerbFinish  = "finish"   // barcode: the pack drop
@@ -250,8 +250,10 @@ func fieldsOf(verb string) (required, optional []string, ok bool) {
 	switch verb {
 	case VerbSignIn, VerbFinish:
 		return []string{"barcode"}, nil, true
-	case VerbSignOut, VerbAsk, VerbEmpty, VerbLeft:
+	case VerbSignOut, VerbEmpty, VerbLeft:
 		return nil, nil, true
+	case VerbAsk:
+		return nil, []string{"barcode"}, true
 	case VerbScan:
 		return []string{"barcode"}, []string{"qty", "expect", "task"}, true
 	case VerbShort:
@@ -298,7 +300,7 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 	case VerbSignOut:
 		return warehouse.SignOut{Device: device}, nil
 	case VerbAsk:
-		return warehouse.AskWork{Device: device}, nil
+		return warehouse.AskWork{Device: device, Bin: m.Barcode}, nil
 	case VerbScan:
 		return warehouse.Scan{Device: device, Verb: m.Expect, Barcode: m.Barcode, Qty: m.Qty, Task: m.Task}, nil
 	case VerbShort:

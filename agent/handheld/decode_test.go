@@ -80,6 +80,7 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"sign_in","barcode":"B1","at":5}`, want{cmd: warehouse.SignIn{Device: "h1", Badge: "B1"}}},
 		{head + `"verb":"sign_out"}`, want{cmd: warehouse.SignOut{Device: "h1"}}},
 		{head + `"verb":"ask","barcode":"","task":"","expect":"","reason":""}`, want{cmd: warehouse.AskWork{Device: "h1"}}},
+		{head + `"verb":"ask","barcode":"A-01-L"}`, want{cmd: warehouse.AskWork{Device: "h1", Bin: "A-01-L"}}},
 		{head + `"verb":"scan","barcode":"A-01"}`, want{cmd: warehouse.Scan{Device: "h1", Barcode: "A-01"}}},
 		{
 			head + `"verb":"scan","barcode":"01095\u001d10L1","expect":"item","qty":9999,"task":"O1/1"}`,
@@ -127,7 +128,7 @@ func TestDecode(t *testing.T) {
 		{head + `"verb":"skip","task":"K1","kind":"MOVE"}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"skip","task":"K1","reason":"a\u0007"}`, want{code: "INVALID", text: "field reason"}},
 		{head + `"verb":"skip","task":"K1","reason":"` + long[:201] + `"}`, want{code: "INVALID", text: "200 bytes"}},
-		{head + `"verb":"ask","barcode":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
+		{head + `"verb":"ask","task":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"sign_in","barcode":"A","qty":1}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"short","reason":"OTHER","barcode":"A"}`, want{code: "MALFORMED", text: "does not belong"}},
 		{head + `"verb":"scan","barcode":"A","qty":0}`, want{code: "INVALID", text: "qty: 0"}},

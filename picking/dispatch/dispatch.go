@@ -161,9 +161,11 @@ func (d *Dispatcher) next(tried map[string]int) (p *warehouse.AssignBatch, left 
 		}
 		left = len(workers) > 0
 		for _, w := range workers {
-			if tried[w.Worker] < maxPlans {
-				p, err = d.plan(r, w.Worker)
-				return err
+			if tried[w.Worker] >= maxPlans {
+				continue
+			}
+			if p, err = d.plan(r, w); err != nil || p != nil || w.Zone == "" {
+				return err // with nothing in his zone others may still have work
 			}
 		}
 		return nil

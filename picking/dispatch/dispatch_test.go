@@ -187,6 +187,33 @@ func TestOneZoneABatch(t *testing.T) {
 	}
 }
 
+// A picker who chose a zone gets what lies there, and one whose zone has nothing
+// keeps nobody from work.
+func TestChosenZone(t *testing.T) {
+	s := newSite(t, 3)
+	rules := s.rules(3, layout)
+	rules.ZonePicking = true
+	s.do(warehouse.PutSite{Site: rules})
+	for i, code := range []string{"A1", "B1", "C1"} {
+		s.bin(code, i, 1)
+		s.do(warehouse.PutBins{Bins: []warehouse.Bin{{Code: code, Aisle: i, Cell: 1, Zone: code[:1]}}})
+	}
+	s.order("O1", 9, "A1")
+	s.order("O2", 1, "B1")
+	for id, bin := range map[string]string{"W1": "C1", "W2": "B1"} {
+		s.worker(id)
+		s.do(warehouse.AskWork{Device: "H-" + id, Bin: bin})
+	}
+	s.worker("W3")
+	round(t, s)
+	for id, want := range map[string]string{"W1": "", "W2": "B", "W3": "A"} {
+		b := s.batchOf(id)
+		if (b == nil) != (want == "") || b != nil && b.Zone != want {
+			t.Errorf("%s: %+v, want zone %q", id, b, want)
+		}
+	}
+}
+
 func TestUrgentFirst(t *testing.T) {
 	s := newSite(t, 1)
 	s.bin("A", 0, 2)
@@ -362,7 +389,7 @@ func TestBinOutsideTheLayout(t *testing.T) {
 	d := s.newDispatcher(slog.NewTextHandler(&log, nil))
 	var window []candidate
 	if err := s.View(func(r warehouse.Reader) error {
-		window, _, err = d.window(r, router, 6, false)
+		window, _, err = d.window(r, router, 6, false, "")
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -393,7 +420,7 @@ func TestSiteNotSet(t *testing.T) {
 	d := s.newDispatcher(slog.NewTextHandler(&log, nil))
 	for range 2 {
 		if err := s.View(func(r warehouse.Reader) error {
-			p, err := d.plan(r, "W1")
+			p, err := d.plan(r, warehouse.WorkerState{Worker: "W1"})
 			if p != nil {
 				t.Errorf("plan %+v without a site", p)
 			}

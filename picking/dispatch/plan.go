@@ -25,8 +25,9 @@ type stop struct {
 	placed bool // the bin is in the layout
 }
 
-// plan makes the next batch for a worker; nil when the pool has nothing.
-func (d *Dispatcher) plan(r warehouse.Reader, worker string) (*warehouse.AssignBatch, error) {
+// plan makes the next batch for a worker, in the zone he chose if he did; nil
+// when the pool has nothing.
+func (d *Dispatcher) plan(r warehouse.Reader, w warehouse.WorkerState) (*warehouse.AssignBatch, error) {
 	site, err := warehouse.GetSite(r)
 	if err != nil {
 		return nil, err
@@ -40,13 +41,13 @@ func (d *Dispatcher) plan(r warehouse.Reader, worker string) (*warehouse.AssignB
 		d.warnOnce("layout "+err.Error(), "walks go by bin code: the layout cannot be used", "fault", err.Error())
 		router = nil
 	}
-	window, zone, err := d.window(r, router, batch.Window(site.CartSlots), site.ZonePicking)
+	window, zone, err := d.window(r, router, batch.Window(site.CartSlots), site.ZonePicking, w.Zone)
 	if err != nil || len(window) == 0 {
 		return nil, err
 	}
 	chosen := batch.Choose(len(window), site.CartSlots, cost(router, window))
 	chosen = fit(window, chosen)
-	p := &warehouse.AssignBatch{Batch: d.cfg.NewID(), Worker: worker, Zone: zone}
+	p := &warehouse.AssignBatch{Batch: d.cfg.NewID(), Worker: w.Worker, Zone: zone}
 	var stops []stop
 	for i, c := range chosen {
 		p.Slots = append(p.Slots, warehouse.BatchSlot{Slot: i + 1, Order: window[c].order})
@@ -80,13 +81,14 @@ func fit(window []candidate, chosen []int) []int {
 }
 
 // window returns the n most urgent orders of the pool that have open tasks; by
-// zone those that have some in the zone of the most urgent one, and that zone.
-func (d *Dispatcher) window(r warehouse.Reader, router *route.Router, n int, byZone bool) (window []candidate, zone string, err error) {
+// zone those that have some in the chosen one, else in that of the most urgent
+// one, and that zone.
+func (d *Dispatcher) window(r warehouse.Reader, router *route.Router, n int, byZone bool, chosen string) (window []candidate, zone string, err error) {
 	pool, err := warehouse.Pool(r, poolLimit)
 	if err != nil {
 		return nil, "", err
 	}
-	decided := !byZone
+	decided, zone := !byZone || chosen != "", chosen
 	here := func(bin string) (bool, error) {
 		if decided && zone == "" {
 			return true, nil

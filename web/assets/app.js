@@ -23,6 +23,8 @@ import { Outbox, OutboxFull, openStore } from './outbox.js';
  * @property {string} [worker]
  * @property {string} [kind] of a floor task
  * @property {string} [zero] bin that should be empty now
+ * @property {boolean} [zones] a zone may be chosen
+ * @property {string} [zone] the chosen one
  */
 
 /** @param {string} id @returns {any} */
@@ -99,11 +101,12 @@ function show() {
   }
   text('left', s.kind ? s.order ? `of order ${s.order}` : '' : s.left ? `${s.left} ${s.left === 1 ? 'task' : 'tasks'} left · order ${s.order}` : '');
   text('who', s.worker || 'Nobody');
-  text('place', s.tote ? `tote ${s.tote}` : s.slot ? `slot ${s.slot}` : '');
+  text('place', s.tote ? `tote ${s.tote}` : s.slot ? `slot ${s.slot}` : s.zone ? `zone ${s.zone}` : '');
   $('primary').hidden = !scr.primary;
   text('primary', scr.primary ?? '');
   const free = s.do === 'ask' || s.do === 'wait';
   $('floor').hidden = $('out').hidden = !free;
+  $('zone').hidden = !free || !s.zones;
   $('problem').hidden = !picking || !s.sku || s.do === 'put_down' || s.do === 'scan_unit' || s.kind === 'PUTBACK'; // what is in a tote is not short
   $('otherlot').hidden = s.do !== 'scan_item' || !!s.kind || !s.lot || !!s.serial || !!s.held;
   $('handover').hidden = !picking && s.do !== 'finish';
@@ -305,6 +308,7 @@ $('problem').onclick = () => openSheet('reasons');
 $('skip').onclick = () => openSheet('skips');
 $('floor').onclick = () => act({ verb: 'claim' });
 $('otherlot').onclick = otherLot;
+$('zone').onclick = () => want('Scan any bin of the zone', (barcode) => act({ verb: 'ask', barcode }));
 $('handover').onclick = () => want('Scan the badge of who takes the work', (barcode) => act({ verb: 'hand_over', barcode, ...ofTask() }));
 $('isempty').onclick = () => act({ verb: 'empty' });
 $('isleft').onclick = () => act({ verb: 'left' });
