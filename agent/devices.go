@@ -121,13 +121,7 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 }
 
 func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	var open drivers.Opener
-	var err error
-	if cfg.TCP != "" {
-		open, err = tcpport.Opener(tcpport.Config{Address: cfg.TCP})
-	} else {
-		open, err = serialOpener(cfg.Serial)
-	}
+	open, err := portOpener(cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +133,15 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
+}
+
+// portOpener reaches a device over the network when it has an address there,
+// else over its serial line.
+func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
+	if address != "" {
+		return tcpport.Opener(tcpport.Config{Address: address})
+	}
+	return serialOpener(line)
 }
 
 func serialOpener(cfg *config.Serial) (drivers.Opener, error) {

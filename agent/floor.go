@@ -15,10 +15,10 @@ import (
 	"tote/agent/station"
 	"tote/agent/topics"
 	"tote/drivers"
+	"tote/drivers/all"
 	"tote/drivers/gpio"
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
-	"tote/drivers/rfid/r2000"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/fleet/intent"
@@ -78,16 +78,20 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
 		return err
 	}
-	open, err := serialOpener(cfg.RFID.Serial)
+	open, err := portOpener(cfg.RFID.Serial, cfg.RFID.TCP)
 	if err != nil {
 		return err
+	}
+	driver, ok := all.Find(cfg.RFID.Driver)
+	if !ok || driver.Reader == nil {
+		return fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
 	antennas := make([]int, cfg.RFID.Antennas)
 	for i := range antennas {
 		antennas[i] = i + 1
 	}
 	name := cfg.ID + "/rfid"
-	reader, err := r2000.New(r2000.Config{
+	reader, err := driver.Reader(rfid.Settings{
 		Name: name, Open: open, Antennas: antennas, Power: cfg.RFID.PowerDBm, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r rfid.Read) {

@@ -119,7 +119,7 @@ type Dock struct {
 
 // Scanner is a barcode scanner on a serial line.
 type Scanner struct {
-	Driver string  `yaml:"driver,omitempty" doc:"serial-scanner: each scan ends with CR, LF or both." default:"serial-scanner"`
+	Driver string  `yaml:"driver,omitempty" doc:"Its driver, of the table in docs/devices.md." default:"serial-scanner"`
 	GS1    *GS1    `yaml:"gs1,omitempty" doc:"How it sends GS1 data; {} for the defaults. Without this key scans are handed on as they come."`
 	Serial *Serial `yaml:"serial" doc:"Where it is plugged in."`
 }
@@ -135,14 +135,14 @@ type GS1 struct {
 
 // Scale is a scale on a serial line.
 type Scale struct {
-	Driver     string  `yaml:"driver" doc:"mt-sics: scales that speak MT-SICS level 0." example:"mt-sics"`
+	Driver     string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"mt-sics"`
 	IntervalMs int     `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000." default:"100"`
 	Serial     *Serial `yaml:"serial" doc:"Where it is plugged in."`
 }
 
 // Printer is a label printer, on a serial line or in the network.
 type Printer struct {
-	Driver string  `yaml:"driver" doc:"zpl: printers that speak ZPL II." example:"zpl"`
+	Driver string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"zpl"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }

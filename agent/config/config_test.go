@@ -339,8 +339,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial; a driver's name begins its doc.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || key == "tcp" || key == "zpl" {
+			// tcp excludes serial.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || key == "tcp" {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest

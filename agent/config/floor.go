@@ -3,6 +3,8 @@ package config
 import (
 	"strconv"
 	"strings"
+
+	"tote/drivers/all"
 )
 
 // Cluster is how the gateways of a site reach each other.
@@ -42,8 +44,9 @@ type PhotoEye struct {
 
 // RFID is the reader of a dock portal.
 type RFID struct {
-	Driver   string  `yaml:"driver" doc:"r2000: UHF boards with the A0 protocol; the table of drivers says whose." example:"r2000"`
-	Serial   *Serial `yaml:"serial" doc:"Where it is plugged in; these readers speak at 115200."`
+	Driver   string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
+	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200. Either this or tcp."`
+	TCP      string  `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
 	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
 	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
 	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
@@ -133,8 +136,8 @@ func (k *checker) gpio(path string, g GPIO) {
 func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+g.Emulated+":"+name) }
 
 func (k *checker) rfid(path string, r RFID) {
-	k.driver(path+".driver", r.Driver, "r2000")
-	k.serial(path+".serial", r.Serial)
+	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
+	k.portOf(path, r.Serial, r.TCP)
 	k.within(path+".antennas", r.Antennas, 1, 8)
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
 	k.within(path+".min_reads", r.MinReads, 1, 100)

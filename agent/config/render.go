@@ -77,7 +77,7 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	}
 	key := keyOf(f)
 	switch t.Name() {
-	case "Printer":
+	case "Printer", "RFID":
 		return key == "tcp"
 	case "MQTT":
 		return key == "tokens_file"

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tote/drivers/all"
 	"tote/gs1/scan"
 )
 
@@ -255,7 +256,7 @@ func (k *checker) driver(path, name string, known ...string) {
 }
 
 func (k *checker) scanner(path string, s Scanner) {
-	k.driver(path+".driver", s.Driver, "serial-scanner")
+	k.driver(path+".driver", s.Driver, all.Names(all.Scanner)...)
 	if s.GS1 != nil {
 		if _, err := scan.New(*s.GS1.Scan()); err != nil {
 			k.add(CodeValue, path+".gs1", "%v", err)
@@ -282,24 +283,30 @@ func (g *GS1) Scan() *scan.Config {
 }
 
 func (k *checker) scale(path string, s Scale) {
-	k.driver(path+".driver", s.Driver, "mt-sics")
+	k.driver(path+".driver", s.Driver, all.Names(all.Scale)...)
 	k.within(path+".interval_ms", s.IntervalMs, 10, 5000)
 	k.serial(path+".serial", s.Serial)
 }
 
 func (k *checker) printer(path string, p Printer) {
-	k.driver(path+".driver", p.Driver, "zpl")
+	k.driver(path+".driver", p.Driver, all.Names(all.Printer)...)
+	k.portOf(path, p.Serial, p.TCP)
+}
+
+// portOf checks where a device is reached: by a serial line or over the
+// network.
+func (k *checker) portOf(path string, line *Serial, address string) {
 	switch {
-	case p.Serial != nil && p.TCP != "":
+	case line != nil && address != "":
 		k.add(CodeValue, path, "either serial or tcp, not both")
-	case p.TCP != "":
-		if k.address(path+".tcp", p.TCP, false) {
-			k.port(path+".tcp", p.TCP)
+	case address != "":
+		if k.address(path+".tcp", address, false) {
+			k.port(path+".tcp", address)
 		}
-	case p.Serial == nil:
+	case line == nil:
 		k.add(CodeMissing, path, "one of serial and tcp must be given")
 	default:
-		k.serial(path+".serial", p.Serial)
+		k.serial(path+".serial", line)
 	}
 }
 

@@ -1,12 +1,18 @@
 // Package all is the table of drivers: what a configuration may name, with
-// documentation and an example each. It does nothing at import.
+// documentation and an example each, how such a device is asked who it is, how
+// its line is read aloud, and whose bytes the driver was judged by. It does
+// nothing at import.
+//
+// A new driver is one row, in the file of its kind.
 package all
 
 import (
-	"tote/drivers/printer"
-	"tote/drivers/rfid/r2000"
-	"tote/drivers/scale"
-	"tote/drivers/scanner"
+	"cmp"
+	"slices"
+
+	"tote/drivers"
+	"tote/drivers/rfid"
+	"tote/drivers/serialport"
 )
 
 // Kind is what a device is for.
@@ -26,46 +32,24 @@ type Driver struct {
 	Kind    Kind
 	Doc     string // what it speaks and to which devices
 	Example string // YAML of one device
+
+	// Evidence says whose bytes the driver is judged by: a manual, a capture,
+	// an independent peer. "" = unproven: nothing but our own reading.
+	Evidence string
+
+	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
+	TCPPort int                                 // where it usually listens; 0 = it has no network line
+	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
+	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
+
+	Reader rfid.Maker // of a reader; nil for other kinds
 }
 
-// Drivers returns the table, in order of name. New drivers are added here and
-// nowhere else.
+// Drivers returns the table, in order of name.
 func Drivers() []Driver {
-	return []Driver{
-		{
-			Name: scale.DriverName, Kind: Scale,
-			Doc: "Scales with MT-SICS level 0 (Mettler Toledo, and A&D, KERN, OHAUS and others in MT emulation). Polls SI; books only what the scale calls stable.",
-			Example: `driver: mt-sics
-serial: {path: /dev/serial/by-id/usb-scale-port0, baud: 9600}
-interval: 100ms
-`,
-		},
-		{
-			Name: r2000.DriverName, Kind: RFID,
-			Doc: "UHF RFID readers of the Impinj R2000 family (packets that begin with A0) on a serial line. Reads with one antenna or switches between up to 8; settings in flash are only written when they differ.",
-			Example: `driver: r2000
-serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
-antennas: [1, 2]
-power: 27
-`,
-		},
-		{
-			Name: scanner.DriverName, Kind: Scanner,
-			Doc: "Barcode scanners on a serial line (RS-232, or USB in COM port mode) that end each scan with CR, LF or CR LF. GS separators are kept.",
-			Example: `driver: serial-scanner
-serial: {path: /dev/serial/by-id/usb-scanner-port0, baud: 9600}
-suffix: any
-`,
-		},
-		{
-			Name: printer.DriverName, Kind: Printer,
-			Doc: "Label printers with ZPL II (Zebra and emulations), by TCP port 9100 or a serial line. A label counts as printed only when ~HS showed the printer holding it and then done with it.",
-			Example: `driver: zpl
-tcp: {address: "192.0.2.20:9100"}
-# or: serial: {path: /dev/serial/by-id/usb-printer-port0, baud: 9600, xonXoff: true}
-`,
-		},
-	}
+	all := slices.Concat(scales(), printers(), scanners(), readers())
+	slices.SortFunc(all, func(a, b Driver) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 // Find returns the driver called name.
@@ -76,4 +60,15 @@ func Find(name string) (Driver, bool) {
 		}
 	}
 	return Driver{}, false
+}
+
+// Names lists the drivers of one kind, in order.
+func Names(kind Kind) []string {
+	var names []string
+	for _, d := range Drivers() {
+		if d.Kind == kind {
+			names = append(names, d.Name)
+		}
+	}
+	return names
 }

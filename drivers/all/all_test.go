@@ -12,7 +12,7 @@ func TestTable(t *testing.T) {
 	var names []string
 	for _, d := range Drivers() {
 		names = append(names, d.Name)
-		if got, ok := Find(d.Name); !ok || got != d {
+		if got, ok := Find(d.Name); !ok || got.Name != d.Name {
 			t.Errorf("Find(%q)", d.Name)
 		}
 		if d.Doc == "" || !strings.HasSuffix(d.Doc, ".") {
@@ -25,6 +25,11 @@ func TestTable(t *testing.T) {
 	}
 	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(Drivers()) {
 		t.Errorf("not in order or twice: %q", names)
+	}
+	for _, d := range Drivers() {
+		if (d.Kind == RFID) != (d.Reader != nil) {
+			t.Errorf("%s: only readers have a Reader", d.Name)
+		}
 	}
 	if _, ok := Find("none"); ok {
 		t.Error("found what is not there")

@@ -1,0 +1,33 @@
+package all
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Proof says by whose bytes the driver was judged, or "unproven".
+func (d Driver) Proof() string {
+	if d.Evidence == "" {
+		return "unproven"
+	}
+	return d.Evidence
+}
+
+// Page is the table of drivers for people, docs/devices.md.
+func Page() string {
+	var b strings.Builder
+	b.WriteString("# Devices\n\nThe drivers a configuration may name. This page is made from the table in the code by\n`go test ./drivers/all -update`.\n\n" +
+		"A driver is judged by bytes that nobody here wrote: a manual, a capture, an independent peer. One without such\nevidence is **unproven**: try it at your own device before you rely on it.\n")
+	for _, k := range []struct {
+		kind  Kind
+		title string
+	}{{Scale, "Scales"}, {Printer, "Printers"}, {Scanner, "Scanners"}, {RFID, "RFID readers"}} {
+		fmt.Fprintf(&b, "\n## %s\n\n| driver | what it speaks | judged by |\n|---|---|---|\n", k.title)
+		for _, d := range Drivers() {
+			if d.Kind == k.kind {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.Name, d.Doc, d.Proof())
+			}
+		}
+	}
+	return b.String()
+}

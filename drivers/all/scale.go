@@ -1,0 +1,21 @@
+package all
+
+import (
+	"tote/drivers/scale"
+	"tote/drivers/serialport"
+)
+
+func scales() []Driver {
+	return []Driver{
+		{
+			Name: scale.DriverName, Kind: Scale,
+			Doc: "Scales with MT-SICS level 0 (Mettler Toledo, and A&D, KERN, OHAUS and others in MT emulation). Polls SI; books only what the scale calls stable.",
+			Example: `driver: mt-sics
+serial: {path: /dev/serial/by-id/usb-scale-port0, baud: 9600}
+interval: 100ms
+`,
+			Evidence: "frames of the MT-SICS reference manual",
+			Lines:    []serialport.Config{{Baud: 9600}},
+		},
+	}
+}
