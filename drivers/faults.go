@@ -54,6 +54,10 @@ const (
 	CodeRFIDRefuses    = "DEV-504"
 	CodeRFIDInventory  = "DEV-505"
 
+	CodeRFIDDamaged = "DEV-520"
+	CodeRFIDHot     = "DEV-521"
+	CodeRFIDRegion  = "DEV-522"
+
 	CodeInputHeld = "DEV-601"
 )
 
@@ -116,6 +120,9 @@ func Faults() []Fault {
 		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
 		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
 		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
+		{CodeRFIDDamaged, "Many packets of the RFID reader arrive damaged. It reads all the same, but some tags are missed.", "Check the cable of the reader: its length, its plugs, its shield and ground, and what runs beside it. Check the baud rate."},
+		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
+		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}
