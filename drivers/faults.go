@@ -61,6 +61,7 @@ const (
 	CodeRFIDDamaged = "DEV-520"
 	CodeRFIDHot     = "DEV-521"
 	CodeRFIDRegion  = "DEV-522"
+	CodeRFIDVariant = "DEV-523"
 
 	CodeInputHeld = "DEV-601"
 )
@@ -132,6 +133,7 @@ func Faults() []Fault {
 		{CodeRFIDDamaged, "Many packets of the RFID reader arrive damaged. It reads all the same, but some tags are missed.", "Check the cable of the reader: its length, its plugs, its shield and ground, and what runs beside it. Check the baud rate."},
 		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
 		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
+		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}

@@ -44,7 +44,8 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Reader rfid.Maker // of a reader; nil for other kinds
+	Reader   rfid.Maker // of a reader; nil for other kinds
+	Antennas int        // of a reader: the most it can have; 0 = not known
 }
 
 // Drivers returns the table, in order of name.
