@@ -54,6 +54,13 @@ const (
 	CodeRFIDRefuses    = "DEV-504"
 	CodeRFIDInventory  = "DEV-505"
 
+	CodeLLRPHeld   = "DEV-510"
+	CodeLLRPClock  = "DEV-511"
+	CodeLLRPSilent = "DEV-512"
+	CodeLLRPBroken = "DEV-513"
+	CodeLLRPError  = "DEV-514"
+	CodeLLRPLine   = "DEV-515"
+
 	CodeInputHeld = "DEV-601"
 )
 
@@ -116,6 +123,13 @@ func Faults() []Fault {
 		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
 		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
 		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
+
+		{CodeLLRPHeld, "Another program holds this RFID reader, which serves one at a time.", "Stop the other program, or the second gateway that has this reader in its configuration. The reader is asked again each minute."},
+		{CodeLLRPClock, "The clock of the RFID reader is wrong.", "Give the reader a time server (NTP). Until then the gateway's own time is used."},
+		{CodeLLRPSilent, "The RFID reader does not answer, or has gone silent.", "Check power and network cable of the reader, and that address and port (5084) in the configuration are its own. The connection is made anew by itself."},
+		{CodeLLRPBroken, "What the RFID reader sends is not LLRP, or is damaged.", "Check that address and port (5084) in the configuration are those of an LLRP reader. The connection is made anew by itself."},
+		{CodeLLRPError, "The RFID reader reports an error of its own.", "Look at the log for its words, and at the reader's own page. If it comes back, switch the reader off and on."},
+		{CodeLLRPLine, "The RFID reader has no input or output of this number.", "Correct the number of the input in the configuration; the reader's manual tells how many there are."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}

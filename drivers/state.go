@@ -96,7 +96,8 @@ func (t *Tracker) Fail(err error) {
 	switch code {
 	case "":
 		t.Set(Absent, CodeDriver, err.Error())
-	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeRFIDSilent, CodeRFIDUnreadable:
+	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeRFIDSilent, CodeRFIDUnreadable, CodeRFIDRefuses,
+		CodeLLRPHeld, CodeLLRPSilent, CodeLLRPBroken, CodeLLRPError, CodeLLRPLine:
 		t.Set(Degraded, code, "")
 	default:
 		t.Set(Absent, code, "")

@@ -43,6 +43,7 @@ type Driver struct {
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
 
 	Reader rfid.Maker // of a reader; nil for other kinds
+	Wired  bool       // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 }
 
 // Drivers returns the table, in order of name.
