@@ -46,6 +46,7 @@ type Driver struct {
 
 	Reader   rfid.Maker // of a reader; nil for other kinds
 	Antennas int        // of a reader: the most it can have; 0 = not known
+	Wired    bool       // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 }
 
 // Drivers returns the table, in order of name.

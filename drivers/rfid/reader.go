@@ -16,6 +16,7 @@ type Settings struct {
 	Sink     func(Read)           // gets every read, in order, from Run's goroutine; must not block
 	Antennas []int                // ports to read with, from 1; empty = the family's default
 	Power    int                  // dBm; 0 leaves what the reader has
+	Version  string               // of the protocol, for families that speak several; "" = the family's default
 	Now      func() time.Time     // nil = time.Now
 	Log      *slog.Logger         // nil = silent
 	OnStatus func(drivers.Status) // called on each change of state; may be nil; must not block
