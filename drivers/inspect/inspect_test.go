@@ -96,8 +96,8 @@ type device struct {
 func (d *device) target(name string) Target {
 	return Target{Name: name, Open: func(line serialport.Config) (drivers.Opener, error) {
 		return func(ctx context.Context) (drivers.Port, error) {
-			d.opens = append(d.opens, settings(line))
-			right := settings(line) == d.line
+			d.opens = append(d.opens, Settings(line))
+			right := Settings(line) == d.line
 			d.peer.OnWrite = func(p []byte) (int, error) {
 				d.asked = append(d.asked, strings.TrimSpace(string(p)))
 				if a := d.answers[strings.TrimSpace(string(p))]; right && a != "" {

@@ -130,7 +130,7 @@ func steps(t Target, rows []all.Driver) []step {
 			more = true
 			line := r.Lines[choice]
 			line.XonXoff = false // a probe sends little; a stray DC3 must not hold it
-			at := slices.IndexFunc(out, func(s step) bool { return settings(s.line) == settings(line) })
+			at := slices.IndexFunc(out, func(s step) bool { return Settings(s.line) == Settings(line) })
 			if at < 0 {
 				out = append(out, step{line: line})
 				at = len(out) - 1
@@ -166,8 +166,8 @@ func networkStep(t Target, rows []all.Driver) []step {
 	return []step{s}
 }
 
-// settings is a line in the words people use: "9600 8N1".
-func settings(c serialport.Config) string {
+// Settings is a line in the words people use: "9600 8N1".
+func Settings(c serialport.Config) string {
 	bits, stop, parity := c.DataBits, c.StopBits, c.Parity
 	if bits == 0 {
 		bits = 8
@@ -287,10 +287,10 @@ func (t Target) found(f *Finding, s step, r all.Driver, id drivers.Identity) {
 		f.Text += ": " + id.String()
 	}
 	if t.TCP == "" {
-		f.Line = settings(s.line)
+		f.Line = Settings(s.line)
 	}
 	for _, l := range r.Lines { // with flow control, which the probe left out
-		if settings(l) == settings(s.line) {
+		if Settings(l) == Settings(s.line) {
 			s.line.XonXoff = l.XonXoff
 			break
 		}
