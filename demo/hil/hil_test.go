@@ -56,7 +56,9 @@ func TestRow71EveryDriver(t *testing.T) {
 					done++
 				}
 			}
-			if done < 5 || !slices.ContainsFunc(report.Checks, func(c accept.Check) bool { return strings.HasPrefix(c.Name, "plugged in again") && c.Result == accept.Passed }) {
+			if done < 5 || !slices.ContainsFunc(report.Checks, func(c accept.Check) bool {
+				return strings.HasPrefix(c.Name, "plugged in again") && c.Result == accept.Passed
+			}) {
 				t.Errorf("too little was tried:\n%s", report.Markdown())
 			}
 		})

@@ -1,7 +1,11 @@
 package accept
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,4 +111,30 @@ func cell(s string) string {
 		return r
 	}, s)
 	return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(s)
+}
+
+// Save writes the report as NAME-TIME.md and .json and says where it is. Slashes
+// of the name become dashes.
+func (r Report) Save(dir, name string) (files []string, err error) {
+	asJSON, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	base := filepath.Join(dir, strings.Map(func(c rune) rune {
+		if c == '/' || c == '\\' || c < ' ' {
+			return '-'
+		}
+		return c
+	}, name)+"-"+r.Started.Format("20060102-150405"))
+	for ext, text := range map[string]string{".md": r.Markdown(), ".json": string(asJSON) + "\n"} {
+		if err := os.WriteFile(base+ext, []byte(text), 0o644); err != nil {
+			return files, err
+		}
+		files = append(files, base+ext)
+	}
+	slices.Sort(files)
+	return files, nil
 }

@@ -122,7 +122,9 @@ func ready(ctx context.Context, r *run) (string, error) {
 	return "", r.await(ctx, "ready", isReady)
 }
 
-func readyAgain(ctx context.Context, r *run) (string, error) { return "", r.await(ctx, "ready", isReady) }
+func readyAgain(ctx context.Context, r *run) (string, error) {
+	return "", r.await(ctx, "ready", isReady)
+}
 
 func degraded(ctx context.Context, r *run) (text string, err error) {
 	err = r.await(ctx, "told", func(s drivers.Status, _ []drivers.Told) bool {
