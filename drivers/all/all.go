@@ -8,7 +8,9 @@ package all
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"sync"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
@@ -49,9 +51,38 @@ type Driver struct {
 	Wired    bool       // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 }
 
+// plugged are drivers that came from elsewhere.
+var plugged struct {
+	sync.Mutex
+	rows []Driver
+}
+
+// Plug adds a driver that is not of this table, of a program that brings one of
+// its own, until remove is called. It comes before a configuration is read. A
+// row is all there is to a driver: it is found, configured, listed and run by it.
+func Plug(d Driver) (remove func(), err error) {
+	if d.Name == "" || d.Kind == "" || d.Doc == "" {
+		return nil, fmt.Errorf("driver %q: a name, a kind and a documentation are needed", d.Name)
+	}
+	if _, ok := Find(d.Name); ok {
+		return nil, fmt.Errorf("driver %q is there already", d.Name)
+	}
+	plugged.Lock()
+	defer plugged.Unlock()
+	plugged.rows = append(slices.Clone(plugged.rows), d)
+	return func() {
+		plugged.Lock()
+		defer plugged.Unlock()
+		plugged.rows = slices.DeleteFunc(slices.Clone(plugged.rows), func(o Driver) bool { return o.Name == d.Name })
+	}, nil
+}
+
 // Drivers returns the table, in order of name.
 func Drivers() []Driver {
-	all := slices.Concat(scales(), printers(), scanners(), readers())
+	plugged.Lock()
+	more := plugged.rows
+	plugged.Unlock()
+	all := slices.Concat(scales(), printers(), scanners(), readers(), more)
 	slices.SortFunc(all, func(a, b Driver) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
