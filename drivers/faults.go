@@ -47,6 +47,10 @@ const (
 	CodeScannerUnreadable = "DEV-403"
 	CodeScannerIncomplete = "DEV-404"
 	CodeScannerNoise      = "DEV-405"
+	CodeScannerSilent     = "DEV-406"
+	CodeScannerDamaged    = "DEV-407"
+	CodeScannerShortened  = "DEV-408"
+	CodeScannerRefuses    = "DEV-409"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
@@ -110,6 +114,10 @@ func Faults() []Fault {
 		{CodeScannerUnreadable, "The scan held bytes that are no text.", "Scan again. Check baud rate and parity of the scanner."},
 		{CodeScannerIncomplete, "A scan did not come through whole.", "Scan again. Check that the scanner sends the configured suffix."},
 		{CodeScannerNoise, "The scanner sends only unreadable data.", "Check baud rate, parity and suffix of the scanner, and the cable."},
+		{CodeScannerSilent, "The scanner does not answer.", "Check that it is on and in reach of its cradle, that it is set to SSI (scan the code SSI Host of its manual), and the baud rate."},
+		{CodeScannerDamaged, "A scan came damaged and did not come again.", "Scan again. If it comes back, check the cable and the baud rate of the scanner."},
+		{CodeScannerShortened, "The scanner sends UPC-E without its system digit or its check digit, so the article cannot be told.", "Set the scanner to transmit both, or to convert UPC-E to UPC-A. Until then type the number."},
+		{CodeScannerRefuses, "The scanner refuses to send scans in packets.", "Set the scanner to SSI and to its defaults (scan the code Set Defaults of its manual)."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},

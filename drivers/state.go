@@ -96,7 +96,7 @@ func (t *Tracker) Fail(err error) {
 	switch code {
 	case "":
 		t.Set(Absent, CodeDriver, err.Error())
-	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeRFIDSilent, CodeRFIDUnreadable:
+	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeScannerSilent, CodeRFIDSilent, CodeRFIDUnreadable:
 		t.Set(Degraded, code, "")
 	default:
 		t.Set(Absent, code, "")

@@ -12,6 +12,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 )
 
@@ -42,7 +43,8 @@ type Driver struct {
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
 
-	Reader rfid.Maker // of a reader; nil for other kinds
+	Reader  rfid.Maker    // of a reader; nil for other kinds
+	Scanner scanner.Maker // of a scanner; nil for other kinds
 }
 
 // Drivers returns the table, in order of name.

@@ -30,6 +30,9 @@ func TestTable(t *testing.T) {
 		if (d.Kind == RFID) != (d.Reader != nil) {
 			t.Errorf("%s: only readers have a Reader", d.Name)
 		}
+		if (d.Kind == Scanner) != (d.Scanner != nil) {
+			t.Errorf("%s: only scanners have a Scanner", d.Name)
+		}
 	}
 	if _, ok := Find("none"); ok {
 		t.Error("found what is not there")
