@@ -9,6 +9,7 @@ package all
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
@@ -43,6 +44,8 @@ type Driver struct {
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
 
+	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
+
 	Reader  rfid.Maker    // of a reader; nil for other kinds
 	Scanner scanner.Maker // of a scanner; nil for other kinds
 }
@@ -52,6 +55,28 @@ func Drivers() []Driver {
 	all := slices.Concat(scales(), printers(), scanners(), readers())
 	slices.SortFunc(all, func(a, b Driver) int { return cmp.Compare(a.Name, b.Name) })
 	return all
+}
+
+// Try is the driver's Trial; readers and scanners need none of their own. nil =
+// the driver cannot be tried out.
+func (d Driver) Try() drivers.Trial {
+	switch {
+	case d.Trial != nil || d.Reader == nil && d.Scanner == nil:
+		return d.Trial
+	case d.Scanner != nil:
+		return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+			return d.Scanner(scanner.Config{
+				Name: name, Open: open,
+				Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
+			})
+		}
+	}
+	return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+		return d.Reader(rfid.Settings{
+			Name: name, Open: open, Antennas: []int{1},
+			Sink: func(r rfid.Read) { tell(drivers.Told{Text: r.EPC}) },
+		})
+	}
 }
 
 // Find returns the driver called name.

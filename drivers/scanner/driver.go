@@ -88,6 +88,7 @@ type wire interface {
 type Driver struct {
 	cfg     Config
 	begin   func(ctx context.Context, s *session, port drivers.Port) (wire, error)
+	taken   string       // SSI: the last packet, to know it again even when the cable was pulled before its acknowledgement got through
 	reader  *scan.Reader // nil = data is handed on as it comes
 	tracker *drivers.Tracker
 	stats   struct{ scans, repeats, rejects atomic.Uint64 }

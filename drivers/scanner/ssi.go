@@ -60,7 +60,6 @@ type ssiWire struct {
 	asked   time.Time // when the settings were sent last
 	waits   bool      // for their answer
 	damaged time.Time // when a packet came damaged that has not come again; zero = none
-	last    string    // the last packet taken, to know it again
 }
 
 // set sends the settings.
@@ -152,8 +151,8 @@ func (w *ssiWire) packet(p ssi.Packet) {
 // acknowledgement was lost.
 func (w *ssiWire) scan(p ssi.Packet) {
 	body := string([]byte{p.Op}) + string(p.Data)
-	again := p.Op == ssi.OpDecodeData && p.Status&ssi.Retransmit != 0 && w.damaged.IsZero() && body == w.last
-	w.damaged, w.last = time.Time{}, body
+	again := p.Op == ssi.OpDecodeData && p.Status&ssi.Retransmit != 0 && w.damaged.IsZero() && body == w.d.taken
+	w.damaged, w.d.taken = time.Time{}, body
 	if again {
 		w.answer(ssi.Ack())
 		return

@@ -134,6 +134,15 @@ func TestSSIResendIsOneScan(t *testing.T) {
 		b.send(decoded(0, ean), 2*time.Second)
 		b.send(decoded(ssi.Retransmit, ean), 2*time.Second)
 		b.told(t, hostACK, hostACK)
+		// Neither does one that was lost with the cable.
+		b.peer.Plug(false)
+		<-b.end
+		b.peer.Plug(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.cancel = cancel
+		go func() { b.end <- b.dev.Run(ctx) }()
+		synctest.Wait()
+		b.send(decoded(ssi.Retransmit, ean), 2*time.Second)
 		b.send(decoded(0, ean), 2*time.Second) // the article once more
 		b.want(t, []string{wantEAN, wantEAN}, nil)
 	})
