@@ -29,20 +29,22 @@ const (
 )
 
 func TestSSIConformance(t *testing.T) {
+	make := func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
+		d, err := NewSSI(Config{
+			Name: "scanner/test", Open: open, RepeatWindow: -1, Answer: 20 * time.Millisecond,
+			Sink: func(s Scan) { deliver(s.Data) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
 	drivertest.Conformance(t, drivertest.Suite{
-		New: func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
-			d, err := NewSSI(Config{
-				Name: "scanner/test", Open: open, RepeatWindow: -1, Answer: 20 * time.Millisecond,
-				Sink: func(s Scan) { deliver(s.Data) },
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return d
-		},
+		New:   make,
 		Frame: decoded(0, "\x0f0104006381333931\x1d10L1"), Want: "]C10104006381333931\x1d10L1", Garbage: "\x00\xff\x01",
 		// A length byte made by noise holds a packet back for 250 ms.
 		Unframed: true,
+		Flips:    &drivertest.Flips{}, Day: &drivertest.Day{New: make},
 	})
 }
 
