@@ -62,6 +62,15 @@ const (
 	CodeRFIDRefuses    = "DEV-504"
 	CodeRFIDInventory  = "DEV-505"
 
+	CodeZebraSilent     = "DEV-540"
+	CodeZebraUnreadable = "DEV-541"
+	CodeZebraTooLong    = "DEV-542"
+	CodeZebraTag        = "DEV-543"
+	CodeZebraRefuses    = "DEV-544"
+	CodeZebraLate       = "DEV-545"
+	CodeZebraAlert      = "DEV-546"
+	CodeZebraGone       = "DEV-547"
+
 	CodeInputHeld = "DEV-601"
 )
 
@@ -133,6 +142,15 @@ func Faults() []Fault {
 		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
 		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
 		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
+
+		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
+		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},
+		{CodeZebraTooLong, "The RFID reader sends messages that are too long.", "Set it to smaller batches."},
+		{CodeZebraTag, "The RFID reader reports tags without a readable EPC.", "Set its operating mode to report the EPC in hexadecimal."},
+		{CodeZebraRefuses, "The RFID reader refuses to read.", "Look at its own page for its operating mode, region and antennas. It is asked again by itself."},
+		{CodeZebraLate, "The RFID reader sent reads of some time ago; they were dropped.", "It was cut off from the network, or its clock is wrong: set it to network time. What passed meanwhile has to be scanned by hand."},
+		{CodeZebraAlert, "The RFID reader reports a fault of its own.", "See the text of the fault and the reader's own page."},
+		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}
