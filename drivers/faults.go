@@ -51,6 +51,10 @@ const (
 	CodeScannerUnreadable = "DEV-403"
 	CodeScannerIncomplete = "DEV-404"
 	CodeScannerNoise      = "DEV-405"
+	CodeScannerSilent     = "DEV-406"
+	CodeScannerDamaged    = "DEV-407"
+	CodeScannerShortened  = "DEV-408"
+	CodeScannerRefuses    = "DEV-409"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
@@ -67,6 +71,15 @@ const (
 	CodeRFIDHot        = "DEV-521"
 	CodeRFIDRegion     = "DEV-522"
 	CodeRFIDVariant    = "DEV-523"
+
+	CodeZebraSilent     = "DEV-540"
+	CodeZebraUnreadable = "DEV-541"
+	CodeZebraTooLong    = "DEV-542"
+	CodeZebraTag        = "DEV-543"
+	CodeZebraRefuses    = "DEV-544"
+	CodeZebraLate       = "DEV-545"
+	CodeZebraAlert      = "DEV-546"
+	CodeZebraGone       = "DEV-547"
 
 	CodeInputHeld = "DEV-601"
 )
@@ -128,6 +141,10 @@ func Faults() []Fault {
 		{CodeScannerUnreadable, "The scan held bytes that are no text.", "Scan again. Check baud rate and parity of the scanner."},
 		{CodeScannerIncomplete, "A scan did not come through whole.", "Scan again. Check that the scanner sends the configured suffix."},
 		{CodeScannerNoise, "The scanner sends only unreadable data.", "Check baud rate, parity and suffix of the scanner, and the cable."},
+		{CodeScannerSilent, "The scanner does not answer.", "Check that it is on and in reach of its cradle, that it is set to SSI (scan the code SSI Host of its manual), and the baud rate."},
+		{CodeScannerDamaged, "A scan came damaged and did not come again.", "Scan again. If it comes back, check the cable and the baud rate of the scanner."},
+		{CodeScannerShortened, "The scanner sends UPC-E without its system digit or its check digit, so the article cannot be told.", "Set the scanner to transmit both, or to convert UPC-E to UPC-A. Until then type the number."},
+		{CodeScannerRefuses, "The scanner refuses to send scans in packets.", "Set the scanner to SSI and to its defaults (scan the code Set Defaults of its manual)."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},
@@ -144,6 +161,15 @@ func Faults() []Fault {
 		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
 		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
 		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
+
+		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
+		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},
+		{CodeZebraTooLong, "The RFID reader sends messages that are too long.", "Set it to smaller batches."},
+		{CodeZebraTag, "The RFID reader reports tags without a readable EPC.", "Set its operating mode to report the EPC in hexadecimal."},
+		{CodeZebraRefuses, "The RFID reader refuses to read.", "Look at its own page for its operating mode, region and antennas. It is asked again by itself."},
+		{CodeZebraLate, "The RFID reader sent reads of some time ago; they were dropped.", "It was cut off from the network, or its clock is wrong: set it to network time. What passed meanwhile has to be scanned by hand."},
+		{CodeZebraAlert, "The RFID reader reports a fault of its own.", "See the text of the fault and the reader's own page."},
+		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}

@@ -10,10 +10,12 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 )
 
@@ -46,9 +48,10 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Reader   rfid.Maker // of a reader; nil for other kinds
-	Antennas int        // of a reader: the most it can have; 0 = not known
-	Wired    bool       // a reader with inputs that a photo-eye may hang on; its Reader has Lines
+	Reader   rfid.Maker    // of a reader; nil for other kinds
+	Antennas int           // of a reader: the most it can have; 0 = not known
+	Scanner  scanner.Maker // of a scanner; nil for other kinds
+	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 }
 
 // plugged are drivers that came from elsewhere.
@@ -87,11 +90,19 @@ func Drivers() []Driver {
 	return all
 }
 
-// Try is the driver's Trial; a reader needs none of its own. nil = the driver
-// cannot be tried out.
+// Try is the driver's Trial; readers and scanners need none of their own. nil =
+// the driver cannot be tried out.
 func (d Driver) Try() drivers.Trial {
-	if d.Trial != nil || d.Reader == nil {
+	switch {
+	case d.Trial != nil || d.Reader == nil && d.Scanner == nil:
 		return d.Trial
+	case d.Scanner != nil:
+		return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+			return d.Scanner(scanner.Config{
+				Name: name, Open: open,
+				Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
+			})
+		}
 	}
 	return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
 		return d.Reader(rfid.Settings{
