@@ -138,8 +138,12 @@ func (a *Agent) startDevice(name string, run func(context.Context) error, status
 // portOpener reaches a device over the network when it has an address there,
 // else over its serial line.
 func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	if address != "" {
-		return tcpport.Opener(tcpport.Config{Address: address})
+	return serialOrTCP(line, tcpport.Config{Address: address})
+}
+
+func serialOrTCP(line *config.Serial, network tcpport.Config) (drivers.Opener, error) {
+	if network.Address != "" {
+		return tcpport.Opener(network)
 	}
 	return serialOpener(line)
 }

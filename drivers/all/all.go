@@ -46,6 +46,8 @@ type Driver struct {
 
 	Reader rfid.Maker // of a reader; nil for other kinds
 	Wired  bool       // a reader with inputs that a photo-eye may hang on; its Reader has Lines
+
+	Versions []string // of the protocol, that a configuration may choose among; the first is the default
 }
 
 // Drivers returns the table, in order of name.
