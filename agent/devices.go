@@ -15,8 +15,6 @@ import (
 	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
-	"tote/drivers/serialport"
-	"tote/drivers/tcpport"
 	"tote/warehouse"
 )
 
@@ -80,7 +78,7 @@ func (a *Agent) startDock(cfg config.Dock) error {
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scanner", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
@@ -102,7 +100,7 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scale", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
@@ -121,7 +119,7 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 }
 
 func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := portOpener(cfg.Serial, cfg.TCP)
+	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
@@ -133,26 +131,6 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
-}
-
-// portOpener reaches a device over the network when it has an address there,
-// else over its serial line.
-func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	return serialOrTCP(line, tcpport.Config{Address: address})
-}
-
-func serialOrTCP(line *config.Serial, network tcpport.Config) (drivers.Opener, error) {
-	if network.Address != "" {
-		return tcpport.Opener(network)
-	}
-	return serialOpener(line)
-}
-
-func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
-	return serialport.Opener(serialport.Config{
-		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
-		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
-	})
 }
 
 // outcomes translates what the printer driver learned into what the domain

@@ -19,7 +19,6 @@ import (
 	"tote/drivers/gpio"
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
-	"tote/drivers/tcpport"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/fleet/intent"
@@ -92,18 +91,20 @@ func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read)) (rfid.Reader,
 	if !ok || driver.Reader == nil {
 		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
-	open, err := serialOrTCP(cfg.RFID.Serial, tcpport.Config{Address: cfg.RFID.TCP, Port: driver.TCPPort, Hold: true})
+	name := cfg.ID + "/rfid"
+	open, err := a.portOpener(name, driver.Name, cfg.RFID.Serial, cfg.RFID.TCP)
 	if err != nil {
 		return nil, err
 	}
-	antennas := make([]int, cfg.RFID.Antennas)
-	for i := range antennas {
-		antennas[i] = i + 1
-	}
-	name := cfg.ID + "/rfid"
-	reader, err := driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: antennas, Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
+	var reader rfid.Reader // is there before it runs
+	reader, err = driver.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
+		OnStatus: func(drivers.Status) {
+			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
+				a.tells(name, told.Identity())
+			}
+			a.changes.kick()
+		},
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
 			sink(r)

@@ -57,13 +57,16 @@ const (
 	CodeRFIDAntenna    = "DEV-503"
 	CodeRFIDRefuses    = "DEV-504"
 	CodeRFIDInventory  = "DEV-505"
-
-	CodeLLRPHeld   = "DEV-510"
-	CodeLLRPClock  = "DEV-511"
-	CodeLLRPSilent = "DEV-512"
-	CodeLLRPBroken = "DEV-513"
-	CodeLLRPError  = "DEV-514"
-	CodeLLRPLine   = "DEV-515"
+	CodeLLRPHeld       = "DEV-510"
+	CodeLLRPClock      = "DEV-511"
+	CodeLLRPSilent     = "DEV-512"
+	CodeLLRPBroken     = "DEV-513"
+	CodeLLRPError      = "DEV-514"
+	CodeLLRPLine       = "DEV-515"
+	CodeRFIDDamaged    = "DEV-520"
+	CodeRFIDHot        = "DEV-521"
+	CodeRFIDRegion     = "DEV-522"
+	CodeRFIDVariant    = "DEV-523"
 
 	CodeInputHeld = "DEV-601"
 )
@@ -88,7 +91,6 @@ func Faults() []Fault {
 		{CodeUnreachable, "The device does not answer on the network.", "Check power, network cable and address of the device, and that no other computer holds its connection."},
 		{CodeClosed, "The port was closed.", "Nothing; the agent is stopping or opening the port again."},
 		{CodeDriver, "The driver of this device failed.", "It is started again by itself. If it comes back, send the log to support."},
-
 		{CodeAmbiguous, "Several devices have the USB identity of this one.", "Add its serial_number or interface in the configuration, or name the port by the socket it is plugged into, /dev/serial/by-path/… (`tote devices list` shows them)."},
 		{CodeUnknown, "A device is plugged in that the configuration does not name. It is left alone.", "Nothing, if it belongs to nobody here. Else `tote devices probe` says what it is and what to write into the configuration."},
 		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
@@ -132,13 +134,16 @@ func Faults() []Fault {
 		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
 		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
 		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
-
 		{CodeLLRPHeld, "Another program holds this RFID reader, which serves one at a time.", "Stop the other program, or the second gateway that has this reader in its configuration. The reader is asked again each minute."},
 		{CodeLLRPClock, "The clock of the RFID reader is wrong.", "Give the reader a time server (NTP). Until then the gateway's own time is used."},
 		{CodeLLRPSilent, "The RFID reader does not answer, or has gone silent.", "Check power and network cable of the reader, and that address and port (5084) in the configuration are its own. The connection is made anew by itself."},
 		{CodeLLRPBroken, "What the RFID reader sends is not LLRP, or is damaged.", "Check that address and port (5084) in the configuration are those of an LLRP reader. The connection is made anew by itself."},
 		{CodeLLRPError, "The RFID reader reports an error of its own.", "Look at the log for its words, and at the reader's own page. If it comes back, switch the reader off and on."},
 		{CodeLLRPLine, "The RFID reader has no input or output of this number.", "Correct the number of the input in the configuration; the reader's manual tells how many there are."},
+		{CodeRFIDDamaged, "Many packets of the RFID reader arrive damaged. It reads all the same, but some tags are missed.", "Check the cable of the reader: its length, its plugs, its shield and ground, and what runs beside it. Check the baud rate."},
+		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
+		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
+		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}

@@ -23,6 +23,11 @@ type Read struct {
 	// ReaderTime is when the reader saw the tag, by its own clock; zero when it
 	// does not tell, or when its clock is known to be wrong.
 	ReaderTime time.Time
+
+	// RawRSSI is the strength in a unit of the reader that its maker does not
+	// document: a number to compare with others of the same reader, never dBm.
+	// 0 when the reader tells dBm, or nothing.
+	RawRSSI int
 }
 
 // toggle is the bit of the PC word that says: what follows is an application
