@@ -74,10 +74,11 @@ func (p *plugs) names(port serialport.Info) bool {
 // asked who it is each time it was plugged in.
 func (a *Agent) portOpener(name, driver string, line *config.Serial, address string) (drivers.Opener, error) {
 	p := &plug{name: name, driver: driver, where: address}
+	row, _ := all.Find(driver)
 	var open drivers.Opener
 	var err error
 	if address != "" {
-		open, err = tcpport.Opener(tcpport.Config{Address: address})
+		open, err = tcpport.Opener(tcpport.Config{Address: address, Port: row.TCPPort, Hold: row.Hold})
 	} else {
 		cfg := line.Port(name)
 		p.line, p.where = &cfg, cfg.Where()
@@ -88,8 +89,8 @@ func (a *Agent) portOpener(name, driver string, line *config.Serial, address str
 	}
 	a.plugs.add(p)
 	open = p.tap.Wrap(open)
-	if d, ok := all.Find(driver); ok && d.Ask != nil {
-		open = p.identified(open, d.Ask, a.identified)
+	if row.Ask != nil && !row.Tells {
+		open = p.identified(open, row.Ask, a.identified)
 	}
 	return open, nil
 }
@@ -116,6 +117,20 @@ func (p *plug) identified(open drivers.Opener, ask drivers.Identifier, told func
 		// A port that died is the driver's to find; a late answer is nobody's.
 		_, _ = drivers.Discard(port)
 		return port, nil
+	}
+}
+
+// tells keeps who a device is when its driver learned it.
+func (a *Agent) tells(name string, id drivers.Identity) {
+	p := a.plugs.get(name)
+	if p == nil || !id.Known() {
+		return
+	}
+	p.mu.Lock()
+	known := p.id == id
+	p.mu.Unlock()
+	if !known {
+		a.identified(p, id)
 	}
 }
 

@@ -44,6 +44,8 @@ type Driver struct {
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
+	Tells   bool                                // asking uses its connection up: it is not asked before its driver has the port, which learns it and has Identity
+	Hold    bool                                // of its network line no byte may be dropped (tcpport.Config.Hold)
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
@@ -52,6 +54,7 @@ type Driver struct {
 	Antennas int           // of a reader: the most it can have; 0 = not known
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
+	Versions []string      // of the protocol, that a configuration may choose among; the first is the default
 }
 
 // plugged are drivers that came from elsewhere.
