@@ -28,6 +28,7 @@ import (
 	"tote/agent/projection"
 	"tote/agent/replica"
 	"tote/agent/supervise"
+	"tote/drivers/scale"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/warehouse"
@@ -107,6 +108,7 @@ type Agent struct {
 	// kickQuorum: there is a quorum again, or none any more.
 	kickQuorum chan struct{}
 	devices    []device
+	scales     map[string]*scale.Driver // by name, "pack1/scale"; written at the start only
 	towers     []*tower
 	doors      []door
 	robots     atomic.Pointer[fleet.Master] // nil without robots
@@ -142,7 +144,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
 		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
-		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
+		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg), scales: map[string]*scale.Driver{},
 	}
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)

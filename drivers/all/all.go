@@ -12,6 +12,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scale"
 	"tote/drivers/serialport"
 )
 
@@ -44,7 +45,8 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Reader rfid.Maker // of a reader; nil for other kinds
+	Reader rfid.Maker  // of a reader; nil for other kinds
+	Scale  scale.Maker // makes the protocol of a scale; nil for other kinds
 }
 
 // Drivers returns the table, in order of name.
