@@ -298,8 +298,10 @@ func methodOf(mux *http.ServeMux, r *http.Request) string {
 type server struct{ cfg Config }
 
 // withoutState are the routes that need no state.
-var withoutState = []string{"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults",
-	"POST /v1/devices/{place}/{device}/zero", "POST /v1/devices/{place}/{device}/tare", "POST /v1/devices/{place}/{device}/clear-tare"}
+var withoutState = []string{
+	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults",
+	"POST /v1/devices/{place}/{device}/zero", "POST /v1/devices/{place}/{device}/tare", "POST /v1/devices/{place}/{device}/clear-tare",
+}
 
 // starting refuses what cannot be told or done before the state is there.
 func (s *server) starting(route string) error {

@@ -47,19 +47,28 @@ const identifyTime = 500 * time.Millisecond
 
 // Identify is the Identifier of a protocol: it asks for a weight, or listens
 // for one, and then who the scale is, where that can be asked. A scale that
-// answers and cannot tell is an empty Identity. An answer of the family in
-// which the scale refuses the question counts: it is one of them.
+// answers and cannot tell is an empty Identity. That it does not know the
+// question says nothing: families share their words for that.
 func (p Protocol) Identify(ctx context.Context, port drivers.Port) (drivers.Identity, error) {
 	wait, need := identifyTime, 1
 	if !p.Polled() {
 		wait, need = 2*time.Second, 1+p.Stale+p.Window // frames by chance are rare, several of them rarer
 	}
-	err := Exchange(ctx, port, p.Framer(), p.Ask, wait, func(frame []byte) bool {
-		if _, err := p.Parse(frame); err == nil {
-			need--
-		}
-		return need <= 0
-	})
+	ask := func() error {
+		return Exchange(ctx, port, p.Framer(), p.Ask, wait, func(frame []byte) bool {
+			a, err := p.Parse(frame)
+			if err == nil && a.Kind != AnswerSyntax && a.Kind != AnswerTransmit && a.Kind != AnswerIrrelevant {
+				need--
+			}
+			return need <= 0
+		})
+	}
+	err := ask()
+	if err != nil && p.Polled() && ctx.Err() == nil {
+		// Somebody may have asked in another language before: half a command of
+		// his is still in front of ours.
+		err = ask()
+	}
 	if err != nil || p.Identity == nil {
 		return drivers.Identity{}, err
 	}
