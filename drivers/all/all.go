@@ -15,6 +15,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scale"
 	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 )
@@ -52,6 +53,7 @@ type Driver struct {
 
 	Reader   rfid.Maker    // of a reader; nil for other kinds
 	Antennas int           // of a reader: the most it can have; 0 = not known
+	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 	Versions []string      // of the protocol, that a configuration may choose among; the first is the default

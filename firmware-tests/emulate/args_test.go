@@ -169,6 +169,7 @@ func defaults(t *testing.T, p scale.Params) scale.Params {
 		p.SettleMs = 300
 	}
 	p.CapacityMg, p.Unit, p.Step, p.StableTimeoutMs, p.UpdateMs = 32_100_000, "g", 1, 5000, 100
+	p.Protocol, p.DriftMg = "mt-sics", 7000
 	p.Model, p.Serial = "TOTE-AL", "B021002593"
 	return p
 }
