@@ -12,6 +12,7 @@ import (
 	"tote/agent/supervise"
 	"tote/agent/topics"
 	"tote/drivers"
+	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
@@ -201,15 +202,19 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 
 // siteLabel draws the label of a job.
 func siteLabel(site, party string, job warehouse.LabelJob) ([]byte, error) {
-	return printer.Label{
-		ShipTo: printer.Address{
+	made, err := label.Logistic{
+		ShipTo: label.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
 			City: job.ShipTo.City, Country: job.ShipTo.Country,
 		},
 		From:    []string{site},
 		Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
 		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party,
-	}.ZPL()
+	}.Label()
+	if err != nil {
+		return nil, err
+	}
+	return label.Write(label.Device{Language: label.ZPL}, made)
 }
 
 // fileLabel archives a label the site drew before its first copy goes out: every
