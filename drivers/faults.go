@@ -14,6 +14,10 @@ const (
 	CodeUnreachable = "DEV-107"
 	CodeClosed      = "DEV-108"
 	CodeDriver      = "DEV-109"
+	CodeAmbiguous   = "DEV-110"
+	CodeUnknown     = "DEV-111"
+	CodeKnownBad    = "DEV-112"
+	CodeForeign     = "DEV-113"
 
 	CodeScaleSilent     = "DEV-201"
 	CodeScaleNotReady   = "DEV-202"
@@ -86,6 +90,11 @@ func Faults() []Fault {
 		{CodeUnreachable, "The device does not answer on the network.", "Check power, network cable and address of the device, and that no other computer holds its connection."},
 		{CodeClosed, "The port was closed.", "Nothing; the agent is stopping or opening the port again."},
 		{CodeDriver, "The driver of this device failed.", "It is started again by itself. If it comes back, send the log to support."},
+
+		{CodeAmbiguous, "Several devices have the USB identity of this one.", "Add its serial_number or interface in the configuration, or name the port by the socket it is plugged into, /dev/serial/by-path/… (`tote devices list` shows them)."},
+		{CodeUnknown, "A device is plugged in that the configuration does not name. It is left alone.", "Nothing, if it belongs to nobody here. Else `tote devices probe` says what it is and what to write into the configuration."},
+		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
+		{CodeForeign, "Something talks at this port that no driver understands.", "Check what is plugged in there, and its baud rate. `tote devices trace` shows what it says."},
 
 		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol (MT-SICS) are set as configured."},
 		{CodeScaleNotReady, "The scale cannot weigh at the moment (menu, adjustment or switched to standby).", "Leave the menu of the scale and clear its pan."},
@@ -166,6 +175,8 @@ var (
 	ErrUnplugged = &Error{CodeUnplugged, "the device is not there"}
 	// ErrBusy: somebody else holds the port.
 	ErrBusy = &Error{CodeBusy, "the port is held by another program"}
+	// ErrAmbiguous: several devices have the name of this one.
+	ErrAmbiguous = &Error{CodeAmbiguous, "several devices have this USB identity"}
 	// ErrPermission: the operating system does not let us open the port.
 	ErrPermission = &Error{CodePermission, "no permission to open the port"}
 	// ErrNotAPort: the path is no serial port or refuses the line settings.

@@ -96,6 +96,8 @@ func (t *Tracker) Fail(err error) {
 	switch code {
 	case "":
 		t.Set(Absent, CodeDriver, err.Error())
+	case CodeBusy, CodeAmbiguous:
+		t.Set(Absent, code, err.Error()) // it names the other one
 	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeRFIDSilent, CodeRFIDUnreadable:
 		t.Set(Degraded, code, "")
 	default:

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/agent/config"
+	"tote/drivers/serialport"
 )
 
 var update = flag.Bool("update", false, "rewrite config.example.yaml and docs/config.md")
@@ -69,6 +70,19 @@ func TestGS1OfAScanner(t *testing.T) {
 		if (got.Scan() == nil) != (want == nil) || want != nil && len(got.Scan().Rules) != len(strings.Fields(want.Rules)) {
 			t.Errorf("%s: %+v", in, got.Scan())
 		}
+	}
+}
+
+// A port by the identity of its USB device reaches the driver as such.
+func TestPortByUSB(t *testing.T) {
+	cfg, err := config.Parse("f", []byte(with(devices, "path: /dev/serial/b", `usb: "0403:6011", serial_number: "00123", interface: 1, baud: 2400`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := 1
+	want := serialport.Config{USB: serialport.Name{ID: "0403:6011", Serial: "00123", Interface: &one}, Baud: 2400, DataBits: 8, Parity: "none", StopBits: 1, Owner: "pack1/scale"}
+	if d := cmp.Diff(want, cfg.Stations[0].Scale.Serial.Port("pack1/scale")); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -190,6 +204,12 @@ func TestMalformed(t *testing.T) {
 		{"station and dock alike", with(devices, "dock1", "pack1"), []want{{code: "CFG_TWICE", path: "docks[0].id", line: 17, col: 5, text: "stations[0]"}}},
 		{"two stations alike", with(devices, "docks:\n", "  - id: pack1\ndocks:\n"), []want{{code: "CFG_TWICE", path: "stations[1].id", line: 16}}},
 		{"two devices on a line", with(devices, "/dev/serial/b", "/dev/serial/a"), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.path", line: 14, text: "stations[0].scanner.serial.path"}}},
+		{"a line by path and by usb", with(devices, "path: /dev/serial/b", `usb: "0403:6001", path: /dev/serial/b`), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.usb", line: 14, text: "not both"}}},
+		{"no such usb", with(devices, "path: /dev/serial/b", `usb: "0403-6001"`), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.usb", line: 14, text: "vendor:product"}}},
+		{"a serial number of nothing", with(devices, "path: /dev/serial/b", "serial_number: A1"), []want{{code: "CFG_MISSING", path: "stations[0].scale.serial.usb", line: 14}}},
+		{"a serial number that YAML would change", with(devices, "path: /dev/serial/b", `usb: "0403:6001", serial_number: 00123`), []want{{code: "CFG_TYPE", path: "stations[0].scale.serial.serial_number", line: 14, text: "quotes"}}},
+		{"half an interface", with(devices, "path: /dev/serial/b", `usb: "0403:6001", interface: 1.5`), []want{{code: "CFG_TYPE", path: "stations[0].scale.serial.interface", line: 14}}},
+		{"two devices on a usb name", with(with(devices, "path: /dev/serial/b", `usb: "0403:600A"`), "path: /dev/serial/a", `usb: "0403:600a"`), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.usb", line: 14, text: "stations[0].scanner.serial.usb"}}},
 		{"two devices on a line, otherwise written", with(devices, "/dev/serial/d", "/dev/serial/../serial/a"), []want{{code: "CFG_SAME_PORT", path: "docks[0].scanner.serial.path", line: 18}}},
 		{"relative port", with(devices, "/dev/serial/a", "ttyUSB0"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.serial.path", line: 11}}},
 		{"a digit for GS", with(devices, "{serial: {path: /dev/serial/a}}", "{gs1: {substitute: \"~ 5\"}, serial: {path: /dev/serial/a}}"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.gs1", line: 11, text: "no value can hold"}}},
@@ -339,8 +359,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || key == "tcp" {
+			// tcp excludes serial, and usb the path.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "usb", "serial_number", "interface"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest

@@ -42,6 +42,8 @@ type Driver struct {
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
 
+	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
+
 	Reader rfid.Maker // of a reader; nil for other kinds
 }
 
@@ -50,6 +52,20 @@ func Drivers() []Driver {
 	all := slices.Concat(scales(), printers(), scanners(), readers())
 	slices.SortFunc(all, func(a, b Driver) int { return cmp.Compare(a.Name, b.Name) })
 	return all
+}
+
+// Try is the driver's Trial; a reader needs none of its own. nil = the driver
+// cannot be tried out.
+func (d Driver) Try() drivers.Trial {
+	if d.Trial != nil || d.Reader == nil {
+		return d.Trial
+	}
+	return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+		return d.Reader(rfid.Settings{
+			Name: name, Open: open, Antennas: []int{1},
+			Sink: func(r rfid.Read) { tell(drivers.Told{Text: r.EPC}) },
+		})
+	}
 }
 
 // Find returns the driver called name.

@@ -1,6 +1,11 @@
 package all
 
 import (
+	"context"
+	"strings"
+
+	"tote/drivers"
+	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/serialport"
 )
@@ -17,6 +22,34 @@ tcp: {address: "192.0.2.20:9100"}
 			Evidence: "status answers of the ZPL II programming guide",
 			Lines:    []serialport.Config{{Baud: 9600, XonXoff: true}},
 			TCPPort:  9100,
+			Trial:    tryPrinter,
 		},
 	}
+}
+
+// trialPrinter prints a label that a person can look at and scan.
+type trialPrinter struct{ *printer.Driver }
+
+var _ drivers.Sampler = trialPrinter{}
+
+func tryPrinter(name string, open drivers.Opener, _ func(drivers.Told)) (drivers.Device, error) {
+	d, err := printer.New(printer.Config{Name: name, Open: open})
+	if err != nil {
+		return nil, err
+	}
+	return trialPrinter{d}, nil
+}
+
+// Sample prints a label that is no bin's, tote's or carton's.
+func (p trialPrinter) Sample(ctx context.Context) (string, bool, error) {
+	made, err := label.Coded{Title: "TEST LABEL", Code: "TEST-0123", Note: "throw away"}.Label()
+	if err != nil {
+		return "", false, err
+	}
+	job, err := label.Write(label.Device{Language: label.ZPL}, made)
+	if err != nil {
+		return "", false, err
+	}
+	outcome, detail, err := p.Print(ctx, job, func(context.Context) error { return nil })
+	return strings.TrimSpace(string(outcome) + " " + detail.Code + " " + detail.Text), outcome == printer.Printed, err
 }

@@ -1,6 +1,9 @@
 package all
 
 import (
+	"strconv"
+
+	"tote/drivers"
 	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 )
@@ -16,6 +19,14 @@ suffix: any
 `,
 			Evidence: "scan vectors of the GS1 syntax engine",
 			Lines:    []serialport.Config{{Baud: 9600}, {Baud: 115200}},
+			Trial:    tryScanner,
 		},
 	}
+}
+
+func tryScanner(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return scanner.New(scanner.Config{
+		Name: name, Open: open,
+		Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
+	})
 }

@@ -56,24 +56,28 @@ func (a *answers) Read(ctx context.Context, p []byte) (int, error) {
 }
 
 func TestConformance(t *testing.T) {
-	drivertest.Conformance(t, drivertest.Suite{
-		New: func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
-			d, err := New(Config{
-				Name: "rfid/test", Answer: 30 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 20 * time.Millisecond,
-				Open: func(ctx context.Context) (drivers.Port, error) {
-					port, err := open(ctx)
-					if err != nil {
-						return nil, err
-					}
-					return &answers{Port: port}, nil
-				},
-				Sink: func(r rfid.Read) { deliver(text(r)) },
-			})
+	with := func(cfg Config) func(*testing.T, drivers.Opener, func(string)) drivertest.Device {
+		return func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
+			cfg := cfg
+			cfg.Name = "rfid/test"
+			cfg.Open = func(ctx context.Context) (drivers.Port, error) {
+				port, err := open(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return &answers{Port: port}, nil
+			}
+			cfg.Sink = func(r rfid.Read) { deliver(text(r)) }
+			d, err := New(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return d
-		},
+		}
+	}
+	drivertest.Conformance(t, drivertest.Suite{
+		New:   with(Config{Answer: 30 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 20 * time.Millisecond}),
+		Flips: &drivertest.Flips{}, Day: &drivertest.Day{New: with(Config{})},
 		Ask: "\xa0\x04\x01\x89\x01\xd1", Frame: tagFrame + endFrame, Want: tagText,
 		Garbage: "\x00\xa0\x47\xff", // pretends to be a packet of 73 bytes
 	})
