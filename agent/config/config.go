@@ -157,7 +157,9 @@ type HID struct {
 
 // Printer is a label printer, on a serial line or in the network.
 type Printer struct {
-	Driver string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"zpl"`
+	Driver string  `yaml:"driver" doc:"Its driver, which is its language, of the table in docs/devices.md." example:"zpl"`
+	Dots   int     `yaml:"dots,omitempty" doc:"Dots a millimetre: 8 (203 dpi), 12 (300 dpi) or 24 (600 dpi); more than 8 with zpl and tspl." default:"8"`
+	Label  string  `yaml:"label,omitempty" doc:"Size of its logistic labels: 4x6 (inches) or a6." default:"4x6"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }
