@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"tote/agent/config"
@@ -65,17 +66,26 @@ func (a *Agent) startStation(cfg config.Station) error {
 	return nil
 }
 
-// startDock builds a dock with its scanner.
-func (a *Agent) startDock(cfg config.Dock) error {
+// startDock builds a dock with its scanner, and gives what takes further scans
+// there.
+func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
 	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
 	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, Lost: a.lost, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
-		return err
+		return nil, err
+	}
+	scanned = func(code string) { // of a device that is no scanner
+		if code = strings.TrimRight(code, "\r\n"); scanner.Fit(code) {
+			dock.Scanned(code)
+			return
+		}
+		f := drivers.FaultOf(drivers.CodeScannerControl)
+		answer(station.Answer{CmdID: cmdID(), Code: f.Code, Text: f.Cause + " " + f.Action})
 	}
 	if cfg.Scanner == nil {
-		return nil
+		return scanned, nil
 	}
-	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
+	return scanned, a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
 }
 
 // startScanner also answers scans that cannot be read: the person heard the

@@ -55,7 +55,7 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 const eyeHeld = time.Minute
 
 // startDoor starts what watches a dock door: the photo-eye and the RFID reader.
-func (a *Agent) startDoor(cfg config.Dock) error {
+func (a *Agent) startDoor(cfg config.Dock, scanned func(string)) error {
 	if cfg.RFID == nil {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
 		return err
 	}
-	open, err := portOpener(cfg.RFID.Serial, cfg.RFID.TCP)
+	open, err := a.readerOpener(cfg.ID+"/rfid", cfg.RFID)
 	if err != nil {
 		return err
 	}
@@ -97,6 +97,10 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
 			watch.Read(r)
+		},
+		Barcode: func(_, code string) {
+			a.readings.set(name, code)
+			scanned(code)
 		},
 	})
 	if err != nil {

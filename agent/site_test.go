@@ -81,6 +81,7 @@ type site struct {
 	tokens string  // http.tokens_file, "" = none
 	shows  string  // token its requests show
 	door   bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	zebra  string  // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	id     string  // of the gateway; "" = gw1
 	port   string  // where the other gateways reach it; "" = it is alone
 	others []*site // the other gateways
@@ -150,8 +151,10 @@ func (s *site) startDevices() {
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
 	if s.door {
+		if s.zebra == "" {
+			devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"})
+		}
 		devices = append(devices,
-			emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"},
 			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io")}})
 	}
@@ -227,8 +230,12 @@ func (s *site) config() string {
 	}
 	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
 	if s.door {
-		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n",
-			s.link("dock1/io"), s.link("dock1/rfid"))
+		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n", s.link("dock1/io"))
+		if s.zebra != "" {
+			fmt.Fprintf(&b, "    rfid: {driver: %s, mqtt: {client_id: RD1, events: zebra/rd1/events, commands: zebra/rd1/cmnd}}\n", s.zebra)
+		} else {
+			fmt.Fprintf(&b, "    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n", s.link("dock1/rfid"))
+		}
 	}
 	return b.String()
 }

@@ -42,15 +42,23 @@ type PhotoEye struct {
 	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
 }
 
+// ReaderMQTT is how a reader speaks at the broker of this gateway.
+type ReaderMQTT struct {
+	ClientID string `yaml:"client_id" doc:"Client id the reader connects with, 1 to 64 of A-Z a-z 0-9 _ . -; also its user name where mqtt has a tokens_file." example:"RD1"`
+	Events   string `yaml:"events" doc:"Topics the reader publishes on, with spaces between: tags, management events, answers to commands." example:"dock1/rd1/tevents dock1/rd1/mevents dock1/rd1/cresp"`
+	Commands string `yaml:"commands" doc:"Topic the reader takes control commands from." example:"dock1/rd1/ccmds"`
+}
+
 // RFID is the reader of a dock portal.
 type RFID struct {
-	Driver   string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
-	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200. Either this or tcp."`
-	TCP      string  `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
-	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
-	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
-	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
-	MinRSSI  int     `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
+	Driver   string      `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
+	Serial   *Serial     `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200. Either this or tcp."`
+	TCP      string      `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
+	MQTT     *ReaderMQTT `yaml:"mqtt,omitempty" doc:"Of a reader that speaks MQTT (ziotc, ziotc-sled): its place at the broker of this gateway; then neither serial nor tcp." example:"{client_id: RD1, events: dock1/rd1/tevents dock1/rd1/cresp, commands: dock1/rd1/ccmds}"`
+	Antennas int         `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
+	PowerDBm int         `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
+	MinReads int         `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
+	MinRSSI  int         `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
 }
 
 // Fleet is the robots of the site.
@@ -137,11 +145,52 @@ func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+
 
 func (k *checker) rfid(path string, r RFID) {
 	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
-	k.portOf(path, r.Serial, r.TCP)
+	switch d, _ := all.Find(r.Driver); {
+	case d.MQTT:
+		k.readerMQTT(path, r)
+	case r.MQTT != nil:
+		k.add(CodeValue, path+".mqtt", "only for readers that speak MQTT")
+	default:
+		k.portOf(path, r.Serial, r.TCP)
+	}
 	k.within(path+".antennas", r.Antennas, 1, 8)
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
+}
+
+// readerMQTT checks where a reader speaks at the broker.
+func (k *checker) readerMQTT(path string, r RFID) {
+	if r.Serial != nil || r.TCP != "" {
+		k.add(CodeValue, path, "a reader with the driver %s speaks MQTT: neither serial nor tcp", r.Driver)
+	}
+	if r.PowerDBm != 0 {
+		k.add(CodeValue, path+".power_dbm", "it is set in the operating mode of the reader")
+	}
+	if r.MQTT == nil {
+		k.missing(path + ".mqtt")
+		return
+	}
+	if p := path + ".mqtt.client_id"; k.id(p, r.MQTT.ClientID) {
+		k.port(p, "MQTT client "+r.MQTT.ClientID)
+	}
+	for _, t := range []struct{ key, topics string }{{"events", r.MQTT.Events}, {"commands", r.MQTT.Commands}} {
+		list := strings.Fields(t.topics)
+		p := path + ".mqtt." + t.key
+		if len(list) == 0 {
+			k.missing(p)
+		}
+		if t.key == "commands" && len(list) > 1 {
+			k.add(CodeValue, p, "one topic")
+		}
+		for _, topic := range list {
+			if len(topic) > 200 || strings.ContainsAny(topic, "#+") || strings.HasPrefix(topic, "tote/") || topic[0] == '$' || topic[0] == '/' {
+				k.add(CodeValue, p, "%s: want a topic without wildcards, not below tote/", quote(topic))
+				continue
+			}
+			k.port(p, "topic "+topic)
+		}
+	}
 }
 
 func (k *checker) fleet(f Fleet) {

@@ -78,7 +78,7 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	key := keyOf(f)
 	switch t.Name() {
 	case "Printer", "RFID":
-		return key == "tcp"
+		return key == "tcp" || key == "mqtt"
 	case "Serial":
 		return key == "usb" || key == "serial_number" || key == "interface"
 	case "MQTT":

@@ -40,6 +40,7 @@ type Driver struct {
 	Evidence string
 
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
+	MQTT    bool                                // it speaks through the gateway's broker; then it has no line
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
