@@ -41,6 +41,7 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 	t, err := gpio.NewTower(gpio.TowerConfig{
 		Name: place + "/tower", Open: gpioLines(cfg.GPIO), Green: cfg.Green, Amber: cfg.Amber, Red: cfg.Red,
 		ActiveLow: cfg.ActiveLow, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() },
+		Watchdog: 20 * towerTick,
 	})
 	if err != nil {
 		return nil, err

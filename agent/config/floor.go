@@ -42,6 +42,36 @@ type PhotoEye struct {
 	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
 }
 
+// What Button.Does may be.
+const (
+	DoesReprint    = "reprint"
+	DoesNextCarton = "next_carton"
+	DoesDepart     = "depart"
+)
+
+// Button is a push button.
+type Button struct {
+	Does       string `yaml:"does" doc:"At a station reprint (one more copy of a label that did not come out) or next_carton (the pieces of the carton in hand are scanned); at a dock depart (everything loaded is handed to the carrier)." example:"reprint"`
+	Line       string `yaml:"line" doc:"GPIO line of the button." example:"GPIO5"`
+	ActiveHigh bool   `yaml:"active_high,omitempty" doc:"High means pressed. Left out, low does: a button between line and ground." default:"false"`
+	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
+}
+
+// Buzzer is a buzzer.
+type Buzzer struct {
+	Line      string `yaml:"line" doc:"GPIO line of the buzzer." example:"GPIO6"`
+	ActiveLow bool   `yaml:"active_low,omitempty" doc:"Low is loud." default:"false"`
+	GPIO      GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
+}
+
+// EStop is an emergency stop that is observed.
+type EStop struct {
+	ID    string `yaml:"id" doc:"Id of the emergency stop." example:"hall1"`
+	Line  string `yaml:"line" doc:"GPIO line that is high while all is well, through a contact that opens: pressed, a cut wire and a line that cannot be read look the same." example:"GPIO24"`
+	Reset string `yaml:"reset" doc:"GPIO line of the button with which a person says that the danger is over; low means pressed." example:"GPIO25"`
+	GPIO  GPIO   `yaml:"gpio,omitempty" doc:"Where the lines are."`
+}
+
 // ReaderMQTT is how a reader speaks at the broker of this gateway.
 type ReaderMQTT struct {
 	ClientID string `yaml:"client_id" doc:"Client id the reader connects with, 1 to 64 of A-Z a-z 0-9 _ . -; also its user name where mqtt has a tokens_file." example:"RD1"`
@@ -137,6 +167,38 @@ func (k *checker) photoEye(path string, e PhotoEye) {
 func (k *checker) gpio(path string, g GPIO) {
 	if g.Emulated != "" {
 		k.absolute(path+".gpio.emulated", g.Emulated)
+	}
+}
+
+// buttons checks the buttons of a place.
+func (k *checker) buttons(path string, bs []Button, allowed ...string) {
+	for i, b := range bs {
+		p := path + ".buttons[" + strconv.Itoa(i) + "]"
+		k.oneOf(p+".does", b.Does, allowed...)
+		k.output(p, b.Line, b.GPIO)
+	}
+}
+
+// output checks the one line of a device.
+func (k *checker) output(path, line string, g GPIO) {
+	if line == "" {
+		k.missing(path + ".line")
+	} else {
+		k.line(path+".line", g, line)
+	}
+	k.gpio(path, g)
+}
+
+// estop checks an emergency stop.
+func (k *checker) estop(path string, e EStop) {
+	if k.id(path+".id", e.ID) {
+		k.port(path+".id", "emergency stop "+e.ID)
+	}
+	k.output(path, e.Line, e.GPIO)
+	if e.Reset == "" {
+		k.missing(path + ".reset")
+	} else {
+		k.line(path+".reset", e.GPIO, e.Reset)
 	}
 }
 
