@@ -56,6 +56,11 @@ func (a *Agent) startStation(cfg config.Station) error {
 		}
 		pc.Light = light
 	}
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return err
+	}
+	pc.Answer = loud(pc.Answer)
 	pack = station.NewPack(pc)
 	if err := a.sup.Go("station/"+cfg.ID, pack.Run); err != nil {
 		return err
@@ -65,20 +70,36 @@ func (a *Agent) startStation(cfg config.Station) error {
 			return err
 		}
 	}
-	return nil
+	return a.startButtons(cfg.ID, cfg.Buttons, pack.Scanned)
 }
 
-// startDock builds a dock with its scanner.
-func (a *Agent) startDock(cfg config.Dock) error {
-	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
+// startDock builds a dock with its scanner, and gives what takes further scans
+// there.
+func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return nil, err
+	}
+	answer := loud(func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) })
 	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, Lost: a.lost, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
-		return err
+		return nil, err
+	}
+	if err := a.startButtons(cfg.ID, cfg.Buttons, dock.Scanned); err != nil {
+		return nil, err
+	}
+	scanned = func(code string) { // of a device that is no scanner
+		if code = strings.TrimRight(code, "\r\n"); scanner.Fit(code) {
+			dock.Scanned(code)
+			return
+		}
+		f := drivers.FaultOf(drivers.CodeScannerControl)
+		answer(station.Answer{CmdID: cmdID(), Code: f.Code, Text: f.Cause + " " + f.Action})
 	}
 	if cfg.Scanner == nil {
-		return nil
+		return scanned, nil
 	}
-	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
+	return scanned, a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
 }
 
 // startScanner also answers scans that cannot be read: the person heard the

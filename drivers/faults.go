@@ -98,7 +98,10 @@ const (
 	CodeZebraAlert      = "DEV-546"
 	CodeZebraGone       = "DEV-547"
 
-	CodeInputHeld = "DEV-601"
+	CodeInputHeld    = "DEV-601"
+	CodeButtonHeld   = "DEV-602"
+	CodeEStopPressed = "DEV-603"
+	CodeEStopLatched = "DEV-604"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -205,6 +208,9 @@ func Faults() []Fault {
 		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
+		{CodeButtonHeld, "A button is pressed for longer than a hand presses: it is stuck, or its wires touch.", "Free the button, check its wire. What it does can be done with its barcode meanwhile."},
+		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
+		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
 	}
 }
 

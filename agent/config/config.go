@@ -17,6 +17,7 @@ type Config struct {
 	Stations      []Station  `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
 	Cluster       *Cluster   `yaml:"cluster,omitempty" doc:"The other gateways of the site. Left out: this gateway is alone. Run \"tote site init\" on the first gateway and \"tote cluster join\" on the others."`
 	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
+	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
@@ -107,6 +108,8 @@ type Station struct {
 	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
 	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
+	Buttons []Button `yaml:"buttons,omitempty" doc:"Push buttons of the station: each does what one of the station's own barcodes does."`
+	Buzzer  *Buzzer  `yaml:"buzzer,omitempty" doc:"Buzzer of the station: one short sound for a scan or weight that was taken, three long ones for one that was not."`
 }
 
 // Dock is one dock door.
@@ -115,6 +118,8 @@ type Dock struct {
 	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
 	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
 	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed."`
+	Buttons  []Button  `yaml:"buttons,omitempty" doc:"Push buttons of the dock, as those of a station." example:"[{does: depart, line: GPIO12}]"`
+	Buzzer   *Buzzer   `yaml:"buzzer,omitempty" doc:"Buzzer of the dock, as that of a station." example:"{line: GPIO13}"`
 }
 
 // Scanner is a barcode scanner on a serial line.

@@ -247,6 +247,11 @@ func TestMalformed(t *testing.T) {
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
 		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"reader without its topics", good + "docks: [{id: d1, rfid: {driver: ziotc}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].rfid.mqtt", line: 9}}},
+		{"reader by MQTT and by a line", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, tcp: \"192.0.2.1:5084\", power_dbm: 20,\n      mqtt: {client_id: A, events: a b, commands: c}}\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid", text: "neither"}, {code: "CFG_VALUE", path: "docks[0].rfid.power_dbm"}}},
+		{"serial reader by MQTT", good + "docks: [{id: d1, rfid: {driver: r2000, mqtt: {client_id: A, events: a, commands: c}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid.mqtt", text: "only for"}}},
+		{"topics of the site", good + "docks: [{id: d1, rfid: {driver: ziotc, mqtt: {client_id: \"a:b\", events: tote/v1/x, commands: c d}}}]\n", []want{{code: "CFG_ID", path: "docks[0].rfid.mqtt.client_id"}, {code: "CFG_VALUE", path: "docks[0].rfid.mqtt.events"}, {code: "CFG_VALUE", path: "docks[0].rfid.mqtt.commands", text: "one topic"}}},
+		{"two readers with a topic", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, mqtt: {client_id: A, events: a, commands: b}}\n  - id: d2\n    rfid: {driver: ziotc-sled, mqtt: {client_id: B, events: c, commands: b}}\n", []want{{code: "CFG_SAME_PORT", path: "docks[1].rfid.mqtt.commands"}}},
 		{"level", good + "log: {level: warning}\n", []want{{code: "CFG_VALUE", path: "log.level", line: 9, near: "warn"}}},
 		{"format", good + "log: {format: xml}\n", []want{{code: "CFG_VALUE", path: "log.format", text: "json, text"}}},
 		{"heartbeat", good + "raft: {heartbeat_ms: 5}\n", []want{{code: "CFG_VALUE", path: "raft.heartbeat_ms", line: 9}}},
@@ -377,8 +382,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial, and usb the path; some keys are other drivers' of a scale.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
+			// tcp and mqtt exclude serial, and usb the path; some keys are other drivers' of a scale.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest

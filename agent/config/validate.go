@@ -64,6 +64,10 @@ func validate(c *Config, src *source) Problems {
 		if s.Tower != nil {
 			k.tower(p+".tower", *s.Tower)
 		}
+		k.buttons(p, s.Buttons, DoesReprint, DoesNextCarton)
+		if s.Buzzer != nil {
+			k.output(p+".buzzer", s.Buzzer.Line, s.Buzzer.GPIO)
+		}
 	}
 	for i, d := range c.Docks {
 		p := "docks[" + strconv.Itoa(i) + "]"
@@ -77,6 +81,13 @@ func validate(c *Config, src *source) Problems {
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)
 		}
+		k.buttons(p, d.Buttons, DoesDepart)
+		if d.Buzzer != nil {
+			k.output(p+".buzzer", d.Buzzer.Line, d.Buzzer.GPIO)
+		}
+	}
+	for i, e := range c.EStops {
+		k.estop("estops["+strconv.Itoa(i)+"]", e)
 	}
 	for i, c := range c.Conveyors {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
