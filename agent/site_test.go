@@ -22,6 +22,7 @@ import (
 
 	"tote/agent/api"
 	"tote/agent/config"
+	"tote/agent/notify"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/gpio"
@@ -74,15 +75,16 @@ func gatewayMain(file string) error {
 type site struct {
 	t      *testing.T
 	dir    string
-	oms    string  // address of an OMS, "" = none
-	bare   bool    // devices are configured and not there
-	lan    string  // "mqtt:" of the configuration, "" = one plain listener
-	more   string  // further configuration
-	tokens string  // http.tokens_file, "" = none
-	shows  string  // token its requests show
-	door   bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
-	id     string  // of the gateway; "" = gw1
-	port   string  // where the other gateways reach it; "" = it is alone
+	oms    string // address of an OMS, "" = none
+	bare   bool   // devices are configured and not there
+	lan    string // "mqtt:" of the configuration, "" = one plain listener
+	more   string // further configuration
+	tokens string // http.tokens_file, "" = none
+	shows  string // token its requests show
+	door   bool   // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	id     string // of the gateway; "" = gw1
+	port   string // where the other gateways reach it; "" = it is alone
+	notify *notify.Socket
 	others []*site // the other gateways
 	mqtt   string  // addresses of the gateway; chosen at its first start and kept
 	web    string
@@ -249,7 +251,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Ready: func(at Addresses) { ready <- at }})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}
