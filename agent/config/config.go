@@ -149,7 +149,12 @@ type Printer struct {
 
 // Serial is a serial line.
 type Serial struct {
-	Path     string `yaml:"path" doc:"Device file, an absolute path. Use a link that stays the same: /dev/serial/by-id/… or by-path/…, not ttyUSB0." example:"/dev/serial/by-id/usb-scanner-if00"`
+	Path     string `yaml:"path,omitempty" doc:"Device file, an absolute path. Use a link that stays the same: /dev/serial/by-id/… or by-path/…, not ttyUSB0. Either this or usb; tote devices list shows both." example:"/dev/serial/by-id/usb-scanner-if00"`
+	USB      string `yaml:"usb,omitempty" doc:"Instead of a path: vendor and product of the USB device, wherever it is plugged in." example:"0403:6001"`
+	SerialNo string `yaml:"serial_number,omitempty" doc:"With usb: serial number of the device, needed where there are two of a kind." example:"A10K7F2X"`
+	// Interface is nil for any: 0 is a port.
+	Interface *int `yaml:"interface,omitempty" doc:"With usb: which port of an adapter with several, from 0." example:"0"`
+
 	Baud     int    `yaml:"baud,omitempty" doc:"Bits per second, 300 to 4000000." default:"9600"`
 	DataBits int    `yaml:"data_bits,omitempty" doc:"5 to 8." default:"8"`
 	Parity   string `yaml:"parity,omitempty" doc:"none, odd, even, mark or space." default:"none"`

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -13,6 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/agent/config"
+	"tote/drivers"
+	"tote/drivers/all"
+	"tote/drivers/rfid"
+	"tote/drivers/serialport"
 )
 
 var update = flag.Bool("update", false, "rewrite config.example.yaml and docs/config.md")
@@ -69,6 +74,19 @@ func TestGS1OfAScanner(t *testing.T) {
 		if (got.Scan() == nil) != (want == nil) || want != nil && len(got.Scan().Rules) != len(strings.Fields(want.Rules)) {
 			t.Errorf("%s: %+v", in, got.Scan())
 		}
+	}
+}
+
+// A port by the identity of its USB device reaches the driver as such.
+func TestPortByUSB(t *testing.T) {
+	cfg, err := config.Parse("f", []byte(with(devices, "path: /dev/serial/b", `usb: "0403:6011", serial_number: "00123", interface: 1, baud: 2400`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := 1
+	want := serialport.Config{USB: serialport.Name{ID: "0403:6011", Serial: "00123", Interface: &one}, Baud: 2400, DataBits: 8, Parity: "none", StopBits: 1, Owner: "pack1/scale"}
+	if d := cmp.Diff(want, cfg.Stations[0].Scale.Serial.Port("pack1/scale")); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -190,6 +208,12 @@ func TestMalformed(t *testing.T) {
 		{"station and dock alike", with(devices, "dock1", "pack1"), []want{{code: "CFG_TWICE", path: "docks[0].id", line: 17, col: 5, text: "stations[0]"}}},
 		{"two stations alike", with(devices, "docks:\n", "  - id: pack1\ndocks:\n"), []want{{code: "CFG_TWICE", path: "stations[1].id", line: 16}}},
 		{"two devices on a line", with(devices, "/dev/serial/b", "/dev/serial/a"), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.path", line: 14, text: "stations[0].scanner.serial.path"}}},
+		{"a line by path and by usb", with(devices, "path: /dev/serial/b", `usb: "0403:6001", path: /dev/serial/b`), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.usb", line: 14, text: "not both"}}},
+		{"no such usb", with(devices, "path: /dev/serial/b", `usb: "0403-6001"`), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.usb", line: 14, text: "vendor:product"}}},
+		{"a serial number of nothing", with(devices, "path: /dev/serial/b", "serial_number: A1"), []want{{code: "CFG_MISSING", path: "stations[0].scale.serial.usb", line: 14}}},
+		{"a serial number that YAML would change", with(devices, "path: /dev/serial/b", `usb: "0403:6001", serial_number: 00123`), []want{{code: "CFG_TYPE", path: "stations[0].scale.serial.serial_number", line: 14, text: "quotes"}}},
+		{"half an interface", with(devices, "path: /dev/serial/b", `usb: "0403:6001", interface: 1.5`), []want{{code: "CFG_TYPE", path: "stations[0].scale.serial.interface", line: 14}}},
+		{"two devices on a usb name", with(with(devices, "path: /dev/serial/b", `usb: "0403:600A"`), "path: /dev/serial/a", `usb: "0403:600a"`), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.usb", line: 14, text: "stations[0].scanner.serial.usb"}}},
 		{"two devices on a line, otherwise written", with(devices, "/dev/serial/d", "/dev/serial/../serial/a"), []want{{code: "CFG_SAME_PORT", path: "docks[0].scanner.serial.path", line: 18}}},
 		{"relative port", with(devices, "/dev/serial/a", "ttyUSB0"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.serial.path", line: 11}}},
 		{"a digit for GS", with(devices, "{serial: {path: /dev/serial/a}}", "{gs1: {substitute: \"~ 5\"}, serial: {path: /dev/serial/a}}"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.gs1", line: 11, text: "no value can hold"}}},
@@ -339,8 +363,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || key == "tcp" {
+			// tcp excludes serial, and usb the path.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "usb", "serial_number", "interface"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest
@@ -459,8 +483,10 @@ func TestFloorRules(t *testing.T) {
 		"relative socket":          {"docks: [{id: d, photo_eye: {line: A, gpio: {emulated: sock}}}]\n", "docks[0].photo_eye.gpio.emulated", config.CodeValue},
 		"long debounce":            {"docks: [{id: d, photo_eye: {line: A, debounce_ms: 5000}}]\n", "docks[0].photo_eye.debounce_ms", config.CodeValue},
 		"sideways pull":            {"docks: [{id: d, photo_eye: {line: A, pull: left}}]\n", "docks[0].photo_eye.pull", config.CodeValue},
-		"unknown reader":           {"docks: [{id: d, rfid: {driver: r200, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
+		"unknown reader":           {"docks: [{id: d, rfid: {driver: r9000, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
 		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"more than its family has": {"docks: [{id: d, rfid: {driver: r200, antennas: 2, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"more than the 288 has":    {"docks: [{id: d, rfid: {driver: uhf288, antennas: 5, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},
 		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
 		"relative map":             {"fleet: {map_file: m, robots: [" + robot + "]}\n", "fleet.map_file", config.CodeValue},
@@ -483,5 +509,43 @@ func TestFloorRules(t *testing.T) {
 		"docks: [{id: d, photo_eye: {line: D}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\nconveyors: [{id: c}]\nfleet: {map_file: /m, robots: [" + robot + "]}\n"
 	if _, err := config.Parse("agent.yaml", []byte(base+good)); err != nil {
 		t.Errorf("a whole floor: %v", err)
+	}
+}
+
+// A reader reads with the antennas the configuration says, or with those its
+// family usually has.
+func TestReaderPorts(t *testing.T) {
+	for _, tc := range []struct {
+		driver   string
+		antennas int
+		want     []int
+	}{
+		{"r2000", 0, []int{1, 2, 3, 4}},
+		{"r2000", 8, []int{1, 2, 3, 4, 5, 6, 7, 8}},
+		{"uhf288", 2, []int{1, 2}},
+		{"uhf288", 0, []int{1, 2, 3, 4}},
+		{"uhf18", 0, []int{1}},
+		{"r200", 1, []int{1}},
+	} {
+		if got := (config.RFID{Driver: tc.driver, Antennas: tc.antennas}).Ports(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s with %d antennas: %v, want %v", tc.driver, tc.antennas, got, tc.want)
+		}
+	}
+}
+
+// Every driver takes the antennas the configuration gives it when nothing is
+// said, and the most it lets one say.
+func TestDriversTakeTheirPorts(t *testing.T) {
+	for _, name := range all.Names(all.RFID) {
+		d, _ := all.Find(name)
+		for _, n := range []int{0, d.Antennas} {
+			_, err := d.Reader(rfid.Settings{
+				Name: "x", Open: func(context.Context) (drivers.Port, error) { return nil, drivers.ErrUnplugged },
+				Sink: func(rfid.Read) {}, Antennas: config.RFID{Driver: name, Antennas: n}.Ports(),
+			})
+			if err != nil {
+				t.Errorf("%s with %d antennas: %v", name, n, err)
+			}
+		}
 	}
 }

@@ -79,6 +79,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	switch t.Name() {
 	case "Printer", "RFID":
 		return key == "tcp"
+	case "Serial":
+		return key == "usb" || key == "serial_number" || key == "interface"
 	case "MQTT":
 		return key == "tokens_file"
 	case "OMS", "Upstream":
@@ -92,7 +94,7 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 	if v == "" {
 		v = tag.Get("default")
 	}
-	if t.Kind() == reflect.String && strings.ContainsAny(v, ": ~") {
+	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~") || len(v) > 1 && v[0] == '0') {
 		return fmt.Sprintf("%q", v)
 	}
 	return v

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tote/drivers/all"
+	"tote/drivers/serialport"
 	"tote/gs1/scan"
 )
 
@@ -316,14 +317,46 @@ func (k *checker) serial(path string, s *Serial) {
 		k.missing(path)
 		return
 	}
-	k.absolute(path+".path", s.Path)
-	if filepath.IsAbs(s.Path) {
-		k.port(path+".path", filepath.Clean(s.Path))
-	}
+	k.portName(path, s)
 	k.within(path+".baud", s.Baud, 300, 4_000_000)
 	k.within(path+".data_bits", s.DataBits, 5, 8)
 	k.within(path+".stop_bits", s.StopBits, 1, 2)
 	k.oneOf(path+".parity", s.Parity, "none", "odd", "even", "mark", "space")
+}
+
+// portName checks by what name the port of a line goes.
+func (k *checker) portName(path string, s *Serial) {
+	switch {
+	case s.USB != "" && s.Path != "":
+		k.add(CodeValue, path+".usb", "either path or usb, not both")
+	case s.USB != "":
+		n := serialport.Name{ID: s.USB, Serial: s.SerialNo, Interface: s.Interface}
+		if err := n.Check(); err != nil {
+			k.add(CodeValue, path+".usb", "%v", err)
+			return
+		}
+		k.port(path+".usb", n.String())
+	case s.SerialNo != "" || s.Interface != nil:
+		k.add(CodeMissing, path+".usb", "serial_number and interface are of a USB device: its usb must be given")
+	default:
+		k.absolute(path+".path", s.Path)
+		if filepath.IsAbs(s.Path) {
+			k.port(path+".path", filepath.Clean(s.Path))
+		}
+	}
+}
+
+// Port is the line as package serialport takes it; owner is the device it
+// belongs to.
+func (s *Serial) Port(owner string) serialport.Config {
+	c := serialport.Config{
+		Path: s.Path, Baud: s.Baud, DataBits: s.DataBits, Parity: serialport.Parity(s.Parity),
+		StopBits: s.StopBits, XonXoff: s.XonXoff, Owner: owner,
+	}
+	if s.USB != "" {
+		c.USB = serialport.Name{ID: s.USB, Serial: s.SerialNo, Interface: s.Interface}
+	}
+	return c
 }
 
 // port notes where a device is plugged in.

@@ -1,11 +1,14 @@
 package all
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"tote/drivers"
 )
 
 func TestTable(t *testing.T) {
@@ -29,6 +32,29 @@ func TestTable(t *testing.T) {
 	for _, d := range Drivers() {
 		if (d.Kind == RFID) != (d.Reader != nil) {
 			t.Errorf("%s: only readers have a Reader", d.Name)
+		}
+		if (d.Kind == Scanner) != (d.Scanner != nil) {
+			t.Errorf("%s: only scanners have a Scanner", d.Name)
+		}
+	}
+	for _, d := range Drivers() {
+		try := d.Try()
+		if try == nil {
+			t.Errorf("%s: nobody can try it out (Trial)", d.Name)
+			continue
+		}
+		opens := 0
+		open := func(context.Context) (drivers.Port, error) { opens++; return nil, drivers.ErrUnplugged }
+		dev, err := try("x", open, func(drivers.Told) {})
+		if err != nil || dev.Status().State != drivers.Absent || opens != 0 {
+			t.Errorf("%s: a trial %v, %v", d.Name, dev, err)
+		}
+		if s, ok := dev.(drivers.Sampler); ok != (d.Kind == Printer) {
+			t.Errorf("%s: only printers make samples", d.Name)
+		} else if ok {
+			if text, ok, _ := s.Sample(t.Context()); ok {
+				t.Errorf("%s: a sample out of nothing: %s", d.Name, text)
+			}
 		}
 	}
 	if _, ok := Find("none"); ok {

@@ -1,6 +1,10 @@
 package all
 
 import (
+	"context"
+	"strings"
+
+	"tote/drivers"
 	"tote/drivers/printer"
 	"tote/drivers/serialport"
 )
@@ -17,6 +21,35 @@ tcp: {address: "192.0.2.20:9100"}
 			Evidence: "status answers of the ZPL II programming guide",
 			Lines:    []serialport.Config{{Baud: 9600, XonXoff: true}},
 			TCPPort:  9100,
+			Trial:    tryPrinter,
 		},
 	}
+}
+
+// trialPrinter prints a label that a person can look at and scan.
+type trialPrinter struct{ *printer.Driver }
+
+var _ drivers.Sampler = trialPrinter{}
+
+func tryPrinter(name string, open drivers.Opener, _ func(drivers.Told)) (drivers.Device, error) {
+	d, err := printer.New(printer.Config{Name: name, Open: open})
+	if err != nil {
+		return nil, err
+	}
+	return trialPrinter{d}, nil
+}
+
+// trialSSCC has no company's prefix: the number of the example of GS1.
+const trialSSCC = "006141411234567890"
+
+func (p trialPrinter) Sample(ctx context.Context) (string, bool, error) {
+	zpl, err := printer.Label{
+		ShipTo:  printer.Address{Name: "TEST LABEL", Street: "no goods, throw away", City: "Test", Country: "XX"},
+		Carrier: "TEST", Tracking: "TEST", Order: "TEST", SSCC: trialSSCC,
+	}.ZPL()
+	if err != nil {
+		return "", false, err
+	}
+	outcome, detail, err := p.Print(ctx, zpl, func(context.Context) error { return nil })
+	return strings.TrimSpace(string(outcome) + " " + detail.Code + " " + detail.Text), outcome == printer.Printed, err
 }
