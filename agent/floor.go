@@ -15,10 +15,7 @@ import (
 	"tote/agent/station"
 	"tote/agent/topics"
 	"tote/drivers"
-	"tote/drivers/all"
 	"tote/drivers/gpio"
-	"tote/drivers/rfid"
-	"tote/drivers/rfid/presence"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/fleet/intent"
@@ -48,75 +45,6 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 	l := &tower{lamps: t, light: gpio.LightStop}
 	a.towers = append(a.towers, l)
 	return func(s station.Light) { l.set(gpio.Light(s), a.isReady() == nil) }, a.startDevice(place+"/tower", t.Run, t.Status)
-}
-
-// eyeHeld is how long a carton or pallet may stand in a photo-eye: longer is no
-// passage but a jam.
-const eyeHeld = time.Minute
-
-// startDoor starts what watches a dock door: the photo-eye and the RFID reader.
-func (a *Agent) startDoor(cfg config.Dock) error {
-	if cfg.RFID == nil {
-		return nil
-	}
-	watch, err := portal.New(portal.Config{
-		Dock: cfg.ID, Log: a.log,
-		Presence: presence.Config{Eye: cfg.PhotoEye != nil, MinReads: cfg.RFID.MinReads, MinRSSI: cfg.RFID.MinRSSI},
-		Changed:  a.changes.kick,
-		Passed: func(ctx context.Context, p portal.Pass) error {
-			res, err := a.store.Do(ctx, replica.By{ID: p.ID, Actor: "portal/" + cfg.ID}, warehouse.PortalPass{Dock: cfg.ID, EPCs: p.EPCs})
-			if err == nil && !res.OK {
-				a.log.Warn("what passed the door is not what was packed", "dock", cfg.ID, "code", res.Code, "text", res.Text)
-			}
-			return err
-		},
-	})
-	if err != nil {
-		return err
-	}
-	a.doors = append(a.doors, door{cfg.ID, watch.Stats})
-	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
-		return err
-	}
-	name := cfg.ID + "/rfid"
-	open, err := a.portOpener(name, cfg.RFID.Driver, cfg.RFID.Serial, cfg.RFID.TCP)
-	if err != nil {
-		return err
-	}
-	driver, ok := all.Find(cfg.RFID.Driver)
-	if !ok || driver.Reader == nil {
-		return fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
-	}
-	reader, err := driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
-		Sink: func(r rfid.Read) {
-			a.readings.set(name, r.EPC)
-			watch.Read(r)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	if err := a.startDevice(name, reader.Run, reader.Status); err != nil {
-		return err
-	}
-	if cfg.PhotoEye == nil {
-		return nil
-	}
-	eye, err := gpio.NewInput(gpio.InputConfig{
-		Name: cfg.ID + "/photo-eye", Open: gpioLines(cfg.PhotoEye.GPIO), Line: cfg.PhotoEye.Line, ActiveLow: cfg.PhotoEye.ActiveLow,
-		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Held: eyeHeld, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
-		Sink: func(s gpio.Signal) {
-			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])
-			watch.Eye(s.Active, s.At)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	return a.startDevice(cfg.ID+"/photo-eye", eye.Run, eye.Status)
 }
 
 // door is a portal as the pages see it.

@@ -96,11 +96,11 @@ func (a *Agent) startStations(context.Context) error {
 		}
 	}
 	for _, d := range a.cfg.Docks {
-		if err := errors.Join(a.startDock(d), a.startDoor(d)); err != nil {
+		if err := a.startDock(d); err != nil {
 			return fmt.Errorf("dock %s: %w", d.ID, err)
 		}
 	}
-	return nil
+	return a.startDoors(a.cfg.Docks)
 }
 
 func (a *Agent) startHTTP(context.Context) error {

@@ -114,7 +114,7 @@ type Dock struct {
 	ID       string    `yaml:"id" doc:"Id of the dock, unique among stations and docks." example:"dock1"`
 	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
 	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
-	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed."`
+	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed, what comes in with what was announced."`
 }
 
 // Scanner is a barcode scanner on a serial line.

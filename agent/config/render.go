@@ -77,8 +77,10 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	}
 	key := keyOf(f)
 	switch t.Name() {
-	case "Printer", "RFID":
+	case "Printer":
 		return key == "tcp"
+	case "RFID":
+		return key == "tcp" || key == "reader_of" || key == "beside" || key == "door_ports" || key == "only_tags"
 	case "Serial":
 		return key == "usb" || key == "serial_number" || key == "interface"
 	case "MQTT":

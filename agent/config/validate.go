@@ -69,6 +69,7 @@ func validate(c *Config, src *source) Problems {
 		}
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)
+			k.door(p, c.Docks, d)
 		}
 	}
 	for i, c := range c.Conveyors {
