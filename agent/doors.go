@@ -41,13 +41,14 @@ func (a *Agent) startDoors(docks []config.Dock) error {
 		if d.RFID == nil {
 			continue
 		}
-		if err := a.startEyes(d, watches[d.ID]); err != nil {
-			return fmt.Errorf("dock %s: %w", d.ID, err)
+		var reader rfid.Reader
+		if d.RFID.ReaderOf == "" {
+			var err error
+			if reader, err = a.startReader(d, routes(d.ID, docks, watches)); err != nil {
+				return fmt.Errorf("dock %s: %w", d.ID, err)
+			}
 		}
-		if d.RFID.ReaderOf != "" {
-			continue
-		}
-		if err := a.startReader(d, routes(d.ID, docks, watches)); err != nil {
+		if err := a.startEyes(d, reader, watches[d.ID]); err != nil {
 			return fmt.Errorf("dock %s: %w", d.ID, err)
 		}
 	}
@@ -160,61 +161,74 @@ func send(routes []route, r rfid.Read) {
 }
 
 // startReader starts the RFID reader of a dock.
-func (a *Agent) startReader(cfg config.Dock, to []route) error {
-	name := cfg.ID + "/rfid"
-	open, err := a.portOpener(name, cfg.RFID.Driver, cfg.RFID.Serial, cfg.RFID.TCP)
-	if err != nil {
-		return err
-	}
+func (a *Agent) startReader(cfg config.Dock, to []route) (rfid.Reader, error) {
 	driver, ok := all.Find(cfg.RFID.Driver)
 	if !ok || driver.Reader == nil {
-		return fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
+		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
-	reader, err := driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
+	name := cfg.ID + "/rfid"
+	open, err := a.portOpener(name, driver.Name, cfg.RFID.Serial, cfg.RFID.TCP)
+	if err != nil {
+		return nil, err
+	}
+	var reader rfid.Reader // is there before it runs
+	reader, err = driver.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
+		OnStatus: func(drivers.Status) {
+			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
+				a.tells(name, told.Identity())
+			}
+			a.changes.kick()
+		},
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
 			send(to, r)
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.startDevice(name, reader.Run, reader.Status)
+	return reader, a.startDevice(name, reader.Run, reader.Status)
 }
 
-// startEyes starts the photo-eyes of a dock: one, or an inner and an outer one.
-func (a *Agent) startEyes(cfg config.Dock, watch *portal.Portal) error {
+// startEyes starts the photo-eyes of a dock: one, or an inner and an outer one; on
+// lines of this machine, or the first on an input of the dock's reader.
+func (a *Agent) startEyes(cfg config.Dock, reader rfid.Reader, watch *portal.Portal) error {
 	e := cfg.PhotoEye
 	if e == nil {
 		return nil
 	}
-	type one struct {
-		name, line string
-		side       presence.Side
-	}
-	eyes := []one{{cfg.ID + "/photo-eye", e.Line, presence.Middle}}
+	side := presence.Middle
 	if e.OuterLine != "" {
-		eyes[0].side = presence.Inner
-		eyes = append(eyes, one{cfg.ID + "/outer-eye", e.OuterLine, presence.Outer})
-	}
-	for _, x := range eyes {
-		in, err := gpio.NewInput(gpio.InputConfig{
-			Name: x.name, Open: gpioLines(e.GPIO), Line: x.line, ActiveLow: e.ActiveLow,
-			Pull: gpio.Pull(e.Pull), Debounce: millis(e.DebounceMs), Held: eyeHeld, Log: a.log,
-			OnStatus: func(drivers.Status) { a.changes.kick() },
-			Sink: func(s gpio.Signal) {
-				a.readings.set(x.name, map[bool]string{true: "covered", false: "free"}[s.Active])
-				watch.Eye(x.side, s.Active, s.At)
-			},
-		})
-		if err != nil {
-			return err
-		}
-		if err := a.startDevice(x.name, in.Run, in.Status); err != nil {
+		side = presence.Inner
+		if err := a.startEye(cfg, cfg.ID+"/outer-eye", gpioLines(e.GPIO), e.OuterLine, presence.Outer, watch); err != nil {
 			return err
 		}
 	}
-	return nil
+	open, line := gpioLines(e.GPIO), e.Line
+	if n := e.ReaderGPI; n > 0 {
+		wired, ok := reader.(interface{ Lines() gpio.Opener })
+		if !ok {
+			return fmt.Errorf("%s: readers of driver %q have no inputs", cfg.ID, cfg.RFID.Driver)
+		}
+		open, line = wired.Lines(), fmt.Sprintf("GPI%d", n)
+	}
+	return a.startEye(cfg, cfg.ID+"/photo-eye", open, line, side, watch)
+}
+
+func (a *Agent) startEye(cfg config.Dock, name string, open gpio.Opener, line string, side presence.Side, watch *portal.Portal) error {
+	e := cfg.PhotoEye
+	in, err := gpio.NewInput(gpio.InputConfig{
+		Name: name, Open: open, Line: line, ActiveLow: e.ActiveLow,
+		Pull: gpio.Pull(e.Pull), Debounce: millis(e.DebounceMs), Held: eyeHeld, Log: a.log,
+		OnStatus: func(drivers.Status) { a.changes.kick() },
+		Sink: func(s gpio.Signal) {
+			a.readings.set(name, map[bool]string{true: "covered", false: "free"}[s.Active])
+			watch.Eye(side, s.Active, s.At)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return a.startDevice(name, in.Run, in.Status)
 }

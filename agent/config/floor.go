@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,7 +37,8 @@ type Tower struct {
 
 // PhotoEye sees whether something stands in the door.
 type PhotoEye struct {
-	Line       string `yaml:"line" doc:"GPIO line of the photo-eye." example:"GPIO23"`
+	Line       string `yaml:"line,omitempty" doc:"GPIO line of the photo-eye. Either this or reader_gpi." example:"GPIO23"`
+	ReaderGPI  int    `yaml:"reader_gpi,omitempty" doc:"Input of the dock's RFID reader that the photo-eye is wired to, from 1, for readers of driver llrp. The reader has pulls of its own; pull and gpio are not used. Either this or line." default:"0"`
 	OuterLine  string `yaml:"outer_line,omitempty" doc:"GPIO line of a second photo-eye on the side of the yard, wired like the first, which is then the one on the side of the warehouse: their order tells in from out. Put them nearer to each other than a carton is long." example:"GPIO24"`
 	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended, with a sensor that drives the line high while the beam is free (PNP, light-on): a line that cannot be read then looks like a carton, never like none. Without it the sensor must pull the line low while the beam is free (NPN, light-on)." default:"false"`
 	Pull       string `yaml:"pull,omitempty" doc:"What holds the line when its wire is cut: auto (at the level of a carton, so that a cut wire looks like one), up, down, or none for a board with a resistor of its own. A sensor that drives the line only while something stands there needs up (with active_low) or down (without): a cut wire then looks like no carton, and the portal must be tried by hand each day." default:"auto"`
@@ -48,6 +51,7 @@ type RFID struct {
 	Driver   string  `yaml:"driver,omitempty" doc:"Its driver, required but with reader_of; of the table in docs/devices.md." example:"r2000"`
 	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200 baud, uhf18 at 57600. Either this or tcp."`
 	TCP      string  `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
+	Version  string  `yaml:"version,omitempty" doc:"Version of LLRP that a reader of driver llrp is spoken to in, 1.0.1 or 1.1. Each of them knows 1.0.1." default:"1.0.1"`
 	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to as many as readers of the family have; 0 is 4, or the one of a family with one." default:"0"`
 	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
 	ReaderOf string  `yaml:"reader_of,omitempty" doc:"Dock of this gateway whose reader has antennas at this door too. Then driver, serial, tcp, antennas and power_dbm are those of that dock, and both docks name their door_ports." example:"dock2"`
@@ -127,10 +131,13 @@ func (k *checker) tower(path string, t Tower) {
 	k.gpio(path, t.GPIO)
 }
 
-func (k *checker) photoEye(path string, e PhotoEye) {
-	if e.Line == "" {
+func (k *checker) photoEye(path string, e PhotoEye, r *RFID) {
+	switch {
+	case e.ReaderGPI != 0:
+		k.readerGPI(path, e, r)
+	case e.Line == "":
 		k.missing(path + ".line")
-	} else {
+	default:
 		k.line(path+".line", e.GPIO, e.Line)
 	}
 	if e.OuterLine != "" {
@@ -139,6 +146,19 @@ func (k *checker) photoEye(path string, e PhotoEye) {
 	k.oneOf(path+".pull", e.Pull, "auto", "up", "down", "none")
 	k.within(path+".debounce_ms", e.DebounceMs, 1, 1000)
 	k.gpio(path, e.GPIO)
+}
+
+// readerGPI checks an eye that is wired to the reader of its dock.
+func (k *checker) readerGPI(path string, e PhotoEye, r *RFID) {
+	k.within(path+".reader_gpi", e.ReaderGPI, 1, 64)
+	if e.Line != "" || e.GPIO.Emulated != "" {
+		k.add(CodeValue, path, "either line or reader_gpi, not both")
+	}
+	if r == nil {
+		k.add(CodeValue, path+".reader_gpi", "this dock has no RFID reader")
+	} else if d, known := all.Find(r.Driver); known && !d.Wired {
+		k.add(CodeValue, path+".reader_gpi", "readers of driver %s have no inputs", r.Driver)
+	}
 }
 
 func (k *checker) gpio(path string, g GPIO) {
@@ -150,6 +170,23 @@ func (k *checker) gpio(path string, g GPIO) {
 // line notes a GPIO line, which serves one thing only.
 func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+g.Emulated+":"+name) }
 
+// reader checks the reader itself, of the dock that has it.
+func (k *checker) reader(path string, r RFID) {
+	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
+	k.portOf(path, r.Serial, r.TCP)
+	if d, known := all.Find(r.Driver); known {
+		if len(d.Lines) == 0 && r.Serial != nil {
+			k.add(CodeValue, path+".serial", "readers of driver %s are in the network: give tcp", r.Driver)
+		}
+		// The default goes with every driver; those with one version do not look at it.
+		if r.Version != "1.0.1" && !slices.Contains(d.Versions, r.Version) {
+			k.add(CodeValue, path+".version", "%s: driver %s speaks %s", quote(r.Version), r.Driver, cmp.Or(strings.Join(d.Versions, ", "), "one version only; leave it out"))
+		}
+	}
+	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
+	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
+}
+
 func (k *checker) rfid(path string, r RFID) {
 	k.within(path+".look_ms", r.LookMs, 1000, 10_000)
 	k.within(path+".merge_ms", r.MergeMs, 1, 2000)
@@ -157,10 +194,7 @@ func (k *checker) rfid(path string, r RFID) {
 	k.patterns(path+".only_tags", r.Only)
 	k.patterns(path+".except_tags", r.Except)
 	if r.ReaderOf == "" {
-		k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
-		k.portOf(path, r.Serial, r.TCP)
-		k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
-		k.within(path+".power_dbm", r.PowerDBm, 0, 33)
+		k.reader(path, r)
 	}
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)

@@ -35,7 +35,9 @@ func emulators() map[string]emulator {
 }
 
 // without are the drivers that no emulator stands in for, and why.
-func without() map[string]string { return map[string]string{} }
+func without() map[string]string {
+	return map[string]string{"llrp": "its emulator comes with the next change"}
+}
 
 // known is a weight that the hand puts on scales, in milligrams.
 const known = 1_234_500

@@ -291,7 +291,10 @@ func TestTrace(t *testing.T) {
 func TestNewChecks(t *testing.T) {
 	open, sink := (&drivertest.Peer{}).Open, func(rfid.Read) {}
 	for _, c := range []Config{
-		{}, {Name: "x", Open: open, Sink: sink}, {Name: "x", Family: Fixed}, {Name: "x", Family: Sled, Open: open},
+		{},
+		{Name: "x", Open: open, Sink: sink},
+		{Name: "x", Family: Fixed},
+		{Name: "x", Family: Sled, Open: open},
 		{Name: "x", Family: Fixed, Open: open, Sink: sink, Silence: time.Second},
 		{Name: "x", Family: Fixed, Open: open, Sink: sink, Stale: time.Millisecond},
 	} {

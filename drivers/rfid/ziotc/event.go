@@ -33,8 +33,8 @@ const (
 	Other     Kind = "other"
 )
 
-// Event is one message of a reader.
-type Event struct {
+// Message is one message of a reader.
+type Message struct {
 	Kind     Kind
 	At       time.Time // by the reader's clock; zero when it does not tell
 	Tags     []Tag
@@ -116,20 +116,20 @@ type data struct {
 
 // Decode reads one message, or a list of them, as fixed readers send when they
 // batch. Errors are ErrJSON and ErrTag; beside ErrTag stands what could be read.
-func Decode(payload []byte) ([]Event, error) {
+func Decode(payload []byte) ([]Message, error) {
 	payload = bytes.TrimSpace(payload)
 	if len(payload) == 0 || payload[0] != '[' {
 		e, err := decode(payload)
 		if errors.Is(err, ErrJSON) {
 			return nil, err
 		}
-		return []Event{e}, err
+		return []Message{e}, err
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(payload, &list); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJSON, err)
 	}
-	var events []Event
+	var events []Message
 	var bad error
 	for _, raw := range list {
 		e, err := decode(raw)
@@ -142,12 +142,12 @@ func Decode(payload []byte) ([]Event, error) {
 	return events, bad
 }
 
-func decode(payload []byte) (Event, error) {
+func decode(payload []byte) (Message, error) {
 	var m message
 	if err := json.Unmarshal(payload, &m); err != nil {
-		return Event{}, fmt.Errorf("%w: %w", ErrJSON, err)
+		return Message{}, fmt.Errorf("%w: %w", ErrJSON, err)
 	}
-	e := Event{At: at(m.Timestamp)}
+	e := Message{At: at(m.Timestamp)}
 	switch {
 	case len(m.Response) > 0 && m.Command != "":
 		e.Kind = Response
@@ -172,13 +172,13 @@ func decode(payload []byte) (Event, error) {
 		e.Kind = Tags
 		return e, e.read(m.Data)
 	default:
-		return Event{}, ErrJSON
+		return Message{}, ErrJSON
 	}
 	return e, nil
 }
 
 // read takes tags and barcodes out of "data".
-func (e *Event) read(raw json.RawMessage) error {
+func (e *Message) read(raw json.RawMessage) error {
 	var d data
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return fmt.Errorf("%w: %w", ErrJSON, err)
