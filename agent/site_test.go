@@ -82,7 +82,7 @@ type site struct {
 	more   string  // further configuration
 	tokens string  // http.tokens_file, "" = none
 	shows  string  // token its requests show
-	door   bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	door   bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
 	id     string  // of the gateway; "" = gw1
 	port   string  // where the other gateways reach it; "" = it is alone
 	others []*site // the other gateways
@@ -165,7 +165,7 @@ func (s *site) startDevices() {
 	if s.door {
 		devices = append(devices,
 			emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"},
-			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE"}}},
+			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "YARD"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io")}})
 	}
 	for i := range devices {
@@ -240,7 +240,7 @@ func (s *site) config() string {
 	}
 	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
 	if s.door {
-		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n",
+		fmt.Fprintf(&b, "    photo_eye: {line: EYE, outer_line: YARD, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}, receive: true, except_tags: \"hex:E280\"}\n",
 			s.link("dock1/io"), s.link("dock1/rfid"))
 	}
 	return b.String()
