@@ -59,7 +59,7 @@ func (d door) text() string {
 	for _, c := range []struct {
 		n    uint64
 		what string
-	}{{uint64(s.Waiting), "passes waiting"}, {s.Lost, "passes lost"}, {s.Dropped, "reads dropped"}} {
+	}{{uint64(s.Waiting), "passes waiting"}, {s.Lost, "passes lost"}, {s.Dropped, "reads dropped"}, {s.Forgotten, "tags forgotten"}, {uint64(max(s.Untold, 0)), "passes without a direction"}} {
 		if c.n > 0 {
 			out += fmt.Sprintf(", %s: %d", c.what, c.n)
 		}
