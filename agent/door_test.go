@@ -176,9 +176,10 @@ func TestTowerSaysWhatTheStationDoes(t *testing.T) {
 // TestDoorText: what a person at the door should know beside the last tag.
 func TestDoorText(t *testing.T) {
 	for want, st := range map[string]portal.Stats{
-		"":                    {},
+		"":                    {Untold: 9}, // nothing to worry about yet
 		", passes waiting: 3": {Waiting: 3},
 		", passes waiting: 1024, passes lost: 2, reads dropped: 7": {Waiting: 1024, Lost: 2, Dropped: 7},
+		", tags forgotten: 3, passes without a direction: 10":      {Forgotten: 3, Untold: 10},
 	} {
 		d := door{"dock1", func() portal.Stats { return st }}
 		if got := d.text(); got != want {

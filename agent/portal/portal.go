@@ -206,9 +206,9 @@ func told(s presence.Seen) string {
 	return strings.ToUpper(s.EPC)
 }
 
-// manyUntold is after how many passes without a direction something is broken: one
+// ManyUntold is after how many passes without a direction something is broken: one
 // alone may be two forklifts that met.
-const manyUntold = 10
+const ManyUntold = 10
 
 // watch notes what passes say of the door itself, and tells it when it begins.
 func (p *Portal) watch(pass presence.Pass) {
@@ -231,9 +231,9 @@ func (p *Portal) watch(pass presence.Pass) {
 	switch {
 	case crowd:
 		warn("the portal hears more tags than it can follow", drivers.CodePortalCrowd)
-	case now == manyUntold && was < now:
+	case now == ManyUntold && was < now:
 		warn("the portal does not tell in from out any more", drivers.CodePortalUntold)
-	case now == 0 && was >= manyUntold:
+	case now == 0 && was >= ManyUntold:
 		p.cfg.Log.Info("the portal tells in from out again", "dock", p.cfg.Dock)
 	}
 }
