@@ -176,13 +176,84 @@ func TestTowerSaysWhatTheStationDoes(t *testing.T) {
 // TestDoorText: what a person at the door should know beside the last tag.
 func TestDoorText(t *testing.T) {
 	for want, st := range map[string]portal.Stats{
-		"":                    {},
+		"":                    {Untold: 9}, // nothing to worry about yet
 		", passes waiting: 3": {Waiting: 3},
 		", passes waiting: 1024, passes lost: 2, reads dropped: 7": {Waiting: 1024, Lost: 2, Dropped: 7},
+		", tags forgotten: 3, passes without a direction: 10":      {Forgotten: 3, Untold: 10},
 	} {
 		d := door{"dock1", func() portal.Stats { return st }}
 		if got := d.text(); got != want {
 			t.Errorf("%+v: %q, want %q", st, got, want)
 		}
 	}
+}
+
+// TestDoorReceives: a pallet that comes in with the SSCC tag its delivery announces is
+// received at the door; one that goes out is not, and a tag that never counts is no
+// stray.
+func TestDoorReceives(t *testing.T) {
+	t.Parallel()
+	s := newDoor(t)
+	const pallet = "395299990000000027"
+	do := func(c warehouse.Command) {
+		t.Helper()
+		res, err := s.gw.agent.do(s.ctx(), "oms/main", c)
+		if s.must(err); !res.OK {
+			t.Fatalf("%T: %s %s", c, res.Code, res.Text)
+		}
+	}
+	do(warehouse.PutSuppliers{Suppliers: []warehouse.Supplier{{ID: "S1", Name: "Mill"}}})
+	do(warehouse.AnnounceReceipt{Source: "oms/main", Receipt: warehouse.ReceiptSpec{ID: "R1", Supplier: "S1", Lines: []warehouse.ReceiptLine{{Line: 1, SKU: "A1", Qty: 6, LU: pallet}}}})
+	tag, err := gs1.EncodeSSCC96(7, pallet, gs1.FilterCase)
+	s.must(err)
+	pass := func(first, second string) {
+		t.Helper()
+		var tags []record.Tag
+		for _, epc := range []string{tag, tea(t, 1), "E28011606000020400000001"} {
+			tags = append(tags, record.Tag{EPC: epc, Rate: 60})
+		}
+		io := s.dev["dock1/io"]
+		s.must(io.Level(s.ctx(), first, false))
+		s.eventually("it is in the first eye", func() bool { return s.eye(first) == "covered" })
+		s.must(io.Level(s.ctx(), second, false))
+		_, err := s.dev["dock1/rfid"].Pass(s.ctx(), tags, 1000)
+		s.must(err)
+		s.must(io.Level(s.ctx(), first, true))
+		s.eventually("it is out of the first eye", func() bool { return s.eye(first) == "free" })
+		s.must(io.Level(s.ctx(), second, true))
+	}
+	received := func() (n int64) {
+		s.must(s.gw.agent.store.View(func(r warehouse.Reader) error {
+			rc, err := warehouse.GetReceipt(r, "R1")
+			n = rc.Lines[0].Received
+			return err
+		}))
+		return n
+	}
+	pass("EYE", "YARD") // out: its tag is a stray
+	s.eventually("what went out is a stray", func() bool {
+		_, b := s.call("GET", "/v1/fallouts", "", "")
+		if strings.Contains(string(b), "E28011") {
+			t.Error("a tag that never counts is a stray")
+		}
+		return strings.Contains(string(b), warehouse.FalloutRFIDExtra)
+	})
+	if n := received(); n != 0 {
+		t.Fatalf("%d came in by going out", n)
+	}
+	pass("YARD", "EYE")
+	s.eventually("the pallet is received", func() bool { return received() == 6 })
+	var rep warehouse.TagReport
+	s.must(s.gw.agent.store.View(func(r warehouse.Reader) (err error) {
+		rep, err = warehouse.ReceiptTags(r, "R1")
+		return err
+	}))
+	if rep.Seen != 1 || len(rep.Extra) != 1 {
+		t.Errorf("tags of the delivery: %+v", rep)
+	}
+}
+
+// eye is what a photo-eye of dock1 reads.
+func (s *site) eye(line string) string {
+	return s.gw.agent.reading(map[string]string{"EYE": "dock1/photo-eye", "YARD": "dock1/outer-eye"}[line])
 }

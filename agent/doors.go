@@ -64,7 +64,7 @@ func (a *Agent) startPortal(cfg config.Dock, rank int) (*portal.Portal, error) {
 	}
 	r := cfg.RFID
 	watch, err := portal.New(portal.Config{
-		Dock: cfg.ID, Log: a.log,
+		Dock: cfg.ID, Log: a.log, TwoEyes: cfg.PhotoEye != nil && cfg.PhotoEye.OuterLine != "",
 		Presence: presence.Config{
 			Eye: cfg.PhotoEye != nil, Antennas: r.DoorPorts(), MinReads: r.MinReads, MinRSSI: r.MinRSSI, Filter: filter,
 			Inner: r.InnerPorts(), Outer: r.OuterPorts(), Rank: rank,

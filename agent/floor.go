@@ -57,10 +57,14 @@ type door struct {
 // text says what a person at the door should know beside the last tag.
 func (d door) text() string {
 	s, out := d.stats(), ""
+	untold := uint64(0)
+	if s.Untold >= portal.ManyUntold {
+		untold = uint64(s.Untold)
+	}
 	for _, c := range []struct {
 		n    uint64
 		what string
-	}{{uint64(s.Waiting), "passes waiting"}, {s.Lost, "passes lost"}, {s.Dropped, "reads dropped"}} {
+	}{{uint64(s.Waiting), "passes waiting"}, {s.Lost, "passes lost"}, {s.Dropped, "reads dropped"}, {s.Forgotten, "tags forgotten"}, {untold, "passes without a direction"}} {
 		if c.n > 0 {
 			out += fmt.Sprintf(", %s: %d", c.what, c.n)
 		}

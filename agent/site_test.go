@@ -83,7 +83,7 @@ type site struct {
 	more    string  // further configuration
 	tokens  string  // http.tokens_file, "" = none
 	shows   string  // token its requests show
-	door    bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	door    bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
 	id      string  // of the gateway; "" = gw1
 	port    string  // where the other gateways reach it; "" = it is alone
 	others  []*site // the other gateways
@@ -171,7 +171,7 @@ func (s *site) startDevices() {
 			devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"})
 		}
 		devices = append(devices,
-			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "B2", "RESET"}, Inputs: []string{"STOP"}}},
+			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "YARD", "B2", "RESET"}, Inputs: []string{"STOP"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io"), High: []string{"B1"}}})
 	}
 	for i := range devices {
@@ -252,11 +252,11 @@ func (s *site) config() string {
 		fmt.Fprintf(&b, "    buttons: [{does: depart, line: B2, gpio: {emulated: %[1]q}}]\n    buzzer: {line: Z2, gpio: {emulated: %[1]q}}\n", s.link("dock1/io"))
 	}
 	if s.door {
-		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n", s.link("dock1/io"))
+		fmt.Fprintf(&b, "    photo_eye: {line: EYE, outer_line: YARD, active_low: true, gpio: {emulated: %q}}\n", s.link("dock1/io"))
 		if s.zebra != "" {
 			fmt.Fprintf(&b, "    rfid: {driver: %s, mqtt: {client_id: RD1, events: zebra/rd1/events, commands: zebra/rd1/cmnd}}\n", s.zebra)
 		} else {
-			fmt.Fprintf(&b, "    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n", s.link("dock1/rfid"))
+			fmt.Fprintf(&b, "    rfid: {driver: r2000, serial: {path: %q, baud: 115200}, receive: true, except_tags: \"hex:E280\"}\n", s.link("dock1/rfid"))
 		}
 	}
 	return b.String()

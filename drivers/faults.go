@@ -89,6 +89,9 @@ const (
 	CodeRFIDRegion     = "DEV-522"
 	CodeRFIDVariant    = "DEV-523"
 
+	CodePortalCrowd  = "DEV-530"
+	CodePortalUntold = "DEV-531"
+
 	CodeZebraSilent     = "DEV-540"
 	CodeZebraUnreadable = "DEV-541"
 	CodeZebraTooLong    = "DEV-542"
@@ -197,6 +200,9 @@ func Faults() []Fault {
 		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
 		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
 		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
+
+		{CodePortalCrowd, "A dock's portal hears more tags than it can follow, and forgets those it heard longest ago.", "Take away what lies near the door, lower the reader's power, or leave tags out that are no goods (except_tags). Carry what passed meanwhile through again."},
+		{CodePortalUntold, "A dock's portal that should tell in from out has not for ten passes.", "Look for a dead antenna or photo-eye on one side, and whether inner and outer are swapped on one of the two: what they say must agree."},
 
 		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
 		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},

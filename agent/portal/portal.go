@@ -25,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tote/drivers"
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
 	"tote/gs1/epc"
@@ -49,6 +50,7 @@ type Config struct {
 	Dock     string
 	Log      *slog.Logger
 	Presence presence.Config
+	TwoEyes  bool // the door has an inner and an outer photo-eye
 	// Passed records one pass. It may take as long as it must; one pass is
 	// recorded after the other, and the same one again when that fails.
 	Passed  func(ctx context.Context, p Pass) error
@@ -70,6 +72,11 @@ type Stats struct {
 	Waiting int    `json:"waiting"` // passes that wait to be recorded
 	Lost    uint64 `json:"lost"`    // passes that were never recorded: too many waited
 	Dropped uint64 `json:"dropped"` // reads and signals that found a full queue
+	// Forgotten counts tags the engine had no room for while something passed.
+	Forgotten uint64 `json:"forgotten"`
+	// Untold is how many passes in a row had no direction, at a door that should
+	// tell it.
+	Untold int `json:"untold"`
 }
 
 // Portal is one dock door.
@@ -84,6 +91,8 @@ type Portal struct {
 	mu      sync.Mutex
 	waiting []Pass // oldest first
 	lost    uint64
+	crowd   uint64 // Stats.Forgotten
+	untold  int
 }
 
 // sighting is a read at this door, or at one next to it.
@@ -140,7 +149,7 @@ func (p *Portal) Eye(side presence.Side, covered bool, at time.Time) {
 func (p *Portal) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Stats{Waiting: len(p.waiting), Lost: p.lost, Dropped: p.dropped.Load()}
+	return Stats{Waiting: len(p.waiting), Lost: p.lost, Dropped: p.dropped.Load(), Forgotten: p.crowd, Untold: p.untold}
 }
 
 // Run works until ctx ends. Passes that wait then are told when it is run again.
@@ -197,9 +206,42 @@ func told(s presence.Seen) string {
 	return strings.ToUpper(s.EPC)
 }
 
+// ManyUntold is after how many passes without a direction something is broken: one
+// alone may be two forklifts that met.
+const ManyUntold = 10
+
+// watch notes what passes say of the door itself, and tells it when it begins.
+func (p *Portal) watch(pass presence.Pass) {
+	p.mu.Lock()
+	crowd := pass.Dropped > 0 && p.crowd == 0
+	p.crowd += uint64(max(pass.Dropped, 0))
+	was := p.untold
+	switch tells := p.cfg.TwoEyes || len(p.cfg.Presence.Inner) > 0; {
+	case !tells || len(pass.Tags) == 0:
+	case pass.Way == "":
+		p.untold++
+	default:
+		p.untold = 0
+	}
+	now := p.untold
+	p.mu.Unlock()
+	warn := func(text, code string) {
+		p.cfg.Log.Warn(text, "dock", p.cfg.Dock, "code", code, "action", drivers.FaultOf(code).Action)
+	}
+	switch {
+	case crowd:
+		warn("the portal hears more tags than it can follow", drivers.CodePortalCrowd)
+	case now == ManyUntold && was < now:
+		warn("the portal does not tell in from out any more", drivers.CodePortalUntold)
+	case now == 0 && was >= ManyUntold:
+		p.cfg.Log.Info("the portal tells in from out again", "dock", p.cfg.Dock)
+	}
+}
+
 // passed queues one pass. A window without any tag is nothing: a person walked
 // through. A carton whose tags are dead is found when the truck departs.
 func (p *Portal) passed(pass presence.Pass) {
+	p.watch(pass)
 	if len(pass.Tags) == 0 {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tote/drivers"
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
 	"tote/gs1"
@@ -222,4 +223,61 @@ func TestQueueIsBounded(t *testing.T) {
 	if s := p.Stats(); s != (Stats{Dropped: 10}) {
 		t.Errorf("%+v, want 10 dropped", s)
 	}
+}
+
+// TestWatch: a door that does not tell the direction any more, or hears more than it
+// can follow, is told once, and told again when it is well.
+func TestWatch(t *testing.T) {
+	tag := []presence.Seen{{Key: "E2", EPC: "E2"}}
+	for _, tc := range []struct {
+		name string
+		cfg  Config
+		pass []presence.Pass
+		logs []string
+		want Stats
+	}{
+		{"told", Config{TwoEyes: true}, slices.Repeat([]presence.Pass{{Tags: tag, Way: presence.Out}}, 30), nil, Stats{Waiting: 30}},
+		{"untold now and then", Config{TwoEyes: true}, slices.Repeat([]presence.Pass{{Tags: tag}, {Tags: tag, Way: presence.In}}, 15), nil, Stats{Waiting: 30}},
+		{"untold for long", Config{TwoEyes: true}, slices.Repeat([]presence.Pass{{Tags: tag}}, 12), []string{drivers.CodePortalUntold}, Stats{Waiting: 12, Untold: 12}},
+		{
+			"and well again", Config{Presence: presence.Config{Inner: []int{1}, Outer: []int{2}}},
+			append(slices.Repeat([]presence.Pass{{Tags: tag}}, 12), presence.Pass{Tags: tag, Way: presence.In}),
+			[]string{drivers.CodePortalUntold, ""},
+			Stats{Waiting: 13},
+		},
+		{"people walk through", Config{TwoEyes: true}, slices.Repeat([]presence.Pass{{}}, 30), nil, Stats{}},
+		{"a door that cannot tell", Config{}, slices.Repeat([]presence.Pass{{Tags: tag}}, 30), nil, Stats{Waiting: 30}},
+		{"a crowd", Config{}, slices.Repeat([]presence.Pass{{Tags: tag, Dropped: 2}}, 3), []string{drivers.CodePortalCrowd}, Stats{Waiting: 3, Forgotten: 6}},
+	} {
+		var logs codes
+		tc.cfg.Dock, tc.cfg.Log = "d1", slog.New(&logs)
+		p, err := New(tc.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range tc.pass {
+			p.passed(x)
+		}
+		if !slices.Equal(logs, tc.logs) || p.Stats() != tc.want {
+			t.Errorf("%s: %q, %+v", tc.name, logs, p.Stats())
+		}
+	}
+}
+
+// codes are those of the log lines above debug.
+type codes []string
+
+func (*codes) Enabled(_ context.Context, l slog.Level) bool { return l > slog.LevelDebug }
+func (c *codes) WithAttrs([]slog.Attr) slog.Handler         { return c }
+func (c *codes) WithGroup(string) slog.Handler              { return c }
+func (c *codes) Handle(_ context.Context, r slog.Record) error {
+	code := ""
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "code" {
+			code = a.Value.String()
+		}
+		return true
+	})
+	*c = append(*c, code)
+	return nil
 }
