@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,13 +42,19 @@ func (a *Agent) startStation(cfg config.Station) error {
 	if cfg.Scale != nil {
 		run = append(run, func() error { return a.startScale(cfg.ID, cfg.Scale, func(w station.Weight) { pack.Weighed(w) }) })
 	}
-	if cfg.Printer != nil {
-		p, err := a.newPrinter(cfg.ID, cfg.Printer)
-		if err != nil {
-			return err
-		}
-		pc.Print = a.printJob(p, mediaOf(cfg.Printer))
-		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
+	outlets, err := a.outletsOf(cfg)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(outlets)) {
+		p := outlets[name].driver
+		run = append(run, func() error { return a.startDevice(cfg.ID+"/"+name, p.Run, p.Status) })
+	}
+	if p, ok := outlets[outletLabels]; ok {
+		pc.Print = a.printJob(p.driver, p.on)
+	}
+	if len(outlets) > 0 {
+		run = append(run, func() error { return a.startPrints(cfg.ID, outlets) })
 	}
 	if cfg.Tower != nil {
 		light, err := a.startTower(cfg.ID, cfg.Tower)
@@ -132,7 +140,7 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 	if !ok {
 		return nil, fmt.Errorf("%s: no printer driver %q", place, cfg.Driver)
 	}
-	return printer.New(printer.Config{Name: place + "/printer", Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
+	return printer.New(printer.Config{Name: place, Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried
@@ -282,12 +290,7 @@ func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}
-		outcome, detail, err := p.Print(ctx, bytes, beforeSend)
-		text := detail.Code
-		if detail.Text != "" {
-			text += " " + detail.Text
-		}
-		return outcomes[outcome], text, err
+		return send(ctx, p, bytes, beforeSend)
 	}
 }
 

@@ -106,6 +106,7 @@ type Station struct {
 	Scanner *Scanner `yaml:"scanner,omitempty" doc:"Barcode scanner of the station."`
 	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
+	Slips   *Printer `yaml:"slips,omitempty" doc:"Printer of the station for packing slips that are asked for, a receipt printer for one. Without it they come out of printer."`
 	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
 }
 

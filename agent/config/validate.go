@@ -55,8 +55,11 @@ func validate(c *Config, src *source) Problems {
 		if s.Printer != nil {
 			k.printer(p+".printer", *s.Printer)
 			if s.Printer.Driver == printer.ESCPOS.Name {
-				k.add(CodeValue, p+".printer.driver", "a receipt printer prints no logistic labels")
+				k.add(CodeValue, p+".printer.driver", "a receipt printer prints no logistic labels; give it as slips")
 			}
+		}
+		if s.Slips != nil {
+			k.printer(p+".slips", *s.Slips)
 		}
 		if s.Tower != nil {
 			k.tower(p+".tower", *s.Tower)
