@@ -11,20 +11,52 @@ import (
 	. "tote/warehouse"
 )
 
-func TestPrintLabels(t *testing.T) { printing(t) }
+func TestPrintLabels(t *testing.T) {
+	w := printing(t)
+	ask := func(what string, refs ...string) PrintLabels { return asksFor("pack1", what, refs...) }
+	many := PrintLabels{Printer: "pack1", What: PrintBin}
+	for range 101 {
+		many.Labels = append(many.Labels, PrintLabel{Ref: "A-01"})
+	}
+	w.rejected(t, map[string]struct {
+		c    Command
+		code string
+	}{
+		"no station":        {PrintLabels{What: PrintBin, Labels: []PrintLabel{{Ref: "A-01"}}}, CodeInvalid},
+		"what":              {ask("pallet", "P1"), CodeInvalid},
+		"nothing":           {ask(PrintBin), CodeInvalid},
+		"101":               {many, CodeInvalid},
+		"no such bin":       {ask(PrintBin, "A-01", "Z-99"), CodeUnknownBin},
+		"no tote":           {ask(PrintTote, "A-01"), CodeUnknownTote},
+		"no such item":      {ask(PrintItem, "NOPE"), CodeUnknownItem},
+		"no such order":     {ask(PrintSlip, "O9"), CodeUnknownOrder},
+		"a lot of a bin":    {PrintLabels{Printer: "pack1", What: PrintBin, Labels: []PrintLabel{{Ref: "A-01", Lot: "L"}}}, CodeInvalid},
+		"an odd date":       {PrintLabels{Printer: "pack1", What: PrintItem, Labels: []PrintLabel{{Ref: "MILK", Expiry: "soon"}}}, CodeInvalid},
+		"a lot with spaces": {PrintLabels{Printer: "pack1", What: PrintItem, Labels: []PrintLabel{{Ref: "MILK", Lot: "a\x00b"}}}, CodeInvalid},
+		"no such print":     {PrintSent{Job: "L9"}, CodeUnknownJob},
+		"outcome of none":   {PrintOutcome{Job: "L9", Outcome: JobPrinted}, CodeUnknownJob},
+		"reprint of none":   {ReprintLabel{Job: "395212340000000014", Reason: "x"}, CodeUnknownJob},
+		"given up: neither": {CancelPrints{Reason: "x"}, CodeInvalid},
+		"given up: both":    {CancelPrints{Job: "L0000003", Printer: "pack1", Reason: "x"}, CodeInvalid},
+		"given up: why":     {CancelPrints{Printer: "pack1"}, CodeInvalid},
+	})
+}
+
+// asksFor asks for labels at a station.
+func asksFor(station, what string, refs ...string) PrintLabels {
+	c := PrintLabels{Printer: station, What: what}
+	for _, r := range refs {
+		c.Labels = append(c.Labels, PrintLabel{Ref: r})
+	}
+	return c
+}
 
 // printing is a day at a site that asks for labels of totes, bins, items and slips.
 func printing(t *testing.T) *world {
 	w := stocked(t)
 	w.m.Actor = "lead/ada"
 	w.ok(release("O1", "CUP*2"))
-	ask := func(what string, refs ...string) PrintLabels {
-		c := PrintLabels{Printer: "pack1", What: what}
-		for _, r := range refs {
-			c.Labels = append(c.Labels, PrintLabel{Ref: r})
-		}
-		return c
-	}
+	ask := func(what string, refs ...string) PrintLabels { return asksFor("pack1", what, refs...) }
 	if res := w.ok(ask(PrintBin, "A-01", "B-03")); res.Ref != "L0000001" || !strings.Contains(res.Text, "2 labels") {
 		t.Errorf("%+v", res)
 	}
@@ -88,33 +120,6 @@ func printing(t *testing.T) *world {
 	want("pack1", "L0000003 T-7 SENT 1", "L0000001 A-01 CANCELLED 2", "L0000002 B-03 PRINTED 2", "L0000005 O1 CANCELLED 1")
 	w.ok(CancelPrints{Job: "L0000004", Reason: "not wanted"})
 	w.no(CancelPrints{Job: "L0000004", Reason: "not wanted"}, CodeLabelState)
-
-	many := PrintLabels{Printer: "pack1", What: PrintBin}
-	for range 101 {
-		many.Labels = append(many.Labels, PrintLabel{Ref: "A-01"})
-	}
-	w.rejected(t, map[string]struct {
-		c    Command
-		code string
-	}{
-		"no station":        {PrintLabels{What: PrintBin, Labels: []PrintLabel{{Ref: "A-01"}}}, CodeInvalid},
-		"what":              {ask("pallet", "P1"), CodeInvalid},
-		"nothing":           {ask(PrintBin), CodeInvalid},
-		"101":               {many, CodeInvalid},
-		"no such bin":       {ask(PrintBin, "A-01", "Z-99"), CodeUnknownBin},
-		"no tote":           {ask(PrintTote, "A-01"), CodeUnknownTote},
-		"no such item":      {ask(PrintItem, "NOPE"), CodeUnknownItem},
-		"no such order":     {ask(PrintSlip, "O9"), CodeUnknownOrder},
-		"a lot of a bin":    {PrintLabels{Printer: "pack1", What: PrintBin, Labels: []PrintLabel{{Ref: "A-01", Lot: "L"}}}, CodeInvalid},
-		"an odd date":       {PrintLabels{Printer: "pack1", What: PrintItem, Labels: []PrintLabel{{Ref: "MILK", Expiry: "soon"}}}, CodeInvalid},
-		"a lot with spaces": {PrintLabels{Printer: "pack1", What: PrintItem, Labels: []PrintLabel{{Ref: "MILK", Lot: "a\x00b"}}}, CodeInvalid},
-		"no such print":     {PrintSent{Job: "L9"}, CodeUnknownJob},
-		"outcome of none":   {PrintOutcome{Job: "L9", Outcome: JobPrinted}, CodeUnknownJob},
-		"reprint of none":   {ReprintLabel{Job: "395212340000000014", Reason: "x"}, CodeUnknownJob},
-		"given up: neither": {CancelPrints{Reason: "x"}, CodeInvalid},
-		"given up: both":    {CancelPrints{Job: "L0000003", Printer: "pack1", Reason: "x"}, CodeInvalid},
-		"given up: why":     {CancelPrints{Printer: "pack1"}, CodeInvalid},
-	})
 	w.invariants()
 	w.books()
 	return w
