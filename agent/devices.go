@@ -179,11 +179,12 @@ var outcomes = map[printer.Outcome]string{
 type media struct {
 	label.Device
 	Size label.Size
+	RFID bool // it writes the tags of its labels
 }
 
 // mediaOf is the media of a configured printer.
 func mediaOf(cfg *config.Printer) media {
-	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix}
+	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix, cfg.RFID}
 	if cfg.Label == "a6" {
 		m.Size = label.A6
 	}
@@ -219,18 +220,21 @@ func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 	case job.Doc == "" && job.Format != "":
 		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
 	case job.Doc == "":
-		party := ""
+		party, tag := "", ""
 		err := a.view(func(r warehouse.Reader) error {
 			o, err := warehouse.GetOrder(r, job.Order)
 			if o != nil {
 				party = o.Spec.Party
+			}
+			if err == nil && on.RFID {
+				tag, err = ssccTag(r, job.ID)
 			}
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		return siteLabel(a.cfg.Site, on, party, job)
+		return siteLabel(a.cfg.Site, on, party, tag, job)
 	}
 	var doc *warehouse.Document
 	var body []byte
@@ -252,7 +256,7 @@ func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 }
 
 // siteLabel draws the label of a job.
-func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]byte, error) {
+func siteLabel(site string, on media, party, tag string, job warehouse.LabelJob) ([]byte, error) {
 	made, err := label.Logistic{
 		ShipTo: label.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
@@ -265,6 +269,7 @@ func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]b
 	if err != nil {
 		return nil, err
 	}
+	made.Tag = tag
 	return label.Write(on.Device, made)
 }
 
@@ -290,7 +295,17 @@ func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}
-		return send(ctx, p, bytes, beforeSend)
+		tag := ""
+		if on.RFID {
+			err = a.view(func(r warehouse.Reader) (err error) {
+				tag, err = ssccTag(r, job.ID)
+				return err
+			})
+			if err != nil {
+				return station.NotReady, err.Error(), err
+			}
+		}
+		return send(ctx, p, bytes, tag, beforeSend)
 	}
 }
 

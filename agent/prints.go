@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tote/agent/config"
 	"tote/agent/papers"
@@ -11,6 +13,7 @@ import (
 	"tote/drivers"
 	"tote/drivers/label"
 	"tote/drivers/printer"
+	"tote/gs1"
 	"tote/warehouse"
 )
 
@@ -30,17 +33,22 @@ const (
 func (a *Agent) startPrints(id string, outlets map[string]outlet) error {
 	p := station.NewPrints(station.PrintsConfig{
 		ID: id, Log: a.log, Do: a.do, View: a.again, Lost: a.lost, Passes: unreadable,
-		Draw: func(job warehouse.PrintJob) (string, []byte, error) { return a.drawPrint(outlets, job) },
-		Send: func(ctx context.Context, name string, bytes []byte, beforeSend func(context.Context) error) (string, string, error) {
-			return send(ctx, outlets[name].driver, bytes, beforeSend)
+		Draw: func(job warehouse.PrintJob) (station.Drawn, error) { return a.drawPrint(outlets, job) },
+		Send: func(ctx context.Context, d station.Drawn, beforeSend func(context.Context) error) (string, string, error) {
+			return send(ctx, outlets[d.Printer].driver, d.Bytes, d.Tag, beforeSend)
 		},
 	})
 	return a.sup.Go("prints/"+id, p.Run)
 }
 
-// send prints a job and says what became of it in words of the domain.
-func send(ctx context.Context, p *printer.Driver, bytes []byte, beforeSend func(context.Context) error) (outcome, text string, err error) {
-	o, detail, err := p.Print(ctx, bytes, beforeSend)
+// send prints a job and says what became of it in words of the domain. A job that
+// writes the tag is printed only when the tag was read back; one that does not,
+// as a carrier's document, is a label as any other.
+func send(ctx context.Context, p *printer.Driver, job []byte, tag string, beforeSend func(context.Context) error) (outcome, text string, err error) {
+	if tag != "" && !bytes.Contains(job, []byte(label.TagWrite(tag))) {
+		tag = ""
+	}
+	o, detail, err := p.PrintTag(ctx, job, tag, beforeSend)
 	text = detail.Code
 	if detail.Text != "" {
 		text += " " + detail.Text
@@ -50,8 +58,8 @@ func send(ctx context.Context, p *printer.Driver, bytes []byte, beforeSend func(
 
 // drawPrint draws what a print asks for in the language of the printer it goes
 // to: slips go to the printer for slips when there is one, labels to the other.
-func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (name string, bytes []byte, err error) {
-	name = outletLabels
+func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (d station.Drawn, err error) {
+	name := outletLabels
 	if _, ok := outlets[outletSlips]; ok && job.What == warehouse.PrintSlip || len(outlets[outletLabels].on.Language) == 0 {
 		name = outletSlips
 	}
@@ -61,7 +69,7 @@ func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (na
 		if job.What == warehouse.PrintSlip {
 			p, err := papers.Slip(r, job.Label.Ref)
 			if err == nil && on.Language == label.ZPL {
-				bytes = p.ZPL() // as it is archived
+				d.Bytes = p.ZPL() // as it is archived
 				return nil
 			}
 			if err == nil {
@@ -70,16 +78,21 @@ func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (na
 			return err
 		}
 		one, err := labelOf(r, job)
+		if err == nil && on.RFID {
+			d.Tag, err = itemTag(r, job)
+			one.Tag = d.Tag
+		}
 		labels = []label.Label{one}
 		return err
 	})
-	if err == nil && bytes == nil {
-		bytes, err = label.Write(on.Device, labels...)
+	d.Printer = name
+	if err == nil && d.Bytes == nil {
+		d.Bytes, err = label.Write(on.Device, labels...)
 	}
 	if code := drivers.CodeOf(err); code != "" {
 		err = fmt.Errorf("%s %w", code, err)
 	}
-	return name, bytes, err
+	return d, err
 }
 
 func slipLines(p *papers.Paper) (out []label.Line) {
@@ -113,6 +126,42 @@ func labelOf(r warehouse.Reader, job warehouse.PrintJob) (label.Label, error) {
 		return label.Item{SKU: it.SKU, Name: it.Name, GTIN: it.GTIN, Lot: l.Lot, Expiry: l.Expiry, Serial: l.Serial}.Label()
 	}
 	return label.Label{}, fmt.Errorf("nobody knows how a label of a %s looks", job.What)
+}
+
+// ssccTag is the EPC of a carton, of the company prefix of the master data.
+func ssccTag(r warehouse.Reader, sscc string) (string, error) {
+	site, err := warehouse.GetSite(r)
+	if err != nil || site == nil {
+		return "", errors.Join(err, missingSite(site))
+	}
+	epc, err := gs1.EncodeSSCC96(len(site.CompanyPrefix), sscc, gs1.FilterCase)
+	return strings.ToUpper(epc), err
+}
+
+// itemTag is the EPC of a piece: of an item with GTIN of the site's own prefix and
+// a serial. How long the prefix of another company is cannot be told from a GTIN,
+// so other items get no tag; a serial that fits no tag is an error.
+func itemTag(r warehouse.Reader, job warehouse.PrintJob) (string, error) {
+	if job.What != warehouse.PrintItem || job.Label.Serial == "" {
+		return "", nil
+	}
+	site, err := warehouse.GetSite(r)
+	if err != nil || site == nil {
+		return "", errors.Join(err, missingSite(site))
+	}
+	it, err := warehouse.GetItem(r, job.Label.Ref)
+	if err != nil || it == nil || len(it.GTIN) != 14 || !strings.HasPrefix(it.GTIN[1:], site.CompanyPrefix) {
+		return "", err
+	}
+	epc, err := gs1.EncodeSGTIN96(len(site.CompanyPrefix), it.GTIN, job.Label.Serial, gs1.FilterItem)
+	return strings.ToUpper(epc), err
+}
+
+func missingSite(site *warehouse.Site) error {
+	if site == nil {
+		return errors.New("the site has no master data yet")
+	}
+	return nil
 }
 
 // outletsOf makes the printers of a station; nil when it has none.

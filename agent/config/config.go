@@ -146,6 +146,7 @@ type Printer struct {
 	Driver string  `yaml:"driver" doc:"Its driver, which is its language, of the table in docs/devices.md." example:"zpl"`
 	Dots   int     `yaml:"dots,omitempty" doc:"Dots a millimetre: 8 (203 dpi), 12 (300 dpi) or 24 (600 dpi); more than 8 with zpl and tspl." default:"8"`
 	Label  string  `yaml:"label,omitempty" doc:"Size of its logistic labels: 4x6 (inches) or a6." default:"4x6"`
+	RFID   bool    `yaml:"rfid,omitempty" doc:"It has an RFID encoder and labels with tags: the SSCC of a carton, and the GTIN with serial of an item that has the site's company prefix, are written to the tag and read back. With zpl." default:"false"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }

@@ -299,6 +299,9 @@ func (k *checker) scale(path string, s Scale) {
 func (k *checker) printer(path string, p Printer) {
 	k.driver(path+".driver", p.Driver, all.Names(all.Printer)...)
 	k.oneOf(path+".label", p.Label, "4x6", "a6")
+	if p.RFID && p.Driver != printer.ZPL.Name {
+		k.add(CodeValue, path+".rfid", "%s writes no tags", p.Driver)
+	}
 	switch {
 	case p.Dots != 8 && p.Dots != 12 && p.Dots != 24:
 		k.add(CodeValue, path+".dots", "8, 12 or 24")

@@ -9,12 +9,19 @@ import (
 	"tote/warehouse"
 )
 
+// Drawn is a print in the language of a printer.
+type Drawn struct {
+	Printer string // which one of the station
+	Bytes   []byte
+	Tag     string // EPC its RFID tag shall hold; "" = none
+}
+
 // DrawPrint makes the job of a print. An error means that this label can never
 // be printed here; passes says otherwise.
-type DrawPrint func(job warehouse.PrintJob) (printer string, bytes []byte, err error)
+type DrawPrint func(job warehouse.PrintJob) (Drawn, error)
 
-// SendPrint hands a drawn print to a printer, as Printer does.
-type SendPrint func(ctx context.Context, printer string, bytes []byte, beforeSend func(ctx context.Context) error) (outcome, detail string, err error)
+// SendPrint hands a drawn print to its printer, as Printer does.
+type SendPrint func(ctx context.Context, d Drawn, beforeSend func(ctx context.Context) error) (outcome, detail string, err error)
 
 // PrintsConfig is what the prints of a station need.
 type PrintsConfig struct {
@@ -114,7 +121,7 @@ func (p *Prints) print(ctx context.Context, job warehouse.PrintJob) (more bool, 
 		sent = err == nil
 		return err
 	}
-	printer, bytes, err := p.cfg.Draw(job)
+	drawn, err := p.cfg.Draw(job)
 	if err != nil {
 		if p.passes(err) {
 			return false, err
@@ -124,7 +131,7 @@ func (p *Prints) print(ctx context.Context, job warehouse.PrintJob) (more bool, 
 		}
 		return p.outcome(ctx, job, warehouse.JobFailed, err.Error())
 	}
-	outcome, detail, err := p.cfg.Send(ctx, printer, bytes, record)
+	outcome, detail, err := p.cfg.Send(ctx, drawn, record)
 	if err != nil && detail == "" {
 		detail = err.Error()
 	}

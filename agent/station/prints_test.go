@@ -22,14 +22,14 @@ type outlet struct {
 	sent    []string
 }
 
-func (o *outlet) send(ctx context.Context, _ string, bytes []byte, beforeSend func(context.Context) error) (string, string, error) {
+func (o *outlet) send(ctx context.Context, d Drawn, beforeSend func(context.Context) error) (string, string, error) {
 	if o.notYet {
 		return NotReady, "DEV-302 The printer is out of labels.", nil
 	}
 	if err := beforeSend(ctx); err != nil {
 		return NotReady, "", err
 	}
-	o.sent = append(o.sent, string(bytes))
+	o.sent = append(o.sent, string(d.Bytes))
 	return o.outcome, o.detail, nil
 }
 
@@ -38,11 +38,11 @@ func runPrints(t *testing.T, f *floor, o *outlet) (stop func()) {
 	p := NewPrints(PrintsConfig{
 		ID: "pack1", Log: slog.New(slog.DiscardHandler), Do: f.do, View: f.view, Lost: f.isLost, Send: o.send,
 		Passes: func(err error) bool { return errors.Is(err, errUnread) },
-		Draw: func(j warehouse.PrintJob) (string, []byte, error) {
+		Draw: func(j warehouse.PrintJob) (Drawn, error) {
 			if j.Label.Ref == "T-bad" {
-				return "", nil, errors.New("DEV-323 does not fit")
+				return Drawn{}, errors.New("DEV-323 does not fit")
 			}
-			return "printer", []byte(j.What + " " + j.Label.Ref), nil
+			return Drawn{Printer: "printer", Bytes: []byte(j.What + " " + j.Label.Ref)}, nil
 		},
 	})
 	ctx, cancel := context.WithCancel(t.Context())
