@@ -11,17 +11,18 @@ import (
 	"strings"
 	"time"
 
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/station"
 	"tote/agent/supervise"
 	"tote/agent/topics"
 	"tote/drivers"
+	"tote/drivers/all"
 	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
+	"tote/drivers/scale/hid"
 	"tote/drivers/scanner"
-	"tote/drivers/serialport"
-	"tote/drivers/tcpport"
 	"tote/warehouse"
 )
 
@@ -63,6 +64,11 @@ func (a *Agent) startStation(cfg config.Station) error {
 		}
 		pc.Light = light
 	}
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return err
+	}
+	pc.Answer = loud(pc.Answer)
 	pack = station.NewPack(pc)
 	if err := a.sup.Go("station/"+cfg.ID, pack.Run); err != nil {
 		return err
@@ -72,30 +78,50 @@ func (a *Agent) startStation(cfg config.Station) error {
 			return err
 		}
 	}
-	return nil
+	return a.startButtons(cfg.ID, cfg.Buttons, pack.Scanned)
 }
 
-// startDock builds a dock with its scanner.
-func (a *Agent) startDock(cfg config.Dock) error {
-	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
+// startDock builds a dock with its scanner, and gives what takes further scans
+// there.
+func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return nil, err
+	}
+	answer := loud(func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) })
 	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, Lost: a.lost, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
-		return err
+		return nil, err
+	}
+	if err := a.startButtons(cfg.ID, cfg.Buttons, dock.Scanned); err != nil {
+		return nil, err
+	}
+	scanned = func(code string) { // of a device that is no scanner
+		if code = strings.TrimRight(code, "\r\n"); scanner.Fit(code) {
+			dock.Scanned(code)
+			return
+		}
+		f := drivers.FaultOf(drivers.CodeScannerControl)
+		answer(station.Answer{CmdID: cmdID(), Code: f.Code, Text: f.Cause + " " + f.Action})
 	}
 	if cfg.Scanner == nil {
-		return nil
+		return scanned, nil
 	}
-	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
+	return scanned, a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
 }
 
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scanner", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
-	d, err := scanner.New(scanner.Config{
+	driver, ok := all.Find(cfg.Driver)
+	if !ok || driver.Scanner == nil {
+		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
+	}
+	d, err := driver.Scanner(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
@@ -113,26 +139,67 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
-	open, err := serialOpener(cfg.Serial)
+	row, ok := all.Find(cfg.Driver)
+	if !ok || row.Scale == nil {
+		return fmt.Errorf("no driver %q for a scale", cfg.Driver)
+	}
+	protocol, err := row.Scale(cfg.Settings())
+	if err != nil {
+		return err
+	}
+	name := place + "/scale"
+	open, err := a.scaleOpener(name, cfg)
 	if err != nil {
 		return err
 	}
 	d, err := scale.New(scale.Config{
-		Name: place + "/scale", Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond, Log: a.log,
+		Name: name, Protocol: protocol, Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond,
+		Window: cfg.Window, EmptyMg: int64(cfg.EmptyG) * 1000, DriftMg: cfg.DriftMg(), Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r scale.Reading) {
-			a.readings.set(place+"/scale", weightText(r.Milligrams, r.Stable))
-			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload})
+			a.readings.set(name, weightText(r.Milligrams, r.Stable))
+			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload, Drift: r.Drift})
 		},
 	})
 	if err != nil {
 		return err
 	}
-	return a.startDevice(place+"/scale", d.Run, d.Status)
+	a.scales[name] = d
+	return a.startDevice(name, d.Run, d.Status)
+}
+
+// scaleOpener reaches a scale on USB or on its serial line.
+func (a *Agent) scaleOpener(name string, cfg *config.Scale) (drivers.Opener, error) {
+	if cfg.HID == nil {
+		return a.portOpener(name, cfg.Driver, cfg.Serial, "")
+	}
+	c, err := cfg.HID.Config()
+	if err != nil {
+		return nil, err
+	}
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: c.Where()}, hid.Opener(c)), nil
+}
+
+// actScale has a scale do what a person asks of it; found is false when this
+// gateway has no such scale. The journal keeps who asked and what it showed.
+func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows string, found bool, err error) {
+	d, ok := a.scales[name]
+	if !ok {
+		return "", false, nil
+	}
+	before := d.Last()
+	do := map[string]func(context.Context) error{api.ScaleZero: d.Zero, api.ScaleTare: d.Tare, api.ScaleClearTare: d.ClearTare}[act]
+	if do == nil {
+		return "", false, nil
+	}
+	err = do(ctx)
+	after := d.Last()
+	a.log.Info("scale asked by a person", "device", name, "act", act, "by", by, "before", before.Text(), "after", after.Text(), "code", drivers.CodeOf(err))
+	return after.Text(), true, err
 }
 
 func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := portOpener(cfg.Serial, cfg.TCP)
+	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
@@ -148,22 +215,6 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
-}
-
-// portOpener reaches a device over the network when it has an address there,
-// else over its serial line.
-func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	if address != "" {
-		return tcpport.Opener(tcpport.Config{Address: address})
-	}
-	return serialOpener(line)
-}
-
-func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
-	return serialport.Opener(serialport.Config{
-		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
-		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
-	})
 }
 
 // outcomes translates what the printer driver learned into what the domain
