@@ -198,16 +198,16 @@ func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows strin
 	return after.Text(), true, err
 }
 
-func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
+func (a *Agent) newPrinter(name string, cfg *config.Printer) (*printer.Driver, error) {
+	open, err := a.portOpener(name, cfg.Driver, cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
 	language, ok := printer.LanguageOf(cfg.Driver)
 	if !ok {
-		return nil, fmt.Errorf("%s: no printer driver %q", place, cfg.Driver)
+		return nil, fmt.Errorf("%s: no printer driver %q", name, cfg.Driver)
 	}
-	return printer.New(printer.Config{Name: place, Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
+	return printer.New(printer.Config{Name: name, Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried

@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -123,6 +124,10 @@ func TestLabelsOnRequest(t *testing.T) {
 			}
 			return got == n
 		}
+	}
+	// Its line can be looked at under its own name.
+	if code, b := s.call("GET", "/v1/devices/"+url.PathEscape("pack1/printer")+"/trace?wait=1", "", ""); code != 200 {
+		t.Errorf("trace: %d %s", code, b)
 	}
 	s.fault("pack1/printer", "paper_out", true)
 	s.do(200, "lead", "PrintLabels", `{"printer":"pack1","what":"tote","labels":[{"ref":"T-101"},{"ref":"T-102"},{"ref":"T-103"}]}`)
