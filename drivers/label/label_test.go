@@ -277,7 +277,7 @@ func FuzzWrite(f *testing.F) {
 	f.Add("Zoë", "^XZ", "~JA", int64(5))
 	f.Add("\xff\x00", "", "_5E", int64(-1))
 	f.Add("\\[\"]", "~!D\"", "^@\r\nN\r\n", int64(7))
-	f.Add("\x10\x04\x01", "\x1b@", "1610041005", int64(1))
+	f.Add("\x10\x04\x01", "\x1b@", "160416051620", int64(1))
 	f.Fuzz(func(t *testing.T, name, street, code string, weight int64) {
 		l := sample()
 		l.ShipTo.Name, l.ShipTo.Street, l.Order, l.WeightMg = name, street, code, weight
