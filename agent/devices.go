@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,13 +43,19 @@ func (a *Agent) startStation(cfg config.Station) error {
 	if cfg.Scale != nil {
 		run = append(run, func() error { return a.startScale(cfg.ID, cfg.Scale, func(w station.Weight) { pack.Weighed(w) }) })
 	}
-	if cfg.Printer != nil {
-		p, err := a.newPrinter(cfg.ID, cfg.Printer)
-		if err != nil {
-			return err
-		}
-		pc.Print = a.printJob(p, mediaOf(cfg.Printer))
-		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
+	outlets, err := a.outletsOf(cfg)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(outlets)) {
+		p := outlets[name].driver
+		run = append(run, func() error { return a.startDevice(cfg.ID+"/"+name, p.Run, p.Status) })
+	}
+	if p, ok := outlets[outletLabels]; ok {
+		pc.Print = a.printJob(p.driver, p.on)
+	}
+	if len(outlets) > 0 {
+		run = append(run, func() error { return a.startPrints(cfg.ID, outlets) })
 	}
 	if cfg.Tower != nil {
 		light, err := a.startTower(cfg.ID, cfg.Tower)
@@ -190,16 +198,16 @@ func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows strin
 	return after.Text(), true, err
 }
 
-func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
+func (a *Agent) newPrinter(name string, cfg *config.Printer) (*printer.Driver, error) {
+	open, err := a.portOpener(name, cfg.Driver, cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
 	language, ok := printer.LanguageOf(cfg.Driver)
 	if !ok {
-		return nil, fmt.Errorf("%s: no printer driver %q", place, cfg.Driver)
+		return nil, fmt.Errorf("%s: no printer driver %q", name, cfg.Driver)
 	}
-	return printer.New(printer.Config{Name: place + "/printer", Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
+	return printer.New(printer.Config{Name: name, Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried
@@ -222,11 +230,12 @@ var outcomes = map[printer.Outcome]string{
 type media struct {
 	label.Device
 	Size label.Size
+	RFID bool // it writes the tags of its labels
 }
 
 // mediaOf is the media of a configured printer.
 func mediaOf(cfg *config.Printer) media {
-	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix}
+	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix, cfg.RFID}
 	if cfg.Label == "a6" {
 		m.Size = label.A6
 	}
@@ -262,18 +271,21 @@ func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 	case job.Doc == "" && job.Format != "":
 		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
 	case job.Doc == "":
-		party := ""
+		party, tag := "", ""
 		err := a.view(func(r warehouse.Reader) error {
 			o, err := warehouse.GetOrder(r, job.Order)
 			if o != nil {
 				party = o.Spec.Party
+			}
+			if err == nil && on.RFID {
+				tag, err = ssccTag(r, job.ID)
 			}
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		return siteLabel(a.cfg.Site, on, party, job)
+		return siteLabel(a.cfg.Site, on, party, tag, job)
 	}
 	var doc *warehouse.Document
 	var body []byte
@@ -295,7 +307,7 @@ func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 }
 
 // siteLabel draws the label of a job.
-func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]byte, error) {
+func siteLabel(site string, on media, party, tag string, job warehouse.LabelJob) ([]byte, error) {
 	made, err := label.Logistic{
 		ShipTo: label.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
@@ -308,6 +320,7 @@ func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]b
 	if err != nil {
 		return nil, err
 	}
+	made.Tag = tag
 	return label.Write(on.Device, made)
 }
 
@@ -333,12 +346,17 @@ func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}
-		outcome, detail, err := p.Print(ctx, bytes, beforeSend)
-		text := detail.Code
-		if detail.Text != "" {
-			text += " " + detail.Text
+		tag := ""
+		if on.RFID {
+			err = a.view(func(r warehouse.Reader) (err error) {
+				tag, err = ssccTag(r, job.ID)
+				return err
+			})
+			if err != nil {
+				return station.NotReady, err.Error(), err
+			}
 		}
-		return outcomes[outcome], text, err
+		return send(ctx, p, bytes, tag, beforeSend)
 	}
 }
 

@@ -147,8 +147,8 @@ func routes(reader string, docks []config.Dock, watches map[string]*portal.Porta
 	return out
 }
 
-// send brings a read where it belongs.
-func send(routes []route, r rfid.Read) {
+// hear brings a read where it belongs.
+func hear(routes []route, r rfid.Read) {
 	for _, to := range routes {
 		if len(to.ports) > 0 && !slices.Contains(to.ports, r.Antenna) {
 			continue
@@ -183,7 +183,7 @@ func (a *Agent) startReader(cfg config.Dock, to []route, scanned func(string)) (
 		},
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
-			send(to, r)
+			hear(to, r)
 		},
 		Barcode: func(_, code string) {
 			a.readings.set(name, code)

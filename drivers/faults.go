@@ -172,7 +172,7 @@ func Faults() []Fault {
 		{CodePrinterLanguage, "The document is written in another printer language than this printer speaks.", "Print it at a printer of its language, or have the carrier give labels in this one's."},
 		{CodeLabelUnfit, "The label cannot be drawn: a code or a text does not fit, or this printer's language has no such code.", "Use a larger label or a printer with another language; the text says what does not fit."},
 		{CodeLabelCharacter, "The label holds characters that this printer cannot print.", "Print it at a printer that prints all of Unicode (ZPL, TSPL), or write the text in Latin letters."},
-		{CodePrinterTag, "The label came out, but the printer did not prove what is written in its RFID tag.", "Read the tag before the label is used. Check that RFID labels are loaded and calibrated."},
+		{CodePrinterTag, "The printer did not prove what is written in the RFID tag of the label; it may have printed VOID instead.", "Destroy labels with VOID. Read the tag of the label, if there is one, before it is used. Check that RFID labels are loaded and calibrated."},
 		{CodePrinterWrongTag, "The RFID tag was read back with another number than it should hold.", "Destroy the label and ask for a reprint."},
 
 		{CodeScannerControl, "The scan held a control character.", "Scan again. If it comes back, check the scanner's prefix and suffix settings."},

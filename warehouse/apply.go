@@ -121,6 +121,11 @@ var table = []entry{
 	command(KindPackItem, "PackItem", 1, packItem),
 	command(KindReportLost, "ReportLost", 1, reportLost),
 	command(KindReplaceParcel, "ReplaceParcel", 1, replaceParcel),
+	command(KindPrintLabels, "PrintLabels", 1, printLabels),
+	command(KindPrintSent, "PrintSent", 1, printSent),
+	command(KindPrintOutcome, "PrintOutcome", 1, printOutcome),
+	command(KindReprintLabel, "ReprintLabel", 1, reprintLabel),
+	command(KindCancelPrints, "CancelPrints", 1, cancelPrints),
 	command(KindGiveReading, "GiveReading", 1, giveReading),
 	command(KindDoubleCheck, "DoubleCheck", 1, doubleCheck),
 }

@@ -40,6 +40,12 @@ const (
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
 
+	KindPrintLabels  Kind = 0x0170
+	KindPrintSent    Kind = 0x0171
+	KindPrintOutcome Kind = 0x0172
+	KindReprintLabel Kind = 0x0173
+	KindCancelPrints Kind = 0x0174
+
 	KindAcceptQuote    Kind = 0x0113
 	KindDeclineQuote   Kind = 0x0114
 	KindHoldOrder      Kind = 0x0115

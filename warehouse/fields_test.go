@@ -62,6 +62,7 @@ func TestFieldNumbersAreUnique(t *testing.T) {
 		Receipt{},
 		Return{},
 		Count{},
+		PrintJob{},
 	} {
 		look(reflect.TypeOf(r))
 	}

@@ -67,6 +67,9 @@ import (
 //	bench  station                         StationState
 //	job    id                              LabelJob
 //	jobs   station id                      1              (requested, sent or unknown)
+//	print  id                              PrintJob
+//	prints station id                      1              (requested or sent)
+//	printed station id                     1              (over, the newest)
 //	dock   dock sscc                       1              (loaded, not departed)
 //	fall   id                              Fallout
 //	fopen  id                              1              (open fallouts)
@@ -168,6 +171,9 @@ const (
 	kBench    = "bench"
 	kJob      = "job"
 	kJobs     = "jobs"
+	kPrint    = "print"
+	kPrints   = "prints"
+	kPrinted  = "printed"
 	kDock     = "dock"
 	kFallout  = "fall"
 	kFOpen    = "fopen"

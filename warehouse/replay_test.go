@@ -69,6 +69,7 @@ var goldenDays = []struct {
 	{"v7-tags", taggedPhones},
 	{"v7-turns", outOfOrder},
 	{"v8-portal", portalDay},
+	{"v8-labels", printing},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -69,6 +69,7 @@ func TestScopesRow57Row89(t *testing.T) {
 		"GET /v1/export/orders":               "read lead admin",
 		"GET /v1/export/events":               "read lead admin",
 		"GET /v1/awaiting-labels":             "read device lead admin",
+		"GET /v1/prints":                      "read lead admin",
 		"GET /v1/backup":                      "admin",
 		"GET /v1/devices/pack1%2Fscale/trace": "admin",
 		"PUT /v1/site":                        "admin",

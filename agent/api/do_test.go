@@ -59,7 +59,7 @@ func TestCommandTable(t *testing.T) {
 var elsewhere = []string{
 	"SignIn", "SignOut", "AskWork", "Scan", "ShortPick", "FinishBatch", "ClaimFloor", "SkipFloor", "ZeroCheck", "HandOver", "SkipLine", "ChangeLot", // handhelds
 	"StartPack", "DoubleCheck", "Pack", "NextCarton", "PackItem", "Load", "Depart", "PortalPass", "UnitCameIn", "Induct", "Divert", // stations, docks, conveyors
-	"RobotPick", "AssignTransport", "TransportState", "AssignBatch", "LabelSent", "LabelOutcome", "AdvanceTime", // the system
+	"RobotPick", "AssignTransport", "TransportState", "AssignBatch", "LabelSent", "LabelOutcome", "PrintSent", "PrintOutcome", "AdvanceTime", // the system
 	"PutSite",                                  // PUT /v1/site
 	"AcceptQuote", "DeclineQuote", "BindOrder", // the OMS
 }

@@ -107,6 +107,7 @@ type Station struct {
 	Scanner *Scanner `yaml:"scanner,omitempty" doc:"Barcode scanner of the station."`
 	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
+	Slips   *Printer `yaml:"slips,omitempty" doc:"Printer of the station for packing slips that are asked for, a receipt printer for one. Without it they come out of printer."`
 	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
 	Buttons []Button `yaml:"buttons,omitempty" doc:"Push buttons of the station: each does what one of the station's own barcodes does."`
 	Buzzer  *Buzzer  `yaml:"buzzer,omitempty" doc:"Buzzer of the station: one short sound for a scan or weight that was taken, three long ones for one that was not."`
@@ -165,6 +166,7 @@ type Printer struct {
 	Driver string  `yaml:"driver" doc:"Its driver, which is its language, of the table in docs/devices.md." example:"zpl"`
 	Dots   int     `yaml:"dots,omitempty" doc:"Dots a millimetre: 8 (203 dpi), 12 (300 dpi) or 24 (600 dpi); more than 8 with zpl and tspl." default:"8"`
 	Label  string  `yaml:"label,omitempty" doc:"Size of its logistic labels: 4x6 (inches) or a6." default:"4x6"`
+	RFID   bool    `yaml:"rfid,omitempty" doc:"It has an RFID encoder and labels with tags: the SSCC of a carton, and the GTIN with serial of an item that has the site's company prefix, are written to the tag and read back. With zpl." default:"false"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }

@@ -242,6 +242,7 @@ func TestMalformed(t *testing.T) {
 		{"interval", with(devices, "      driver: mt-sics\n", "      driver: mt-sics\n      interval_ms: 1\n"), []want{{code: "CFG_VALUE", path: "stations[0].scale.interval_ms", line: 14}}},
 		{"receipt printer for logistic labels", with(devices, "driver: zpl", "driver: escpos"), []want{{code: "CFG_VALUE", path: "stations[0].printer.driver", text: "receipt"}}},
 		{"300 dpi in EPL2", with(devices, "driver: zpl", "driver: epl2, dots: 12"), []want{{code: "CFG_VALUE", path: "stations[0].printer.dots", text: "fonts"}}},
+		{"tags in TSPL", with(devices, "driver: zpl", "driver: tspl, rfid: true"), []want{{code: "CFG_VALUE", path: "stations[0].printer.rfid", text: "tags"}}},
 		{"odd resolution", with(devices, "driver: zpl", "driver: zpl, dots: 10"), []want{{code: "CFG_VALUE", path: "stations[0].printer.dots", text: "24"}}},
 		{"odd label", with(devices, "driver: zpl", "driver: zpl, label: a5"), []want{{code: "CFG_VALUE", path: "stations[0].printer.label", text: "a6", near: "a6"}}},
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},

@@ -58,8 +58,11 @@ func validate(c *Config, src *source) Problems {
 		if s.Printer != nil {
 			k.printer(p+".printer", *s.Printer)
 			if s.Printer.Driver == printer.ESCPOS.Name {
-				k.add(CodeValue, p+".printer.driver", "a receipt printer prints no logistic labels")
+				k.add(CodeValue, p+".printer.driver", "a receipt printer prints no logistic labels; give it as slips")
 			}
+		}
+		if s.Slips != nil {
+			k.printer(p+".slips", *s.Slips)
 		}
 		if s.Tower != nil {
 			k.tower(p+".tower", *s.Tower)
@@ -373,6 +376,9 @@ func (h *HID) Config() (hid.Config, error) {
 func (k *checker) printer(path string, p Printer) {
 	k.driver(path+".driver", p.Driver, all.Names(all.Printer)...)
 	k.oneOf(path+".label", p.Label, "4x6", "a6")
+	if p.RFID && p.Driver != printer.ZPL.Name {
+		k.add(CodeValue, path+".rfid", "%s writes no tags", p.Driver)
+	}
 	switch {
 	case p.Dots != 8 && p.Dots != 12 && p.Dots != 24:
 		k.add(CodeValue, path+".dots", "8, 12 or 24")

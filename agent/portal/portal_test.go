@@ -240,7 +240,8 @@ func TestWatch(t *testing.T) {
 		{"untold now and then", Config{TwoEyes: true}, slices.Repeat([]presence.Pass{{Tags: tag}, {Tags: tag, Way: presence.In}}, 15), nil, Stats{Waiting: 30}},
 		{"untold for long", Config{TwoEyes: true}, slices.Repeat([]presence.Pass{{Tags: tag}}, 12), []string{drivers.CodePortalUntold}, Stats{Waiting: 12, Untold: 12}},
 		{
-			"and well again", Config{Presence: presence.Config{Inner: []int{1}, Outer: []int{2}}},
+			"and well again",
+			Config{Presence: presence.Config{Inner: []int{1}, Outer: []int{2}}},
 			append(slices.Repeat([]presence.Pass{{Tags: tag}}, 12), presence.Pass{Tags: tag, Way: presence.In}),
 			[]string{drivers.CodePortalUntold, ""},
 			Stats{Waiting: 13},

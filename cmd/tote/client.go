@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/health"
 	"tote/agent/intake"
+	"tote/warehouse"
 )
 
 // gatewayURL is where the commands that talk to a running gateway find it.
@@ -175,11 +177,17 @@ func (c documentCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var doc struct{ Body string }
+	var doc struct{ Type, Body string }
 	if err := json.Unmarshal(answer, &doc); err != nil {
 		return err
 	}
-	_, err = io.WriteString(os.Stdout, doc.Body)
+	out := []byte(doc.Body)
+	if doc.Type == warehouse.DocEPL2 || doc.Type == warehouse.DocESCPOS { // bytes that are no text
+		if out, err = base64.StdEncoding.DecodeString(doc.Body); err != nil {
+			return err
+		}
+	}
+	_, err = os.Stdout.Write(out)
 	return err
 }
 

@@ -23,7 +23,7 @@ tcp: {address: "192.0.2.20:9100"}
 		}
 	}
 	return []Driver{
-		row(printer.ZPL, "Label printers with ZPL II (Zebra and emulations), by TCP port 9100 or a serial line. A label counts as printed only when ~HS showed the printer holding it and then done with it.",
+		row(printer.ZPL, "Label printers with ZPL II (Zebra and emulations), by TCP port 9100 or a serial line. A label counts as printed only when ~HS showed the printer holding it and then done with it, one with an RFID tag when the tag was read back too.",
 			"status answers of the ZPL II programming guide; labels drawn by zpl-renderer-js and scanned by zbar and zxing", printer.AskZPL),
 		row(printer.TSPL, "Label printers with TSPL or TSPL2 (TSC and others). A label counts as printed only when ESC !S, or ESC !? where that is not answered, showed the printer at work and then idle without a fault.",
 			"status tables of the TSC programming manual", printer.AskStatus(printer.TSPL)),

@@ -133,3 +133,81 @@ func TestPrintersOfAllLanguages(t *testing.T) {
 		})
 	}
 }
+
+// A label with a tag is printed only when its tag was read back; whatever else
+// happens to the tag, nobody says that it holds what it should.
+func TestPrinterWithRFID(t *testing.T) {
+	const epc = "3174257BF4499602D2000000"
+	made, err := label.Coded{Title: "TOTE", Code: "T-1"}.Label()
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Tag = epc
+	job, err := label.Write(label.Device{Language: label.ZPL}, made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := emulate.Device{Kind: emulate.Printer, Name: "p", Listen: "127.0.0.1:0"}
+	dev.Printer.RFID, dev.Printer.LabelMs = true, 200
+	r := emulators(t, dev)["p"]
+	knobs := dial(t, r)
+	open, err := tcpport.Opener(tcpport.Config{Address: r.Listen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := printer.New(printer.Config{Name: "printer/test", Open: open, IdlePoll: 20 * time.Millisecond, JobPoll: 10 * time.Millisecond, JobTimeout: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, d)
+	eventually(t, "ready", func() bool { return d.Status().State == drivers.Ready })
+	for _, c := range []struct {
+		fault   string
+		want    printer.Outcome
+		code    string
+		epc     string // what the label's tag really holds
+		spoiled int
+	}{
+		{"", printer.Printed, "", epc, 0},
+		{emuprinter.TagWrong, printer.Unknown, drivers.CodePrinterWrongTag, epc, 0},
+		{emuprinter.TagMute, printer.Unknown, drivers.CodePrinterTag, epc, 0},
+		{emuprinter.TagVoid, printer.Unknown, drivers.CodePrinterTag, "", 2},
+		{"", printer.Printed, "", epc, 0},
+	} {
+		before, err := knobs.Record(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.fault != "" {
+			if err := knobs.Fault(t.Context(), c.fault, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		outcome, detail, err := d.PrintTag(t.Context(), job, epc, func(context.Context) error { return nil })
+		if outcome != c.want || detail.Code != c.code || err != nil {
+			t.Errorf("%s: %s %+v %v", c.fault, outcome, detail, err)
+		}
+		if c.fault != "" {
+			if err := knobs.Fault(t.Context(), c.fault, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, err := knobs.Record(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		good, void := 0, 0
+		for _, e := range after[len(before):] {
+			switch {
+			case e.Kind != record.Printed:
+			case e.Label.Void:
+				void++
+			case e.Label.EPC == c.epc:
+				good++
+			}
+		}
+		if void != c.spoiled || (good == 1) != (c.epc != "") {
+			t.Errorf("%s: %d labels with the tag, %d void", c.fault, good, void)
+		}
+	}
+}

@@ -60,6 +60,7 @@ type Label struct {
 	Name          string // the template it was made by
 	Width, Height int
 	Elements      []Element
+	Tag           string // EPC of 96 bits in hexadecimal for the RFID tag in the label; "" = none
 }
 
 // hriHigh is the letter height of a human readable line, and the space it
@@ -127,6 +128,9 @@ func (l Label) Check() error {
 	if l.Width <= 0 || l.Height <= 0 || l.Width > 2000 || l.Height > 4000 {
 		return unfit("a label of %d x %d eighths of a millimetre", l.Width, l.Height)
 	}
+	if l.Tag != "" && !validTag(l.Tag) {
+		return fmt.Errorf("%w: EPC %.40q", ErrLabel, l.Tag)
+	}
 	boxes := make([]box, len(l.Elements))
 	for i, e := range l.Elements {
 		b, err := e.size()
@@ -158,6 +162,9 @@ func (l Label) Check() error {
 	}
 	return nil
 }
+
+// validTag tells whether s is an EPC of 96 bits in capital hexadecimal.
+func validTag(s string) bool { return len(s) == 24 && strings.Trim(s, "0123456789ABCDEF") == "" }
 
 func (e Element) linear() bool { return e.Kind == GS1128 || e.Kind == Code128 }
 

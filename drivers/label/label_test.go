@@ -70,13 +70,15 @@ func all(t testing.TB) map[string][]Label {
 		SKU: `MILK-1_^~"`, Name: "Milch für Kaffee ~!D \\[R] ^XZ, haltbar, in der großen Packung",
 		GTIN: "09521234543213", Lot: `L_1"/(A`, Expiry: "2027-02-28", Serial: "S-1",
 	}
+	tagged := of(t, sample())
+	tagged.Tag = "3174257BF4499602D2000000"
 	short := Item{SKU: "MILK", Name: "Milk", GTIN: "09521234543213", Link: "https://id.example.com"}
 	return map[string][]Label{
 		"plain": {of(t, sample())}, "long": {of(t, long())}, "hostile": {of(t, hostile())}, "reprint": {of(t, reprint)}, "a6": {of(t, a6)},
 		// > stands last: the renderer of the proof loses what is behind it.
 		"tote": {of(t, Coded{Title: "TOTE", Code: "T-104242"})}, "bin": {of(t, Coded{Title: "BIN", Code: "A-01-03^~_>", Note: "zone A ^XZ"})},
 		"item": {of(t, full)}, "link": {of(t, short)}, "sku": {of(t, Item{SKU: "PEN-9>^~", Name: "Pen", Lot: "L1"})},
-		"slip": slip,
+		"slip": slip, "tagged": {tagged},
 	}
 }
 
@@ -275,7 +277,7 @@ func FuzzWrite(f *testing.F) {
 	f.Add("Zoë", "^XZ", "~JA", int64(5))
 	f.Add("\xff\x00", "", "_5E", int64(-1))
 	f.Add("\\[\"]", "~!D\"", "^@\r\nN\r\n", int64(7))
-	f.Add("\x10\x04\x01", "\x1b@", "1610041005", int64(1))
+	f.Add("\x10\x04\x01", "\x1b@", "160416051620", int64(1))
 	f.Fuzz(func(t *testing.T, name, street, code string, weight int64) {
 		l := sample()
 		l.ShipTo.Name, l.ShipTo.Street, l.Order, l.WeightMg = name, street, code, weight
@@ -395,6 +397,8 @@ func TestWriteRefuses(t *testing.T) {
 		{"ESC/POS has no bars of 33 mm", Device{Language: ESCPOS}, logistic, drivers.CodeLabelUnfit},
 		{"Cyrillic in EPL2", Device{Language: EPL2}, of(t, russian), drivers.CodeLabelCharacter},
 		{"a label that is none", Device{Language: ZPL}, Label{}, drivers.CodeLabelUnfit},
+		{"a tag in TSPL", Device{Language: TSPL}, Label{Width: 400, Height: 400, Tag: "3174257BF4499602D2000000"}, drivers.CodeLabelUnfit},
+		{"a tag that is none", Device{Language: ZPL}, Label{Width: 400, Height: 400, Tag: "^XZ"}, ""},
 		{"~! in a QR of TSPL", Device{Language: TSPL}, Label{Width: 400, Height: 400, Elements: []Element{{Kind: QR, X: 40, Y: 40, Module: 4, Data: "a~!Db"}}}, drivers.CodeLabelCharacter},
 	} {
 		if b, err := Write(c.dev, c.l); !errors.Is(err, ErrLabel) || drivers.CodeOf(err) != c.code || b != nil {

@@ -155,7 +155,7 @@ func TestDrawnAndScanned(t *testing.T) {
 		t.Skip("SKIPPED, NOT PROVEN: zbar-tools or zxing-cpp-tools are not installed; run make deps")
 	}
 	labels := all(t)
-	names := []string{"plain", "hostile", "a6", "tote", "bin", "item", "link", "sku", "slip"}
+	names := []string{"plain", "hostile", "a6", "tote", "bin", "item", "link", "sku", "slip", "tagged"}
 	pages := drawn(t, labels, names)
 	for _, name := range names {
 		l := labels[name][0]

@@ -57,6 +57,9 @@ func Write(d Device, labels ...Label) ([]byte, error) {
 		if err := l.Check(); err != nil {
 			return nil, err
 		}
+		if l.Tag != "" && d.Language != ZPL {
+			return nil, unfit("%s writes no RFID tags", d.Language)
+		}
 		b, err := write(l, func(n int) int { return n * d.Dots / Unit })
 		if err != nil {
 			return nil, err

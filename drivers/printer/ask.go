@@ -109,6 +109,8 @@ func (r Report) String() string {
 	switch {
 	case r.Done != "":
 		return "job " + r.Done + " is printed"
+	case r.Tag != "":
+		return "the tag holds " + r.Tag
 	}
 	parts := []string{"no work"}
 	if r.Work > 0 {

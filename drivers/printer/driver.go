@@ -36,6 +36,9 @@ const (
 	reopenLimit = 6 // … until the port is opened anew
 )
 
+// maxTags bounds what is kept of tags that were read back.
+const maxTags = 8
+
 var errSilent = errors.New("the printer does not answer")
 
 // Config of one printer. Zero times mean the default.
@@ -129,6 +132,7 @@ type session struct {
 	heard  bool          // an answer came in this session
 	marks  int           // jobs marked so far
 	back   string        // the newest mark that came back
+	tags   []string      // read back since the job was sent
 	old    string        // what the printer complained of before the job
 }
 
@@ -267,10 +271,16 @@ func (s *session) drain() error {
 
 // note keeps what a printer tells unasked, and tells whether it was that.
 func (s *session) note(a Report) bool {
-	if a.Done != "" {
+	switch {
+	case a.Done != "":
 		s.back = a.Done
+	case a.Tag != "":
+		s.tags = append(s.tags, a.Tag)
+		s.tags = s.tags[max(len(s.tags)-maxTags, 0):]
+	default:
+		return false
 	}
-	return a.Done != ""
+	return true
 }
 
 func (s *session) question() string { return s.d.cfg.Language.asks[s.ask].question }

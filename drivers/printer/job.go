@@ -36,6 +36,7 @@ type Detail struct {
 type job struct {
 	ctx    context.Context
 	data   []byte
+	tag    string // EPC that its tag shall hold; "" = none
 	before func(context.Context) error
 	result chan result // room for one
 }
@@ -57,13 +58,21 @@ type result struct {
 //
 // The error is beforeSend's, or ctx's when it ended before the first byte.
 func (d *Driver) Print(ctx context.Context, data []byte, beforeSend func(context.Context) error) (Outcome, Detail, error) {
+	return d.PrintTag(ctx, data, "", beforeSend)
+}
+
+// PrintTag is Print for a label with an RFID tag, whose job also has the tag read
+// back and sent (label.Label.Tag). It is printed only when the printer told that
+// the tag holds epc, in capital hexadecimal: a label with another number, or of
+// which nobody knows, is unknown, and so is one whose place a VOID label took.
+func (d *Driver) PrintTag(ctx context.Context, data []byte, epc string, beforeSend func(context.Context) error) (Outcome, Detail, error) {
 	d.mu.Lock()
 	s := d.current
 	d.mu.Unlock()
 	if s == nil {
 		return d.absent()
 	}
-	j := &job{ctx: ctx, data: data, before: beforeSend, result: make(chan result, 1)}
+	j := &job{ctx: ctx, data: data, tag: epc, before: beforeSend, result: make(chan result, 1)}
 	select {
 	case s.jobs <- j:
 	case <-s.done:
@@ -123,7 +132,7 @@ func (s *session) print(ctx context.Context, j *job) (err error) {
 		behind, mark = put(s.d.marks)
 		wire = append(wire[:len(wire):len(wire)], behind...)
 	}
-	s.back = ""
+	s.back, s.tags = "", nil
 
 	r.outcome, r.detail = Unknown, because(drivers.CodePrinterLost) // from here on, also on a panic
 	// The first question rides right behind the label: its answer shows the
@@ -144,6 +153,9 @@ func (s *session) print(ctx context.Context, j *job) (err error) {
 		return s.sessionError(ctx, err)
 	}
 	r.outcome, r.detail, err = s.prove(jobCtx, mark)
+	if r.outcome == Printed && j.tag != "" && err == nil {
+		r.outcome, r.detail, err = s.proveTag(jobCtx, j.tag)
+	}
 	return s.sessionError(ctx, err)
 }
 
@@ -246,6 +258,34 @@ func (s *session) prove(ctx context.Context, mark string) (Outcome, Detail, erro
 				return Unknown, because(fault), nil
 			}
 			return Unknown, because(drivers.CodePrinterTimeout), nil
+		}
+		if err := s.sleep(ctx); err != nil {
+			return Unknown, because(drivers.CodePrinterLost), err
+		}
+	}
+}
+
+// tagWait is how long the word on a tag may come after the label is out.
+const tagWait = 3 * time.Second
+
+// proveTag looks what was read back of the tag of a label that is out.
+func (s *session) proveTag(ctx context.Context, epc string) (Outcome, Detail, error) {
+	for end := time.Now().Add(tagWait); ; {
+		switch n := len(s.tags); {
+		case n > 0 && s.tags[n-1] == epc:
+			return Printed, Detail{"", "printed; its tag holds " + epc}, nil
+		case n > 0:
+			d := because(drivers.CodePrinterWrongTag)
+			d.Text += " It holds " + s.tags[n-1] + ", not " + epc + "."
+			return Unknown, d, nil
+		case !time.Now().Before(end):
+			return Unknown, because(drivers.CodePrinterTag), nil
+		}
+		if _, err := s.status(ctx, true); err != nil && !errors.Is(err, errSilent) {
+			return Unknown, because(drivers.CodePrinterLost), err
+		}
+		if len(s.tags) > 0 {
+			continue
 		}
 		if err := s.sleep(ctx); err != nil {
 			return Unknown, because(drivers.CodePrinterLost), err

@@ -19,23 +19,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestConformance(t *testing.T) {
-	drivertest.Conformance(t, drivertest.Suite{
-		New: func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
-			d, err := New(Config{
-				Name: "printer/test", Open: open, IdlePoll: 10 * time.Millisecond, Answer: 40 * time.Millisecond,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			d.answered = func(r Report) { deliver(fmt.Sprintf("%d formats, fault %q", r.Work, r.Fault)) }
-			return d
-		},
-		Ask: Query, Frame: wire(with(idleOne, 4, "003"), idleTwo, idleThree), Want: `3 formats, fault ""`,
-		Garbage: "\x00\xff\x02junk",
-	})
-}
-
 const labelZPL = "^XA^FO1,1^FDx^FS^XZ"
 
 // machine is a printer in a synctest bubble. It takes printTime for a label.

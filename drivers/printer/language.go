@@ -1,6 +1,8 @@
 package printer
 
 import (
+	"strings"
+
 	"tote/drivers"
 )
 
@@ -12,6 +14,7 @@ type Report struct {
 	Waiting bool   // a label waits to be taken
 	Refused string // code of why it could not carry out what it was sent; it may have printed all the same
 	Done    string // the mark of a job that is printed; such an answer says nothing else
+	Tag     string // what was read back of an RFID tag; such an answer says nothing else
 }
 
 // holds reports whether the printer has work.
@@ -65,12 +68,48 @@ func LanguageOf(driver string) (Language, bool) {
 }
 
 // zplReader reads ~HS answers and the tags of RFID labels.
-type zplReader struct{ framer Framer }
-
-func (z *zplReader) Push(p []byte, answer func(Report, error)) {
-	z.framer.Push(p, func(s HostStatus, err error) { answer(s.report(), err) })
+type zplReader struct {
+	framer Framer
+	tag    []byte // what was begun of EPC[hex]
 }
 
+// tagHead is what ^HV sends before what was read of a tag, tagMost the longest
+// one: 496 bits.
+const (
+	tagHead = "EPC["
+	tagMost = 124
+)
+
+func (z *zplReader) Push(p []byte, answer func(Report, error)) {
+	for _, c := range p {
+		z.readTag(c, answer)
+		z.framer.Push([]byte{c}, func(s HostStatus, err error) { answer(s.report(), err) })
+	}
+}
+
+// readTag finds EPC[hex] anywhere: it comes unasked, when the label is out.
+func (z *zplReader) readTag(c byte, answer func(Report, error)) {
+	n := len(z.tag)
+	switch {
+	case n < len(tagHead) && c == tagHead[n]:
+		z.tag = append(z.tag, c)
+	case n >= len(tagHead) && c == ']':
+		epc := strings.ToUpper(string(z.tag[len(tagHead):]))
+		z.tag = z.tag[:0]
+		if epc != "" {
+			answer(Report{Tag: epc}, nil)
+		}
+	case n >= len(tagHead) && n < len(tagHead)+tagMost && strings.IndexByte("0123456789abcdefABCDEF", c) >= 0:
+		z.tag = append(z.tag, c)
+	default:
+		z.tag = z.tag[:0]
+		if c == tagHead[0] {
+			z.tag = append(z.tag, c)
+		}
+	}
+}
+
+// Reset forgets a begun status. A tag answers no question and stays.
 func (z *zplReader) Reset() { z.framer.Reset() }
 
 func (s HostStatus) report() Report {

@@ -290,6 +290,12 @@ func entry(e record.Entry) string {
 		return strings.TrimRight(fmt.Sprintf("%s %d mg %s", e.Kind, e.Weight.Mg, e.Weight.Text), " ")
 	case e.Label != nil:
 		s := fmt.Sprintf("%s job %d copy %d of %d %q", e.Kind, e.Label.Job, e.Label.Copy, e.Label.Copies, e.Label.Texts)
+		if e.Label.EPC != "" {
+			s += " tag " + e.Label.EPC
+		}
+		if e.Label.Void {
+			s += " void"
+		}
 		for _, b := range e.Label.Barcodes {
 			s += fmt.Sprintf(" %s=%q", b.Type, b.Scan)
 		}

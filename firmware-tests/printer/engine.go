@@ -2,6 +2,7 @@ package printer
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"tote/firmware-tests/line"
@@ -86,20 +87,57 @@ func (p *Printer) eject(j *job) {
 	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	l := label(j)
+	if tell, spoilt := p.encodeLocked(j, l); spoilt {
+		return
+	} else if tell != nil {
+		marks = append(marks, tell)
+	}
 	j.copy++
 	p.printed++
 	p.waiting = p.params.Peel
 	if p.batch == j && j.copy >= j.format.copies {
 		p.batch = nil
-		marks, j.marks = j.marks, nil
+		marks, j.marks = append(marks, j.marks...), nil
 		if p.newest == j {
 			p.newest = nil
 		}
 	}
-	l := label(j)
 	l.Copy = j.copy
 	p.book.Add(record.Entry{Kind: record.Printed, Label: l})
 	p.touch()
+}
+
+// encodeLocked writes and reads the tag of a label on its way out. A tag that
+// cannot be written spoils the label: VOID stands on it and the next one is tried,
+// until the tries are used up and the format is given up (error handling N).
+func (p *Printer) encodeLocked(j *job, l *record.Label) (tell func(), spoilt bool) {
+	f := j.format
+	if !p.params.RFID || f.tag == "" {
+		return nil, false
+	}
+	if p.faults.On(TagVoid) {
+		j.voids++
+		l.Texts, l.Barcodes, l.Void = []string{"VOID"}, nil, true
+		p.book.Add(record.Entry{Kind: record.Printed, Label: l})
+		if j.voids >= f.tries && p.batch == j {
+			p.batch = nil
+			if p.newest == j {
+				p.newest = nil
+			}
+		}
+		p.touch()
+		return nil, true
+	}
+	l.EPC = f.tag
+	read := f.tag
+	if p.faults.On(TagWrong) {
+		read = strings.Repeat("0", len(f.tag))
+	}
+	if f.verify == nil || p.faults.On(TagMute) {
+		return nil, false
+	}
+	return func() { f.verify(read) }, false
 }
 
 // cancel is ~JA: the buffer is emptied; the label under way still comes out.

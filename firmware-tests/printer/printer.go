@@ -34,6 +34,9 @@ const (
 	Silent     = "silent_after_print" // from the next format on: prints, but answers nothing more
 	Jam        = "jam"                // as paper out; ZPL has no flag for it and says pause
 	Wrong      = "wrong_answers"      // answers what is no status
+	TagVoid    = "tag_void"           // RFID: no tag can be written; VOID is printed, then the next label tried
+	TagWrong   = "tag_wrong"          // RFID: tags are written, and read back as something else
+	TagMute    = "tag_mute"           // RFID: nothing is read back
 	QuietError = "quiet_on_error"     // no answer to ~HS while out of paper or ribbon or open, as the guide tells of some models
 )
 
@@ -51,6 +54,7 @@ type Params struct {
 	Model      string `json:"model,omitempty" default:"TOTE-203dpi" help:"Model as ~HI tells it."`
 	Peel       bool   `json:"peel,omitempty" help:"Peel-off mode: each label waits to be taken."`
 	Transfer   bool   `json:"transfer,omitempty" help:"Thermal transfer mode."`
+	RFID       bool   `json:"rfid,omitempty" help:"ZPL: has an RFID encoder; without it what is said of tags is ignored."`
 	Language   string `json:"language,omitempty" default:"zpl" help:"zpl, tspl, epl2 or escpos."`
 	Basic      bool   `json:"basic,omitempty" help:"TSPL: knows ESC !? only. ESC/POS: knows no process IDs."`
 }
@@ -96,6 +100,7 @@ type job struct {
 	number int
 	format format
 	copy   int      // copies printed
+	voids  int      // labels spoilt for this copy
 	marks  []func() // called when it is printed
 }
 
@@ -135,7 +140,7 @@ func New(p Params, book *record.Book) (*Printer, error) {
 	return &Printer{
 		params: p,
 		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug,
-			PaperOut, RibbonOut, HeadOpen, Pause, Silent, Jam, Wrong, QuietError),
+			PaperOut, RibbonOut, HeadOpen, Pause, Silent, Jam, Wrong, TagVoid, TagWrong, TagMute, QuietError),
 		book:    book,
 		length:  p.LabelDots,
 		changed: make(chan struct{}),

@@ -52,7 +52,7 @@ type speech interface {
 
 // tongues make the parser of each language.
 var tongues = map[string]func(c *channel) speech{
-	"zpl":    func(c *channel) speech { return &parser{host: c.host, done: c.p.receive} },
+	"zpl":    func(c *channel) speech { return &parser{host: c.host, say: c.say, done: c.p.receive} },
 	"tspl":   func(c *channel) speech { return newTSPL(c) },
 	"epl2":   func(c *channel) speech { return newEPL2(c) },
 	"escpos": func(c *channel) speech { return newESCPOS(c) },

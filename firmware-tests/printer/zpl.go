@@ -24,12 +24,17 @@ type format struct {
 	copies   int
 	length   int // label length in dots, 0 = not set
 	source   []byte
+	tag      string         // what is to be written to the RFID tag, hexadecimal
+	tries    int            // labels that may be spoilt for it
+	read     bool           // the tag is read into a field
+	verify   func(s string) // sends what was read to the host
 }
 
 // parser takes ZPL byte by byte, as it comes over one channel. It is not safe
 // for several goroutines.
 type parser struct {
 	host func(cmd string) // a control command (~HS…) is complete
+	say  func(b []byte)   // to the host on this channel
 	done func(format)     // a format is complete
 
 	prefix byte // '^' or '~' of the command being read, 0 = between commands
@@ -158,6 +163,16 @@ func (p *parser) set(name string) {
 		p.f.length = number(args[0], 1, 32000, 0)
 	case "CI":
 		p.utf8 = args[0] == "28"
+	case "RS":
+		p.f.tries = number(arg(args, 3, "3"), 1, 10, 3)
+	case "RF":
+		p.field.code, p.field.args = name, args
+		p.f.read = p.f.read || strings.EqualFold(arg(args, 0, ""), "R")
+	case "HV":
+		if p.f.read && p.say != nil {
+			say, head, end := p.say, unescape([]byte(arg(args, 2, "")), '_'), unescape([]byte(arg(args, 3, "")), '_')
+			p.f.verify = func(s string) { say(append(append(append([]byte(nil), head...), s...), end...)) }
+		}
 	default:
 		// ^BY sets bar widths; every other ^B is a symbol.
 		if name[0] == 'B' && name != "BY" {
@@ -176,6 +191,12 @@ func (p *parser) endField() {
 		fd.data = unescape(fd.data, fd.hex)
 	}
 	text := p.text(fd.data)
+	if fd.code == "RF" {
+		if strings.EqualFold(arg(fd.args, 0, ""), "W") && strings.EqualFold(arg(fd.args, 1, ""), "H") {
+			p.f.tag, p.f.tries = strings.ToUpper(text), max(p.f.tries, 1)
+		}
+		return
+	}
 	if fd.code == "" {
 		p.f.texts = append(p.f.texts, text)
 		return

@@ -80,7 +80,9 @@ type Label struct {
 	Copies   int       `json:"copies"`         // copies asked for; Cancelled: copies lost
 	Texts    []string  `json:"texts"`          // text fields in the order of the format
 	Barcodes []Barcode `json:"barcodes"`
-	ZPL      string    `json:"zpl,omitempty"` // Received: the format as it came
+	ZPL      string    `json:"zpl,omitempty"`  // Received: the format as it came
+	EPC      string    `json:"epc,omitempty"`  // Printed: what its RFID tag holds
+	Void     bool      `json:"void,omitempty"` // Printed: VOID stands on it, its tag could not be written
 }
 
 // Barcode is one symbol of a label.
