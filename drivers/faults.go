@@ -26,6 +26,14 @@ const (
 	CodeScaleUnreadable = "DEV-205"
 	CodeScaleOverload   = "DEV-206"
 	CodeScaleUnderload  = "DEV-207"
+	CodeScaleDrift      = "DEV-208"
+	CodeScaleExpanded   = "DEV-209"
+	CodeScaleUnzeroed   = "DEV-210"
+	CodeScaleBroken     = "DEV-211"
+	CodeScaleNoCommand  = "DEV-212"
+	CodeScaleNotEmpty   = "DEV-213"
+	CodeScaleNotDone    = "DEV-214"
+	CodeScaleOther      = "DEV-215"
 
 	CodePrinterSilent      = "DEV-301"
 	CodePrinterPaperOut    = "DEV-302"
@@ -51,6 +59,10 @@ const (
 	CodeScannerUnreadable = "DEV-403"
 	CodeScannerIncomplete = "DEV-404"
 	CodeScannerNoise      = "DEV-405"
+	CodeScannerSilent     = "DEV-406"
+	CodeScannerDamaged    = "DEV-407"
+	CodeScannerShortened  = "DEV-408"
+	CodeScannerRefuses    = "DEV-409"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
@@ -67,6 +79,15 @@ const (
 	CodeRFIDHot        = "DEV-521"
 	CodeRFIDRegion     = "DEV-522"
 	CodeRFIDVariant    = "DEV-523"
+
+	CodeZebraSilent     = "DEV-540"
+	CodeZebraUnreadable = "DEV-541"
+	CodeZebraTooLong    = "DEV-542"
+	CodeZebraTag        = "DEV-543"
+	CodeZebraRefuses    = "DEV-544"
+	CodeZebraLate       = "DEV-545"
+	CodeZebraAlert      = "DEV-546"
+	CodeZebraGone       = "DEV-547"
 
 	CodeInputHeld = "DEV-601"
 )
@@ -96,13 +117,21 @@ func Faults() []Fault {
 		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
 		{CodeForeign, "Something talks at this port that no driver understands.", "Check what is plugged in there, and its baud rate. `tote devices trace` shows what it says."},
 
-		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol (MT-SICS) are set as configured."},
+		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol are set as configured, and that it sends without being asked where the protocol wants that."},
 		{CodeScaleNotReady, "The scale cannot weigh at the moment (menu, adjustment or switched to standby).", "Leave the menu of the scale and clear its pan."},
-		{CodeScaleRefuses, "The scale does not understand the question (ES, ET or EL).", "Set the scale to MT-SICS and check baud rate, data bits and parity."},
+		{CodeScaleRefuses, "The scale does not understand the question.", "Set the scale to the configured protocol and check baud rate, data bits and parity."},
 		{CodeScaleUnit, "The scale shows a unit that is not a weight this site can use.", "Set the scale to g, kg, mg, lb or oz."},
 		{CodeScaleUnreadable, "The answers of the scale cannot be read.", "Check baud rate, data bits and parity, and the cable."},
 		{CodeScaleOverload, "There is too much on the scale.", "Take the load off the scale."},
 		{CodeScaleUnderload, "The scale shows less than its range.", "Check that the pan is in place, clear it and zero the scale."},
+		{CodeScaleDrift, "The empty scale does not show zero.", "Take everything off the scale and wipe its pan. If it still does not show zero, zero it."},
+		{CodeScaleExpanded, "The scale shows ten times its usual resolution, a display for service that is not weighed with.", "Switch the scale back to its usual display."},
+		{CodeScaleUnzeroed, "The scale has not found its zero since it was switched on.", "Take everything off the scale and zero it."},
+		{CodeScaleBroken, "The scale reports a fault of its own (memory, adjustment or sensor).", "Switch it off and on with an empty pan. If it comes back, have the scale serviced."},
+		{CodeScaleNoCommand, "This scale cannot be zeroed or tared by a command.", "Press the key of the scale."},
+		{CodeScaleNotEmpty, "The scale is not at rest, or too much lies on it to be zeroed.", "Take everything off the scale, wait until it rests, and try again."},
+		{CodeScaleNotDone, "The scale did not do what it was told: its weights do not show it.", "Try again with an empty pan at rest, or press the key of the scale."},
+		{CodeScaleOther, "What is plugged in at this path is not the configured USB scale.", "Correct the path, or the vendor and product in the configuration."},
 
 		{CodePrinterSilent, "The printer does not answer.", "Check that the printer is on, has labels, is closed (some printers are silent without) and is set to ZPL."},
 		{CodePrinterPaperOut, "The printer is out of labels.", "Load a new roll and close the head."},
@@ -128,6 +157,10 @@ func Faults() []Fault {
 		{CodeScannerUnreadable, "The scan held bytes that are no text.", "Scan again. Check baud rate and parity of the scanner."},
 		{CodeScannerIncomplete, "A scan did not come through whole.", "Scan again. Check that the scanner sends the configured suffix."},
 		{CodeScannerNoise, "The scanner sends only unreadable data.", "Check baud rate, parity and suffix of the scanner, and the cable."},
+		{CodeScannerSilent, "The scanner does not answer.", "Check that it is on and in reach of its cradle, that it is set to SSI (scan the code SSI Host of its manual), and the baud rate."},
+		{CodeScannerDamaged, "A scan came damaged and did not come again.", "Scan again. If it comes back, check the cable and the baud rate of the scanner."},
+		{CodeScannerShortened, "The scanner sends UPC-E without its system digit or its check digit, so the article cannot be told.", "Set the scanner to transmit both, or to convert UPC-E to UPC-A. Until then type the number."},
+		{CodeScannerRefuses, "The scanner refuses to send scans in packets.", "Set the scanner to SSI and to its defaults (scan the code Set Defaults of its manual)."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},
@@ -144,6 +177,15 @@ func Faults() []Fault {
 		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
 		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
 		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
+
+		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
+		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},
+		{CodeZebraTooLong, "The RFID reader sends messages that are too long.", "Set it to smaller batches."},
+		{CodeZebraTag, "The RFID reader reports tags without a readable EPC.", "Set its operating mode to report the EPC in hexadecimal."},
+		{CodeZebraRefuses, "The RFID reader refuses to read.", "Look at its own page for its operating mode, region and antennas. It is asked again by itself."},
+		{CodeZebraLate, "The RFID reader sent reads of some time ago; they were dropped.", "It was cut off from the network, or its clock is wrong: set it to network time. What passed meanwhile has to be scanned by hand."},
+		{CodeZebraAlert, "The RFID reader reports a fault of its own.", "See the text of the fault and the reader's own page."},
+		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}

@@ -10,10 +10,13 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scale"
+	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 )
 
@@ -48,10 +51,12 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Reader   rfid.Maker // of a reader; nil for other kinds
-	Antennas int        // of a reader: the most it can have; 0 = not known
-	Wired    bool       // a reader with inputs that a photo-eye may hang on; its Reader has Lines
-	Versions []string   // of the protocol, that a configuration may choose among; the first is the default
+	Reader   rfid.Maker    // of a reader; nil for other kinds
+	Antennas int           // of a reader: the most it can have; 0 = not known
+	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
+	Scanner  scanner.Maker // of a scanner; nil for other kinds
+	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
+	Versions []string      // of the protocol, that a configuration may choose among; the first is the default
 }
 
 // plugged are drivers that came from elsewhere.
@@ -90,11 +95,19 @@ func Drivers() []Driver {
 	return all
 }
 
-// Try is the driver's Trial; a reader needs none of its own. nil = the driver
-// cannot be tried out.
+// Try is the driver's Trial; readers and scanners need none of their own. nil =
+// the driver cannot be tried out.
 func (d Driver) Try() drivers.Trial {
-	if d.Trial != nil || d.Reader == nil {
+	switch {
+	case d.Trial != nil || d.Reader == nil && d.Scanner == nil:
 		return d.Trial
+	case d.Scanner != nil:
+		return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+			return d.Scanner(scanner.Config{
+				Name: name, Open: open,
+				Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
+			})
+		}
 	}
 	return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
 		return d.Reader(rfid.Settings{
