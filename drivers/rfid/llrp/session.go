@@ -269,25 +269,32 @@ func (s *session) end() {
 	s.d.lines.lose(s)
 }
 
-// farewellTime is how long the reader may take to say good-bye; some never do.
-const farewellTime = 500 * time.Millisecond
+// farewellTime is how long the reader may take for each word of good-bye; some
+// never say one.
+const farewellTime = 250 * time.Millisecond
 
 // farewell switches the antennas off and closes the connection in the way of the
-// protocol, so that the next client is let in at once.
+// protocol, so that the next client is let in at once. One request comes after
+// the other: some readers look at one message of a segment only.
 func (s *session) farewell(ctx context.Context) {
 	if s.greeted == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
+	ctx = context.WithoutCancel(ctx)
+	if s.cleared && !s.part(ctx, wire.Message(wire.DeleteROSpec, map[string]any{"ROSpecID": roSpecID})) {
+		return
+	}
+	s.part(ctx, wire.Message(wire.CloseConnection, nil))
+}
+
+// part says one word of good-bye; false when the connection is gone.
+func (s *session) part(ctx context.Context, m *wire.Node) bool {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
 	defer cancel()
 	s.ctx = ctx
-	if s.cleared {
-		if _, err := s.send(ctx, wire.Message(wire.DeleteROSpec, map[string]any{"ROSpecID": roSpecID})); err != nil {
-			return
-		}
-	}
-	p, err := s.send(ctx, wire.Message(wire.CloseConnection, nil))
+	p, err := s.send(ctx, m)
 	for err == nil && len(p.got) == 0 {
 		err = s.receive(ctx)
 	}
+	return err == nil || errors.Is(err, context.DeadlineExceeded)
 }
