@@ -275,7 +275,7 @@ func (b *bench) state(want drivers.State, code string) {
 	b.t.Helper()
 	synctest.Wait()
 	if s := b.d.Status(); s.State != want || s.Code != code {
-		b.t.Errorf("%s %s (%s), want %s %s; the reader heard %q", s.State, s.Code, s.Text, want, code, b.f.heard())
+		b.t.Errorf("%s %s (%s), want %s %s; the reader heard %d requests", s.State, s.Code, s.Text, want, code, len(b.f.heard()))
 	}
 }
 

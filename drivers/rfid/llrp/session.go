@@ -31,7 +31,8 @@ type session struct {
 	now     time.Time  // of the bytes at work, by Config.Now
 	missing map[int]bool
 	trouble time.Time // until when an error that the reader told of is shown
-	badRun  int       // messages in a row that contradict themselves
+	badRun  int       // messages in a row that contradict themselves …
+	lastBad time.Time // … and when the last of them came
 	clock   clock
 
 	tick context.Context // ends one read in the quiet
@@ -219,6 +220,7 @@ func (s *session) sound(typ wire.Type, err error) bool {
 		return true
 	}
 	s.badRun++
+	s.lastBad = time.Now()
 	s.d.stats.bad.Add(1)
 	if s.badRun <= badLimit {
 		s.d.cfg.Log.Warn("a message of the reader is left out", "device", s.d.cfg.Name, "code", drivers.CodeLLRPBroken, "message", typ.String(), "err", err)
