@@ -34,6 +34,9 @@ type session struct {
 	badRun  int       // messages in a row that contradict themselves …
 	lastBad time.Time // … and when the last of them came
 	clock   clock
+	scratch wire.Tag
+	emit    func(*wire.Tag) // tag of this session
+	seen    time.Time       // of the bytes at work, by the monotonic clock
 
 	tick context.Context // ends one read in the quiet
 	stop context.CancelFunc
@@ -161,7 +164,7 @@ func (s *session) receive(ctx context.Context) error {
 		return err
 	}
 	s.framer.Grew(n)
-	s.now = s.d.cfg.Now()
+	s.now, s.seen = s.d.cfg.Now(), time.Now()
 	for {
 		h, body, ok, err := s.framer.Next()
 		if err != nil {
@@ -171,7 +174,7 @@ func (s *session) receive(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		s.alive = time.Now()
+		s.alive = s.seen
 		if err := s.handle(h, body); err != nil {
 			return err
 		}
