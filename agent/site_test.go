@@ -83,9 +83,11 @@ type site struct {
 	tokens string  // http.tokens_file, "" = none
 	shows  string  // token its requests show
 	door   bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	llrp   bool    // the reader of the door speaks LLRP, and the photo-eye is wired to it
 	id     string  // of the gateway; "" = gw1
 	port   string  // where the other gateways reach it; "" = it is alone
 	others []*site // the other gateways
+	reader string  // address of the reader that speaks LLRP
 	mqtt   string  // addresses of the gateway; chosen at its first start and kept
 	web    string
 	gw     *gateway
@@ -163,14 +165,17 @@ func (s *site) startDevices() {
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
 	if s.door {
-		devices = append(devices,
-			emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"},
+		reader := emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"}
+		if s.llrp {
+			reader.Kind = emulate.LLRP
+		}
+		devices = append(devices, reader,
 			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io")}})
 	}
 	for i := range devices {
 		d := &devices[i]
-		if d.Kind != emulate.GPIO {
+		if d.Kind != emulate.GPIO && d.Kind != emulate.LLRP {
 			d.Link = s.link(d.Name)
 		}
 		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
@@ -203,6 +208,9 @@ func (s *site) startDevices() {
 		c, err := control.Dial(s.ctx(), r.Control)
 		s.must(err)
 		s.dev[r.Name] = c
+		if s.llrp && r.Listen != "" {
+			s.reader = r.Listen
+		}
 	}
 }
 
@@ -239,7 +247,10 @@ func (s *site) config() string {
 		}
 	}
 	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
-	if s.door {
+	switch {
+	case s.llrp:
+		fmt.Fprintf(&b, "    photo_eye: {reader_gpi: 1, active_low: true}\n    rfid: {driver: llrp, tcp: %q, power_dbm: 30}\n", s.reader)
+	case s.door:
 		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n",
 			s.link("dock1/io"), s.link("dock1/rfid"))
 	}
