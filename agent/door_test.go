@@ -11,6 +11,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/portal"
 	"tote/agent/station"
+	"tote/drivers"
 	"tote/firmware-tests/record"
 	"tote/gs1"
 	"tote/warehouse"
@@ -18,10 +19,15 @@ import (
 
 // newDoor is newFloor with a light tower at pack1 and an RFID portal at dock1;
 // Teas carry tags.
-func newDoor(t *testing.T) *site {
+func newDoor(t *testing.T) *site { return newDoorWith(t, false) }
+
+func newDoorWith(t *testing.T, llrp bool) *site {
 	t.Helper()
-	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0", door: true}
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0", door: true, llrp: llrp}
 	s.startDevices()
+	if llrp { // nothing stands in the beam
+		s.must(s.dev["dock1/rfid"].Level(s.ctx(), "GPI1", true))
+	}
 	s.begin()
 	s.settings(func(site map[string]any) { site["portals"] = []string{"dock1"} })
 	if code, answer := s.importCSV("items", "sku,name,gtin,weight_g,tagged\nA1,Tea,09521234001010,100,true\n"); code != http.StatusOK {
@@ -39,10 +45,14 @@ func (s *site) through(epcs ...string) {
 	for _, e := range epcs {
 		tags = append(tags, record.Tag{EPC: e})
 	}
-	s.must(s.dev["dock1/io"].Level(s.ctx(), "EYE", false))
+	eye, line := "dock1/io", "EYE"
+	if s.llrp {
+		eye, line = "dock1/rfid", "GPI1"
+	}
+	s.must(s.dev[eye].Level(s.ctx(), line, false))
 	e, err := s.dev["dock1/rfid"].Pass(s.ctx(), tags, 1000)
 	s.must(err)
-	s.must(s.dev["dock1/io"].Level(s.ctx(), "EYE", true))
+	s.must(s.dev[eye].Level(s.ctx(), line, true))
 	for _, tag := range epcs {
 		if e.Tags.Reads[strings.ToUpper(tag)] < 3 {
 			s.t.Fatalf("the reader hardly heard of %s: %v", tag, e.Tags.Reads)
@@ -148,6 +158,44 @@ func TestPortalHoldsATruck(t *testing.T) {
 	if len(st.Gateway.Portals) != 1 || st.Gateway.Portals[0] != (api.Portal{Dock: "dock1"}) {
 		t.Errorf("portals %+v", st.Gateway.Portals)
 	}
+}
+
+// TestPortalOfLLRPReader: a door whose reader speaks LLRP and whose photo-eye is
+// wired to the reader: what passes is a fallout like at any door, the reader is
+// known by name, and its loss is that of both.
+func TestPortalOfLLRPReader(t *testing.T) {
+	t.Parallel()
+	s := newDoorWith(t, true)
+	s.through(tea(t, 3))
+	s.eventually("the stray is a fallout", func() bool {
+		_, b := s.call("GET", "/v1/fallouts", "", "")
+		return strings.Contains(string(b), warehouse.FalloutRFIDExtra)
+	})
+	device := func(name string) (d api.Device) {
+		var st api.Status
+		_, b := s.call("GET", "/v1/status", "", "")
+		s.must(json.Unmarshal(b, &st))
+		for _, one := range st.Gateway.Devices {
+			if one.Name == name {
+				d = one
+			}
+		}
+		return d
+	}
+	s.eventually("the reader says who it is", func() bool {
+		id := device("dock1/rfid").Identity
+		return id != nil && id.Maker == "Impinj" && id.Firmware == "5.14.0.240"
+	})
+	s.must(s.dev["dock1/rfid"].Fault(s.ctx(), "unplug", true))
+	s.eventually("both are gone", func() bool {
+		return device("dock1/rfid").Code == drivers.CodeUnreachable && device("dock1/photo-eye").Code == drivers.CodeUnplugged
+	})
+	s.must(s.dev["dock1/rfid"].Fault(s.ctx(), "unplug", false))
+	s.devicesReady()
+	s.through(tea(t, 4))
+	s.eventually("and it reads again", func() bool {
+		return strings.EqualFold(s.gw.agent.reading("dock1/rfid"), tea(t, 4))
+	})
 }
 
 // TestTowerSaysWhatTheStationDoes: green while work goes on, amber while a person

@@ -75,27 +75,29 @@ func gatewayMain(file string) error {
 
 // site is one site under test.
 type site struct {
-	t       *testing.T
-	dir     string
-	oms     string  // address of an OMS, "" = none
-	bare    bool    // devices are configured and not there
-	lan     string  // "mqtt:" of the configuration, "" = one plain listener
-	more    string  // further configuration
-	tokens  string  // http.tokens_file, "" = none
-	shows   string  // token its requests show
-	door    bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
-	id      string  // of the gateway; "" = gw1
-	port    string  // where the other gateways reach it; "" = it is alone
-	others  []*site // the other gateways
-	mqtt    string  // addresses of the gateway; chosen at its first start and kept
-	web     string
-	gw      *gateway
-	bad     drivers.BadFirmware        // firmware that is known to be bad
-	ports   func() []serialport.Info   // of the machine; nil = none
-	dev     map[string]*control.Client // emulated devices, "pack1/scale"
-	signals bool                       // with door: buttons and buzzers at pack1 and dock1
-	zebra   string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
-	notify  *notify.Socket
+	t        *testing.T
+	dir      string
+	oms      string  // address of an OMS, "" = none
+	bare     bool    // devices are configured and not there
+	lan      string  // "mqtt:" of the configuration, "" = one plain listener
+	more     string  // further configuration
+	tokens   string  // http.tokens_file, "" = none
+	shows    string  // token its requests show
+	door     bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
+	llrp     bool    // with door: its reader speaks LLRP, and the photo-eye is wired to it
+	readerAt string  // address of that reader
+	id       string  // of the gateway; "" = gw1
+	port     string  // where the other gateways reach it; "" = it is alone
+	others   []*site // the other gateways
+	mqtt     string  // addresses of the gateway; chosen at its first start and kept
+	web      string
+	gw       *gateway
+	bad      drivers.BadFirmware        // firmware that is known to be bad
+	ports    func() []serialport.Info   // of the machine; nil = none
+	dev      map[string]*control.Client // emulated devices, "pack1/scale"
+	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
+	zebra    string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
+	notify   *notify.Socket
 
 	totes   int                // given to orders so far
 	scanned map[string]scanned // newest scan by place
@@ -167,7 +169,10 @@ func (s *site) startDevices() {
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
 	if s.door {
-		if s.zebra == "" {
+		switch {
+		case s.llrp:
+			devices = append(devices, emulate.Device{Kind: emulate.LLRP, Name: "dock1/rfid"})
+		case s.zebra == "":
 			devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"})
 		}
 		devices = append(devices,
@@ -176,7 +181,7 @@ func (s *site) startDevices() {
 	}
 	for i := range devices {
 		d := &devices[i]
-		if d.Kind != emulate.GPIO {
+		if d.Kind != emulate.GPIO && d.Kind != emulate.LLRP {
 			d.Link = s.link(d.Name)
 		}
 		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
@@ -209,6 +214,9 @@ func (s *site) startDevices() {
 		c, err := control.Dial(s.ctx(), r.Control)
 		s.must(err)
 		s.dev[r.Name] = c
+		if s.llrp && r.Listen != "" {
+			s.readerAt = r.Listen
+		}
 	}
 }
 
@@ -251,7 +259,10 @@ func (s *site) config() string {
 	if s.signals {
 		fmt.Fprintf(&b, "    buttons: [{does: depart, line: B2, gpio: {emulated: %[1]q}}]\n    buzzer: {line: Z2, gpio: {emulated: %[1]q}}\n", s.link("dock1/io"))
 	}
-	if s.door {
+	switch {
+	case s.llrp:
+		fmt.Fprintf(&b, "    photo_eye: {reader_gpi: 1, active_low: true}\n    rfid: {driver: llrp, tcp: %q, power_dbm: 30}\n", s.readerAt)
+	case s.door:
 		fmt.Fprintf(&b, "    photo_eye: {line: EYE, outer_line: YARD, active_low: true, gpio: {emulated: %q}}\n", s.link("dock1/io"))
 		if s.zebra != "" {
 			fmt.Fprintf(&b, "    rfid: {driver: %s, mqtt: {client_id: RD1, events: zebra/rd1/events, commands: zebra/rd1/cmnd}}\n", s.zebra)

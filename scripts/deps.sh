@@ -77,4 +77,4 @@ while IFS= read -r lock; do
 	else
 		say "MISSING $dir/node_modules (npm ci failed): the tests of $dir are skipped"
 	fi
-done < <(find . -maxdepth 4 -name package-lock.json -not -path '*/node_modules/*')
+done < <(find . -maxdepth 6 -name package-lock.json -not -path '*/node_modules/*')

@@ -12,6 +12,7 @@ type emulateCmd struct {
 	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
+	LLRP    emulateLLRP    `cmd:"" name:"llrp" help:"A fixed RFID reader that speaks LLRP, with the tags in front of it and its inputs."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
@@ -32,6 +33,9 @@ type (
 	}
 	emulateRFID struct {
 		emulate.RFIDArgs `embed:""`
+	}
+	emulateLLRP struct {
+		emulate.LLRPArgs `embed:""`
 	}
 	emulateRobot struct {
 		emulate.RobotArgs `embed:""`
@@ -54,6 +58,7 @@ func (c emulateScale) Run(ctx context.Context) error    { return runEmulator(ctx
 func (c emulatePrinter) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
 func (c emulateScanner) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
 func (c emulateRFID) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
+func (c emulateLLRP) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
 func (c emulateRobot) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
 func (c emulateConveyor) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
 func (c emulateGPIO) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }

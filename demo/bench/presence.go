@@ -77,6 +77,7 @@ func cpuTime() time.Duration {
 }
 
 type hall struct {
+	read   wire.Tag // filled anew for each tag
 	engine *presence.Engine
 	rng    *rand.Rand
 	tags   [][12]byte
@@ -159,7 +160,7 @@ func appendTag(b []byte, tag [12]byte, antenna, rssi int, us uint64) []byte {
 // take is what is measured.
 func (h *hall) take(reader string, body []byte, now time.Time) error {
 	h.reader, h.now = reader, now
-	skipped, err := wire.Report(body, h.tag)
+	skipped, err := wire.Report(body, &h.read, h.tag)
 	if err == nil && skipped > 0 {
 		err = fmt.Errorf("%d tags were not read", skipped)
 	}

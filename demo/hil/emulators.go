@@ -28,6 +28,7 @@ type hand func(ctx context.Context, c *control.Client, s accept.Step) (done bool
 func emulators() map[string]emulator {
 	return map[string]emulator{
 		"mt-sics":        {device: emulate.Device{Kind: emulate.Scale, Scale: scale.Params{SettleMs: 100}}, hand: weigh},
+		"llrp":           {device: emulate.Device{Kind: emulate.LLRP}, hand: hold, tcp: true},
 		"r2000":          {device: emulate.Device{Kind: emulate.RFID, RFID: rfid.Params{Seed: 1}}, hand: hold},
 		"serial-scanner": {device: emulate.Device{Kind: emulate.Scanner}, hand: scan},
 		"zpl":            {device: emulate.Device{Kind: emulate.Printer, Printer: printer.Params{LabelMs: 100}}, hand: open},
@@ -35,9 +36,7 @@ func emulators() map[string]emulator {
 }
 
 // without are the drivers that no emulator stands in for, and why.
-func without() map[string]string {
-	return map[string]string{"llrp": "its emulator comes with the next change"}
-}
+func without() map[string]string { return map[string]string{} }
 
 // known is a weight that the hand puts on scales, in milligrams.
 const known = 1_234_500

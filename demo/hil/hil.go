@@ -94,7 +94,7 @@ func Emulate(ctx context.Context, driver string) (*Rig, error) {
 
 func opener(row all.Driver, e emulator, ready emulate.Ready) (drivers.Opener, string, error) {
 	if e.tcp {
-		open, err := tcpport.Opener(tcpport.Config{Address: ready.Listen})
+		open, err := tcpport.Opener(tcpport.Config{Address: ready.Listen, Hold: row.Hold})
 		return open, "", err
 	}
 	var cfg serialport.Config

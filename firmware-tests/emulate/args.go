@@ -9,6 +9,7 @@ import (
 	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
+	"tote/firmware-tests/rfid/llrp"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -50,6 +51,16 @@ type ScannerArgs struct {
 type RFIDArgs struct {
 	Common      `embed:""`
 	rfid.Params `embed:""`
+}
+
+// LLRPArgs are the flags of `tote emulate llrp`.
+type LLRPArgs struct {
+	Name        string `help:"Name in the record and in the ready line (default: the kind)."`
+	Listen      string `default:"127.0.0.1:0" help:"TCP address, as port 5084 of a real reader: host:port."`
+	Control     string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record      string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON        bool   `name:"json" help:"Ready lines as JSON."`
+	llrp.Params `embed:""`
 }
 
 // RobotArgs are the flags of `tote emulate robot`.
@@ -119,6 +130,12 @@ func (a ScannerArgs) Options() (Options, error) {
 func (a RFIDArgs) Options() (Options, error) {
 	d := a.Common.device(RFID)
 	d.RFID = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a LLRPArgs) Options() (Options, error) {
+	d := Device{Kind: LLRP, Name: a.Name, Listen: a.Listen, Control: a.Control, Record: a.Record, LLRP: a.Params}
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"tote/firmware-tests/gpio"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
+	"tote/firmware-tests/rfid/llrp"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -23,6 +24,7 @@ type cli struct {
 	Printer PrinterArgs `cmd:""`
 	Scanner ScannerArgs `cmd:""`
 	RFID    RFIDArgs    `cmd:"" name:"rfid"`
+	LLRP    LLRPArgs    `cmd:"" name:"llrp"`
 	Robot   RobotArgs   `cmd:""`
 	Group   GroupArgs   `cmd:""`
 
@@ -53,6 +55,15 @@ func TestArgs(t *testing.T) {
 			Options{JSON: true, Devices: []Device{{
 				Kind: Scale, Name: "s9", Control: "127.0.0.1:0",
 				Scale: defaults(t, scale.Params{Decimals: &two, SettleMs: 20}),
+			}}},
+		},
+		{
+			[]string{"llrp", "--listen", "127.0.0.1:5084", "--antennas", "2", "--sparse"},
+			Options{Devices: []Device{{
+				Kind: LLRP, Listen: "127.0.0.1:5084", Control: "127.0.0.1:0",
+				LLRP: llrp.Params{
+					Antennas: 2, Inputs: 4, Maker: 25882, Model: 2001002, Firmware: "5.14.0.240", PerSecond: 400, ReportMs: 30, Seed: 1, Sparse: true,
+				},
 			}}},
 		},
 		{
@@ -144,6 +155,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.Scanner.Options()
 		case "rfid":
 			o, err = got.RFID.Options()
+		case "llrp":
+			o, err = got.LLRP.Options()
 		case "robot":
 			o, err = got.Robot.Options()
 		case "conveyor":

@@ -23,6 +23,7 @@ import (
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
 	"tote/firmware-tests/rfid"
+	"tote/firmware-tests/rfid/llrp"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -36,6 +37,7 @@ const (
 	Scanner = "scanner"
 	Robot   = "robot"
 	RFID    = "rfid"
+	LLRP    = "llrp"
 
 	Conveyor = "conveyor"
 	GPIO     = "gpio"
@@ -47,10 +49,10 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO or ZIOTC
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Robot, Conveyor, GPIO or ZIOTC
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
-	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
+	Listen  string `json:"listen,omitempty"`  // printer and llrp: TCP address, host:port, port 0 is chosen
 	Control string `json:"control,omitempty"` // control API; default "127.0.0.1:0"; "unix:/path" for a socket
 	Record  string `json:"record,omitempty"`  // file of JSON lines; "" = in memory only
 
@@ -58,6 +60,7 @@ type Device struct {
 	Printer printer.Params `json:"printer,omitzero"`
 	Scanner scanner.Params `json:"scanner,omitzero"`
 	RFID    rfid.Params    `json:"rfid,omitzero"`
+	LLRP    llrp.Params    `json:"llrp,omitzero"` // speaks TCP: no Link, no pty; Listen is 127.0.0.1:0 when it is not given
 
 	Conveyor conveyor.Params `json:"conveyor,omitzero"` // speaks MQTT: no Link, no pty
 	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
@@ -157,8 +160,11 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 	fail := func(err error) (Ready, func(context.Context) error, error) {
 		return Ready{}, nil, errors.Join(err, opened.Close())
 	}
-	if d.Listen != "" && d.Kind != Printer {
-		return fail(fmt.Errorf("%w: only a printer listens on TCP", ErrSpec))
+	if d.Listen != "" && d.Kind != Printer && d.Kind != LLRP {
+		return fail(fmt.Errorf("%w: a %s does not listen on TCP", ErrSpec, d.Kind))
+	}
+	if d.Kind == LLRP && d.Listen == "" {
+		d.Listen = "127.0.0.1:0"
 	}
 	if d.Control == "" {
 		d.Control = "127.0.0.1:0"
@@ -173,7 +179,7 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 	if err != nil {
 		return fail(err)
 	}
-	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC
+	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC && d.Kind != LLRP
 	if !onPty && d.Link != "" {
 		return fail(fmt.Errorf("%w: a %s has no device path", ErrSpec, d.Kind))
 	}
@@ -184,7 +190,7 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 		opened = append(opened, t.port)
 	}
 	if d.Listen != "" {
-		if t.socket, err = printer.Listen(d.Listen); err != nil {
+		if t.socket, err = listen(d.Kind, d.Listen); err != nil {
 			return fail(err)
 		}
 		opened = append(opened, t.socket)
@@ -212,6 +218,14 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 	}, nil
 }
 
+// listen opens the network plug of a device.
+func listen(kind, addr string) (socket, error) {
+	if kind == LLRP {
+		return llrp.Listen(addr)
+	}
+	return printer.Listen(addr)
+}
+
 // run serves the device and its control API until ctx ends or one fails.
 func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -225,6 +239,10 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *rfid.Reader:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
+	case *llrp.Reader:
+		if s, ok := t.socket.(*llrp.Socket); ok {
+			wg.Go(func() { d.Run(ctx, s) })
+		}
 	case *robot.Robot:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *conveyor.Conveyor:
@@ -238,8 +256,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 		if t.port != nil {
 			wg.Go(func() { d.ServePort(ctx, t.port) })
 		}
-		if t.socket != nil {
-			wg.Go(func() { d.ServeTCP(ctx, t.socket) })
+		if s, ok := t.socket.(*printer.Socket); ok {
+			wg.Go(func() { d.ServeTCP(ctx, s) })
 		}
 	}
 	return control.Serve(ctx, ln, t.face(device))

@@ -11,6 +11,7 @@ import (
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
 	"tote/firmware-tests/rfid"
+	"tote/firmware-tests/rfid/llrp"
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
@@ -24,12 +25,19 @@ type faulty interface {
 	SetFault(name string, on bool) error
 }
 
+// socket is the network plug of a device.
+type socket interface {
+	Addr() string
+	Plugged() bool
+	Close() error
+}
+
 // target is the control side of one device.
 type target struct {
 	kind, name string
 	book       *record.Book
-	port       *pty.Port       // nil for a printer on TCP only
-	socket     *printer.Socket // printer on TCP
+	port       *pty.Port // nil for a device on TCP only
+	socket     socket    // of a device on TCP
 	faults     faulty
 	shows      func() any // the device's own state
 }
@@ -65,6 +73,13 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
+	case LLRP:
+		r, err := llrp.New(d.LLRP, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = r, func() any { return r.State() }
+		return r, nil
 	case Robot:
 		r, err := robot.New(d.Robot, t.book)
 		if err != nil {
@@ -94,8 +109,8 @@ func (t *target) build(d Device) (any, error) {
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s and %s",
-		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO, ZIOTC)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s, %s and %s",
+		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, LLRP, Robot, Conveyor, GPIO, ZIOTC)
 }
 
 // State is the device as the control API shows it.
@@ -141,6 +156,11 @@ type (
 		*target
 		control.Readable
 	}
+	llrpFace struct {
+		*target
+		control.Readable
+		control.Levelled
+	}
 	conveyorFace struct {
 		*target
 		control.Laned
@@ -170,6 +190,8 @@ func (t *target) face(device any) control.Target {
 		return scannerFace{t, d}
 	case *rfid.Reader:
 		return rfidFace{t, d}
+	case *llrp.Reader:
+		return llrpFace{t, d, d}
 	case *robot.Robot:
 		return robotFace{t, d}
 	case *conveyor.Conveyor:

@@ -192,6 +192,12 @@ func TestQuirks(t *testing.T) {
 			b.state(drivers.Ready, "")
 		}},
 		{name: "capabilities are not told", quirk: func(f *fake) { f.errors[wire.GetReaderCapabilities], f.status[wire.GetReaderCapabilities] = true, 109 }, do: func(b *bench) { b.heardWant(whole...) }},
+		{name: "it refuses events", cfg: Config{Power: 27}, quirk: func(f *fake) { f.narrow = true }, do: func(b *bench) {
+			got := b.f.heard()
+			if len(got) < 4 || got[3] != "v1 SET_READER_CONFIG{ResetToFactoryDefault false AntennaConfiguration{AntennaID 0 RFTransmitter{HopTableID 3 ChannelIndex 0 TransmitPower 7}} KeepaliveSpec{KeepaliveTriggerType 1 PeriodicTriggerValue 10000}}" {
+				b.t.Errorf("%q", got)
+			}
+		}},
 		{name: "no old ROSpecs to delete", quirk: func(f *fake) { f.status[wire.DeleteROSpec] = 300 }, do: func(b *bench) { b.heardWant(whole...) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

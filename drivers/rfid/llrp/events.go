@@ -9,7 +9,8 @@ import (
 	"tote/drivers/rfid/llrp/wire"
 )
 
-// troubleTime is how long an error that the reader told of once is shown.
+// troubleTime is how long an error that the reader told of once is shown, and
+// how long bad messages are when nothing better comes.
 const troubleTime = time.Minute
 
 // event works through the body of a READER_EVENT_NOTIFICATION; one may hold
@@ -79,7 +80,7 @@ func (s *session) show() {
 	d := s.d
 	missing := s.missingAntennas()
 	switch {
-	case s.badRun >= badLimit:
+	case s.badRun >= badLimit && time.Since(s.lastBad) < troubleTime:
 		d.tracker.Set(drivers.Degraded, drivers.CodeLLRPBroken, "")
 	case d.doubt:
 		d.tracker.Set(drivers.Degraded, drivers.CodeLLRPSilent, "")

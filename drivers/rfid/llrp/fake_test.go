@@ -28,6 +28,7 @@ type fake struct {
 	deaf      map[wire.Type]bool
 	status    map[wire.Type]int  // of answers, 0 = success
 	errors    map[wire.Type]bool // answered with ERROR_MESSAGE
+	narrow    bool               // refuses settings with events
 	attempt   int
 	mute      bool // no greeting
 	uptime    bool
@@ -156,18 +157,22 @@ func (f *fake) hear(p []byte) (int, error) {
 		}
 		f.got = append(f.got, fmt.Sprintf("v%d %s", h.Version, n))
 		if !f.deaf[h.Type] {
-			f.answer(h)
+			f.answer(h, f.narrow && n.Find("ReaderEventNotificationSpec") != nil)
 		}
 	}
 }
 
-func (f *fake) answer(h wire.Header) {
+func (f *fake) answer(h wire.Header, refuse bool) {
 	id := h.ID
 	if f.noEcho {
 		f.id++
 		id = f.id
 	}
-	status := wire.New("LLRPStatus", map[string]any{"StatusCode": f.status[h.Type], "ErrorDescription": map[bool]string{true: "no"}[f.status[h.Type] != 0]})
+	code := f.status[h.Type]
+	if refuse {
+		code = 111
+	}
+	status := wire.New("LLRPStatus", map[string]any{"StatusCode": code, "ErrorDescription": map[bool]string{true: "no"}[code != 0]})
 	if f.errors[h.Type] {
 		f.say(wire.ErrorMessage, id, status)
 		return
@@ -275,7 +280,7 @@ func (b *bench) state(want drivers.State, code string) {
 	b.t.Helper()
 	synctest.Wait()
 	if s := b.d.Status(); s.State != want || s.Code != code {
-		b.t.Errorf("%s %s (%s), want %s %s; the reader heard %q", s.State, s.Code, s.Text, want, code, b.f.heard())
+		b.t.Errorf("%s %s (%s), want %s %s; the reader heard %d requests", s.State, s.Code, s.Text, want, code, len(b.f.heard()))
 	}
 }
 

@@ -12,24 +12,26 @@ import (
 
 // report gives the tags of one report to the sink.
 func (s *session) report(body []byte) {
-	d := s.d
-	d.stats.reports.Add(1)
-	if !s.cleared { // an earlier client's, or from before
-		skipped, err := wire.Report(body, func(*wire.Tag) { d.stats.stale.Add(1) })
-		d.stats.unread.Add(uint64(skipped))
-		s.sound(wire.ROAccessReport, err)
-		return
+	s.d.stats.reports.Add(1)
+	s.d.doubt = s.d.doubt && !s.cleared
+	if s.emit == nil {
+		s.emit = s.tag // made once: it costs memory
 	}
-	d.doubt = false
-	skipped, err := wire.Report(body, s.tag)
-	d.stats.unread.Add(uint64(skipped))
+	skipped, err := wire.Report(body, &s.scratch, s.emit)
+	if skipped > 0 {
+		s.d.stats.unread.Add(uint64(skipped))
+	}
 	s.sound(wire.ROAccessReport, err)
 }
 
 // tag makes a read of one tag.
 func (s *session) tag(t *wire.Tag) {
 	d := s.d
-	if len(t.EPC) == 0 {
+	switch {
+	case !s.cleared: // an earlier client's, or from before
+		d.stats.stale.Add(1)
+		return
+	case len(t.EPC) == 0:
 		d.stats.blank.Add(1)
 		return
 	}

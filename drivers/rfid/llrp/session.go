@@ -31,8 +31,12 @@ type session struct {
 	now     time.Time  // of the bytes at work, by Config.Now
 	missing map[int]bool
 	trouble time.Time // until when an error that the reader told of is shown
-	badRun  int       // messages in a row that contradict themselves
+	badRun  int       // messages in a row that contradict themselves …
+	lastBad time.Time // … and when the last of them came
 	clock   clock
+	scratch wire.Tag
+	emit    func(*wire.Tag) // tag of this session
+	seen    time.Time       // of the bytes at work, by the monotonic clock
 
 	tick context.Context // ends one read in the quiet
 	stop context.CancelFunc
@@ -160,7 +164,7 @@ func (s *session) receive(ctx context.Context) error {
 		return err
 	}
 	s.framer.Grew(n)
-	s.now = s.d.cfg.Now()
+	s.now, s.seen = s.d.cfg.Now(), time.Now()
 	for {
 		h, body, ok, err := s.framer.Next()
 		if err != nil {
@@ -170,7 +174,7 @@ func (s *session) receive(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		s.alive = time.Now()
+		s.alive = s.seen
 		if err := s.handle(h, body); err != nil {
 			return err
 		}
@@ -219,6 +223,7 @@ func (s *session) sound(typ wire.Type, err error) bool {
 		return true
 	}
 	s.badRun++
+	s.lastBad = time.Now()
 	s.d.stats.bad.Add(1)
 	if s.badRun <= badLimit {
 		s.d.cfg.Log.Warn("a message of the reader is left out", "device", s.d.cfg.Name, "code", drivers.CodeLLRPBroken, "message", typ.String(), "err", err)
@@ -269,25 +274,32 @@ func (s *session) end() {
 	s.d.lines.lose(s)
 }
 
-// farewellTime is how long the reader may take to say good-bye; some never do.
-const farewellTime = 500 * time.Millisecond
+// farewellTime is how long the reader may take for each word of good-bye; some
+// never say one.
+const farewellTime = 250 * time.Millisecond
 
 // farewell switches the antennas off and closes the connection in the way of the
-// protocol, so that the next client is let in at once.
+// protocol, so that the next client is let in at once. One request comes after
+// the other: some readers look at one message of a segment only.
 func (s *session) farewell(ctx context.Context) {
 	if s.greeted == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTime)
+	ctx = context.WithoutCancel(ctx)
+	if s.cleared && !s.part(ctx, wire.Message(wire.DeleteROSpec, map[string]any{"ROSpecID": roSpecID})) {
+		return
+	}
+	s.part(ctx, wire.Message(wire.CloseConnection, nil))
+}
+
+// part says one word of good-bye; false when the connection is gone.
+func (s *session) part(ctx context.Context, m *wire.Node) bool {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
 	defer cancel()
 	s.ctx = ctx
-	if s.cleared {
-		if _, err := s.send(ctx, wire.Message(wire.DeleteROSpec, map[string]any{"ROSpecID": roSpecID})); err != nil {
-			return
-		}
-	}
-	p, err := s.send(ctx, wire.Message(wire.CloseConnection, nil))
+	p, err := s.send(ctx, m)
 	for err == nil && len(p.got) == 0 {
 		err = s.receive(ctx)
 	}
+	return err == nil || errors.Is(err, context.DeadlineExceeded)
 }

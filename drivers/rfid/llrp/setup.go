@@ -37,15 +37,8 @@ func (s *session) setUp(ctx context.Context) error {
 	if err := s.look(ctx); err != nil {
 		return err
 	}
-	settings, err := s.settings()
-	if err != nil {
-		return s.d.fault(drivers.CodeRFIDRefuses, err.Error())
-	}
-	if _, err := s.ask(ctx, settings); err != nil {
-		if errors.Is(err, errUnanswered) {
-			return s.d.fault(drivers.CodeLLRPSilent, "the reader does not answer its settings")
-		}
-		return s.refused(err)
+	if err := s.set(ctx); err != nil {
+		return err
 	}
 	s.d.lines.found(s)
 	// What an earlier client left behind would go on reading, or be in the way.
@@ -185,35 +178,54 @@ func (s *session) standing(is *wire.Node) {
 	}
 }
 
+// set makes the settings. A reader that refuses one refuses all of a request, so
+// what can be done without (events, inputs) is then left out: it reads, and less
+// is known of it.
+func (s *session) set(ctx context.Context) error {
+	must, more, err := s.settings()
+	if err != nil {
+		return s.d.fault(drivers.CodeRFIDRefuses, err.Error())
+	}
+	_, err = s.ask(ctx, wire.Message(wire.SetReaderConfig, nil, slices.Concat(more[:1], must, more[1:])...))
+	if drivers.CodeOf(err) == drivers.CodeRFIDRefuses {
+		s.d.cfg.Log.Warn("the reader refuses settings; it is set without events and inputs", "device", s.d.cfg.Name, "err", err)
+		_, err = s.ask(ctx, wire.Message(wire.SetReaderConfig, nil, must...))
+	}
+	if errors.Is(err, errUnanswered) {
+		return s.d.fault(drivers.CodeLLRPSilent, "the reader does not answer its settings")
+	}
+	return s.refused(err)
+}
+
 // Events that readers are asked to tell of.
 var eventsWanted = []int{1 /* GPI */, 2 /* ROSpec */, 3 /* buffer */, 4 /* exception */, 8 /* antenna */}
 
-// settings is what the reader is set to, all in one request. The error says what
-// it cannot be set to.
-func (s *session) settings() (*wire.Node, error) {
+// settings is what the reader is set to: what it must do, and what can be done
+// without, events first. The error says what it cannot be set to.
+func (s *session) settings() (must, more []*wire.Node, err error) {
 	events := wire.New("ReaderEventNotificationSpec", nil)
 	for _, e := range eventsWanted {
 		events.Params = append(events.Params, wire.New("EventNotificationState", map[string]any{"EventType": e, "NotificationState": true}))
 	}
-	m := wire.Message(wire.SetReaderConfig, nil, events)
 	if dBm := s.d.cfg.Power; dBm > 0 {
 		index, err := s.caps.powerIndex(dBm)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		m.Params = append(m.Params, wire.New("AntennaConfiguration", map[string]any{"AntennaID": 0},
+		must = append(must, wire.New("AntennaConfiguration", map[string]any{"AntennaID": 0},
 			wire.New("RFTransmitter", map[string]any{"HopTableID": s.caps.hopTable, "ChannelIndex": s.caps.channel, "TransmitPower": index})))
 	}
-	m.Params = append(m.Params, wire.New("KeepaliveSpec", map[string]any{
+	must = append(must, wire.New("KeepaliveSpec", map[string]any{
 		"KeepaliveTriggerType": 1, "PeriodicTriggerValue": int(s.d.cfg.Keepalive / time.Millisecond),
 	}))
+	more = append(more, events)
 	for i := range s.caps.gpis {
-		m.Params = append(m.Params, wire.New("GPIPortCurrentState", map[string]any{"GPIPortNum": i + 1, "Config": true, "State": 2}))
+		more = append(more, wire.New("GPIPortCurrentState", map[string]any{"GPIPortNum": i + 1, "Config": true, "State": 2}))
 	}
 	if s.caps.holding {
-		m.Params = append(m.Params, wire.New("EventsAndReports", nil))
+		more = append(more, wire.New("EventsAndReports", nil))
 	}
-	return m, nil
+	return must, more, nil
 }
 
 // roSpec is the one long reading: no start trigger, for we start it; no stop

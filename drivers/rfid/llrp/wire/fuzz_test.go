@@ -64,7 +64,7 @@ func checkReport(t *testing.T, body []byte, tree *Node) {
 	say := func(epc []byte, antenna, rssi, pc int) string {
 		return fmt.Sprintf("%X %d %d %X", epc, antenna, rssi, pc)
 	}
-	if _, err := Report(body, func(t *Tag) { got = append(got, say(t.EPC, t.Antenna, t.RSSI, int(t.PC))) }); err != nil {
+	if _, err := Report(body, new(Tag), func(t *Tag) { got = append(got, say(t.EPC, t.Antenna, t.RSSI, int(t.PC))) }); err != nil {
 		t.Fatalf("%s: %v", tree, err)
 	}
 	for _, tag := range tree.All("TagReportData") {

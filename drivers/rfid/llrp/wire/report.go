@@ -38,14 +38,13 @@ const (
 )
 
 // Report gives each tag of the body of an RO_ACCESS_REPORT in order; what emit
-// gets is good until it returns. Custom parameters, results of operations and
+// gets is t, filled anew each time, so that a report costs no memory. Custom parameters, results of operations and
 // whatever is not known are stepped over. skipped counts tags of which something
 // could not be read. The error is ErrLength; the tags before it were good and
 // were given.
 //
 // It reads what Parse reads, without making a tree.
-func Report(body []byte, emit func(*Tag)) (skipped int, err error) {
-	var t Tag
+func Report(body []byte, t *Tag, emit func(*Tag)) (skipped int, err error) {
 	for len(body) > 0 {
 		one, rest, ok, err := next(body)
 		switch {
@@ -65,7 +64,7 @@ func Report(body []byte, emit func(*Tag)) (skipped int, err error) {
 		if !whole {
 			skipped++
 		}
-		emit(&t)
+		emit(t)
 	}
 	return skipped, nil
 }
