@@ -92,8 +92,9 @@ func (s *session) speak(p []byte, check int) bool {
 	return s.voice.Say(p)
 }
 
-// open begins to listen to the air.
-func (s *session) open(now time.Time) { s.last, s.room = now, 0 }
+// open begins to listen to the air. What room was left is kept: in short rounds
+// there would never be any.
+func (s *session) open(now time.Time) { s.last = now }
 
 // air is what an antenna (from 0) hears from the last time on up to now. The
 // caller tells which of it somebody heard with told.
