@@ -12,11 +12,10 @@ import (
 	"tote/agent/supervise"
 	"tote/agent/topics"
 	"tote/drivers"
+	"tote/drivers/all"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
-	"tote/drivers/serialport"
-	"tote/drivers/tcpport"
 	"tote/warehouse"
 )
 
@@ -80,11 +79,15 @@ func (a *Agent) startDock(cfg config.Dock) error {
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scanner", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
-	d, err := scanner.New(scanner.Config{
+	driver, ok := all.Find(cfg.Driver)
+	if !ok || driver.Scanner == nil {
+		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
+	}
+	d, err := driver.Scanner(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
@@ -102,7 +105,7 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scale", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
@@ -121,7 +124,7 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 }
 
 func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := portOpener(cfg.Serial, cfg.TCP)
+	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
@@ -133,22 +136,6 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
-}
-
-// portOpener reaches a device over the network when it has an address there,
-// else over its serial line.
-func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	if address != "" {
-		return tcpport.Opener(tcpport.Config{Address: address})
-	}
-	return serialOpener(line)
-}
-
-func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
-	return serialport.Opener(serialport.Config{
-		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
-		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
-	})
 }
 
 // outcomes translates what the printer driver learned into what the domain

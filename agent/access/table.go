@@ -34,7 +34,8 @@ var allowed = map[string][]string{
 		"GET /actions", "GET /holds", "GET /backorders", "GET /figures", "POST /hh/cmd",
 		"POST /orders/{id}/retry", "POST /orders/{id}/cancel", "POST /orders/{id}/hand-over", "POST /fallouts/{id}/clear", "POST /floor-tasks/{id}/back", "POST /floor-tasks/{id}/end",
 	},
-	Admin: {"GET /v1/backup"}, // though it is looked at only: it is the whole state
+	// Though they are looked at only: the whole state, and what devices say.
+	Admin: {"GET /v1/backup", "GET /v1/devices/{name}/trace"},
 }
 
 // Commands of POST /v1/do/{command} by scope. A lead may give all of them but

@@ -18,6 +18,7 @@ import (
 	"tote/agent/health"
 	"tote/agent/intake"
 	"tote/agent/replica"
+	"tote/drivers"
 	"tote/warehouse"
 	"tote/warehouse/memtx"
 )
@@ -70,6 +71,12 @@ func newFake(t *testing.T) *fake {
 			}
 			return fn(g.tx)
 		},
+		Trace: func(_ context.Context, name string, after uint64, wait time.Duration) (Trace, bool) {
+			return Trace{
+				Device: name, Driver: "mt-sics", Next: after + 1, Lost: wait == time.Second,
+				Chunks: []Chunk{{Seq: after + 1, At: "2026-01-02T03:04:05.000006Z", Dir: "to", Hex: "53490d0a"}, {Seq: after + 2, At: "2026-01-02T03:04:05.000007Z", Event: "closed"}},
+			}, name == "pack1/scale"
+		},
 		Robot: func(_ context.Context, id, act string) bool {
 			g.robots = append(g.robots, id+" "+act)
 			return id == "R1"
@@ -78,7 +85,9 @@ func newFake(t *testing.T) *fake {
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
 			return Gateway{
-				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
+				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{
+					Name: "pack1/scale", Driver: "mt-sics", State: "ready", Port: "usb:0403:6001", Node: "/dev/ttyUSB0", Identity: &drivers.Identity{Maker: "MT", Firmware: "1.0"},
+				}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
 				Disk: &Disk{Level: "amber", Free: 1 << 20, Needed: 1 << 19, SyncMs: 3, Code: "STO-305"},
 			}
 		},
