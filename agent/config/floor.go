@@ -53,6 +53,7 @@ type RFID struct {
 	Version  string  `yaml:"version,omitempty" doc:"Version of LLRP that a reader of driver llrp is spoken to in, 1.0.1 or 1.1. Each of them knows 1.0.1." default:"1.0.1"`
 	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to as many as readers of the family have; 0 is 4, or the one of a family with one." default:"0"`
 	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
+	Region   string  `yaml:"region,omitempty" doc:"Whose rules the reader must send by: us, eu, in, jp, cn, kr, au or nz, for readers of driver thingmagic, which forget it; keep leaves what the reader has, as all others do." default:"keep"`
 	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
 	MinRSSI  int     `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
 }
@@ -169,8 +170,29 @@ func (k *checker) rfid(path string, r RFID) {
 	}
 	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
+	k.region(path+".region", r)
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
+}
+
+// region checks that the reader takes a region, and this one.
+func (k *checker) region(path string, r RFID) {
+	d, ok := all.Find(r.Driver)
+	switch {
+	case r.Rules() == "" || !ok:
+	case len(d.Regions) == 0:
+		k.add(CodeValue, path, "readers of driver %s keep their own region; leave it out", r.Driver)
+	default:
+		k.oneOf(path, r.Region, d.Regions...)
+	}
+}
+
+// Rules is the region the reader is set to, "" for the one it has.
+func (r RFID) Rules() string {
+	if r.Region == "keep" {
+		return ""
+	}
+	return r.Region
 }
 
 // maxAntennas is how many antennas a reader with this driver can have.
