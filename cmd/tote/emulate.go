@@ -11,7 +11,7 @@ type emulateCmd struct {
 	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
 	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
-	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
+	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader on a serial line, with the tags in front of it."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`

@@ -21,6 +21,7 @@ import (
 	"tote/drivers/rfid/presence"
 	"tote/drivers/rfid/r200"
 	"tote/drivers/rfid/r2000"
+	"tote/drivers/rfid/thingmagic"
 	"tote/drivers/rfid/uhf18"
 	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
@@ -125,6 +126,13 @@ func ofUHF(cfg uhf18.Config) maker {
 	}
 }
 
+func ofThingMagic(cfg thingmagic.Config) maker {
+	return func(open drivers.Opener, sink func(rfid.Read)) (device, error) {
+		cfg.Name, cfg.Open, cfg.Sink, cfg.Region = "rfid/test", open, sink, "eu"
+		return thingmagic.New(cfg)
+	}
+}
+
 func (p *portal) read(r rfid.Read) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,6 +227,13 @@ func TestReadsAgainstTheEmulator(t *testing.T) {
 			[]string{epcA[:8] + " 2", epcB + " 2", epcB + " 4"},
 			27, 130,
 		},
+		{
+			"thingmagic, two antennas and power", ofThingMagic(thingmagic.Config{Antennas: []int{4, 2}, Power: 27}),
+			emurfid.Params{Family: "thingmagic"},
+			[]record.Tag{{EPC: epcA, Antenna: 1}, {EPC: epcA[:8], Antenna: 2}, {EPC: epcB}},
+			[]string{epcA[:8] + " 2", epcB + " 2", epcB + " 4"},
+			27, 0,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := newPortal(t, tc.create, tc.params)
@@ -291,6 +306,13 @@ var families = []struct {
 		ofUHF(uhf18.Config{Variant: uhf18.UHF288, Antennas: []int{1, 2}, Answer: 100 * time.Millisecond, Silence: 500 * time.Millisecond, Retry: 40 * time.Millisecond}),
 		ofUHF(uhf18.Config{Variant: uhf18.UHF288, Answer: 100 * time.Millisecond, Silence: 500 * time.Millisecond, Retry: 40 * time.Millisecond, Power: 27}), false,
 	},
+	{
+		"thingmagic",
+		emurfid.Params{Family: "thingmagic"},
+		ofThingMagic(thingmagic.Config{Antennas: []int{1, 2}}),
+		ofThingMagic(thingmagic.Config{Antennas: []int{1, 2}, Retry: 40 * time.Millisecond}),
+		ofThingMagic(thingmagic.Config{Retry: 40 * time.Millisecond}), false,
+	},
 }
 
 // Every tag frame that left the reader arrives, and no other.
@@ -342,6 +364,7 @@ func quick(antennas ...int) r2000.Config {
 func TestFaultsAgainstTheEmulator(t *testing.T) {
 	for _, f := range families {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel() // it waits most of the time
 			create := f.two
 			if create == nil {
 				create = f.one

@@ -27,7 +27,7 @@ const (
 	StatusAlive     = 0x0400 // of OpRead without data, once a second: the reader reads
 	StatusHot       = 0x0504 // too hot: it reads less
 	StatusReturn    = 0x0505 // the antenna sends back what it gets: it is missing or broken
-	StatusNoRegion  = 0x010A // no region is set (ours from the API's list of errors)
+	StatusNoRegion  = 0x010B // the region is not one it can send by (Mercury API, list of errors)
 	header          = 0xFF
 	aroundAnswer    = 7 // header, length, operation, status (2), CRC (2)
 	aroundOrder     = 5
