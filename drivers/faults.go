@@ -26,6 +26,14 @@ const (
 	CodeScaleUnreadable = "DEV-205"
 	CodeScaleOverload   = "DEV-206"
 	CodeScaleUnderload  = "DEV-207"
+	CodeScaleDrift      = "DEV-208"
+	CodeScaleExpanded   = "DEV-209"
+	CodeScaleUnzeroed   = "DEV-210"
+	CodeScaleBroken     = "DEV-211"
+	CodeScaleNoCommand  = "DEV-212"
+	CodeScaleNotEmpty   = "DEV-213"
+	CodeScaleNotDone    = "DEV-214"
+	CodeScaleOther      = "DEV-215"
 
 	CodePrinterSilent      = "DEV-301"
 	CodePrinterPaperOut    = "DEV-302"
@@ -45,6 +53,15 @@ const (
 	CodePrinterTimeout     = "DEV-316"
 	CodePrinterUnreadable  = "DEV-317"
 	CodePrinterLost        = "DEV-318"
+	CodePrinterRefused     = "DEV-319"
+	CodePrinterJam         = "DEV-320"
+	CodePrinterBroken      = "DEV-321"
+	CodePrinterLanguage    = "DEV-322"
+	CodePrinterTag         = "DEV-325"
+	CodePrinterWrongTag    = "DEV-326"
+
+	CodeLabelUnfit     = "DEV-323"
+	CodeLabelCharacter = "DEV-324"
 
 	CodeScannerControl    = "DEV-401"
 	CodeScannerTooLong    = "DEV-402"
@@ -81,7 +98,10 @@ const (
 	CodeZebraAlert      = "DEV-546"
 	CodeZebraGone       = "DEV-547"
 
-	CodeInputHeld = "DEV-601"
+	CodeInputHeld    = "DEV-601"
+	CodeButtonHeld   = "DEV-602"
+	CodeEStopPressed = "DEV-603"
+	CodeEStopLatched = "DEV-604"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -109,13 +129,21 @@ func Faults() []Fault {
 		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
 		{CodeForeign, "Something talks at this port that no driver understands.", "Check what is plugged in there, and its baud rate. `tote devices trace` shows what it says."},
 
-		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol (MT-SICS) are set as configured."},
+		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol are set as configured, and that it sends without being asked where the protocol wants that."},
 		{CodeScaleNotReady, "The scale cannot weigh at the moment (menu, adjustment or switched to standby).", "Leave the menu of the scale and clear its pan."},
-		{CodeScaleRefuses, "The scale does not understand the question (ES, ET or EL).", "Set the scale to MT-SICS and check baud rate, data bits and parity."},
+		{CodeScaleRefuses, "The scale does not understand the question.", "Set the scale to the configured protocol and check baud rate, data bits and parity."},
 		{CodeScaleUnit, "The scale shows a unit that is not a weight this site can use.", "Set the scale to g, kg, mg, lb or oz."},
 		{CodeScaleUnreadable, "The answers of the scale cannot be read.", "Check baud rate, data bits and parity, and the cable."},
 		{CodeScaleOverload, "There is too much on the scale.", "Take the load off the scale."},
 		{CodeScaleUnderload, "The scale shows less than its range.", "Check that the pan is in place, clear it and zero the scale."},
+		{CodeScaleDrift, "The empty scale does not show zero.", "Take everything off the scale and wipe its pan. If it still does not show zero, zero it."},
+		{CodeScaleExpanded, "The scale shows ten times its usual resolution, a display for service that is not weighed with.", "Switch the scale back to its usual display."},
+		{CodeScaleUnzeroed, "The scale has not found its zero since it was switched on.", "Take everything off the scale and zero it."},
+		{CodeScaleBroken, "The scale reports a fault of its own (memory, adjustment or sensor).", "Switch it off and on with an empty pan. If it comes back, have the scale serviced."},
+		{CodeScaleNoCommand, "This scale cannot be zeroed or tared by a command.", "Press the key of the scale."},
+		{CodeScaleNotEmpty, "The scale is not at rest, or too much lies on it to be zeroed.", "Take everything off the scale, wait until it rests, and try again."},
+		{CodeScaleNotDone, "The scale did not do what it was told: its weights do not show it.", "Try again with an empty pan at rest, or press the key of the scale."},
+		{CodeScaleOther, "What is plugged in at this path is not the configured USB scale.", "Correct the path, or the vendor and product in the configuration."},
 
 		{CodePrinterSilent, "The printer does not answer.", "Check that the printer is on, has labels, is closed (some printers are silent without) and is set to ZPL."},
 		{CodePrinterPaperOut, "The printer is out of labels.", "Load a new roll and close the head."},
@@ -135,6 +163,14 @@ func Faults() []Fault {
 		{CodePrinterTimeout, "The label was not finished in time.", "Look whether the label came out: scan it if it did, ask for a reprint if it did not."},
 		{CodePrinterUnreadable, "The answers of the printer cannot be read.", "Check baud rate, parity and flow control, and the cable."},
 		{CodePrinterLost, "The connection to the printer broke after the label was sent.", "Look whether the label came out: scan it if it did, ask for a reprint if it did not."},
+		{CodePrinterRefused, "The printer could not carry out what it was sent (an error of syntax, memory or label border).", "Look whether a label came out and whether it is whole. Check that the labels loaded have the configured size."},
+		{CodePrinterJam, "Labels are jammed in the printer.", "Open the printer, take the jammed labels out and close it."},
+		{CodePrinterBroken, "The printer reports a fault of its mechanism (cutter, motor, sensor or memory).", "Switch the printer off and on. If it comes back, have it repaired."},
+		{CodePrinterLanguage, "The document is written in another printer language than this printer speaks.", "Print it at a printer of its language, or have the carrier give labels in this one's."},
+		{CodeLabelUnfit, "The label cannot be drawn: a code or a text does not fit, or this printer's language has no such code.", "Use a larger label or a printer with another language; the text says what does not fit."},
+		{CodeLabelCharacter, "The label holds characters that this printer cannot print.", "Print it at a printer that prints all of Unicode (ZPL, TSPL), or write the text in Latin letters."},
+		{CodePrinterTag, "The label came out, but the printer did not prove what is written in its RFID tag.", "Read the tag before the label is used. Check that RFID labels are loaded and calibrated."},
+		{CodePrinterWrongTag, "The RFID tag was read back with another number than it should hold.", "Destroy the label and ask for a reprint."},
 
 		{CodeScannerControl, "The scan held a control character.", "Scan again. If it comes back, check the scanner's prefix and suffix settings."},
 		{CodeScannerTooLong, "The scan was too long.", "Scan again, one code at a time."},
@@ -172,6 +208,9 @@ func Faults() []Fault {
 		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
+		{CodeButtonHeld, "A button is pressed for longer than a hand presses: it is stuck, or its wires touch.", "Free the button, check its wire. What it does can be done with its barcode meanwhile."},
+		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
+		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
 	}
 }
 

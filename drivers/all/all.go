@@ -15,6 +15,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scale"
 	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 )
@@ -42,6 +43,7 @@ type Driver struct {
 	Evidence string
 
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
+	MQTT    bool                                // it speaks through the gateway's broker; then it has no line
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Tells   bool                                // asking uses its connection up: it is not asked before its driver has the port, which learns it and has Identity
@@ -53,6 +55,7 @@ type Driver struct {
 	Reader   rfid.Maker    // of a reader; nil for other kinds
 	Antennas int           // of a reader: the most it can have; 0 = not known
 	Regions  []string      // of a reader: the regions it must be told to send by; nil = it keeps its own
+	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 	Versions []string      // of the protocol, that a configuration may choose among; the first is the default
