@@ -1,13 +1,10 @@
 package rfid_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -23,9 +20,7 @@ import (
 	"tote/drivers/rfid/r2000"
 	"tote/drivers/rfid/thingmagic"
 	"tote/drivers/rfid/uhf18"
-	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
-	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/line"
 	"tote/firmware-tests/record"
 	emurfid "tote/firmware-tests/rfid"
@@ -51,35 +46,19 @@ type portal struct {
 func newPortal(t *testing.T, create maker, params emurfid.Params) *portal {
 	t.Helper()
 	params.RestartMs, params.RoundMs = 30, 10
+	open, address := emulated(t, params)
+	hand, err := control.Dial(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	out, in := io.Pipe()
-	ended := make(chan error, 2)
-	go func() {
-		ended <- emulate.Main(ctx, emulate.Options{JSON: true, Devices: []emulate.Device{
-			{Kind: emulate.RFID, Link: filepath.Join(t.TempDir(), "rfid"), RFID: params},
-		}}, in)
-	}()
-	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		t.Fatal(lines.Err())
-	}
-	var ready emulate.Ready
-	if err := json.Unmarshal(lines.Bytes(), &ready); err != nil {
-		t.Fatal(err)
-	}
-	hand, err := control.Dial(t.Context(), ready.Control)
-	if err != nil {
-		t.Fatal(err)
-	}
-	open, err := serialport.Opener(serialport.Config{Path: ready.Path, Baud: r2000.Baud})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ended := make(chan struct{})
 	p := &portal{t: t, hand: hand}
 	if p.dev, err = create(open, p.read); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
+		defer close(ended)
 		for ctx.Err() == nil {
 			_ = p.dev.Run(ctx)
 			select {
@@ -87,16 +66,11 @@ func newPortal(t *testing.T, create maker, params emurfid.Params) *portal {
 			case <-ctx.Done():
 			}
 		}
-		ended <- nil
 	}()
 	t.Cleanup(func() {
 		_ = hand.Close()
 		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}
+		<-ended
 	})
 	p.state(drivers.Ready, "")
 	return p

@@ -6,6 +6,9 @@ import (
 	"tote/firmware-tests/line"
 )
 
+// bytePause is the longest pause within a command.
+const bytePause = 100 * time.Millisecond
+
 // family is how one kind of reader talks; Run's goroutine owns it.
 type family interface {
 	// take reads commands out of the session's buf and leaves what is not whole.
@@ -25,6 +28,7 @@ type session struct {
 	f     family
 	voice *line.Voice
 	buf   []byte
+	heard time.Time // when bytes last came
 	until time.Time // deaf until then
 	last  time.Time // up to when the air was listened to
 	room  float64   // answers the air still has room for
@@ -60,6 +64,13 @@ func (s *session) hear(p []byte) {
 		s.buf = nil
 		return
 	}
+	// A command that was begun and not ended is given up: else a foreign byte
+	// that looks like a length would swallow what is asked later.
+	now := time.Now()
+	if now.Sub(s.heard) > bytePause {
+		s.buf = nil
+	}
+	s.heard = now
 	s.buf = append(s.buf, p...)
 	s.f.take()
 }
