@@ -145,6 +145,7 @@ type Reader struct {
 	book   *record.Book
 	ended  chan struct{} // closed when Run ends
 	wake   chan struct{} // one token: a fault was switched
+	turn   chan struct{} // held while the reader tells what it heard: a carton's record counts all of it
 
 	mu       sync.Mutex
 	port     Port // nil before Run
@@ -174,7 +175,7 @@ func New(p Params, book *record.Book) (*Reader, error) {
 		names = append(names, AntennaBroken(i+1))
 	}
 	return &Reader{
-		params: p, faults: line.NewFaults(names...), book: book, ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		params: p, faults: line.NewFaults(names...), book: book, ended: make(chan struct{}), wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		rng: rand.New(rand.NewPCG(p.Seed, 0)), field: &group{},
 		power: slices.Repeat([]int{p.PowerDbm}, p.Ports), region: []byte{2, 0, 6}, // ETSI, 865.0 to 868.0 MHz
 	}, nil
@@ -221,6 +222,8 @@ func (r *Reader) Pass(tags []record.Tag, ms int64) (record.Entry, error) {
 	case <-r.ended:
 		through = false
 	}
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cartons = slices.DeleteFunc(r.cartons, func(g *group) bool { return g == carton })
@@ -329,6 +332,8 @@ func (r *Reader) Run(ctx context.Context, port Port) error {
 		case <-tick:
 		case <-r.wake:
 		}
+		r.turn <- struct{}{}
 		s.step(time.Now())
+		<-r.turn
 	}
 }
