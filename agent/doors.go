@@ -174,7 +174,7 @@ func (a *Agent) startReader(cfg config.Dock, to []route, scanned func(string)) (
 	}
 	var reader rfid.Reader // is there before it runs
 	reader, err = driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Region: cfg.RFID.Rules(), Version: cfg.RFID.Version, Log: a.log,
 		OnStatus: func(drivers.Status) {
 			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
 				a.tells(name, told.Identity())

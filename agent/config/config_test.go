@@ -513,6 +513,8 @@ func TestFloorRules(t *testing.T) {
 		"a version of r2000":       {"docks: [{id: d, rfid: {driver: r2000, version: \"1.1\", serial: {path: /dev/x}}}]\n", "docks[0].rfid.version", config.CodeValue},
 		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"more than its family has": {"docks: [{id: d, rfid: {driver: r200, antennas: 2, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"a region it keeps itself": {"docks: [{id: d, rfid: {driver: r200, region: eu, serial: {path: /dev/x}}}]\n", "docks[0].rfid.region", config.CodeValue},
+		"a region there is not":    {"docks: [{id: d, rfid: {driver: thingmagic, region: moon, serial: {path: /dev/x}}}]\n", "docks[0].rfid.region", config.CodeValue},
 		"more than the 288 has":    {"docks: [{id: d, rfid: {driver: uhf288, antennas: 5, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},
 		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
@@ -552,6 +554,7 @@ func TestReaderPorts(t *testing.T) {
 		{"uhf288", 2, []int{1, 2}},
 		{"uhf288", 0, []int{1, 2, 3, 4}},
 		{"uhf18", 0, []int{1}},
+		{"thingmagic", 0, []int{1, 2, 3, 4}},
 		{"r200", 1, []int{1}},
 	} {
 		if got := (config.RFID{Driver: tc.driver, Antennas: tc.antennas}).Ports(); !slices.Equal(got, tc.want) {

@@ -103,6 +103,7 @@ type RFID struct {
 	LookMs   int         `yaml:"look_ms,omitempty" doc:"How long before and after the door is covered a tag is looked for to see whether it stands there, in milliseconds, 1000 to 10000. Longer for pallets slower than 0.3 m/s; a pass is told so much later." default:"2500"`
 	MergeMs  int         `yaml:"merge_ms,omitempty" doc:"The door free for less than this is the same pass, in milliseconds, 1 to 2000." default:"200"`
 	DwellMs  int         `yaml:"dwell_ms,omitempty" doc:"Without a photo-eye: a tag that stays longer is parked, in milliseconds, 1001 to 600000." default:"10000"`
+	Region   string      `yaml:"region,omitempty" doc:"Whose rules the reader must send by: us, eu, in, jp, cn, kr, au or nz, for readers of driver thingmagic, which forget it; keep leaves what the reader has, as all others do." default:"keep"`
 	MinReads int         `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
 	MinRSSI  int         `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
 }
@@ -262,6 +263,7 @@ func (k *checker) reader(path string, r RFID) {
 	}
 	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
+	k.region(path+".region", r)
 }
 
 func (k *checker) rfid(path string, r RFID) {
@@ -275,6 +277,26 @@ func (k *checker) rfid(path string, r RFID) {
 	}
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
+}
+
+// region checks that the reader takes a region, and this one.
+func (k *checker) region(path string, r RFID) {
+	d, ok := all.Find(r.Driver)
+	switch {
+	case r.Rules() == "" || !ok:
+	case len(d.Regions) == 0:
+		k.add(CodeValue, path, "readers of driver %s keep their own region; leave it out", r.Driver)
+	default:
+		k.oneOf(path, r.Region, d.Regions...)
+	}
+}
+
+// Rules is the region the reader is set to, "" for the one it has.
+func (r RFID) Rules() string {
+	if r.Region == "keep" {
+		return ""
+	}
+	return r.Region
 }
 
 // maxAntennas is how many antennas a reader with this driver can have.

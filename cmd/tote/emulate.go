@@ -11,7 +11,7 @@ type emulateCmd struct {
 	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
 	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
-	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
+	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader on a serial line, with the tags in front of it."`
 	LLRP    emulateLLRP    `cmd:"" name:"llrp" help:"A fixed RFID reader that speaks LLRP, with the tags in front of it and its inputs."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 

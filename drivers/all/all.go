@@ -54,6 +54,7 @@ type Driver struct {
 
 	Reader   rfid.Maker    // of a reader; nil for other kinds
 	Antennas int           // of a reader: the most it can have; 0 = not known
+	Regions  []string      // of a reader: the regions it must be told to send by; nil = it keeps its own
 	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines

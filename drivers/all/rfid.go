@@ -4,6 +4,7 @@ import (
 	"tote/drivers/rfid/llrp"
 	"tote/drivers/rfid/r200"
 	"tote/drivers/rfid/r2000"
+	"tote/drivers/rfid/thingmagic"
 	"tote/drivers/rfid/uhf18"
 	"tote/drivers/rfid/ziotc"
 	"tote/drivers/serialport"
@@ -52,6 +53,23 @@ power: 26
 			Decode:   r200.NewDecoder,
 			Reader:   r200.Reader,
 			Antennas: 1,
+		},
+		{
+			Name: thingmagic.DriverName, Kind: RFID,
+			Doc: "UHF RFID modules that speak ThingMagic's Mercury protocol (M6e, Micro, Nano, M7e) on a serial line. Up to 4 antennas, strength, the reader's own time; every read is checked by the CRC of the tag itself. The module forgets its region: give it one.",
+			Example: `driver: thingmagic
+serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
+antennas: [1]
+power: 27
+region: eu
+`,
+			Evidence: "a captured tag record of an M6e Nano, captured version answers of three modules",
+			Lines:    []serialport.Config{{Baud: thingmagic.Baud}, {Baud: 9600}},
+			Ask:      thingmagic.Ask,
+			Decode:   thingmagic.NewDecoder,
+			Reader:   thingmagic.Reader,
+			Antennas: thingmagic.MaxAntennas,
+			Regions:  thingmagic.Regions(),
 		},
 		{
 			Name: uhf18.DriverName, Kind: RFID,

@@ -1,6 +1,6 @@
 // Package rfid holds what RFID readers of every make report: a Read, one
-// sighting of one tag by one antenna. The drivers are in the packages below
-// (r2000); presence decides what passed a portal.
+// sighting of one tag by one antenna. The drivers are in the packages below, one
+// for each family of readers; presence decides what passed a portal.
 //
 // A Read is not a fact about goods: one tag is read tens of times a second,
 // tags behind the wall are read too, and a checksum of 8 bits lets a damaged

@@ -134,6 +134,53 @@ func TestUHF288(t *testing.T) {
 	})
 }
 
+func TestMercury(t *testing.T) {
+	order := func(op byte, d ...byte) string {
+		p := append([]byte{0xFF, byte(len(d)), op}, d...)
+		high, low := mercCRC(p[1:])
+		return hexOf(append(p, high, low))
+	}
+	answer := func(op byte, status uint16, d ...byte) string {
+		p := append([]byte{0xFF, byte(len(d)), op, byte(status >> 8), byte(status)}, d...)
+		high, low := mercCRC(p[1:])
+		return hexOf(append(p, high, low))
+	}
+	begin := order(mercMulti, 0, 0, 1, 0x22, 0, 0, 5, 7, 0x22, 0x10, 0, 0x1B, 3, 0xE8, 1, 0xFF)
+	with(t, Params{Family: FamilyMerc, Steady: true}, func(b *bench) {
+		b.says("version", "FF 00 03 1D 0C", 0, "FF 14 03 0000 23010600 38000201 20240913 02010608 00000010 CB65")
+		b.says("no region", order(mercGetRegion), 0, answer(mercGetRegion, 0, 0))
+		b.says("without one it does not send", begin, 0, answer(mercMulti, mercBadRegion))
+		b.says("Europe", order(mercSetRegion, mercEurope), 0, answer(mercSetRegion, 0))
+		b.says("the antennas", order(mercAntennas, 2, 1, 1, 3, 3), 0, answer(mercAntennas, 0))
+		b.says("an antenna it has not", order(mercAntennas, 2, 5, 5), 0, answer(mercAntennas, mercBadValue))
+		b.says("power", order(mercSetPower, 0x0A, 0x28), 0, answer(mercSetPower, 0))
+		b.says("power again", order(mercGetPower, 0), 0, answer(mercGetPower, 0, 0, 0x0A, 0x28))
+		b.says("too much", order(mercSetPower, 0x13, 0x88), 0, answer(mercSetPower, mercTooMuch))
+		b.says("an unknown operation", order(0x77), 0, answer(0x77, mercBadOp))
+		b.says("a wrong check", "FF 00 03 1D 0D", 0, "")
+		b.field(record.Tag{EPC: "000000000000000000001545", Antenna: 3, RSSI: -56, Rate: 50})
+		got := b.raw(begin, 1050*time.Millisecond)
+		if !strings.HasPrefix(got, answer(mercMulti, 0, 1)) || !strings.Contains(got, answer(mercRead, mercAlive)) ||
+			strings.Count(got, "C4330D37FC") < 20 || !strings.Contains(got, "00803000000000000000000000001545E94A") {
+			t.Errorf("reads: %s", got)
+		}
+		b.fault(AntennaBroken(3), true)
+		got = b.raw("", 1100*time.Millisecond)
+		if !strings.Contains(got, answer(mercRead, mercReturnLoss)) || strings.Contains(got, "1545E94A") {
+			t.Errorf("a broken antenna: %s", got)
+		}
+		b.raw(order(mercMulti, 0, 0, 2), 0)
+		b.says("stopped", "", 2*time.Second, "")
+		b.fault(Refuse, true)
+		b.says("refused", order(mercSetRegion, mercEurope), 0, answer(mercSetRegion, mercBadValue))
+		b.fault(Restart, true)
+		b.raw("", 100*time.Millisecond)
+		b.fault(Restart, false)
+		b.raw("", time.Second)
+		b.says("the region is lost with the power", order(mercGetRegion), 0, answer(mercGetRegion, 0, 0))
+	})
+}
+
 // A reader that restarts again and again is deaf, and comes back.
 func TestRestartFault(t *testing.T) {
 	with(t, Params{Family: FamilyUHF18}, func(b *bench) {
@@ -164,7 +211,7 @@ func TestFamilyParams(t *testing.T) {
 			t.Errorf("accepted %+v", p)
 		}
 	}
-	for family, ports := range map[string]int{FamilyR2000: 4, FamilyR200: 1, FamilyUHF18: 1, FamilyUHF288: 4} {
+	for family, ports := range map[string]int{FamilyR2000: 4, FamilyR200: 1, FamilyUHF18: 1, FamilyUHF288: 4, FamilyMerc: 4} {
 		r, err := New(Params{Family: family}, book)
 		if err != nil || len(r.State().PowerDbm) != ports {
 			t.Errorf("%s: %+v, %v", family, r.State(), err)
@@ -190,7 +237,7 @@ func TestChecksOnCapturedFrames(t *testing.T) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	uhf, tags := 0, 0
+	uhf, tags, merc := 0, 0, 0
 	for _, v := range file.Vectors {
 		wire, err := hex.DecodeString(v.Hex)
 		if err != nil {
@@ -202,6 +249,12 @@ func TestChecksOnCapturedFrames(t *testing.T) {
 				t.Errorf("%s: %02x%02x", v.Hex, low, high)
 			}
 		}
+		if v.Protocol == "thingmagic" {
+			merc++
+			if high, low := mercCRC(wire[1 : len(wire)-2]); wire[len(wire)-2] != high || wire[len(wire)-1] != low {
+				t.Errorf("%s: %02x%02x", v.Hex, high, low)
+			}
+		}
 		if v.TagCRC != "" {
 			tags++
 			p, _ := hex.DecodeString(v.PC + v.EPCs[0])
@@ -210,8 +263,8 @@ func TestChecksOnCapturedFrames(t *testing.T) {
 			}
 		}
 	}
-	if uhf < 11 || tags < 3 {
-		t.Errorf("%d frames and %d tags", uhf, tags)
+	if uhf < 11 || tags < 3 || merc < 2 {
+		t.Errorf("%d frames, %d tags and %d packets", uhf, tags, merc)
 	}
 }
 

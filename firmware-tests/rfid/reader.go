@@ -3,7 +3,7 @@
 // it, read more or less often and strongly.
 //
 // Families: r2000 (UHF RFID Reader Serial Interface Protocol V3.7), r200 (M100
-// module protocol), uhf18 and uhf288 (UHFReader18 User's Manual V2.0); see
+// module protocol), uhf18 and uhf288 (UHFReader18 User's Manual V2.0), thingmagic (Mercury); see
 // firmware-tests/cases/rfid/README.md for what each answer was checked against.
 // The package shares no code with the drivers.
 //
@@ -43,6 +43,7 @@ const (
 	FamilyR200   = "r200"
 	FamilyUHF18  = "uhf18"
 	FamilyUHF288 = "uhf288"
+	FamilyMerc   = "thingmagic"
 )
 
 // AntennaBroken is the name of the fault of an antenna, from 1.
@@ -64,7 +65,7 @@ const (
 
 // Params describe a reader. Zero fields take the default.
 type Params struct {
-	Family    string `json:"family,omitempty" default:"r2000" enum:"r2000,r200,uhf18,uhf288" help:"How it talks: ${enum}."`
+	Family    string `json:"family,omitempty" default:"r2000" enum:"r2000,r200,uhf18,uhf288,thingmagic" help:"How it talks: ${enum}."`
 	Lead      string `json:"lead,omitempty" default:"bb" enum:"bb,aa" help:"First byte of an r200 frame: ${enum}."`
 	Pushes    bool   `json:"pushes,omitempty" help:"A uhf18 begins in scan mode and pushes tags by itself."`
 	Ports     int    `json:"ports,omitempty" default:"4" help:"Antenna ports of an r2000, 4 or 8; the others have what they have."`
@@ -84,7 +85,7 @@ func (p Params) fill() (Params, error) {
 	def(&p.Lead, "bb")
 	def(&p.Model, "M100 26dBm V1.0")
 	def(&p.Ports, 4)
-	if only, ok := map[string]int{FamilyR200: 1, FamilyUHF18: 1, FamilyUHF288: 4}[p.Family]; ok {
+	if only, ok := map[string]int{FamilyR200: 1, FamilyUHF18: 1, FamilyUHF288: 4, FamilyMerc: 4}[p.Family]; ok {
 		p.Ports = only
 	} else if p.Family != FamilyR2000 {
 		return p, fmt.Errorf("%w: family %q", ErrParams, p.Family)
@@ -143,6 +144,8 @@ type Reader struct {
 	faults *line.Faults
 	book   *record.Book
 	ended  chan struct{} // closed when Run ends
+	wake   chan struct{} // one token: a fault was switched
+	turn   chan struct{} // held while the reader tells what it heard: a carton's record counts all of it
 
 	mu       sync.Mutex
 	port     Port // nil before Run
@@ -172,7 +175,7 @@ func New(p Params, book *record.Book) (*Reader, error) {
 		names = append(names, AntennaBroken(i+1))
 	}
 	return &Reader{
-		params: p, faults: line.NewFaults(names...), book: book, ended: make(chan struct{}),
+		params: p, faults: line.NewFaults(names...), book: book, ended: make(chan struct{}), wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		rng: rand.New(rand.NewPCG(p.Seed, 0)), field: &group{},
 		power: slices.Repeat([]int{p.PowerDbm}, p.Ports), region: []byte{2, 0, 6}, // ETSI, 865.0 to 868.0 MHz
 	}, nil
@@ -219,6 +222,8 @@ func (r *Reader) Pass(tags []record.Tag, ms int64) (record.Entry, error) {
 	case <-r.ended:
 		through = false
 	}
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cartons = slices.DeleteFunc(r.cartons, func(g *group) bool { return g == carton })
@@ -252,6 +257,10 @@ func (r *Reader) SetFault(name string, on bool) error {
 		return err
 	}
 	r.book.Add(record.Entry{Kind: record.Fault, Fault: &record.SwitchedFault{Name: name, On: on}})
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 	r.mu.Lock()
 	port := r.port
 	r.mu.Unlock()
@@ -295,6 +304,8 @@ func (r *Reader) Run(ctx context.Context, port Port) error {
 		s.f = newR200(s)
 	case FamilyUHF18, FamilyUHF288:
 		s.f = newUHF(s)
+	case FamilyMerc:
+		s.f = newMercury(s)
 	default:
 		s.f = &r2000{session: s}
 	}
@@ -319,7 +330,10 @@ func (r *Reader) Run(ctx context.Context, port Port) error {
 			}
 			s.hear(p.Data)
 		case <-tick:
+		case <-r.wake:
 		}
+		r.turn <- struct{}{}
 		s.step(time.Now())
+		<-r.turn
 	}
 }

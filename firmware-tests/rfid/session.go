@@ -6,6 +6,9 @@ import (
 	"tote/firmware-tests/line"
 )
 
+// bytePause is the longest pause within a command.
+const bytePause = 100 * time.Millisecond
+
 // family is how one kind of reader talks; Run's goroutine owns it.
 type family interface {
 	// take reads commands out of the session's buf and leaves what is not whole.
@@ -25,6 +28,7 @@ type session struct {
 	f     family
 	voice *line.Voice
 	buf   []byte
+	heard time.Time // when bytes last came
 	until time.Time // deaf until then
 	last  time.Time // up to when the air was listened to
 	room  float64   // answers the air still has room for
@@ -60,6 +64,13 @@ func (s *session) hear(p []byte) {
 		s.buf = nil
 		return
 	}
+	// A command that was begun and not ended is given up: else a foreign byte
+	// that looks like a length would swallow what is asked later.
+	now := time.Now()
+	if now.Sub(s.heard) > bytePause {
+		s.buf = nil
+	}
+	s.heard = now
 	s.buf = append(s.buf, p...)
 	s.f.take()
 }
@@ -92,8 +103,9 @@ func (s *session) speak(p []byte, check int) bool {
 	return s.voice.Say(p)
 }
 
-// open begins to listen to the air.
-func (s *session) open(now time.Time) { s.last, s.room = now, 0 }
+// open begins to listen to the air. What room was left is kept: in short rounds
+// there would never be any.
+func (s *session) open(now time.Time) { s.last = now }
 
 // air is what an antenna (from 0) hears from the last time on up to now. The
 // caller tells which of it somebody heard with told.

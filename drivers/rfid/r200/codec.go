@@ -3,6 +3,8 @@ package r200
 import (
 	"errors"
 	"fmt"
+
+	"tote/drivers/rfid/internal/gen2"
 )
 
 // Types of frames.
@@ -112,12 +114,6 @@ type Tag struct {
 	RSSI int // dBm, at the chip: without antenna and coupler
 }
 
-// Bits of the PC word and of the first word behind it.
-const (
-	pcXPC = 0x0200 // extended control words stand between PC and EPC
-	xpc2  = 0x80   // in the first byte of the first: there is a second
-)
-
 // ParseTag reads a tag notice: RSSI, PC, EPC, the tag's CRC. The EPC's length is
 // that of the PC word and must be that of the frame. The CRC is checked: it was
 // made by the tag over PC and EPC and sees what a sum of 8 bits does not.
@@ -126,38 +122,12 @@ func ParseTag(f Frame) (Tag, error) {
 	if len(d) < 5 {
 		return Tag{}, fmt.Errorf("%w: %d bytes", ErrTag, len(d))
 	}
-	t := Tag{RSSI: int(int8(d[0])), PC: uint16(d[1])<<8 | uint16(d[2])}
-	start := 3
-	if t.PC&pcXPC != 0 {
-		start += 2
-		if d[3]&xpc2 != 0 {
-			start += 2
-		}
+	pc, epc, n := gen2.Split(d[1:])
+	if n == 0 || len(d) != n+3 {
+		return Tag{}, fmt.Errorf("%w: PC %04X in %d bytes", ErrTag, pc, len(d))
 	}
-	end := start + int(t.PC>>11)*2
-	if len(d) != end+2 {
-		return Tag{}, fmt.Errorf("%w: PC %04X in %d bytes", ErrTag, t.PC, len(d))
-	}
-	if got := uint16(d[end])<<8 | uint16(d[end+1]); got != TagCRC(d[1:end]) {
+	if got := uint16(d[n+1])<<8 | uint16(d[n+2]); got != gen2.CRC(d[1:n+1]) {
 		return Tag{}, fmt.Errorf("%w: %04X", ErrCRC, got)
 	}
-	t.EPC = d[start:end]
-	return t, nil
-}
-
-// TagCRC is the CRC that a Gen2 tag sends behind its PC and EPC: polynomial
-// 1021, begun with FFFF, inverted.
-func TagCRC(p []byte) uint16 {
-	crc := uint16(0xFFFF)
-	for _, c := range p {
-		crc ^= uint16(c) << 8
-		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return ^crc
+	return Tag{EPC: epc, PC: pc, RSSI: int(int8(d[0]))}, nil
 }

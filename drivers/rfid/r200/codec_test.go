@@ -14,6 +14,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/drivertest"
+	"tote/drivers/rfid/internal/gen2"
 	"tote/drivers/rfid/internal/rounds"
 )
 
@@ -235,7 +236,7 @@ func TestFramerIsBounded(t *testing.T) {
 func TestParseTag(t *testing.T) {
 	with := func(s string) []byte { // with the CRC that belongs to it
 		p := unhex(t, s)
-		crc := TagCRC(p[1:])
+		crc := gen2.CRC(p[1:])
 		return append(p, byte(crc>>8), byte(crc))
 	}
 	for _, tc := range []struct {

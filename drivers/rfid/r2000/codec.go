@@ -3,6 +3,8 @@ package r2000
 import (
 	"errors"
 	"fmt"
+
+	"tote/drivers/rfid/internal/gen2"
 )
 
 // Commands of the reader that the driver uses.
@@ -91,12 +93,6 @@ type Tag struct {
 	RSSI    byte // raw; see Config.RSSIOffset
 }
 
-// Bits of the PC word and of the first word behind it.
-const (
-	pcXPC = 0x0200 // extended control words stand between PC and EPC
-	xpc2  = 0x80   // in the first byte of the first: there is a second
-)
-
 // ParseTag reads a tag frame of a reader with 4 or 8 ports: frequency and
 // antenna, PC, EPC, RSSI. The EPC's length is that of the PC word; what stands
 // behind the RSSI (two bytes of phase, in some settings) is left out. On
@@ -106,19 +102,13 @@ func ParseTag(f Frame, ports int) (Tag, error) {
 	if len(d) < 4 {
 		return Tag{}, fmt.Errorf("%w: %d bytes", ErrTag, len(d))
 	}
-	t := Tag{Antenna: int(d[0]&3) + 1, Freq: int(d[0] >> 2), PC: uint16(d[1])<<8 | uint16(d[2])}
-	n, start := int(t.PC>>11)*2, 3
-	if t.PC&pcXPC != 0 {
-		start += 2
-		if len(d) > 3 && d[3]&xpc2 != 0 {
-			start += 2
-		}
-	}
-	end := start + n
-	if len(d) != end+1 && len(d) != end+3 {
+	t := Tag{Antenna: int(d[0]&3) + 1, Freq: int(d[0] >> 2)}
+	var n int
+	t.PC, t.EPC, n = gen2.Split(d[1:])
+	if n == 0 || len(d) != n+2 && len(d) != n+4 {
 		return Tag{}, fmt.Errorf("%w: PC %04X in %d bytes", ErrTag, t.PC, len(d))
 	}
-	t.EPC, t.RSSI = d[start:end], d[end]
+	t.RSSI = d[n+1]
 	if ports > 4 && t.RSSI&0x80 != 0 {
 		t.Antenna, t.RSSI = t.Antenna+4, t.RSSI&0x7f
 	}

@@ -149,6 +149,37 @@ func TestNoBitFlipIsAccepted(t *testing.T) {
 	t.Logf("%d flips refused", flips)
 }
 
+// What an 8-bit sum lets through: pairs of wrong bits at the same place of two
+// bytes, one up and one down. There is nothing behind it to see them; this is
+// counted, not refused (see DESIGN: MinReads).
+func TestPairsOfWrongBits(t *testing.T) {
+	pairs, passed, made := 0, 0, 0
+	for _, v := range vectors(t) {
+		if !v.CheckOK || len(v.EPCs) == 0 || v.Cmd != CmdRealTime {
+			continue
+		}
+		wire := v.wire(t)
+		for one := range len(wire) * 8 {
+			for two := range one {
+				pairs++
+				spoiled := bytes.Clone(wire)
+				spoiled[one/8] ^= 1 << (one % 8)
+				spoiled[two/8] ^= 1 << (two % 8)
+				for _, f := range decode(rounds.NewFramer(packet), spoiled) {
+					passed++
+					if tag, err := ParseTag(f, 4); err == nil && hex.EncodeToString(tag.EPC) != v.EPCs[0] {
+						made++
+					}
+				}
+			}
+		}
+	}
+	t.Logf("of %d pairs %d pass the sum, %d of them as another tag", pairs, passed, made)
+	if passed == 0 || passed*10 > pairs {
+		t.Errorf("%d of %d pairs pass", passed, pairs)
+	}
+}
+
 const (
 	tagFrame = "\xa0\x13\x01\x89\x8c\x30\x00\x30\x08\x33\xb2\xdd\xd9\x01\x40\x00\x00\x00\x01\x37\xbb"
 	endFrame = "\xa0\x0a\x01\x89\x00\x00\x11\x00\x00\x00\x05\xb6"

@@ -111,7 +111,9 @@ func (l *Line) receive(ctx context.Context, wait time.Duration, frame func(wire 
 		l.raw = true
 		l.framer.Push(buf[:n], mine)
 	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-		l.framer.Skip(mine)
+		for l.framer.Pending() { // nothing that has begun will be ended
+			l.framer.Skip(mine)
+		}
 		err = nil
 	}
 	l.judge()

@@ -168,10 +168,11 @@ func (d *Driver) Deliver(r rfid.Read) {
 // Contradicts counts a packet whose check is right and whose content cannot be.
 func (d *Driver) Contradicts() { d.stats.bad.Add(1) }
 
-// SetAnswer changes how long an answer may take, and Silence with it: some
-// readers tell in SetUp how long their rounds are.
+// SetAnswer changes how long an answer may take, and Silence with it, so that
+// one lost answer is no silence: some readers tell in SetUp how long their
+// rounds are.
 func (d *Driver) SetAnswer(t time.Duration) {
-	d.cfg.Answer, d.cfg.Silence = t, max(d.cfg.Silence, t)
+	d.cfg.Answer, d.cfg.Silence = t, max(d.cfg.Silence, 3*t)
 }
 
 // Run opens the port and reads tags until the reader is gone (an error) or ctx
