@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -18,8 +19,6 @@ import (
 	"tote/drivers/scale"
 	"tote/drivers/scale/hid"
 	"tote/drivers/scanner"
-	"tote/drivers/serialport"
-	"tote/drivers/tcpport"
 	"tote/warehouse"
 )
 
@@ -83,11 +82,15 @@ func (a *Agent) startDock(cfg config.Dock) error {
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scanner", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
-	d, err := scanner.New(scanner.Config{
+	driver, ok := all.Find(cfg.Driver)
+	if !ok || driver.Scanner == nil {
+		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
+	}
+	d, err := driver.Scanner(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
@@ -113,11 +116,11 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 	if err != nil {
 		return err
 	}
-	open, err := scaleOpener(cfg)
+	name := place + "/scale"
+	open, err := a.scaleOpener(name, cfg)
 	if err != nil {
 		return err
 	}
-	name := place + "/scale"
 	d, err := scale.New(scale.Config{
 		Name: name, Protocol: protocol, Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond,
 		Window: cfg.Window, EmptyMg: int64(cfg.EmptyG) * 1000, DriftMg: cfg.DriftMg(), Log: a.log,
@@ -130,23 +133,29 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 	if err != nil {
 		return err
 	}
-	a.scales[name] = d
+	a.scales.Store(name, d)
 	return a.startDevice(name, d.Run, d.Status)
 }
 
 // scaleOpener reaches a scale on USB or on its serial line.
-func scaleOpener(cfg *config.Scale) (drivers.Opener, error) {
+func (a *Agent) scaleOpener(name string, cfg *config.Scale) (drivers.Opener, error) {
 	if cfg.HID == nil {
-		return serialOpener(cfg.Serial)
+		return a.portOpener(name, cfg.Driver, cfg.Serial, "")
 	}
 	c, err := cfg.HID.Config()
-	return hid.Opener(c), err
+	if err != nil {
+		return nil, err
+	}
+	p := &plug{name: name, driver: cfg.Driver, where: cmp.Or(c.Path, "USB "+cmp.Or(cfg.HID.USB, "scale"))}
+	a.plugs.add(p)
+	return p.tap.Wrap(hid.Opener(c)), nil
 }
 
 // actScale has a scale do what a person asks of it; found is false when this
 // gateway has no such scale. The journal keeps who asked and what it showed.
 func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows string, found bool, err error) {
-	d, ok := a.scales[name]
+	v, _ := a.scales.Load(name)
+	d, ok := v.(*scale.Driver)
 	if !ok {
 		return "", false, nil
 	}
@@ -162,7 +171,7 @@ func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows strin
 }
 
 func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := portOpener(cfg.Serial, cfg.TCP)
+	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
 	if err != nil {
 		return nil, err
 	}
@@ -174,22 +183,6 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
-}
-
-// portOpener reaches a device over the network when it has an address there,
-// else over its serial line.
-func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	if address != "" {
-		return tcpport.Opener(tcpport.Config{Address: address})
-	}
-	return serialOpener(line)
-}
-
-func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
-	return serialport.Opener(serialport.Config{
-		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
-		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
-	})
 }
 
 // outcomes translates what the printer driver learned into what the domain

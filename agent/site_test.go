@@ -22,6 +22,8 @@ import (
 
 	"tote/agent/api"
 	"tote/agent/config"
+	"tote/drivers"
+	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/gpio"
@@ -87,6 +89,8 @@ type site struct {
 	mqtt   string  // addresses of the gateway; chosen at its first start and kept
 	web    string
 	gw     *gateway
+	bad    drivers.BadFirmware        // firmware that is known to be bad
+	ports  func() []serialport.Info   // of the machine; nil = none
 	dev    map[string]*control.Client // emulated devices, "pack1/scale"
 
 	totes   int                // given to orders so far
@@ -117,6 +121,15 @@ func newFloor(t *testing.T) *site {
 	s.begin()
 	s.devicesReady()
 	return s
+}
+
+// machine is what is plugged in where the gateway runs: what the test says, and
+// nothing of the machine that runs the test.
+func (s *site) machine() ([]serialport.Info, error) {
+	if s.ports == nil {
+		return nil, nil
+	}
+	return s.ports(), nil
 }
 
 func (s *site) begin() {
@@ -249,7 +262,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Ready: func(at Addresses) { ready <- at }})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

@@ -43,6 +43,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"clerk", func(context.Context) error { return a.sup.Go("clerk", a.clerk.Run) }},
 		{"stations", a.startStations},
+		{"ports", func(context.Context) error { return a.sup.Go("ports", a.watchPorts) }},
 		{"fleet", a.startFleet},
 		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},

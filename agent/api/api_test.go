@@ -72,6 +72,12 @@ func newFake(t *testing.T) *fake {
 			}
 			return fn(g.tx)
 		},
+		Trace: func(_ context.Context, name string, after uint64, wait time.Duration) (Trace, bool) {
+			return Trace{
+				Device: name, Driver: "mt-sics", Next: after + 1, Lost: wait == time.Second,
+				Chunks: []Chunk{{Seq: after + 1, At: "2026-01-02T03:04:05.000006Z", Dir: "to", Hex: "53490d0a"}, {Seq: after + 2, At: "2026-01-02T03:04:05.000007Z", Event: "closed"}},
+			}, name == "pack1/scale"
+		},
 		Robot: func(_ context.Context, id, act string) bool {
 			g.robots = append(g.robots, id+" "+act)
 			return id == "R1"
@@ -87,7 +93,9 @@ func newFake(t *testing.T) *fake {
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
 			return Gateway{
-				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
+				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{
+					Name: "pack1/scale", Driver: "mt-sics", State: "ready", Port: "usb:0403:6001", Node: "/dev/ttyUSB0", Identity: &drivers.Identity{Maker: "MT", Firmware: "1.0"},
+				}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
 				Disk: &Disk{Level: "amber", Free: 1 << 20, Needed: 1 << 19, SyncMs: 3, Code: "STO-305"},
 			}
 		},
@@ -479,16 +487,16 @@ func TestToken(t *testing.T) {
 func TestScaleByHand(t *testing.T) {
 	g := newFake(t)
 	g.quorum = Quorum{}
-	got := decode[map[string]string](t, g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/zero", "{}")))
+	got := decode[map[string]string](t, g.want(http.StatusOK, g.post("/v1/devices/pack1%2Fscale/zero", "{}")))
 	if d := cmp.Diff(map[string]string{"device": "pack1/scale", "act": "zero", "shows": "0.00 kg"}, got); d != "" {
 		t.Error(d)
 	}
-	g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/tare", "{}"))
-	g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/clear-tare", "{}"))
-	g.refused(http.StatusNotFound, CodeNotFound, g.post("/v1/devices/pack9/scale/zero", "{}"))
-	g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/devices/pack1/scale/zero", `{"force":true}`))
+	g.want(http.StatusOK, g.post("/v1/devices/pack1%2Fscale/tare", "{}"))
+	g.want(http.StatusOK, g.post("/v1/devices/pack1%2Fscale/clear-tare", "{}"))
+	g.refused(http.StatusNotFound, CodeNotFound, g.post("/v1/devices/pack9%2Fscale/zero", "{}"))
+	g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/devices/pack1%2Fscale/zero", `{"force":true}`))
 	g.scaleErr = fmt.Errorf("scale: %w", drivers.Coded(drivers.CodeScaleNotEmpty))
-	r := g.want(http.StatusConflict, g.post("/v1/devices/pack1/scale/zero", "{}")).refusal(t)
+	r := g.want(http.StatusConflict, g.post("/v1/devices/pack1%2Fscale/zero", "{}")).refusal(t)
 	if r.Code != drivers.CodeScaleNotEmpty || r.Cause == "" || r.Action == "" || !strings.Contains(r.Text, "0.00 kg") {
 		t.Errorf("%+v", r)
 	}

@@ -68,7 +68,7 @@ func validate(c *Config, src *source) Problems {
 			k.scanner(p+".scanner", *d.Scanner)
 		}
 		if d.PhotoEye != nil {
-			k.photoEye(p+".photo_eye", *d.PhotoEye)
+			k.photoEye(p+".photo_eye", *d.PhotoEye, d.RFID)
 		}
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)

@@ -39,6 +39,9 @@ func TestTable(t *testing.T) {
 		if (d.Kind == Scale) != (d.Scale != nil) {
 			t.Errorf("%s: only scales have a protocol", d.Name)
 		}
+		if (d.Kind == Scanner) != (d.Scanner != nil) {
+			t.Errorf("%s: only scanners have a Scanner", d.Name)
+		}
 	}
 	for _, d := range Drivers() {
 		try := d.Try()

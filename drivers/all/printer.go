@@ -45,7 +45,7 @@ const trialSSCC = "006141411234567890"
 func (p trialPrinter) Sample(ctx context.Context) (string, bool, error) {
 	zpl, err := printer.Label{
 		ShipTo:  printer.Address{Name: "TEST LABEL", Street: "no goods, throw away", City: "Test", Country: "XX"},
-		Carrier: "TEST", Order: "TEST", SSCC: trialSSCC,
+		Carrier: "TEST", Tracking: "TEST", Order: "TEST", SSCC: trialSSCC,
 	}.ZPL()
 	if err != nil {
 		return "", false, err

@@ -66,7 +66,7 @@ func TestArgs(t *testing.T) {
 			[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{
 				Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
-				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3},
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
 			}}},
 		},
 		{
@@ -74,7 +74,18 @@ func TestArgs(t *testing.T) {
 			Options{Devices: []Device{{
 				Kind: RFID, Link: "/tmp/x/r0", Control: "127.0.0.1:0",
 				RFID: rfid.Params{
-					Ports: 8, Address: 1, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+					Family: "r2000", Lead: "bb", Model: "M100 26dBm V1.0",
+					Ports: 8, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+				},
+			}}},
+		},
+		{
+			[]string{"rfid", "--family", "r200", "--lead", "aa"},
+			Options{Devices: []Device{{
+				Kind: RFID, Control: "127.0.0.1:0",
+				RFID: rfid.Params{
+					Family: "r200", Lead: "aa", Model: "M100 26dBm V1.0",
+					Ports: 4, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 1,
 				},
 			}}},
 		},
