@@ -37,6 +37,14 @@ func (a *Agent) startStation(cfg config.Station) error {
 		})
 	}
 	if cfg.Scale != nil {
+		pc.Zero = func(ctx context.Context) (shows, code, text string) {
+			shows, _, err := a.actScale(ctx, "station/"+cfg.ID, cfg.ID+"/scale", api.ScaleZero)
+			if err != nil {
+				code = cmp.Or(drivers.CodeOf(err), drivers.CodeDriver)
+				text = drivers.FaultOf(code).Action
+			}
+			return shows, code, text
+		}
 		run = append(run, func() error { return a.startScale(cfg.ID, cfg.Scale, func(w station.Weight) { pack.Weighed(w) }) })
 	}
 	if cfg.Printer != nil {
