@@ -27,7 +27,7 @@ const askTime = time.Second
 type plug struct {
 	name, driver string
 	where        string             // as configured
-	line         *serialport.Config // nil in the network
+	line         *serialport.Config // nil in the network and on USB without a serial line
 	tap          tap.Tap
 
 	mu    sync.Mutex
@@ -87,12 +87,17 @@ func (a *Agent) portOpener(name, driver string, line *config.Serial, address str
 	if err != nil {
 		return nil, err
 	}
+	return a.plugged(p, open), nil
+}
+
+// plugged adds to an opener what every device has.
+func (a *Agent) plugged(p *plug, open drivers.Opener) drivers.Opener {
 	a.plugs.add(p)
 	open = p.tap.Wrap(open)
-	if row.Ask != nil && !row.Tells {
+	if row, _ := all.Find(p.driver); row.Ask != nil && !row.Tells {
 		open = p.identified(open, row.Ask, a.identified)
 	}
-	return open, nil
+	return open
 }
 
 // identified asks a device who it is before its driver gets the port.

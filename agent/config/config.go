@@ -8,7 +8,7 @@ type Config struct {
 	ConfigVersion int        `yaml:"config_version" doc:"Version of this file's layout. Always 1." example:"1"`
 	Site          string     `yaml:"site" doc:"Id of the warehouse: 1 to 64 of A-Z a-z 0-9 _ . - and the same on all its gateways. Part of every MQTT topic." example:"hamburg"`
 	Gateway       string     `yaml:"gateway" doc:"Id of this machine, unique in the site, same characters." example:"gw1"`
-	DataDir       string     `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote"`
+	DataDir       string     `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote/state"`
 	Store         string     `yaml:"store,omitempty" doc:"With disk the log and the state are kept in data_dir. With none this gateway is a satellite; its devices, broker and pages are its own, everything it records and shows goes through the gateways of the site that have a store. A 32-bit machine can only be a satellite." default:"disk"`
 	MQTT          MQTT       `yaml:"mqtt" doc:"The broker inside this gateway."`
 	HTTP          HTTP       `yaml:"http" doc:"Pages and API of this gateway."`
@@ -17,6 +17,7 @@ type Config struct {
 	Stations      []Station  `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
 	Cluster       *Cluster   `yaml:"cluster,omitempty" doc:"The other gateways of the site. Left out: this gateway is alone. Run \"tote site init\" on the first gateway and \"tote cluster join\" on the others."`
 	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
+	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
@@ -107,6 +108,8 @@ type Station struct {
 	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
 	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
+	Buttons []Button `yaml:"buttons,omitempty" doc:"Push buttons of the station: each does what one of the station's own barcodes does."`
+	Buzzer  *Buzzer  `yaml:"buzzer,omitempty" doc:"Buzzer of the station: one short sound for a scan or weight that was taken, three long ones for one that was not."`
 }
 
 // Dock is one dock door.
@@ -115,6 +118,8 @@ type Dock struct {
 	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
 	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
 	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed."`
+	Buttons  []Button  `yaml:"buttons,omitempty" doc:"Push buttons of the dock, as those of a station." example:"[{does: depart, line: GPIO12}]"`
+	Buzzer   *Buzzer   `yaml:"buzzer,omitempty" doc:"Buzzer of the dock, as that of a station." example:"{line: GPIO13}"`
 }
 
 // Scanner is a barcode scanner on a serial line.
@@ -157,7 +162,9 @@ type HID struct {
 
 // Printer is a label printer, on a serial line or in the network.
 type Printer struct {
-	Driver string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"zpl"`
+	Driver string  `yaml:"driver" doc:"Its driver, which is its language, of the table in docs/devices.md." example:"zpl"`
+	Dots   int     `yaml:"dots,omitempty" doc:"Dots a millimetre: 8 (203 dpi), 12 (300 dpi) or 24 (600 dpi); more than 8 with zpl and tspl." default:"8"`
+	Label  string  `yaml:"label,omitempty" doc:"Size of its logistic labels: 4x6 (inches) or a6." default:"4x6"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }

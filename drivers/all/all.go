@@ -43,6 +43,7 @@ type Driver struct {
 	Evidence string
 
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
+	MQTT    bool                                // it speaks through the gateway's broker; then it has no line
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Tells   bool                                // asking uses its connection up: it is not asked before its driver has the port, which learns it and has Identity
@@ -51,9 +52,9 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
 	Reader   rfid.Maker    // of a reader; nil for other kinds
 	Antennas int           // of a reader: the most it can have; 0 = not known
+	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 	Versions []string      // of the protocol, that a configuration may choose among; the first is the default

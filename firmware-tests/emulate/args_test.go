@@ -59,7 +59,7 @@ func TestArgs(t *testing.T) {
 			[]string{"printer", "--listen", "127.0.0.1:9100", "--label-ms", "50", "--peel"},
 			Options{Devices: []Device{{
 				Kind: Printer, Listen: "127.0.0.1:9100", Control: "127.0.0.1:0",
-				Printer: printer.Params{LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
+				Printer: printer.Params{Language: "zpl", LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
 			}}},
 		},
 		{
@@ -169,6 +169,7 @@ func defaults(t *testing.T, p scale.Params) scale.Params {
 		p.SettleMs = 300
 	}
 	p.CapacityMg, p.Unit, p.Step, p.StableTimeoutMs, p.UpdateMs = 32_100_000, "g", 1, 5000, 100
+	p.Protocol, p.DriftMg = "mt-sics", 7000
 	p.Model, p.Serial = "TOTE-AL", "B021002593"
 	return p
 }

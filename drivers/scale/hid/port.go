@@ -37,6 +37,17 @@ type Config struct {
 	ID   ID     // its vendor and product; zero = any scale
 }
 
+// Where says in words how the scale is found, for lists of devices.
+func (c Config) Where() string {
+	switch {
+	case c.Path != "":
+		return c.Path
+	case c.ID != ID{}:
+		return "usb " + c.ID.String()
+	}
+	return "the first USB scale"
+}
+
 // Where the kernel shows what is plugged in.
 const (
 	sysfs   = "/sys/class/hidraw"
