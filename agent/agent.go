@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,6 @@ import (
 	"tote/agent/replica"
 	"tote/agent/supervise"
 	"tote/drivers"
-	"tote/drivers/scale"
 	"tote/drivers/serialport"
 	"tote/fleet"
 	"tote/fleet/conveyor"
@@ -120,9 +120,9 @@ type Agent struct {
 	// kickQuorum: there is a quorum again, or none any more.
 	kickQuorum chan struct{}
 	devices    []device
+	scales     sync.Map // name, "pack1/scale" → *scale.Driver
 	plugs      plugs
 	strangers  strangers
-	scales     map[string]*scale.Driver // by name, "pack1/scale"; written at the start only
 	towers     []*tower
 	doors      []door
 	robots     atomic.Pointer[fleet.Master] // nil without robots
@@ -164,7 +164,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
 		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
-		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg), scales: map[string]*scale.Driver{},
+		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
 	}
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -41,6 +42,14 @@ func (a *Agent) startStation(cfg config.Station) error {
 		})
 	}
 	if cfg.Scale != nil {
+		pc.Zero = func(ctx context.Context) (shows, code, text string) {
+			shows, _, err := a.actScale(ctx, "station/"+cfg.ID, cfg.ID+"/scale", api.ScaleZero)
+			if err != nil {
+				code = cmp.Or(drivers.CodeOf(err), drivers.CodeDriver)
+				text = drivers.FaultOf(code).Action
+			}
+			return shows, code, text
+		}
 		run = append(run, func() error { return a.startScale(cfg.ID, cfg.Scale, func(w station.Weight) { pack.Weighed(w) }) })
 	}
 	outlets, err := a.outletsOf(cfg)
@@ -164,7 +173,7 @@ func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.We
 	if err != nil {
 		return err
 	}
-	a.scales[name] = d
+	a.scales.Store(name, d)
 	return a.startDevice(name, d.Run, d.Status)
 }
 
@@ -183,7 +192,8 @@ func (a *Agent) scaleOpener(name string, cfg *config.Scale) (drivers.Opener, err
 // actScale has a scale do what a person asks of it; found is false when this
 // gateway has no such scale. The journal keeps who asked and what it showed.
 func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows string, found bool, err error) {
-	d, ok := a.scales[name]
+	v, _ := a.scales.Load(name)
+	d, ok := v.(*scale.Driver)
 	if !ok {
 		return "", false, nil
 	}

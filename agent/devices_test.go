@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"slices"
 	"testing"
 
+	"tote/agent/api"
 	"tote/agent/station"
 	"tote/drivers"
 	"tote/warehouse"
@@ -215,6 +217,33 @@ func TestScaleSpeakingGarbage(t *testing.T) {
 	if o := s.get("O1"); o.Parcels[0].WeightMg != 451_200 {
 		t.Errorf("booked %d mg", o.Parcels[0].WeightMg)
 	}
+}
+
+// TestScaleThatDrifts: the empty scale rests beside zero, the station and the
+// list of devices say so; the packer zeroes it with a barcode, and what is
+// weighed then is right. With something on it nothing is zeroed away.
+func TestScaleThatDrifts(t *testing.T) {
+	t.Parallel()
+	s := newFloor(t)
+	tote := s.picked(1, "O1", "A1", 1)
+	sc := s.screen("station", "pack1")
+	s.fault("pack1/scale", "drift", true)
+	sc.untilHint(station.HintRezero)
+	s.eventually("the gateway tells of the drift", func() bool {
+		return slices.ContainsFunc(s.gw.agent.status().Devices, func(d api.Device) bool {
+			return d.Name == "pack1/scale" && d.State == string(drivers.Degraded) && d.Code == drivers.CodeScaleDrift
+		})
+	})
+	s.scan("pack1", station.CodeZero)
+	sc.answer(warehouse.CodeOK)
+	s.weighing(sc, tote)
+	s.put("pack1", 451_200)
+	sc.answer(warehouse.CodeOK)
+	if o := s.get("O1"); o.Parcels[0].WeightMg != 451_200 {
+		t.Errorf("booked %d mg", o.Parcels[0].WeightMg)
+	}
+	s.scan("pack1", station.CodeZero)
+	sc.answer(drivers.CodeScaleNotEmpty)
 }
 
 // TestPrinterSpeakingGarbage: the label comes out once and its proof gets

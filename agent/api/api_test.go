@@ -487,16 +487,16 @@ func TestToken(t *testing.T) {
 func TestScaleByHand(t *testing.T) {
 	g := newFake(t)
 	g.quorum = Quorum{}
-	got := decode[map[string]string](t, g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/zero", "{}")))
+	got := decode[map[string]string](t, g.want(http.StatusOK, g.post("/v1/devices/pack1%2Fscale/zero", "{}")))
 	if d := cmp.Diff(map[string]string{"device": "pack1/scale", "act": "zero", "shows": "0.00 kg"}, got); d != "" {
 		t.Error(d)
 	}
-	g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/tare", "{}"))
-	g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/clear-tare", "{}"))
-	g.refused(http.StatusNotFound, CodeNotFound, g.post("/v1/devices/pack9/scale/zero", "{}"))
-	g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/devices/pack1/scale/zero", `{"force":true}`))
+	g.want(http.StatusOK, g.post("/v1/devices/pack1%2Fscale/tare", "{}"))
+	g.want(http.StatusOK, g.post("/v1/devices/pack1%2Fscale/clear-tare", "{}"))
+	g.refused(http.StatusNotFound, CodeNotFound, g.post("/v1/devices/pack9%2Fscale/zero", "{}"))
+	g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/devices/pack1%2Fscale/zero", `{"force":true}`))
 	g.scaleErr = fmt.Errorf("scale: %w", drivers.Coded(drivers.CodeScaleNotEmpty))
-	r := g.want(http.StatusConflict, g.post("/v1/devices/pack1/scale/zero", "{}")).refusal(t)
+	r := g.want(http.StatusConflict, g.post("/v1/devices/pack1%2Fscale/zero", "{}")).refusal(t)
 	if r.Code != drivers.CodeScaleNotEmpty || r.Cause == "" || r.Action == "" || !strings.Contains(r.Text, "0.00 kg") {
 		t.Errorf("%+v", r)
 	}

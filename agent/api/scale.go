@@ -20,7 +20,7 @@ func (s *server) scale(act string) func(http.ResponseWriter, *http.Request) erro
 		if err := readJSON(w, r, 4<<10, &struct{}{}, "the body must be {}"); err != nil {
 			return err
 		}
-		device := r.PathValue("place") + "/" + r.PathValue("device")
+		device := r.PathValue("name")
 		shows, found, err := s.cfg.Scale(r.Context(), defaultActor(r), device, act)
 		switch {
 		case !found:

@@ -655,3 +655,41 @@ func TestScales(t *testing.T) {
 		}
 	}
 }
+
+// A reader reads with the antennas the configuration says, or with those its
+// family usually has.
+func TestReaderPorts(t *testing.T) {
+	for _, tc := range []struct {
+		driver   string
+		antennas int
+		want     []int
+	}{
+		{"r2000", 0, []int{1, 2, 3, 4}},
+		{"r2000", 8, []int{1, 2, 3, 4, 5, 6, 7, 8}},
+		{"uhf288", 2, []int{1, 2}},
+		{"uhf288", 0, []int{1, 2, 3, 4}},
+		{"uhf18", 0, []int{1}},
+		{"r200", 1, []int{1}},
+	} {
+		if got := (config.RFID{Driver: tc.driver, Antennas: tc.antennas}).Ports(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s with %d antennas: %v, want %v", tc.driver, tc.antennas, got, tc.want)
+		}
+	}
+}
+
+// Every driver takes the antennas the configuration gives it when nothing is
+// said, and the most it lets one say.
+func TestDriversTakeTheirPorts(t *testing.T) {
+	for _, name := range all.Names(all.RFID) {
+		d, _ := all.Find(name)
+		for _, n := range []int{0, d.Antennas} {
+			_, err := d.Reader(rfid.Settings{
+				Name: "x", Open: func(context.Context) (drivers.Port, error) { return nil, drivers.ErrUnplugged },
+				Sink: func(rfid.Read) {}, Antennas: config.RFID{Driver: name, Antennas: n}.Ports(),
+			})
+			if err != nil {
+				t.Errorf("%s with %d antennas: %v", name, n, err)
+			}
+		}
+	}
+}

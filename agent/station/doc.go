@@ -24,6 +24,9 @@ const (
 	// because not all of the order goes into it; again before the first piece
 	// it takes that back.
 	CodeNextCarton = "TOTE:NEXT-CARTON"
+	// CodeZero makes the scale zero itself, where its empty pan rests beside
+	// zero.
+	CodeZero = "TOTE:ZERO-SCALE"
 	// CodeDepart hands everything loaded at the dock to the carrier.
 	CodeDepart = "TOTE:DEPART"
 )

@@ -40,7 +40,10 @@ type PackConfig struct {
 	Light    func(Light)     // the station's light tower; nil = none
 	NewCmdID func() string   //
 	Print    Printer         // nil = no printer
-	Lost     func() Hint     // what to show while there is no quorum, else no code; nil = there always is one
+	// Zero makes the scale zero itself and returns what it shows then, or why it
+	// did not as a code and a text for the packer; nil = no scale.
+	Zero func(ctx context.Context) (shows, code, text string)
+	Lost func() Hint // what to show while there is no quorum, else no code; nil = there always is one
 	// Passes tells of an error of View whether it passes by itself: the state
 	// cannot be read now. The station goes on with what it knows; nil = none does.
 	Passes  func(error) bool
@@ -67,6 +70,7 @@ type Pack struct {
 	retryAt     time.Time               // when a printer that was not ready is asked again
 	owed        *warehouse.LabelOutcome // what became of a label, not yet recorded
 	settled     bool                    // what an earlier run had sent is accounted for
+	zeroing     chan struct{}           // closed when the scale has been zeroed or not; nil = nobody asked
 	last        *warehouse.Step         // read last
 }
 
@@ -141,6 +145,10 @@ func (p *Pack) Run(ctx context.Context) error {
 			<-p.printed // the print run ends with ctx
 			p.printing = ""
 		}
+		if p.zeroing != nil {
+			<-p.zeroing
+			p.zeroing = nil
+		}
 	}()
 	for {
 		if err := p.startPrint(ctx); err != nil && !p.passes(err) {
@@ -203,6 +211,10 @@ func (p *Pack) try(ctx context.Context, c warehouse.Command) (warehouse.Result, 
 }
 
 func (p *Pack) onScan(ctx context.Context, code string) error {
+	if code == CodeZero {
+		p.zero(ctx)
+		return nil
+	}
 	step, err := p.step()
 	if err != nil {
 		if p.passes(err) {
@@ -254,6 +266,33 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 	return nil
 }
 
+// zero has the scale zeroed, beside the station's other work: it takes until
+// the weights show it. Nothing is recorded, so it needs no quorum.
+func (p *Pack) zero(ctx context.Context) {
+	if p.zeroing != nil {
+		select {
+		case <-p.zeroing:
+		default:
+			p.answer(CodeZero, warehouse.Result{Code: HintBusy, Text: "the scale is being zeroed"})
+			return
+		}
+	}
+	if p.cfg.Zero == nil {
+		p.answer(CodeZero, warehouse.Result{Code: HintScaleAbsent, Text: "this station has no scale"})
+		return
+	}
+	done := make(chan struct{})
+	p.zeroing = done
+	go func() {
+		defer close(done)
+		shows, code, text := p.cfg.Zero(ctx)
+		if code == "" {
+			code, text = warehouse.CodeOK, "the scale shows "+shows
+		}
+		p.answer(CodeZero, warehouse.Result{OK: code == warehouse.CodeOK, Code: code, Text: text})
+	}()
+}
+
 // means is what a scan asks for: a tote to be packed, or a piece for the carton
 // in hand.
 func (p *Pack) means(code string) (c warehouse.Command, err error) {
@@ -292,7 +331,7 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 	}
 	if step.Do != warehouse.StepWeigh {
 		if w.Drift { // between two cartons there is time for it
-			p.scaleHint = Hint{HintRezero, "the empty scale does not show zero: take everything off and wipe it; if it still does not, zero it"}
+			p.scaleHint = Hint{HintRezero, "the empty scale does not show zero: take everything off and wipe it; if it still does not, scan " + CodeZero}
 		}
 		return nil
 	}

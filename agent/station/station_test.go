@@ -351,6 +351,47 @@ func TestDriftIsToldBetweenCartons(t *testing.T) {
 	})
 }
 
+// A packer zeroes the scale with the barcode that hangs at the station; the
+// station works on meanwhile, and one asking at a time is enough.
+func TestZeroByBarcode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(newFloor(t, "O1"), alwaysPrints)
+		defer b.stop()
+		if a := b.scan(CodeZero); a.OK || a.Code != HintScaleAbsent {
+			t.Errorf("without a scale: %+v", a)
+		}
+		again := make(chan struct{})
+		var code string
+		b.cfg.Zero = func(ctx context.Context) (string, string, string) {
+			select {
+			case <-again:
+			case <-ctx.Done():
+			}
+			return "0.00 kg", code, "take everything off"
+		}
+		b.Scanned(CodeZero)
+		synctest.Wait()
+		if a := b.scan(CodeZero); a.OK || a.Code != HintBusy {
+			t.Errorf("twice: %+v", a)
+		}
+		again <- struct{}{}
+		synctest.Wait()
+		if a := b.answers[len(b.answers)-1]; !a.OK || a.Barcode != CodeZero || a.Text != "the scale shows 0.00 kg" {
+			t.Errorf("%+v", a)
+		}
+		code = "DEV-213"
+		b.Scanned(CodeZero)
+		synctest.Wait()
+		again <- struct{}{}
+		synctest.Wait()
+		if a := b.answers[len(b.answers)-1]; a.OK || a.Code != code || a.Text != "take everything off" {
+			t.Errorf("%+v", a)
+		}
+		b.Scanned(CodeZero) // and the station ends while the scale is at it
+		synctest.Wait()
+	})
+}
+
 func TestPrinterThatIsNotReadyIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		paper := make(chan bool, 1)

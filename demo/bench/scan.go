@@ -54,10 +54,16 @@ func scans(ctx context.Context, dir string) error {
 	return withGateway(ctx, dir, func(addr agent.Addresses, _ int) error { return measureScans(ctx, addr) })
 }
 
-// withGateway runs fn beside a gateway that has a process of its own.
+// withGateway runs fn beside a gateway that has a process of its own and no
+// devices.
 func withGateway(ctx context.Context, dir string, fn func(addr agent.Addresses, pid int) error) error {
+	return withGatewayOf(ctx, dir, "", fn)
+}
+
+// withGatewayOf is withGateway with more in its configuration.
+func withGatewayOf(ctx context.Context, dir, more string, fn func(addr agent.Addresses, pid int) error) error {
 	file := filepath.Join(dir, "agent.yaml")
-	conf := fmt.Sprintf("config_version: 1\nsite: bench\ngateway: gw1\ndata_dir: %s\nmqtt:\n  listen: [{address: \"127.0.0.1:0\"}]\nhttp:\n  listen: \"127.0.0.1:0\"\n", filepath.Join(dir, "gw1"))
+	conf := fmt.Sprintf("config_version: 1\nsite: bench\ngateway: gw1\ndata_dir: %s\nmqtt:\n  listen: [{address: \"127.0.0.1:0\"}]\nhttp:\n  listen: \"127.0.0.1:0\"\n", filepath.Join(dir, "gw1")) + more
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
 		return err
 	}

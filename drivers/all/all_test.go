@@ -36,11 +36,11 @@ func TestTable(t *testing.T) {
 		if (d.Kind == RFID) != (d.Reader != nil) {
 			t.Errorf("%s: only readers have a Reader", d.Name)
 		}
-		if (d.Kind == Scanner) != (d.Scanner != nil) {
-			t.Errorf("%s: only scanners have a Scanner", d.Name)
-		}
 		if (d.Kind == Scale) != (d.Scale != nil) {
 			t.Errorf("%s: only scales have a protocol", d.Name)
+		}
+		if (d.Kind == Scanner) != (d.Scanner != nil) {
+			t.Errorf("%s: only scanners have a Scanner", d.Name)
 		}
 	}
 	for _, d := range Drivers() {

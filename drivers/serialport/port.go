@@ -6,21 +6,23 @@
 // Each open port owns one goroutine, which reads and feeds a bounded queue. It
 // ends when the port is closed or the device goes; Close waits for it.
 //
-// A port holds two descriptors of the same tty. The library's is for line
-// settings and reading. Ours carries the lock (flock), the flow control
-// setting and the writing: it is non-blocking, so a write can be ended by a
-// deadline, which the library's cannot.
+// A port holds two descriptors of the same tty. The library's is for the line
+// settings. Ours carries the lock (flock), the flow control setting, reading
+// and writing: it is non-blocking, so it waits in the runtime's poller and is
+// ended by a deadline, which the library's is not.
 package serialport
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
@@ -46,7 +48,7 @@ type port struct {
 	cfg        Config
 	node       string // that it holds
 	lib        serial.Port
-	tty        *os.File // lock, flow control, writing
+	tty        *os.File // lock, flow control, reading, writing
 	queue      *portio.Queue
 	state      atomic.Int32
 	writing    chan struct{} // holds a token while a Write is inside
@@ -139,43 +141,36 @@ func (p *port) setUp(node string) error {
 	if p.cfg.StopBits == 2 {
 		mode.StopBits = serial.TwoStopBits
 	}
-	err = low.with(func() (err error) {
-		p.lib, err = serial.Open(node, mode)
-		return err
-	})
-	if err != nil {
+	if p.lib, err = serial.Open(node, mode); err != nil {
 		return classify(err)
 	}
 	if p.cfg.XonXoff {
 		if err := control(p.tty, setXonXoff); err != nil {
 			err = fmt.Errorf("%w: flow control: %w", drivers.ErrNotAPort, err)
-			return errors.Join(err, p.closeLib())
+			return errors.Join(err, p.lib.Close())
 		}
 	}
 	return nil
 }
 
-func (p *port) closeLib() error {
-	defer low.refill()
-	return p.lib.Close()
-}
-
 // readLoop is the one reader. It never sets a timeout: deadlines are those of
-// the queue's readers.
+// the queue's readers. It reads through our own descriptor, which waits in the
+// runtime's poller: the library would hold a thread in select for each port and
+// wake it for each answer.
 func (p *port) readLoop() {
 	defer close(p.readerDone)
-	defer func() {
+	defer func() { // must not take the process with it
 		if v := recover(); v != nil {
 			p.die(fmt.Errorf("%w: %v", drivers.ErrReader, v))
 		}
 	}()
 	buf := make([]byte, 4096)
 	for {
-		n, err := p.lib.Read(buf)
+		n, err := p.tty.Read(buf)
 		if n > 0 {
 			p.queue.Put(buf[:n])
 		}
-		if err == nil && n == 0 {
+		if errors.Is(err, io.EOF) || err == nil && n == 0 {
 			err = drivers.ErrUnplugged // hung up; reading on would spin
 		}
 		if err != nil {
@@ -248,7 +243,7 @@ func (p *port) Close() error {
 		// Without this the kernel would wait for the device to take what is
 		// left, up to 30 s when it takes nothing. A pty may refuse; no harm.
 		_ = control(p.tty, func(fd int) error { return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCOFLUSH) })
-		err := p.closeLib()
+		err := errors.Join(p.tty.SetReadDeadline(time.Unix(1, 0)), p.lib.Close()) // a time long past ends the reader
 		<-p.readerDone
 		release(p.node) // before the lock goes: nobody else's entry is taken away
 		err = errors.Join(err, p.tty.Close())
