@@ -17,6 +17,7 @@ import (
 	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
+	"tote/drivers/scanner/evdev"
 	"tote/drivers/serialport"
 	"tote/drivers/tcpport"
 	"tote/warehouse"
@@ -103,7 +104,7 @@ func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, end, layout, err := scannerOpener(cfg)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
 	}
 	d, err := driver.Scanner(scanner.Config{
-		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
+		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(), Suffix: end, Layout: layout,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
 			a.readings.set(place+"/scanner", s.Data)
@@ -126,6 +127,19 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 		return err
 	}
 	return a.startDevice(place+"/scanner", d.Run, d.Status)
+}
+
+// scannerOpener reaches a scanner on its line, or as the keyboard it acts as.
+func scannerOpener(cfg *config.Scanner) (open drivers.Opener, end scanner.Suffix, layout string, err error) {
+	if cfg.Input == nil {
+		open, err = serialOpener(cfg.Serial)
+		return open, "", "", err
+	}
+	if cfg.Input.End == config.EndGap {
+		end = scanner.SuffixGap
+	}
+	open, err = evdev.Opener(cfg.Input.Path)
+	return open, end, cfg.Input.Layout, err
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {

@@ -126,7 +126,21 @@ type Dock struct {
 type Scanner struct {
 	Driver string  `yaml:"driver,omitempty" doc:"Its driver, of the table in docs/devices.md." default:"serial-scanner"`
 	GS1    *GS1    `yaml:"gs1,omitempty" doc:"How it sends GS1 data; {} for the defaults. Without this key scans are handed on as they come."`
-	Serial *Serial `yaml:"serial" doc:"Where it is plugged in."`
+	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or input."`
+	Input  *Input  `yaml:"input,omitempty" doc:"Of a scanner that acts as a keyboard (driver wedge)." example:"{path: /dev/input/by-id/usb-scanner-event-kbd}"`
+}
+
+// What Input.End may be.
+const (
+	EndEnter = "enter"
+	EndGap   = "gap"
+)
+
+// Input is a scanner that acts as a keyboard.
+type Input struct {
+	Path   string `yaml:"path" doc:"Input device, an absolute path below /dev/input/by-id or by-path." example:"/dev/input/by-id/usb-scanner-event-kbd"`
+	Layout string `yaml:"layout,omitempty" doc:"Keyboard the scanner is set to be: us or de." default:"us"`
+	End    string `yaml:"end,omitempty" doc:"What ends a scan: the enter key, or a gap of a quarter of a second." default:"enter"`
 }
 
 // GS1 is how a scanner sends GS1 data.

@@ -229,6 +229,10 @@ func TestMalformed(t *testing.T) {
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
 		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"keyboard without input", good + "docks: [{id: d1, scanner: {driver: wedge}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].scanner.input", line: 9}}},
+		{"keyboard on a line", good + "docks: [{id: d1, scanner: {driver: wedge, serial: {path: /dev/x}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.serial"}}},
+		{"keyboard of a serial scanner", good + "docks: [{id: d1, scanner: {driver: ssi, input: {path: /dev/x}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.input"}}},
+		{"another keyboard", good + "docks: [{id: d1, scanner: {driver: wedge, input: {path: x, layout: fr, end: tab}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.input.path"}, {code: "CFG_VALUE", path: "docks[0].scanner.input.layout"}, {code: "CFG_VALUE", path: "docks[0].scanner.input.end"}}},
 		{"reader without its topics", good + "docks: [{id: d1, rfid: {driver: ziotc}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].rfid.mqtt", line: 9}}},
 		{"reader by MQTT and by a line", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, tcp: \"192.0.2.1:5084\", power_dbm: 20,\n      mqtt: {client_id: A, events: a b, commands: c}}\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid", text: "neither"}, {code: "CFG_VALUE", path: "docks[0].rfid.power_dbm"}}},
 		{"serial reader by MQTT", good + "docks: [{id: d1, rfid: {driver: r2000, mqtt: {client_id: A, events: a, commands: c}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid.mqtt", text: "only for"}}},
@@ -364,8 +368,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp and mqtt exclude serial, and usb the path.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface"}, key) {
+			// tcp, mqtt and input exclude serial, and usb the path.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "input", "usb", "serial_number", "interface"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest

@@ -79,6 +79,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	switch t.Name() {
 	case "Printer", "RFID":
 		return key == "tcp" || key == "mqtt"
+	case "Scanner":
+		return key == "input"
 	case "Dock":
 		return key == "buttons" || key == "buzzer"
 	case "Serial":

@@ -277,7 +277,22 @@ func (k *checker) scanner(path string, s Scanner) {
 			k.add(CodeValue, substitute, `nothing; YAML takes ~ for that, so put it into quotes: "~"`)
 		}
 	}
-	k.serial(path+".serial", s.Serial)
+	d, _ := all.Find(s.Driver)
+	switch {
+	case !d.Input && s.Input != nil:
+		k.add(CodeValue, path+".input", "only for scanners that act as a keyboard (driver wedge)")
+	case !d.Input:
+		k.serial(path+".serial", s.Serial)
+	case s.Serial != nil:
+		k.add(CodeValue, path+".serial", "a scanner that acts as a keyboard has an input, no serial line")
+	case s.Input == nil:
+		k.missing(path + ".input")
+	default:
+		k.absolute(path+".input.path", s.Input.Path)
+		k.port(path+".input.path", s.Input.Path)
+		k.oneOf(path+".input.layout", s.Input.Layout, "us", "de")
+		k.oneOf(path+".input.end", s.Input.End, EndEnter, EndGap)
+	}
 }
 
 // Scan is the configuration as package gs1/scan takes it, nil when there is none.

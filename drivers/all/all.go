@@ -41,6 +41,7 @@ type Driver struct {
 
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
 	MQTT    bool                                // it speaks through the gateway's broker; then it has no line
+	Input   bool                                // it is an input device of the kernel; then it has no line
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
