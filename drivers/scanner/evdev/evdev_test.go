@@ -17,37 +17,37 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // down and up are a key's events; tap is both.
-func down(codes ...uint16) (es []Event) {
+func down(codes ...uint16) (es []InputEvent) {
 	for _, c := range codes {
-		es = append(es, Event{evKey, c, 1}, Event{evSyn, 0, 0})
+		es = append(es, InputEvent{evKey, c, 1}, InputEvent{evSyn, 0, 0})
 	}
 	return es
 }
 
-func up(codes ...uint16) (es []Event) {
+func up(codes ...uint16) (es []InputEvent) {
 	for _, c := range codes {
-		es = append(es, Event{evKey, c, 0}, Event{evSyn, 0, 0})
+		es = append(es, InputEvent{evKey, c, 0}, InputEvent{evSyn, 0, 0})
 	}
 	return es
 }
 
-func tap(codes ...uint16) (es []Event) {
+func tap(codes ...uint16) (es []InputEvent) {
 	for _, c := range codes {
 		es = append(append(es, down(c)...), up(c)...)
 	}
 	return es
 }
 
-func with(mod uint16, es []Event) []Event { return append(append(down(mod), es...), up(mod)...) }
+func with(mod uint16, es []InputEvent) []InputEvent { return append(append(down(mod), es...), up(mod)...) }
 
-func all(parts ...[]Event) (es []Event) {
+func all(parts ...[]InputEvent) (es []InputEvent) {
 	for _, p := range parts {
 		es = append(es, p...)
 	}
 	return es
 }
 
-func typed(t *testing.T, l Layout, es []Event) string {
+func typed(t *testing.T, l Layout, es []InputEvent) string {
 	t.Helper()
 	k, err := NewKeyboard(l)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestKeyboard(t *testing.T) {
 	digits := []uint16{11, 2, 3, 4, 5, 6, 7, 8, 9, 10} // 0 to 9
 	for name, c := range map[string]struct {
 		layout Layout
-		es     []Event
+		es     []InputEvent
 		want   string
 	}{
 		"digits":              {US, all(tap(digits...), tap(keyEnter)), "0123456789<enter>"},
@@ -83,10 +83,10 @@ func TestKeyboard(t *testing.T) {
 		"Alt with too much":   {US, with(keyAltL, tap(79, 79, 79, 79, 79)), "<key>"},
 		"Enter as Ctrl M":     {US, with(keyCtrlR, tap(50)), "\r"},
 		"another control":     {US, with(keyCtrlL, tap(30)), "<key>"},
-		"held":                {US, append(append(down(30), Event{evKey, 30, 2}, Event{evKey, 30, 2}), up(30)...), "a"},
+		"held":                {US, append(append(down(30), InputEvent{evKey, 30, 2}, InputEvent{evKey, 30, 2}), up(30)...), "a"},
 		"no character":        {US, tap(1), "<key>"},
-		"not a key":           {US, []Event{{4, 4, 30}, {2, 0, 1}}, ""},
-		"dropped, with shift": {US, all(down(keyShiftL), []Event{{evSyn, synDropped, 0}}, tap(30)), "<dropped>a"},
+		"not a key":           {US, []InputEvent{{4, 4, 30}, {2, 0, 1}}, ""},
+		"dropped, with shift": {US, all(down(keyShiftL), []InputEvent{{evSyn, synDropped, 0}}, tap(30)), "<dropped>a"},
 		"German letters":      {DE, all(tap(21, 44), with(keyShiftL, tap(21, 44)), tap(26, 39, 40, 12)), "zyZYüöäß"},
 		"German brackets":     {DE, all(with(keyAltGr, tap(10)), with(keyShiftL, tap(46)), tap(2)), "]C1"},
 		"German signs":        {DE, all(with(keyShiftL, tap(8, 11, 12, 53, 52, 51)), tap(53, 27, 43)), "/=?_:;-+#"},
@@ -156,7 +156,7 @@ func TestOpener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Event{evKey, 30, 1}
+	want := InputEvent{evKey, 30, 1}
 	if _, err := dev.Write(want.Append(nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +264,7 @@ func TestAgainstUinput(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var got []Event
+	var got []InputEvent
 	for len(got) < 3 {
 		buf := make([]byte, 16*EventSize)
 		n, err := port.Read(t.Context(), buf)
