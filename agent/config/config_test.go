@@ -104,9 +104,10 @@ func TestGood(t *testing.T) {
 			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Serial: serial("/dev/serial/b")},
 			Printer: &config.Printer{Driver: "zpl", Serial: serial("/dev/serial/c")},
 		}},
-		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
-		Log:   config.Log{Level: "info", Format: "json"},
-		Store: "disk",
+		Docks:    []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
+		Log:      config.Log{Level: "info", Format: "json"},
+		Handheld: config.Handheld{Prefix: "~", GS: "{GS}"},
+		Store:    "disk",
 	}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Error(diff)
@@ -229,6 +230,7 @@ func TestMalformed(t *testing.T) {
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
 		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"scanners of pages", good + "handheld: {prefix: ab, gs: X}\n", []want{{code: "CFG_VALUE", path: "handheld.prefix", line: 9, text: "one character"}, {code: "CFG_VALUE", path: "handheld.gs", text: "no value can hold"}}},
 		{"keyboard without input", good + "docks: [{id: d1, scanner: {driver: wedge}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].scanner.input", line: 9}}},
 		{"keyboard on a line", good + "docks: [{id: d1, scanner: {driver: wedge, serial: {path: /dev/x}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.serial"}}},
 		{"keyboard of a serial scanner", good + "docks: [{id: d1, scanner: {driver: ssi, input: {path: /dev/x}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.input"}}},

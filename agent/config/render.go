@@ -98,7 +98,7 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 	if v == "" {
 		v = tag.Get("default")
 	}
-	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~") || len(v) > 1 && v[0] == '0') {
+	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~{") || len(v) > 1 && v[0] == '0') {
 		return fmt.Sprintf("%q", v)
 	}
 	return v

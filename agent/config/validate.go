@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tote/drivers/all"
 	"tote/drivers/serialport"
@@ -90,6 +91,12 @@ func validate(c *Config, src *source) Problems {
 	}
 	if c.Fleet != nil {
 		k.fleet(*c.Fleet)
+	}
+	if h := c.Handheld; utf8.RuneCountInString(h.Prefix) != 1 || strings.ContainsAny(h.Prefix, " \t") {
+		k.add(CodeValue, "handheld.prefix", "%s: want one character", quote(h.Prefix))
+	}
+	if _, err := scan.New(scan.Config{Substitutes: []string{c.Handheld.GS}}); err != nil {
+		k.add(CodeValue, "handheld.gs", "%v", err)
 	}
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "text")
