@@ -2,24 +2,26 @@ package agent
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/station"
 	"tote/agent/supervise"
 	"tote/agent/topics"
 	"tote/drivers"
 	"tote/drivers/all"
+	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
+	"tote/drivers/scale/hid"
 	"tote/drivers/scanner"
 	"tote/drivers/scanner/evdev"
-	"tote/drivers/serialport"
-	"tote/drivers/tcpport"
 	"tote/warehouse"
 )
 
@@ -45,7 +47,7 @@ func (a *Agent) startStation(cfg config.Station) error {
 		if err != nil {
 			return err
 		}
-		pc.Print = a.printJob(p)
+		pc.Print = a.printJob(p, mediaOf(cfg.Printer))
 		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
 	}
 	if cfg.Tower != nil {
@@ -104,7 +106,7 @@ func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, end, layout, err := scannerOpener(cfg)
+	open, end, layout, err := a.scannerOpener(place+"/scanner", cfg)
 	if err != nil {
 		return err
 	}
@@ -130,43 +132,90 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 }
 
 // scannerOpener reaches a scanner on its line, or as the keyboard it acts as.
-func scannerOpener(cfg *config.Scanner) (open drivers.Opener, end scanner.Suffix, layout string, err error) {
+func (a *Agent) scannerOpener(name string, cfg *config.Scanner) (open drivers.Opener, end scanner.Suffix, layout string, err error) {
 	if cfg.Input == nil {
-		open, err = serialOpener(cfg.Serial)
+		open, err = a.portOpener(name, cfg.Driver, cfg.Serial, "")
 		return open, "", "", err
 	}
 	if cfg.Input.End == config.EndGap {
 		end = scanner.SuffixGap
 	}
-	open, err = evdev.Opener(cfg.Input.Path)
-	return open, end, cfg.Input.Layout, err
+	if open, err = evdev.Opener(cfg.Input.Path); err != nil {
+		return nil, "", "", err
+	}
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: cfg.Input.Path}, open), end, cfg.Input.Layout, nil
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
-	open, err := serialOpener(cfg.Serial)
+	row, ok := all.Find(cfg.Driver)
+	if !ok || row.Scale == nil {
+		return fmt.Errorf("no driver %q for a scale", cfg.Driver)
+	}
+	protocol, err := row.Scale(cfg.Settings())
+	if err != nil {
+		return err
+	}
+	name := place + "/scale"
+	open, err := a.scaleOpener(name, cfg)
 	if err != nil {
 		return err
 	}
 	d, err := scale.New(scale.Config{
-		Name: place + "/scale", Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond, Log: a.log,
+		Name: name, Protocol: protocol, Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond,
+		Window: cfg.Window, EmptyMg: int64(cfg.EmptyG) * 1000, DriftMg: cfg.DriftMg(), Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r scale.Reading) {
-			a.readings.set(place+"/scale", weightText(r.Milligrams, r.Stable))
-			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload})
+			a.readings.set(name, weightText(r.Milligrams, r.Stable))
+			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload, Drift: r.Drift})
 		},
 	})
 	if err != nil {
 		return err
 	}
-	return a.startDevice(place+"/scale", d.Run, d.Status)
+	a.scales[name] = d
+	return a.startDevice(name, d.Run, d.Status)
 }
 
-func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := portOpener(cfg.Serial, cfg.TCP)
+// scaleOpener reaches a scale on USB or on its serial line.
+func (a *Agent) scaleOpener(name string, cfg *config.Scale) (drivers.Opener, error) {
+	if cfg.HID == nil {
+		return a.portOpener(name, cfg.Driver, cfg.Serial, "")
+	}
+	c, err := cfg.HID.Config()
 	if err != nil {
 		return nil, err
 	}
-	return printer.New(printer.Config{Name: place + "/printer", Open: open, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: c.Where()}, hid.Opener(c)), nil
+}
+
+// actScale has a scale do what a person asks of it; found is false when this
+// gateway has no such scale. The journal keeps who asked and what it showed.
+func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows string, found bool, err error) {
+	d, ok := a.scales[name]
+	if !ok {
+		return "", false, nil
+	}
+	before := d.Last()
+	do := map[string]func(context.Context) error{api.ScaleZero: d.Zero, api.ScaleTare: d.Tare, api.ScaleClearTare: d.ClearTare}[act]
+	if do == nil {
+		return "", false, nil
+	}
+	err = do(ctx)
+	after := d.Last()
+	a.log.Info("scale asked by a person", "device", name, "act", act, "by", by, "before", before.Text(), "after", after.Text(), "code", drivers.CodeOf(err))
+	return after.Text(), true, err
+}
+
+func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
+	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
+	if err != nil {
+		return nil, err
+	}
+	language, ok := printer.LanguageOf(cfg.Driver)
+	if !ok {
+		return nil, fmt.Errorf("%s: no printer driver %q", place, cfg.Driver)
+	}
+	return printer.New(printer.Config{Name: place + "/printer", Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried
@@ -174,22 +223,6 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
-}
-
-// portOpener reaches a device over the network when it has an address there,
-// else over its serial line.
-func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	if address != "" {
-		return tcpport.Opener(tcpport.Config{Address: address})
-	}
-	return serialOpener(line)
-}
-
-func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
-	return serialport.Opener(serialport.Config{
-		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
-		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
-	})
 }
 
 // outcomes translates what the printer driver learned into what the domain
@@ -201,9 +234,46 @@ var outcomes = map[printer.Outcome]string{
 	printer.NotReady: station.NotReady,
 }
 
+// media is what a printer prints on and how it is told.
+type media struct {
+	label.Device
+	Size label.Size
+}
+
+// mediaOf is the media of a configured printer.
+func mediaOf(cfg *config.Printer) media {
+	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix}
+	if cfg.Label == "a6" {
+		m.Size = label.A6
+	}
+	return m
+}
+
+// docTypes are the languages of printers as documents know them. Bytes that may
+// be no UTF-8 are filed in base64.
+var docTypes = map[label.Language]string{
+	label.ZPL: warehouse.DocZPL, label.TSPL: warehouse.DocTSPL, label.EPL2: warehouse.DocEPL2, label.ESCPOS: warehouse.DocESCPOS,
+}
+
+// docBody are the bytes of a document as it is filed, and back.
+func docBody(typ string, job []byte) string {
+	if strings.HasSuffix(typ, ";base64") {
+		return base64.StdEncoding.EncodeToString(job)
+	}
+	return string(job)
+}
+
+func jobOf(typ string, body []byte) ([]byte, error) {
+	if strings.HasSuffix(typ, ";base64") {
+		return base64.StdEncoding.DecodeString(string(body))
+	}
+	return body, nil
+}
+
 // labelBytes are what a label job has printed: the document it has, byte by
-// byte, else a label of the site's own.
-func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
+// byte, else a label of the site's own in the language of the printer. A document
+// in another language is refused: it is never turned into something else.
+func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 	switch {
 	case job.Doc == "" && job.Format != "":
 		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
@@ -219,7 +289,7 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return siteLabel(a.cfg.Site, party, job)
+		return siteLabel(a.cfg.Site, on, party, job)
 	}
 	var doc *warehouse.Document
 	var body []byte
@@ -229,35 +299,40 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 		}
 		return err
 	})
-	switch {
+	switch takes := docTypes[on.Language]; {
 	case err != nil:
 		return nil, err
 	case doc == nil || len(body) == 0:
 		return nil, fmt.Errorf("document %s is missing", job.Doc)
-	case doc.Type != warehouse.DocZPL:
-		return nil, fmt.Errorf("document %s is %s: the printer takes %s", job.Doc, doc.Type, warehouse.DocZPL)
+	case doc.Type != takes:
+		return nil, fmt.Errorf("%s document %s is %s: the printer takes %s", drivers.CodePrinterLanguage, job.Doc, doc.Type, takes)
 	}
-	return body, nil
+	return jobOf(doc.Type, body)
 }
 
 // siteLabel draws the label of a job.
-func siteLabel(site, party string, job warehouse.LabelJob) ([]byte, error) {
-	return printer.Label{
-		ShipTo: printer.Address{
+func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]byte, error) {
+	made, err := label.Logistic{
+		ShipTo: label.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
 			City: job.ShipTo.City, Country: job.ShipTo.Country,
 		},
 		From:    []string{site},
 		Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
-		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party,
-	}.ZPL()
+		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party, Size: on.Size,
+	}.Label()
+	if err != nil {
+		return nil, err
+	}
+	return label.Write(on.Device, made)
 }
 
 // fileLabel archives a label the site drew before its first copy goes out: every
 // later one is the same bytes. Gateways of before that know no documents print
 // without.
-func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byte) error {
-	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: warehouse.DocZPL, Ref: job.ID, Body: string(zpl)})
+func (a *Agent) fileLabel(ctx context.Context, on media, job warehouse.LabelJob, bytes []byte) error {
+	typ := docTypes[on.Language]
+	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: typ, Ref: job.ID, Body: docBody(typ, bytes)})
 	if err == nil && !res.OK && res.Code != warehouse.CodeUnknownKind {
 		err = fmt.Errorf("file the label of %s: %s %s", job.ID, res.Code, res.Text)
 	}
@@ -265,16 +340,16 @@ func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byt
 }
 
 // printJob renders a label job and prints it.
-func (a *Agent) printJob(p *printer.Driver) station.Printer {
+func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
-		zpl, err := a.labelBytes(job)
+		bytes, err := a.labelBytes(on, job)
 		if err == nil && job.Doc == "" {
-			err = a.fileLabel(ctx, job, zpl)
+			err = a.fileLabel(ctx, on, job, bytes)
 		}
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}
-		outcome, detail, err := p.Print(ctx, zpl, beforeSend)
+		outcome, detail, err := p.Print(ctx, bytes, beforeSend)
 		text := detail.Code
 		if detail.Text != "" {
 			text += " " + detail.Text

@@ -16,7 +16,7 @@ import (
 // to, like one that is plugged in.
 func (a *Agent) readerOpener(name string, cfg *config.RFID) (drivers.Opener, error) {
 	if cfg.MQTT == nil {
-		return portOpener(cfg.Serial, cfg.TCP)
+		return a.portOpener(name, cfg.Driver, cfg.Serial, cfg.TCP)
 	}
 	ex, err := mqttport.New(mqttport.Config{Publish: func(_ context.Context, payload []byte) error {
 		return a.broker.Publish(cfg.MQTT.Commands, payload, false, 1)
@@ -33,7 +33,7 @@ func (a *Agent) readerOpener(name string, cfg *config.RFID) (drivers.Opener, err
 			return nil, err
 		}
 	}
-	return ex.Open, a.sup.Go(name+"-link", link.Run)
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: "MQTT client " + cfg.MQTT.ClientID}, ex.Open), a.sup.Go(name+"-link", link.Run)
 }
 
 // brokerReaders are the RFID readers that may connect.

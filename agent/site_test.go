@@ -22,6 +22,9 @@ import (
 
 	"tote/agent/api"
 	"tote/agent/config"
+	"tote/agent/notify"
+	"tote/drivers"
+	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/gpio"
@@ -81,15 +84,18 @@ type site struct {
 	tokens  string  // http.tokens_file, "" = none
 	shows   string  // token its requests show
 	door    bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
-	signals bool    // with door: buttons and buzzers at pack1 and dock1
-	zebra   string  // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	id      string  // of the gateway; "" = gw1
 	port    string  // where the other gateways reach it; "" = it is alone
 	others  []*site // the other gateways
 	mqtt    string  // addresses of the gateway; chosen at its first start and kept
 	web     string
 	gw      *gateway
+	bad     drivers.BadFirmware        // firmware that is known to be bad
+	ports   func() []serialport.Info   // of the machine; nil = none
 	dev     map[string]*control.Client // emulated devices, "pack1/scale"
+	signals bool                       // with door: buttons and buzzers at pack1 and dock1
+	zebra   string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
+	notify  *notify.Socket
 
 	totes   int                // given to orders so far
 	scanned map[string]scanned // newest scan by place
@@ -119,6 +125,15 @@ func newFloor(t *testing.T) *site {
 	s.begin()
 	s.devicesReady()
 	return s
+}
+
+// machine is what is plugged in where the gateway runs: what the test says, and
+// nothing of the machine that runs the test.
+func (s *site) machine() ([]serialport.Info, error) {
+	if s.ports == nil {
+		return nil, nil
+	}
+	return s.ports(), nil
 }
 
 func (s *site) begin() {
@@ -263,7 +278,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Ready: func(at Addresses) { ready <- at }})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

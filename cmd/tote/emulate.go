@@ -8,8 +8,8 @@ import (
 )
 
 type emulateCmd struct {
-	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
-	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
+	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
+	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`

@@ -16,6 +16,7 @@ type Settings struct {
 	Sink     func(Read)     // gets every read, in order, from Run's goroutine; must not block
 	Antennas []int          // ports to read with, from 1; empty = the family's default
 	Power    int            // dBm; 0 leaves what the reader has
+	Version  string         // of the protocol, for families that speak several; "" = the family's default
 	// Barcode gets what a reader with an imager scans, from Run's goroutine: the
 	// data, and the symbology by its maker's name. nil = nobody wants it; must
 	// not block.

@@ -47,6 +47,18 @@ func (c Config) Where() string {
 	return c.Path
 }
 
+// Is tells whether a port of the machine is the one that c names.
+func (c Config) Is(port Info) bool {
+	if c.USB != (Name{}) {
+		return c.USB.matches(port.USB)
+	}
+	if c.Path == port.Node || c.Path == port.ByID || c.Path == port.ByPath {
+		return c.Path != ""
+	}
+	node, err := filepath.EvalSymlinks(c.Path)
+	return err == nil && node == port.Node
+}
+
 // WithDefaults returns c with its zero values filled, or an error that says
 // which value is impossible. It touches no hardware.
 func (c Config) WithDefaults() (Config, error) {

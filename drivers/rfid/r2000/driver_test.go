@@ -16,6 +16,7 @@ import (
 	"tote/drivers"
 	"tote/drivers/drivertest"
 	"tote/drivers/rfid"
+	"tote/drivers/rfid/internal/rounds"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -97,7 +98,7 @@ type reader struct {
 	states  []string
 	end     chan error
 	cancel  context.CancelFunc
-	framer  Framer
+	framer  *rounds.Framer
 	resets  int
 	silence bool
 }
@@ -108,8 +109,9 @@ func start(t *testing.T, cfg Config, script *reader) *reader {
 	t.Helper()
 	r := script
 	r.end = make(chan error, 1)
+	r.framer = rounds.NewFramer(packet)
 	r.peer.OnWrite = func(p []byte) (int, error) {
-		r.framer.Push(p, r.command)
+		r.framer.Push(p, func(wire []byte) { r.command(unpack(wire)) })
 		return len(p), nil
 	}
 	cfg.Name, cfg.Open = "rfid/test", r.peer.Open
@@ -454,7 +456,7 @@ func TestWatchdog(t *testing.T) {
 		if s := r.dev.Status(); s.State != drivers.Degraded || s.Code != drivers.CodeRFIDSilent {
 			t.Errorf("status %+v", s)
 		}
-		if r.resets != 1+resetLimit || r.peer.IsOpen() {
+		if r.resets != 1+rounds.ResetLimit || r.peer.IsOpen() {
 			t.Errorf("%d resets, port open: %v", r.resets, r.peer.IsOpen())
 		}
 		if d := cmp.Diff([]string{"opening", "ready", "degraded DEV-501", "ready", "degraded DEV-501"}, r.states); d != "" {

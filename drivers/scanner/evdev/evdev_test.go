@@ -38,7 +38,9 @@ func tap(codes ...uint16) (es []InputEvent) {
 	return es
 }
 
-func with(mod uint16, es []InputEvent) []InputEvent { return append(append(down(mod), es...), up(mod)...) }
+func with(mod uint16, es []InputEvent) []InputEvent {
+	return append(append(down(mod), es...), up(mod)...)
+}
 
 func all(parts ...[]InputEvent) (es []InputEvent) {
 	for _, p := range parts {

@@ -77,6 +77,9 @@ func (t Type) String() string {
 	return fmt.Sprintf("message %d", uint16(t))
 }
 
+// Known reports whether there is such a message.
+func (t Type) Known() bool { return messages[uint16(t)] != nil }
+
 // Response is the type of the answer to a request.
 func (t Type) Response() Type {
 	if t == CloseConnection {
