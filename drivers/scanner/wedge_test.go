@@ -21,9 +21,9 @@ func keysOf(text string) string {
 	var b []byte
 	for _, r := range text {
 		for _, v := range []int32{1, 0} {
-			b = evdev.InputEvent{Type: 4, Code: 4, Value: 0x70000}.Append(b)
-			b = evdev.InputEvent{Type: 1, Code: codes[r], Value: v}.Append(b)
-			b = evdev.InputEvent{}.Append(b)
+			b = evdev.Input{Type: 4, Code: 4, Value: 0x70000}.Append(b)
+			b = evdev.Input{Type: 1, Code: codes[r], Value: v}.Append(b)
+			b = evdev.Input{}.Append(b)
 		}
 	}
 	return string(b)
@@ -74,7 +74,7 @@ func TestWedge(t *testing.T) {
 		b.send(keysOf("\r\r"), time.Second)
 		b.send(keysOf("12?34\r"), time.Second)
 		b.send(keysOf("111111111111111111111\r"), time.Second)
-		b.send(keysOf("12")+string(evdev.InputEvent{Code: 3}.Append(nil))+keysOf("34\r"), time.Second)
+		b.send(keysOf("12")+string(evdev.Input{Code: 3}.Append(nil))+keysOf("34\r"), time.Second)
 		b.send(keysOf("56"), time.Second) // no Enter
 		b.send(keysOf("7\r"), 0)
 		b.want(t, []string{"4006381333931", "12\x1d34", "7"}, []string{

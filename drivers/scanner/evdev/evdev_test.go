@@ -17,39 +17,39 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // down and up are a key's events; tap is both.
-func down(codes ...uint16) (es []InputEvent) {
+func down(codes ...uint16) (es []Input) {
 	for _, c := range codes {
-		es = append(es, InputEvent{evKey, c, 1}, InputEvent{evSyn, 0, 0})
+		es = append(es, Input{evKey, c, 1}, Input{evSyn, 0, 0})
 	}
 	return es
 }
 
-func up(codes ...uint16) (es []InputEvent) {
+func up(codes ...uint16) (es []Input) {
 	for _, c := range codes {
-		es = append(es, InputEvent{evKey, c, 0}, InputEvent{evSyn, 0, 0})
+		es = append(es, Input{evKey, c, 0}, Input{evSyn, 0, 0})
 	}
 	return es
 }
 
-func tap(codes ...uint16) (es []InputEvent) {
+func tap(codes ...uint16) (es []Input) {
 	for _, c := range codes {
 		es = append(append(es, down(c)...), up(c)...)
 	}
 	return es
 }
 
-func with(mod uint16, es []InputEvent) []InputEvent {
+func with(mod uint16, es []Input) []Input {
 	return append(append(down(mod), es...), up(mod)...)
 }
 
-func all(parts ...[]InputEvent) (es []InputEvent) {
+func all(parts ...[]Input) (es []Input) {
 	for _, p := range parts {
 		es = append(es, p...)
 	}
 	return es
 }
 
-func typed(t *testing.T, l Layout, es []InputEvent) string {
+func typed(t *testing.T, l Layout, es []Input) string {
 	t.Helper()
 	k, err := NewKeyboard(l)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestKeyboard(t *testing.T) {
 	digits := []uint16{11, 2, 3, 4, 5, 6, 7, 8, 9, 10} // 0 to 9
 	for name, c := range map[string]struct {
 		layout Layout
-		es     []InputEvent
+		es     []Input
 		want   string
 	}{
 		"digits":              {US, all(tap(digits...), tap(keyEnter)), "0123456789<enter>"},
@@ -85,10 +85,10 @@ func TestKeyboard(t *testing.T) {
 		"Alt with too much":   {US, with(keyAltL, tap(79, 79, 79, 79, 79)), "<key>"},
 		"Enter as Ctrl M":     {US, with(keyCtrlR, tap(50)), "\r"},
 		"another control":     {US, with(keyCtrlL, tap(30)), "<key>"},
-		"held":                {US, append(append(down(30), InputEvent{evKey, 30, 2}, InputEvent{evKey, 30, 2}), up(30)...), "a"},
+		"held":                {US, append(append(down(30), Input{evKey, 30, 2}, Input{evKey, 30, 2}), up(30)...), "a"},
 		"no character":        {US, tap(1), "<key>"},
-		"not a key":           {US, []InputEvent{{4, 4, 30}, {2, 0, 1}}, ""},
-		"dropped, with shift": {US, all(down(keyShiftL), []InputEvent{{evSyn, synDropped, 0}}, tap(30)), "<dropped>a"},
+		"not a key":           {US, []Input{{4, 4, 30}, {2, 0, 1}}, ""},
+		"dropped, with shift": {US, all(down(keyShiftL), []Input{{evSyn, synDropped, 0}}, tap(30)), "<dropped>a"},
 		"German letters":      {DE, all(tap(21, 44), with(keyShiftL, tap(21, 44)), tap(26, 39, 40, 12)), "zyZYüöäß"},
 		"German brackets":     {DE, all(with(keyAltGr, tap(10)), with(keyShiftL, tap(46)), tap(2)), "]C1"},
 		"German signs":        {DE, all(with(keyShiftL, tap(8, 11, 12, 53, 52, 51)), tap(53, 27, 43)), "/=?_:;-+#"},
@@ -158,7 +158,7 @@ func TestOpener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := InputEvent{evKey, 30, 1}
+	want := Input{evKey, 30, 1}
 	if _, err := dev.Write(want.Append(nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func TestAgainstUinput(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var got []InputEvent
+	var got []Input
 	for len(got) < 3 {
 		buf := make([]byte, 16*EventSize)
 		n, err := port.Read(t.Context(), buf)

@@ -16,23 +16,23 @@ const (
 // time, type, code and value.
 const EventSize = 2*strconv.IntSize/8 + 8
 
-// InputEvent is one input_event without its time, which is of the kernel's clock.
-type InputEvent struct {
+// Input is one input_event without its time, which is of the kernel's clock.
+type Input struct {
 	Type, Code uint16
 	Value      int32 // of a key: 1 pressed, 2 repeated, 0 let go
 }
 
 // Decode reads one event; p must hold EventSize bytes.
-func Decode(p []byte) InputEvent {
+func Decode(p []byte) Input {
 	p = p[EventSize-8 : EventSize]
-	return InputEvent{binary.NativeEndian.Uint16(p), binary.NativeEndian.Uint16(p[2:]), int32(binary.NativeEndian.Uint32(p[4:]))}
+	return Input{binary.NativeEndian.Uint16(p), binary.NativeEndian.Uint16(p[2:]), int32(binary.NativeEndian.Uint32(p[4:]))}
 }
 
 // Sane reports whether the kernel knows such an event (EV_MAX, KEY_MAX).
-func (e InputEvent) Sane() bool { return e.Type <= 0x1F && e.Code <= 0x2FF }
+func (e Input) Sane() bool { return e.Type <= 0x1F && e.Code <= 0x2FF }
 
 // Append is the event behind b, at time 0; for tests and emulators of devices.
-func (e InputEvent) Append(b []byte) []byte {
+func (e Input) Append(b []byte) []byte {
 	b = append(b, make([]byte, EventSize-8)...)
 	b = binary.NativeEndian.AppendUint16(b, e.Type)
 	b = binary.NativeEndian.AppendUint16(b, e.Code)

@@ -36,7 +36,7 @@ type (
 )
 
 // Event takes one event.
-func (k *Keyboard) Event(e InputEvent, typed Typed, ended Ended, lost Lost) {
+func (k *Keyboard) Event(e Input, typed Typed, ended Ended, lost Lost) {
 	switch {
 	case e.Type == evSyn && e.Code == synDropped:
 		k.shiftL, k.shiftR, k.ctrlL, k.ctrlR, k.alt, k.altgr, k.dead, k.codes = false, false, false, false, false, false, 0, 0
