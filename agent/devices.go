@@ -24,6 +24,7 @@ import (
 	"tote/drivers/scale"
 	"tote/drivers/scale/hid"
 	"tote/drivers/scanner"
+	"tote/drivers/scanner/evdev"
 	"tote/warehouse"
 )
 
@@ -122,7 +123,7 @@ func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := a.portOpener(place+"/scanner", cfg.Driver, cfg.Serial, "")
+	open, end, layout, err := a.scannerOpener(place+"/scanner", cfg)
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
 	}
 	d, err := driver.Scanner(scanner.Config{
-		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
+		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(), Suffix: end, Layout: layout,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
 			a.readings.set(place+"/scanner", s.Data)
@@ -145,6 +146,21 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 		return err
 	}
 	return a.startDevice(place+"/scanner", d.Run, d.Status)
+}
+
+// scannerOpener reaches a scanner on its line, or as the keyboard it acts as.
+func (a *Agent) scannerOpener(name string, cfg *config.Scanner) (open drivers.Opener, end scanner.Suffix, layout string, err error) {
+	if cfg.Input == nil {
+		open, err = a.portOpener(name, cfg.Driver, cfg.Serial, "")
+		return open, "", "", err
+	}
+	if cfg.Input.End == config.EndGap {
+		end = scanner.SuffixGap
+	}
+	if open, err = evdev.Opener(cfg.Input.Path); err != nil {
+		return nil, "", "", err
+	}
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: cfg.Input.Path}, open), end, cfg.Input.Layout, nil
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {

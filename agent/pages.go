@@ -42,6 +42,7 @@ func (a *Agent) pages() (http.Handler, error) {
 			}
 			return res.Encode()
 		},
+		ScanPrefix: a.cfg.Handheld.Prefix, ScanGS: a.cfg.Handheld.GS,
 		Image:    a.image,
 		LastSeq:  func(device string) (uint64, error) { return a.store.LastSeq(deviceKey(device)) },
 		Starting: a.starting,

@@ -72,6 +72,9 @@ const (
 	CodeScannerDamaged    = "DEV-407"
 	CodeScannerShortened  = "DEV-408"
 	CodeScannerRefuses    = "DEV-409"
+	CodeScannerKey        = "DEV-410"
+	CodeScannerLost       = "DEV-411"
+	CodeNotKeyboard       = "DEV-412"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
@@ -184,6 +187,9 @@ func Faults() []Fault {
 		{CodeScannerDamaged, "A scan came damaged and did not come again.", "Scan again. If it comes back, check the cable and the baud rate of the scanner."},
 		{CodeScannerShortened, "The scanner sends UPC-E without its system digit or its check digit, so the article cannot be told.", "Set the scanner to transmit both, or to convert UPC-E to UPC-A. Until then type the number."},
 		{CodeScannerRefuses, "The scanner refuses to send scans in packets.", "Set the scanner to SSI and to its defaults (scan the code Set Defaults of its manual)."},
+		{CodeScannerKey, "The scanner typed a key that stands for no character.", "Scan again. If it comes back, set the scanner to the keyboard layout of the configuration."},
+		{CodeScannerLost, "Keys of a scan were lost on the way.", "Scan again. If it comes back, set the scanner to type more slowly."},
+		{CodeNotKeyboard, "The configured path is not an input device.", "Use a path of /dev/input/by-id that ends in -event-kbd."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},

@@ -18,6 +18,11 @@ type Config struct {
 	Site    string // shown in the title
 	Version string // of the program
 
+	// ScanPrefix is what the scanners of handheld pages type before each code,
+	// "" = "~"; ScanGS what they type for GS where they cannot type it, "" =
+	// nothing of their own.
+	ScanPrefix, ScanGS string
+
 	// View runs fn on a consistent snapshot of the state.
 	View func(fn func(r warehouse.Reader) error) error
 	// Command takes one message of a handheld page, the JSON of up/cmd, and

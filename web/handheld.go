@@ -33,7 +33,7 @@ func reply(w http.ResponseWriter, status int, v any) {
 }
 
 func (s *server) handheld(w http.ResponseWriter, _ *http.Request) {
-	s.page(w, http.StatusOK, "handheld.tmpl", map[string]string{"Site": s.cfg.Site, "Version": s.cfg.Version})
+	s.page(w, http.StatusOK, "handheld.tmpl", map[string]string{"Site": s.cfg.Site, "Version": s.cfg.Version, "Prefix": s.cfg.ScanPrefix, "GS": s.cfg.ScanGS})
 }
 
 func (s *server) manifest(w http.ResponseWriter, _ *http.Request) {

@@ -50,6 +50,9 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.ScanPrefix == "" {
+		cfg.ScanPrefix = "~"
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
@@ -89,6 +92,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("POST /stations/{id}/carton", s.benchCarton)
 	mux.HandleFunc("GET /hh/{$}", s.handheld)
 	mux.HandleFunc("GET /hh/manifest.webmanifest", s.manifest)
+	mux.HandleFunc("GET /hh/datawedge.json", s.dataWedge)
 	mux.HandleFunc("GET /hh/events", s.deviceEvents)
 	mux.HandleFunc("POST /hh/cmd", s.command)
 	mux.HandleFunc("GET /hh/image/{sku}", s.image)

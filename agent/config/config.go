@@ -20,6 +20,7 @@ type Config struct {
 	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
+	Handheld      Handheld   `yaml:"handheld,omitempty" doc:"How the scanners of handheld pages type."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
 	Log           Log        `yaml:"log,omitempty" doc:"What goes to the journal."`
 	Raft          Raft       `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
@@ -60,6 +61,12 @@ type TLS struct {
 type HTTP struct {
 	Listen     string `yaml:"listen" doc:"host:port of pages and API. A loopback address." example:"127.0.0.1:8080"`
 	TokensFile string `yaml:"tokens_file,omitempty" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
+}
+
+// Handheld is how the scanners of handheld pages type.
+type Handheld struct {
+	Prefix string `yaml:"prefix,omitempty" doc:"What they type before each code, one character: a code with it is never taken for what a person types." default:"~"`
+	GS     string `yaml:"gs,omitempty" doc:"What they type for GS (1D hex) where they cannot type it, as DataWedge cannot: up to 8 characters that no code holds. F8 and Ctrl ] always count." default:"{GS}"`
 }
 
 // What OMS.Adapter may be.
@@ -127,7 +134,21 @@ type Dock struct {
 type Scanner struct {
 	Driver string  `yaml:"driver,omitempty" doc:"Its driver, of the table in docs/devices.md." default:"serial-scanner"`
 	GS1    *GS1    `yaml:"gs1,omitempty" doc:"How it sends GS1 data; {} for the defaults. Without this key scans are handed on as they come."`
-	Serial *Serial `yaml:"serial" doc:"Where it is plugged in."`
+	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or input."`
+	Input  *Input  `yaml:"input,omitempty" doc:"Of a scanner that acts as a keyboard (driver wedge)." example:"{path: /dev/input/by-id/usb-scanner-event-kbd}"`
+}
+
+// What Input.End may be.
+const (
+	EndEnter = "enter"
+	EndGap   = "gap"
+)
+
+// Input is a scanner that acts as a keyboard.
+type Input struct {
+	Path   string `yaml:"path" doc:"Input device, an absolute path below /dev/input/by-id or by-path." example:"/dev/input/by-id/usb-scanner-event-kbd"`
+	Layout string `yaml:"layout,omitempty" doc:"Keyboard the scanner is set to be: us or de." default:"us"`
+	End    string `yaml:"end,omitempty" doc:"What ends a scan: the enter key, or a gap of a quarter of a second." default:"enter"`
 }
 
 // GS1 is how a scanner sends GS1 data.

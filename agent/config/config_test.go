@@ -108,9 +108,10 @@ func TestGood(t *testing.T) {
 			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Window: 1, EmptyG: 50, Serial: serial("/dev/serial/b")},
 			Printer: &config.Printer{Driver: "zpl", Dots: 8, Label: "4x6", Serial: serial("/dev/serial/c")},
 		}},
-		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
-		Log:   config.Log{Level: "info", Format: "json"},
-		Store: "disk",
+		Docks:    []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
+		Log:      config.Log{Level: "info", Format: "json"},
+		Handheld: config.Handheld{Prefix: "~", GS: "{GS}"},
+		Store:    "disk",
 	}
 	if diff := cmp.Diff(want, cfg); diff != "" {
 		t.Error(diff)
@@ -248,6 +249,11 @@ func TestMalformed(t *testing.T) {
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
 		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"scanners of pages", good + "handheld: {prefix: ab, gs: X}\n", []want{{code: "CFG_VALUE", path: "handheld.prefix", line: 9, text: "one character"}, {code: "CFG_VALUE", path: "handheld.gs", text: "no value can hold"}}},
+		{"keyboard without input", good + "docks: [{id: d1, scanner: {driver: wedge}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].scanner.input", line: 9}}},
+		{"keyboard on a line", good + "docks: [{id: d1, scanner: {driver: wedge, serial: {path: /dev/x}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.serial"}}},
+		{"keyboard of a serial scanner", good + "docks: [{id: d1, scanner: {driver: ssi, input: {path: /dev/x}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.input"}}},
+		{"another keyboard", good + "docks: [{id: d1, scanner: {driver: wedge, input: {path: x, layout: fr, end: tab}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].scanner.input.path"}, {code: "CFG_VALUE", path: "docks[0].scanner.input.layout"}, {code: "CFG_VALUE", path: "docks[0].scanner.input.end"}}},
 		{"reader without its topics", good + "docks: [{id: d1, rfid: {driver: ziotc}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].rfid.mqtt", line: 9}}},
 		{"reader by MQTT and by a line", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, tcp: \"192.0.2.1:5084\", power_dbm: 20,\n      mqtt: {client_id: A, events: a b, commands: c}}\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid", text: "neither"}, {code: "CFG_VALUE", path: "docks[0].rfid.power_dbm"}}},
 		{"serial reader by MQTT", good + "docks: [{id: d1, rfid: {driver: r2000, mqtt: {client_id: A, events: a, commands: c}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid.mqtt", text: "only for"}}},
@@ -383,8 +389,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp and mqtt exclude serial, and usb the path; some keys are other drivers' of a scale.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface", "reader_of", "beside", "hid", "unit", "pattern", "ask", "zero"}, key) {
+			// tcp, mqtt and input exclude serial, and usb the path; some keys are other drivers' of a scale.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "input", "usb", "serial_number", "interface", "reader_of", "beside", "hid", "unit", "pattern", "ask", "zero"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest
@@ -651,44 +657,6 @@ func TestScales(t *testing.T) {
 		if s.HID != nil && s.HID.USB != "" {
 			if c, err := s.HID.Config(); err != nil || c.ID.String() != s.HID.USB {
 				t.Errorf("%+v, %v", c, err)
-			}
-		}
-	}
-}
-
-// A reader reads with the antennas the configuration says, or with those its
-// family usually has.
-func TestReaderPorts(t *testing.T) {
-	for _, tc := range []struct {
-		driver   string
-		antennas int
-		want     []int
-	}{
-		{"r2000", 0, []int{1, 2, 3, 4}},
-		{"r2000", 8, []int{1, 2, 3, 4, 5, 6, 7, 8}},
-		{"uhf288", 2, []int{1, 2}},
-		{"uhf288", 0, []int{1, 2, 3, 4}},
-		{"uhf18", 0, []int{1}},
-		{"r200", 1, []int{1}},
-	} {
-		if got := (config.RFID{Driver: tc.driver, Antennas: tc.antennas}).Ports(); !slices.Equal(got, tc.want) {
-			t.Errorf("%s with %d antennas: %v, want %v", tc.driver, tc.antennas, got, tc.want)
-		}
-	}
-}
-
-// Every driver takes the antennas the configuration gives it when nothing is
-// said, and the most it lets one say.
-func TestDriversTakeTheirPorts(t *testing.T) {
-	for _, name := range all.Names(all.RFID) {
-		d, _ := all.Find(name)
-		for _, n := range []int{0, d.Antennas} {
-			_, err := d.Reader(rfid.Settings{
-				Name: "x", Open: func(context.Context) (drivers.Port, error) { return nil, drivers.ErrUnplugged },
-				Sink: func(rfid.Read) {}, Antennas: config.RFID{Driver: name, Antennas: n}.Ports(),
-			})
-			if err != nil {
-				t.Errorf("%s with %d antennas: %v", name, n, err)
 			}
 		}
 	}

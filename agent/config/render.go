@@ -82,6 +82,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 		return key == "tcp"
 	case "RFID":
 		return slices.Contains([]string{"tcp", "mqtt", "reader_of", "beside", "door_ports", "only_tags"}, key)
+	case "Scanner":
+		return key == "input"
 	case "Dock":
 		return key == "buttons" || key == "buzzer"
 	case "Serial":
@@ -104,7 +106,7 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 	if strings.Contains(v, `\`) { // written as it is in double quotes
 		return `"` + v + `"`
 	}
-	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~") || len(v) > 1 && v[0] == '0') {
+	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~{") || len(v) > 1 && v[0] == '0') {
 		return fmt.Sprintf("%q", v)
 	}
 	return v

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tote/drivers/all"
 	"tote/drivers/printer"
@@ -101,6 +102,12 @@ func validate(c *Config, src *source) Problems {
 	}
 	if c.Fleet != nil {
 		k.fleet(*c.Fleet)
+	}
+	if h := c.Handheld; utf8.RuneCountInString(h.Prefix) != 1 || strings.ContainsAny(h.Prefix, " \t") {
+		k.add(CodeValue, "handheld.prefix", "%s: want one character", quote(h.Prefix))
+	}
+	if _, err := scan.New(scan.Config{Substitutes: []string{c.Handheld.GS}}); err != nil {
+		k.add(CodeValue, "handheld.gs", "%v", err)
 	}
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "json", "text")
@@ -288,7 +295,22 @@ func (k *checker) scanner(path string, s Scanner) {
 			k.add(CodeValue, substitute, `nothing; YAML takes ~ for that, so put it into quotes: "~"`)
 		}
 	}
-	k.serial(path+".serial", s.Serial)
+	d, _ := all.Find(s.Driver)
+	switch {
+	case !d.Input && s.Input != nil:
+		k.add(CodeValue, path+".input", "only for scanners that act as a keyboard (driver wedge)")
+	case !d.Input:
+		k.serial(path+".serial", s.Serial)
+	case s.Serial != nil:
+		k.add(CodeValue, path+".serial", "a scanner that acts as a keyboard has an input, no serial line")
+	case s.Input == nil:
+		k.missing(path + ".input")
+	default:
+		k.absolute(path+".input.path", s.Input.Path)
+		k.port(path+".input.path", s.Input.Path)
+		k.oneOf(path+".input.layout", s.Input.Layout, "us", "de")
+		k.oneOf(path+".input.end", s.Input.End, EndEnter, EndGap)
+	}
 }
 
 // Scan is the configuration as package gs1/scan takes it, nil when there is none.

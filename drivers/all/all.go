@@ -44,6 +44,7 @@ type Driver struct {
 
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
 	MQTT    bool                                // it speaks through the gateway's broker; then it has no line
+	Input   bool                                // it is an input device of the kernel; then it has no line
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Tells   bool                                // asking uses its connection up: it is not asked before its driver has the port, which learns it and has Identity

@@ -30,5 +30,14 @@ serial: {path: /dev/serial/by-id/usb-scanner-port0, baud: 9600}
 			Decode:   scanner.DecodeSSI,
 			Scanner:  scanner.NewSSI,
 		},
+		{
+			Name: scanner.WedgeName, Kind: Scanner, Input: true,
+			Doc: "Barcode scanners that act as a keyboard, as an input device of the kernel, grabbed for the gateway alone. Layouts us and de; Enter or a pause ends a scan; GS as Ctrl ], F8 or Alt 029.",
+			Example: `driver: wedge
+input: {path: /dev/input/by-id/usb-scanner-event-kbd, layout: us}
+`,
+			Evidence: "keys logged from a Zebra and a Datalogic scanner; not tried against a kernel's input device",
+			Scanner:  scanner.NewWedge,
+		},
 	}
 }

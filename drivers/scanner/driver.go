@@ -62,6 +62,7 @@ type Config struct {
 	Sink         func(Scan)           // gets every scan, from Run's goroutine; must not block for long
 	OnReject     func(Reject)         // told of each scan thrown away, so that the person can be; may be nil
 	Suffix       Suffix               // default any
+	Layout       string               // keyboard of a scanner that acts as one: us (default) or de
 	MaxLength    int                  // bytes of one scan; default 512
 	GS1          *scan.Config         // how it sends GS1 data; nil = data is handed on as it comes
 	Answer       time.Duration        // how long an SSI scanner may take for one; default 2 s

@@ -335,7 +335,9 @@ document.addEventListener('click', (e) => {
   }
   b.blur(); // the next Enter belongs to the scanner
 });
-listen(document, scanned);
+// How the scanners of the site type is configured at the gateway.
+const { prefix = '~', gs = '' } = document.documentElement.dataset;
+listen(document, scanned, { prefix, gs });
 
 // ---- the link
 

@@ -22,13 +22,14 @@ const GS = '\x1d';
 /** Puts the keys of a scanner together. */
 export class WedgeReader {
   /**
-   * @param {{prefix?: string, gap?: number, prefixGap?: number, min?: number}} [opt]
-   *   gap: the longest pause between two keys of a scanner, ms. prefixGap: the
+   * @param {{prefix?: string, gs?: string, gap?: number, prefixGap?: number, min?: number}} [opt]
+   *   gs: what the scanner types for GS, '' = nothing of its own. gap: the longest pause between two keys of a scanner, ms. prefixGap: the
    *   same once the prefix was seen, which no person types. min: the shortest
    *   code taken without the prefix.
    */
-  constructor({ prefix = '~', gap = 50, prefixGap = 1000, min = 3 } = {}) {
+  constructor({ prefix = '~', gs = '', gap = 50, prefixGap = 1000, min = 3 } = {}) {
     this.prefix = prefix;
+    this.gs = gs;
     this.gap = gap;
     this.prefixGap = prefixGap;
     this.min = min;
@@ -55,7 +56,7 @@ export class WedgeReader {
       const code = this.code;
       this.reset();
       if (!whole) return '';
-      this.code = code;
+      this.code = this.gs === '' ? code : code.replaceAll(this.gs, GS);
       return 'scan';
     }
     const c = charOf(e);
@@ -77,7 +78,8 @@ export class WedgeReader {
 
 /** @param {Key} e */
 function charOf(e) {
-  if (e.ctrlKey && e.key === ']') return GS; // how most scanners type the separator of element strings
+  // How most scanners type the separator of element strings.
+  if (e.ctrlKey && e.key === ']' || e.key === 'F8') return GS;
   if (e.ctrlKey || e.altKey || e.metaKey) return '';
   return [...e.key].length === 1 ? e.key : '';
 }
@@ -105,6 +107,6 @@ export function listen(doc, onScan, opt) {
       reader.reset();
       onScan(code);
     } else if (reader.prefixed) e.preventDefault(); // nothing of it is typed anywhere
-    else if (e.key === ' ' && verdict === 'part') e.preventDefault(); // would press the button in focus
+    else if ((e.key === ' ' || e.key === 'F8') && verdict === 'part') e.preventDefault(); // would press the button in focus
   }, true);
 }

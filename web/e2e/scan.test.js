@@ -71,3 +71,18 @@ test('the second character on is swallowed by whoever listens', () => {
   assert.deepEqual(verdicts, ['', 'part', 'part', 'scan']);
   assert.deepEqual(type(new WedgeReader(), '~AB', 5).verdicts, ['part', 'part', 'part', 'scan']);
 });
+
+test('what a scanner types for GS where it cannot type it', () => {
+  const dw = new WedgeReader({ gs: '{GS}' });
+  assert.equal(type(dw, '~]C1010952123400101010L1{GS}21S7', 5).code, ']C1010952123400101010L1\x1d21S7');
+  assert.equal(type(dw, '~]C0{GS', 5, { start: 5000 }).code, ']C0{GS'); // half of it is text
+  assert.equal(type(new WedgeReader(), '~A{GS}B', 5).code, 'A{GS}B'); // not configured
+});
+
+test('F8 is GS', () => {
+  const r = new WedgeReader();
+  let at = 0;
+  for (const key of ['~', '1', '0', 'A', 'F8', '2', '1', 'B']) r.key({ key, timeStamp: at += 5 });
+  assert.equal(r.key({ key: 'Enter', timeStamp: at += 5 }), 'scan');
+  assert.equal(r.code, '10A\x1d21B');
+});
