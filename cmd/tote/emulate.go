@@ -5,9 +5,12 @@ import (
 	"os"
 
 	"tote/firmware-tests/emulate"
+	"tote/firmware-tests/script"
 )
 
 type emulateCmd struct {
+	Script string `help:"YAML file of faults by a timetable, see firmware-tests/README.md." type:"existingfile" placeholder:"FILE"`
+
 	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
 	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
@@ -46,19 +49,24 @@ type (
 	}
 )
 
-func (c emulateScale) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
-func (c emulatePrinter) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
-func (c emulateScanner) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
-func (c emulateRFID) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
-func (c emulateRobot) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
-func (c emulateConveyor) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
-func (c emulateGPIO) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
-func (c emulateGroup) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
+func (c emulateScale) Run(ctx context.Context, e *emulateCmd) error    { return e.run(ctx, c.Options) }
+func (c emulatePrinter) Run(ctx context.Context, e *emulateCmd) error  { return e.run(ctx, c.Options) }
+func (c emulateScanner) Run(ctx context.Context, e *emulateCmd) error  { return e.run(ctx, c.Options) }
+func (c emulateRFID) Run(ctx context.Context, e *emulateCmd) error     { return e.run(ctx, c.Options) }
+func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error    { return e.run(ctx, c.Options) }
+func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error     { return e.run(ctx, c.Options) }
+func (c emulateGroup) Run(ctx context.Context, e *emulateCmd) error    { return e.run(ctx, c.Options) }
 
-func runEmulator(ctx context.Context, options func() (emulate.Options, error)) error {
+func (e *emulateCmd) run(ctx context.Context, options func() (emulate.Options, error)) error {
 	o, err := options()
 	if err != nil {
 		return err
+	}
+	if e.Script != "" {
+		if o.Script, err = script.Load(e.Script); err != nil {
+			return err
+		}
 	}
 	o.Logger = logger("info", "text")
 	return emulate.Main(ctx, o, os.Stdout)

@@ -26,6 +26,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/script"
 )
 
 // Kinds of devices.
@@ -67,6 +68,8 @@ type Options struct {
 	Devices []Device
 	JSON    bool         // ready lines as JSON
 	Logger  *slog.Logger // nil = silent
+
+	Script *script.Script // faults by a timetable, from when all devices are ready; nil = none
 }
 
 // Ready is a ready line.
@@ -109,7 +112,7 @@ func Main(ctx context.Context, o Options, stdout io.Writer) error {
 	defer wg.Wait()
 	defer cancel(nil) // before waiting
 
-	names := map[string]bool{}
+	names, targets := map[string]bool{}, map[string]script.Target{}
 	for _, d := range o.Devices {
 		if d.Name == "" {
 			d.Name = d.Kind
@@ -118,10 +121,11 @@ func Main(ctx context.Context, o Options, stdout io.Writer) error {
 			return fmt.Errorf("%w: two devices are called %q", ErrSpec, d.Name)
 		}
 		names[d.Name] = true
-		ready, run, err := start(d)
+		ready, t, run, err := start(d)
 		if err != nil {
 			return fmt.Errorf("emulate %s: %w", d.Name, err)
 		}
+		targets[d.Name] = t
 		wg.Go(func() {
 			if err := run(ctx); err != nil {
 				cancel(fmt.Errorf("emulate %s: %w", d.Name, err))
@@ -131,6 +135,11 @@ func Main(ctx context.Context, o Options, stdout io.Writer) error {
 			"path", ready.Path, "listen", ready.Listen, "control", ready.Control)
 		if err := announce(stdout, ready, o.JSON); err != nil {
 			return fmt.Errorf("emulate: ready line: %w", err)
+		}
+	}
+	if o.Script != nil {
+		if err := o.Script.Run(ctx, targets); err != nil {
+			return err
 		}
 	}
 	<-ctx.Done()
@@ -149,10 +158,10 @@ func announce(w io.Writer, r Ready, asJSON bool) error {
 }
 
 // start opens everything a device needs; run then serves it and closes all.
-func start(d Device) (Ready, func(context.Context) error, error) {
+func start(d Device) (Ready, *target, func(context.Context) error, error) {
 	var opened closers
-	fail := func(err error) (Ready, func(context.Context) error, error) {
-		return Ready{}, nil, errors.Join(err, opened.Close())
+	fail := func(err error) (Ready, *target, func(context.Context) error, error) {
+		return Ready{}, nil, nil, errors.Join(err, opened.Close())
 	}
 	if d.Listen != "" && d.Kind != Printer {
 		return fail(fmt.Errorf("%w: only a printer listens on TCP", ErrSpec))
@@ -203,7 +212,7 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 		}
 		ready.Path = v.State().Socket
 	}
-	return ready, func(ctx context.Context) error {
+	return ready, t, func(ctx context.Context) error {
 		defer func() { _ = opened.Close() }()
 		return t.run(ctx, device, ln)
 	}, nil

@@ -112,6 +112,9 @@ func (t *target) State() control.State {
 // SetFault switches a fault of the device.
 func (t *target) SetFault(name string, on bool) error { return t.faults.SetFault(name, on) }
 
+// Faults lists the names of all faults of the device.
+func (t *target) Faults() []string { return t.faults.Faults() }
+
 // Book is the record of the device.
 func (t *target) Book() *record.Book { return t.book }
 
