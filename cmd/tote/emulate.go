@@ -15,6 +15,7 @@ type emulateCmd struct {
 	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
+	Sensor  emulateSensor  `cmd:"" help:"A temperature and humidity sensor of the XY-MD02 family, on Modbus RTU."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
@@ -35,6 +36,9 @@ type (
 	emulateRFID struct {
 		emulate.RFIDArgs `embed:""`
 	}
+	emulateSensor struct {
+		emulate.SensorArgs `embed:""`
+	}
 	emulateRobot struct {
 		emulate.RobotArgs `embed:""`
 	}
@@ -49,14 +53,22 @@ type (
 	}
 )
 
-func (c emulateScale) Run(ctx context.Context, e *emulateCmd) error    { return e.run(ctx, c.Options) }
-func (c emulatePrinter) Run(ctx context.Context, e *emulateCmd) error  { return e.run(ctx, c.Options) }
-func (c emulateScanner) Run(ctx context.Context, e *emulateCmd) error  { return e.run(ctx, c.Options) }
-func (c emulateRFID) Run(ctx context.Context, e *emulateCmd) error     { return e.run(ctx, c.Options) }
-func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error    { return e.run(ctx, c.Options) }
+func (c emulateScale) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulatePrinter) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateScanner) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateRFID) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateSensor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error  { return e.run(ctx, c.Options) }
+
 func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
-func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error     { return e.run(ctx, c.Options) }
-func (c emulateGroup) Run(ctx context.Context, e *emulateCmd) error    { return e.run(ctx, c.Options) }
+
+func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateGroup) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (e *emulateCmd) run(ctx context.Context, options func() (emulate.Options, error)) error {
 	o, err := options()

@@ -30,12 +30,16 @@ func emulators() map[string]emulator {
 		"mt-sics":        {device: emulate.Device{Kind: emulate.Scale, Scale: scale.Params{SettleMs: 100}}, hand: weigh},
 		"r2000":          {device: emulate.Device{Kind: emulate.RFID, RFID: rfid.Params{Seed: 1}}, hand: hold},
 		"serial-scanner": {device: emulate.Device{Kind: emulate.Scanner}, hand: scan},
+		"xy-md02":        {device: emulate.Device{Kind: emulate.Sensor}, hand: nobody},
 		"zpl":            {device: emulate.Device{Kind: emulate.Printer, Printer: printer.Params{LabelMs: 100}}, hand: open},
 	}
 }
 
 // without are the drivers that no emulator stands in for, and why.
 func without() map[string]string { return map[string]string{} }
+
+// nobody is the hand at a device that has no step of its own.
+func nobody(context.Context, *control.Client, accept.Step) (bool, error) { return false, nil }
 
 // known is a weight that the hand puts on scales, in milligrams.
 const known = 1_234_500

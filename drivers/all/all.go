@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/sensor"
 	"tote/drivers/serialport"
 )
 
@@ -26,6 +28,7 @@ const (
 	Printer Kind = "printer"
 	Scanner Kind = "scanner"
 	RFID    Kind = "rfid"
+	Sensor  Kind = "sensor"
 )
 
 // Driver is one line of the table.
@@ -46,7 +49,8 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Reader rfid.Maker // of a reader; nil for other kinds
+	Reader rfid.Maker   // of a reader; nil for other kinds
+	Sensor sensor.Maker // of a sensor; nil for other kinds
 }
 
 // plugged are drivers that came from elsewhere.
@@ -80,23 +84,37 @@ func Drivers() []Driver {
 	plugged.Lock()
 	more := plugged.rows
 	plugged.Unlock()
-	all := slices.Concat(scales(), printers(), scanners(), readers(), more)
+	all := slices.Concat(scales(), printers(), scanners(), readers(), sensors(), more)
 	slices.SortFunc(all, func(a, b Driver) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 
-// Try is the driver's Trial; a reader needs none of its own. nil = the driver
-// cannot be tried out.
+// Try is the driver's Trial; readers and sensors need none of their own. nil = the
+// driver cannot be tried out.
 func (d Driver) Try() drivers.Trial {
-	if d.Trial != nil || d.Reader == nil {
+	switch {
+	case d.Trial != nil:
 		return d.Trial
+	case d.Sensor != nil:
+		return d.trySensor
+	case d.Reader != nil:
+		return d.tryReader
 	}
-	return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
-		return d.Reader(rfid.Settings{
-			Name: name, Open: open, Antennas: []int{1},
-			Sink: func(r rfid.Read) { tell(drivers.Told{Text: r.EPC}) },
-		})
-	}
+	return nil
+}
+
+func (d Driver) trySensor(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return d.Sensor(sensor.Settings{
+		Name: name, Open: open, Interval: 500 * time.Millisecond,
+		Sink: func(r sensor.Reading) { tell(drivers.Told{Text: r.Text(), Value: r.MilliC, Settled: true}) },
+	})
+}
+
+func (d Driver) tryReader(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return d.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: []int{1},
+		Sink: func(r rfid.Read) { tell(drivers.Told{Text: r.EPC}) },
+	})
 }
 
 // Find returns the driver called name.

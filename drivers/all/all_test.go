@@ -33,6 +33,9 @@ func TestTable(t *testing.T) {
 		if (d.Kind == RFID) != (d.Reader != nil) {
 			t.Errorf("%s: only readers have a Reader", d.Name)
 		}
+		if (d.Kind == Sensor) != (d.Sensor != nil) {
+			t.Errorf("%s: only sensors have a Sensor", d.Name)
+		}
 	}
 	for _, d := range Drivers() {
 		try := d.Try()

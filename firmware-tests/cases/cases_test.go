@@ -10,6 +10,8 @@
 //	take               printer
 //	field JSON         rfid: tags that lie there
 //	pass MS JSON       rfid: a carton with tags moves through
+//	climate C RH       sensor: what is around it, in thousandths
+//	>> HEX             the host sends bytes in hexadecimal
 //	fault NAME on|off
 //	wait 400ms         time passes
 //	# comment
@@ -21,6 +23,7 @@ package cases
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -41,6 +44,7 @@ import (
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 )
 
 var update = flag.Bool("update", false, "write the want files anew (then read the difference: they come from manuals)")
@@ -176,6 +180,12 @@ func start(ctx context.Context, t *testing.T, dir string, book *record.Book, por
 		var s *rfid.Reader
 		s, err = rfid.New(p, book)
 		dev, run = s, []func(){func() { _ = s.Run(ctx, port) }}
+	case "sensor":
+		var p sensor.Params
+		params(&p)
+		var s *sensor.Sensor
+		s, err = sensor.New(p, book)
+		dev, run = s, []func(){func() { _ = s.Run(ctx, port) }}
 	default:
 		t.Fatalf("no device %q", kind)
 	}
@@ -235,6 +245,14 @@ func do(dev device, port *linetest.Port, step string) error {
 			}
 			return err
 		}
+	case *sensor.Sensor:
+		if verb == "climate" {
+			var c, rh int64
+			if _, err := fmt.Sscan(arg, &c, &rh); err != nil {
+				return err
+			}
+			return d.SetClimate(c, rh)
+		}
 	case *printer.Printer:
 		if verb == "take" {
 			return d.Take()
@@ -245,6 +263,12 @@ func do(dev device, port *linetest.Port, step string) error {
 		bytes, err := strconv.Unquote(arg)
 		if err == nil {
 			port.Send(bytes)
+		}
+		return err
+	case ">>":
+		bytes, err := hex.DecodeString(strings.ReplaceAll(arg, " ", ""))
+		if err == nil {
+			port.Send(string(bytes))
 		}
 		return err
 	case "wait":
@@ -273,6 +297,8 @@ func entry(e record.Entry) string {
 		return fmt.Sprintf("%s %q sent %s written %v", e.Kind, e.Scan.Code, e.Scan.Sent, e.Scan.Written)
 	case e.Tags != nil:
 		return strings.TrimRight(fmt.Sprintf("%s %q %d ms %v", e.Kind, e.Tags.EPCs, e.Tags.Ms, e.Tags.Reads), " ")
+	case e.Climate != nil:
+		return fmt.Sprintf("%s %d m°C %d m%%", e.Kind, e.Climate.MilliC, e.Climate.MilliRH)
 	case e.Fault != nil:
 		return fmt.Sprintf("%s %s %v", e.Kind, e.Fault.Name, e.Fault.On)
 	}

@@ -12,6 +12,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 )
 
 // The types below are the command line of `tote emulate`, for a parser that
@@ -49,6 +50,12 @@ type ScannerArgs struct {
 type RFIDArgs struct {
 	Common      `embed:""`
 	rfid.Params `embed:""`
+}
+
+// SensorArgs are the flags of `tote emulate sensor`.
+type SensorArgs struct {
+	Common        `embed:""`
+	sensor.Params `embed:""`
 }
 
 // RobotArgs are the flags of `tote emulate robot`.
@@ -109,6 +116,13 @@ func (a ScannerArgs) Options() (Options, error) {
 func (a RFIDArgs) Options() (Options, error) {
 	d := a.Common.device(RFID)
 	d.RFID = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a SensorArgs) Options() (Options, error) {
+	d := a.Common.device(Sensor)
+	d.Sensor = a.Params
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

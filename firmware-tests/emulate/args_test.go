@@ -15,6 +15,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 )
 
 // cli has the shape cmd/tote gives the subcommands.
@@ -23,6 +24,7 @@ type cli struct {
 	Printer PrinterArgs `cmd:""`
 	Scanner ScannerArgs `cmd:""`
 	RFID    RFIDArgs    `cmd:"" name:"rfid"`
+	Sensor  SensorArgs  `cmd:""`
 	Robot   RobotArgs   `cmd:""`
 	Group   GroupArgs   `cmd:""`
 
@@ -76,6 +78,13 @@ func TestArgs(t *testing.T) {
 				RFID: rfid.Params{
 					Ports: 8, Address: 1, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
 				},
+			}}},
+		},
+		{
+			[]string{"sensor", "--link", "/tmp/x/t0", "--address", "7", "--milli-c=-20500"},
+			Options{Devices: []Device{{
+				Kind: Sensor, Link: "/tmp/x/t0", Control: "127.0.0.1:0",
+				Sensor: sensor.Params{Address: 7, PerDegree: 10, MilliC: -20500, MilliRH: 45000},
 			}}},
 		},
 		{
@@ -133,6 +142,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.Scanner.Options()
 		case "rfid":
 			o, err = got.RFID.Options()
+		case "sensor":
+			o, err = got.Sensor.Options()
 		case "robot":
 			o, err = got.Robot.Options()
 		case "conveyor":

@@ -27,6 +27,7 @@ import (
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
 	"tote/firmware-tests/script"
+	"tote/firmware-tests/sensor"
 )
 
 // Kinds of devices.
@@ -36,6 +37,7 @@ const (
 	Scanner = "scanner"
 	Robot   = "robot"
 	RFID    = "rfid"
+	Sensor  = "sensor"
 
 	Conveyor = "conveyor"
 	GPIO     = "gpio"
@@ -46,7 +48,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, Robot, Conveyor or GPIO
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, Sensor, Robot, Conveyor or GPIO
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
@@ -57,6 +59,7 @@ type Device struct {
 	Printer printer.Params `json:"printer,omitzero"`
 	Scanner scanner.Params `json:"scanner,omitzero"`
 	RFID    rfid.Params    `json:"rfid,omitzero"`
+	Sensor  sensor.Params  `json:"sensor,omitzero"`
 
 	Conveyor conveyor.Params `json:"conveyor,omitzero"` // speaks MQTT: no Link, no pty
 	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
@@ -230,6 +233,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	case *scanner.Scanner:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *rfid.Reader:
+		wg.Go(func() { _ = d.Run(ctx, t.port) })
+	case *sensor.Sensor:
 		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *robot.Robot:
 		wg.Go(func() { _ = d.Run(ctx) })

@@ -104,4 +104,4 @@ func TestLineFaults(t *testing.T) {
 }
 
 // onLines are the kinds that have a device path.
-func onLines() []string { return []string{Scale, Printer, Scanner, RFID} }
+func onLines() []string { return []string{Scale, Printer, Scanner, RFID, Sensor} }

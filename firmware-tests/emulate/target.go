@@ -14,6 +14,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 )
 
 // faulty is what all emulators have in common.
@@ -64,6 +65,13 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
+	case Sensor:
+		s, err := sensor.New(d.Sensor, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = s, func() any { return s.State() }
+		return s, nil
 	case Robot:
 		r, err := robot.New(d.Robot, t.book)
 		if err != nil {
@@ -86,8 +94,8 @@ func (t *target) build(d Device) (any, error) {
 		t.faults, t.shows = b, func() any { return b.State() }
 		return b, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s and %s",
-		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s and %s",
+		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Sensor, Robot, Conveyor, GPIO)
 }
 
 // State is the device as the control API shows it.
@@ -136,6 +144,10 @@ type (
 		*target
 		control.Readable
 	}
+	sensorFace struct {
+		*target
+		control.Airy
+	}
 	conveyorFace struct {
 		*target
 		control.Laned
@@ -160,6 +172,8 @@ func (t *target) face(device any) control.Target {
 		return scannerFace{t, d}
 	case *rfid.Reader:
 		return rfidFace{t, d}
+	case *sensor.Sensor:
+		return sensorFace{t, d}
 	case *robot.Robot:
 		return robotFace{t, d}
 	case *conveyor.Conveyor:

@@ -33,7 +33,7 @@ type textStep struct {
 // kinds of records that a step may wait for.
 var kinds = map[string]bool{
 	record.Put: true, record.Removed: true, record.Answered: true, record.Received: true, record.Printed: true, record.Taken: true,
-	record.Scanned: true, record.Field: true, record.Passed: true, record.Inducted: true, record.Diverted: true, record.Arrived: true, record.Acted: true,
+	record.Scanned: true, record.Field: true, record.Passed: true, record.Inducted: true, record.Diverted: true, record.Arrived: true, record.Acted: true, record.Climate: true,
 }
 
 // Parse reads a script; file is its name in errors. What needs the devices is
