@@ -30,5 +30,8 @@ func (c *Config) Devices() []Device {
 			out = append(out, Device{Name: d.ID + "/rfid", Driver: d.RFID.Driver, Serial: d.RFID.Serial, TCP: d.RFID.TCP})
 		}
 	}
+	for _, s := range c.Sensors {
+		out = append(out, Device{Name: s.ID + "/sensor", Driver: s.Driver, Serial: s.Serial, TCP: s.TCP})
+	}
 	return out
 }

@@ -60,7 +60,7 @@ func exampleStruct(b *strings.Builder, t reflect.Type, indent, first, device str
 // deviceOf names the device of the example that a key leads to.
 func deviceOf(device string, t reflect.Type, key string) string {
 	switch {
-	case t == reflect.TypeFor[Station](), t == reflect.TypeFor[Dock]():
+	case t == reflect.TypeFor[Station](), t == reflect.TypeFor[Dock](), t == reflect.TypeFor[Sensor]():
 		f, _ := fieldOf(t, "id")
 		return f.Tag.Get("example")
 	case device != "" && key != "serial":
@@ -77,7 +77,7 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	}
 	key := keyOf(f)
 	switch t.Name() {
-	case "Printer", "RFID":
+	case "Printer", "RFID", "Sensor":
 		return key == "tcp"
 	case "Serial":
 		return key == "usb" || key == "serial_number" || key == "interface"

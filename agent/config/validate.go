@@ -71,6 +71,9 @@ func validate(c *Config, src *source) Problems {
 			k.rfid(p+".rfid", *d.RFID)
 		}
 	}
+	for i, s := range c.Sensors {
+		k.sensor("sensors["+strconv.Itoa(i)+"]", s)
+	}
 	for i, c := range c.Conveyors {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
 	}

@@ -196,6 +196,14 @@ func TestProbeOfAPortThatCannotBeOpened(t *testing.T) {
 	}
 }
 
+// What is suggested for a sensor is a list, as the configuration has it.
+func TestYAMLOfASensor(t *testing.T) {
+	got := Target{Name: "/dev/x"}.yaml(all.Driver{Name: "toy", Kind: all.Sensor}, serialport.Config{Baud: 4800})
+	if want := "sensors:\n  - id: sensor1\n    driver: toy\n    serial: {path: \"/dev/x\", baud: 4800}\n"; got != want {
+		t.Errorf("%q", got)
+	}
+}
+
 // In the network the usual port's driver is asked first, the others after it.
 func TestProbeTCP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
