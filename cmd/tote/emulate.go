@@ -62,7 +62,8 @@ func (c emulateScanner) Run(ctx context.Context, e *emulateCmd) error { return e
 func (c emulateRFID) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateSensor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
-func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error  { return e.run(ctx, c.Options) }
+
+func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
