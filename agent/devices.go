@@ -12,6 +12,7 @@ import (
 	"tote/agent/supervise"
 	"tote/agent/topics"
 	"tote/drivers"
+	"tote/drivers/all"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
@@ -82,7 +83,11 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 	if err != nil {
 		return err
 	}
-	d, err := scanner.New(scanner.Config{
+	driver, ok := all.Find(cfg.Driver)
+	if !ok || driver.Scanner == nil {
+		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
+	}
+	d, err := driver.Scanner(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {

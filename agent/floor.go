@@ -87,12 +87,8 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if !ok || driver.Reader == nil {
 		return fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
-	antennas := make([]int, cfg.RFID.Antennas)
-	for i := range antennas {
-		antennas[i] = i + 1
-	}
 	reader, err := driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: antennas, Power: cfg.RFID.PowerDBm, Log: a.log,
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)

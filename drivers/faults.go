@@ -56,12 +56,35 @@ const (
 	CodeScannerUnreadable = "DEV-403"
 	CodeScannerIncomplete = "DEV-404"
 	CodeScannerNoise      = "DEV-405"
+	CodeScannerSilent     = "DEV-406"
+	CodeScannerDamaged    = "DEV-407"
+	CodeScannerShortened  = "DEV-408"
+	CodeScannerRefuses    = "DEV-409"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
 	CodeRFIDAntenna    = "DEV-503"
 	CodeRFIDRefuses    = "DEV-504"
 	CodeRFIDInventory  = "DEV-505"
+	CodeLLRPHeld       = "DEV-510"
+	CodeLLRPClock      = "DEV-511"
+	CodeLLRPSilent     = "DEV-512"
+	CodeLLRPBroken     = "DEV-513"
+	CodeLLRPError      = "DEV-514"
+	CodeLLRPLine       = "DEV-515"
+	CodeRFIDDamaged    = "DEV-520"
+	CodeRFIDHot        = "DEV-521"
+	CodeRFIDRegion     = "DEV-522"
+	CodeRFIDVariant    = "DEV-523"
+
+	CodeZebraSilent     = "DEV-540"
+	CodeZebraUnreadable = "DEV-541"
+	CodeZebraTooLong    = "DEV-542"
+	CodeZebraTag        = "DEV-543"
+	CodeZebraRefuses    = "DEV-544"
+	CodeZebraLate       = "DEV-545"
+	CodeZebraAlert      = "DEV-546"
+	CodeZebraGone       = "DEV-547"
 
 	CodeInputHeld = "DEV-601"
 )
@@ -86,7 +109,6 @@ func Faults() []Fault {
 		{CodeUnreachable, "The device does not answer on the network.", "Check power, network cable and address of the device, and that no other computer holds its connection."},
 		{CodeClosed, "The port was closed.", "Nothing; the agent is stopping or opening the port again."},
 		{CodeDriver, "The driver of this device failed.", "It is started again by itself. If it comes back, send the log to support."},
-
 		{CodeAmbiguous, "Several devices have the USB identity of this one.", "Add its serial_number or interface in the configuration, or name the port by the socket it is plugged into, /dev/serial/by-path/… (`tote devices list` shows them)."},
 		{CodeUnknown, "A device is plugged in that the configuration does not name. It is left alone.", "Nothing, if it belongs to nobody here. Else `tote devices probe` says what it is and what to write into the configuration."},
 		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
@@ -129,12 +151,35 @@ func Faults() []Fault {
 		{CodeScannerUnreadable, "The scan held bytes that are no text.", "Scan again. Check baud rate and parity of the scanner."},
 		{CodeScannerIncomplete, "A scan did not come through whole.", "Scan again. Check that the scanner sends the configured suffix."},
 		{CodeScannerNoise, "The scanner sends only unreadable data.", "Check baud rate, parity and suffix of the scanner, and the cable."},
+		{CodeScannerSilent, "The scanner does not answer.", "Check that it is on and in reach of its cradle, that it is set to SSI (scan the code SSI Host of its manual), and the baud rate."},
+		{CodeScannerDamaged, "A scan came damaged and did not come again.", "Scan again. If it comes back, check the cable and the baud rate of the scanner."},
+		{CodeScannerShortened, "The scanner sends UPC-E without its system digit or its check digit, so the article cannot be told.", "Set the scanner to transmit both, or to convert UPC-E to UPC-A. Until then type the number."},
+		{CodeScannerRefuses, "The scanner refuses to send scans in packets.", "Set the scanner to SSI and to its defaults (scan the code Set Defaults of its manual)."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},
 		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
 		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
 		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
+		{CodeLLRPHeld, "Another program holds this RFID reader, which serves one at a time.", "Stop the other program, or the second gateway that has this reader in its configuration. The reader is asked again each minute."},
+		{CodeLLRPClock, "The clock of the RFID reader is wrong.", "Give the reader a time server (NTP). Until then the gateway's own time is used."},
+		{CodeLLRPSilent, "The RFID reader does not answer, or has gone silent.", "Check power and network cable of the reader, and that address and port (5084) in the configuration are its own. The connection is made anew by itself."},
+		{CodeLLRPBroken, "What the RFID reader sends is not LLRP, or is damaged.", "Check that address and port (5084) in the configuration are those of an LLRP reader. The connection is made anew by itself."},
+		{CodeLLRPError, "The RFID reader reports an error of its own.", "Look at the log for its words, and at the reader's own page. If it comes back, switch the reader off and on."},
+		{CodeLLRPLine, "The RFID reader has no input or output of this number.", "Correct the number of the input in the configuration; the reader's manual tells how many there are."},
+		{CodeRFIDDamaged, "Many packets of the RFID reader arrive damaged. It reads all the same, but some tags are missed.", "Check the cable of the reader: its length, its plugs, its shield and ground, and what runs beside it. Check the baud rate."},
+		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
+		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
+		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
+
+		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
+		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},
+		{CodeZebraTooLong, "The RFID reader sends messages that are too long.", "Set it to smaller batches."},
+		{CodeZebraTag, "The RFID reader reports tags without a readable EPC.", "Set its operating mode to report the EPC in hexadecimal."},
+		{CodeZebraRefuses, "The RFID reader refuses to read.", "Look at its own page for its operating mode, region and antennas. It is asked again by itself."},
+		{CodeZebraLate, "The RFID reader sent reads of some time ago; they were dropped.", "It was cut off from the network, or its clock is wrong: set it to network time. What passed meanwhile has to be scanned by hand."},
+		{CodeZebraAlert, "The RFID reader reports a fault of its own.", "See the text of the fault and the reader's own page."},
+		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
 	}

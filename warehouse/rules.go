@@ -5,7 +5,7 @@ package warehouse
 // in: the cluster raises it, in the log, when every gateway has the new program.
 
 // Level is the newest set of rules of this package.
-const Level uint16 = 4
+const Level uint16 = 5
 
 // level2 brought: an id belongs to where its order came from (origin.go), ids
 // that no path can hold and bins named like totes are not taken in, and the
@@ -34,6 +34,10 @@ const level3 uint16 = 3
 // pictures (image.go), offers (offers.go) and profiles (profile.go). What a command
 // of before level 4 says with a new field is its second version (codec.go).
 const level4 uint16 = 4
+
+// level5 brought commands and fields of its own; what a command of before level 5
+// says with a new field is a later version of it (codec.go).
+const level5 uint16 = 5
 
 // dots tells that an id is a relative path: a URL cannot name what has it.
 func dots(id string) bool { return id == "." || id == ".." }

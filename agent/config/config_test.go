@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/agent/config"
+	"tote/drivers"
+	"tote/drivers/all"
+	"tote/drivers/rfid"
 	"tote/drivers/serialport"
 )
 
@@ -482,8 +486,10 @@ func TestFloorRules(t *testing.T) {
 		"relative socket":          {"docks: [{id: d, photo_eye: {line: A, gpio: {emulated: sock}}}]\n", "docks[0].photo_eye.gpio.emulated", config.CodeValue},
 		"long debounce":            {"docks: [{id: d, photo_eye: {line: A, debounce_ms: 5000}}]\n", "docks[0].photo_eye.debounce_ms", config.CodeValue},
 		"sideways pull":            {"docks: [{id: d, photo_eye: {line: A, pull: left}}]\n", "docks[0].photo_eye.pull", config.CodeValue},
-		"unknown reader":           {"docks: [{id: d, rfid: {driver: r200, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
+		"unknown reader":           {"docks: [{id: d, rfid: {driver: r9000, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
 		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"more than its family has": {"docks: [{id: d, rfid: {driver: r200, antennas: 2, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"more than the 288 has":    {"docks: [{id: d, rfid: {driver: uhf288, antennas: 5, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},
 		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
 		"relative map":             {"fleet: {map_file: m, robots: [" + robot + "]}\n", "fleet.map_file", config.CodeValue},
@@ -506,5 +512,43 @@ func TestFloorRules(t *testing.T) {
 		"docks: [{id: d, photo_eye: {line: D}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\nconveyors: [{id: c}]\nfleet: {map_file: /m, robots: [" + robot + "]}\n"
 	if _, err := config.Parse("agent.yaml", []byte(base+good)); err != nil {
 		t.Errorf("a whole floor: %v", err)
+	}
+}
+
+// A reader reads with the antennas the configuration says, or with those its
+// family usually has.
+func TestReaderPorts(t *testing.T) {
+	for _, tc := range []struct {
+		driver   string
+		antennas int
+		want     []int
+	}{
+		{"r2000", 0, []int{1, 2, 3, 4}},
+		{"r2000", 8, []int{1, 2, 3, 4, 5, 6, 7, 8}},
+		{"uhf288", 2, []int{1, 2}},
+		{"uhf288", 0, []int{1, 2, 3, 4}},
+		{"uhf18", 0, []int{1}},
+		{"r200", 1, []int{1}},
+	} {
+		if got := (config.RFID{Driver: tc.driver, Antennas: tc.antennas}).Ports(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s with %d antennas: %v, want %v", tc.driver, tc.antennas, got, tc.want)
+		}
+	}
+}
+
+// Every driver takes the antennas the configuration gives it when nothing is
+// said, and the most it lets one say.
+func TestDriversTakeTheirPorts(t *testing.T) {
+	for _, name := range all.Names(all.RFID) {
+		d, _ := all.Find(name)
+		for _, n := range []int{0, d.Antennas} {
+			_, err := d.Reader(rfid.Settings{
+				Name: "x", Open: func(context.Context) (drivers.Port, error) { return nil, drivers.ErrUnplugged },
+				Sink: func(rfid.Read) {}, Antennas: config.RFID{Driver: name, Antennas: n}.Ports(),
+			})
+			if err != nil {
+				t.Errorf("%s with %d antennas: %v", name, n, err)
+			}
+		}
 	}
 }

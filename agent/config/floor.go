@@ -45,9 +45,9 @@ type PhotoEye struct {
 // RFID is the reader of a dock portal.
 type RFID struct {
 	Driver   string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
-	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200. Either this or tcp."`
+	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200 baud, uhf18 at 57600. Either this or tcp."`
 	TCP      string  `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
-	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
+	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to as many as readers of the family have; 0 is 4, or the one of a family with one." default:"0"`
 	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
 	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
 	MinRSSI  int     `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
@@ -138,10 +138,34 @@ func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+
 func (k *checker) rfid(path string, r RFID) {
 	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
 	k.portOf(path, r.Serial, r.TCP)
-	k.within(path+".antennas", r.Antennas, 1, 8)
+	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
+}
+
+// maxAntennas is how many antennas a reader with this driver can have.
+func maxAntennas(driver string) int {
+	if d, ok := all.Find(driver); ok && d.Antennas > 0 {
+		return d.Antennas
+	}
+	return 8
+}
+
+// usualAntennas is how many a dock has when nothing is said.
+const usualAntennas = 4
+
+// Ports are the ports of the reader that antennas are connected to.
+func (r RFID) Ports() []int {
+	n := r.Antennas
+	if n == 0 {
+		n = min(usualAntennas, maxAntennas(r.Driver))
+	}
+	ports := make([]int, n)
+	for i := range ports {
+		ports[i] = i + 1
+	}
+	return ports
 }
 
 func (k *checker) fleet(f Fleet) {

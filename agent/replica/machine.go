@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tote/agent/identity/members"
@@ -63,6 +64,7 @@ func applyWarehouse(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, bod
 //	3  late scans are kept (warehouse/rules.go). 2 and 3 came together: no
 //	   program speaks 2 alone, so the kinds of both may be used from 2 on.
 //	4  the kinds of levelFour, and the second versions of all kinds but RobotPick
+//	5  the kinds of levelFive, and the versions in versionsOfFive
 const level = warehouse.Level
 
 // levelOne are the kinds of the warehouse that may be used from the beginning,
@@ -84,6 +86,13 @@ var levelFour = [][2]warehouse.Kind{
 	{0x01f0, 0x01ff},
 }
 
+// levelFive are the kinds that level 5 brought, and versionsOfFive is the first
+// version it brought of each older kind.
+var (
+	levelFive      = [][2]warehouse.Kind{{0x0169, 0x017f}, {0x018a, 0x018f}}
+	versionsOfFive = map[warehouse.Kind]uint16{}
+)
+
 // sinceLevel is from which level on a version of a command may be used.
 func sinceLevel(kind, version uint16) uint16 {
 	if !OfWarehouse(kind) {
@@ -92,20 +101,25 @@ func sinceLevel(kind, version uint16) uint16 {
 		}
 		return 0
 	}
+	if first, ok := versionsOfFive[warehouse.Kind(kind)]; ok && version >= first || inRanges(levelFive, kind) {
+		return 5
+	}
 	if version > 1 && warehouse.Kind(kind) != warehouse.KindRobotPick {
 		return 4
 	}
-	for _, r := range levelOne {
-		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] && version == 1 {
-			return 0
-		}
-	}
-	for _, r := range levelFour {
-		if k := warehouse.Kind(kind); r[0] <= k && k <= r[1] {
-			return 4
-		}
+	switch {
+	case version == 1 && inRanges(levelOne, kind):
+		return 0
+	case inRanges(levelFour, kind):
+		return 4
 	}
 	return 2
+}
+
+func inRanges(ranges [][2]warehouse.Kind, kind uint16) bool {
+	return slices.ContainsFunc(ranges, func(r [2]warehouse.Kind) bool {
+		return r[0] <= warehouse.Kind(kind) && warehouse.Kind(kind) <= r[1]
+	})
 }
 
 // levelStrict: a version from this level on never lets a command into the log

@@ -364,6 +364,7 @@ func TestLabelOnItsWayAtARestart(t *testing.T) {
 	}{
 		"it came out and is scanned": {func(s string) string { return "]C100" + s }, 0, warehouse.JobPrinted},
 		"it did not come out":        {func(string) string { return CodeReprint }, 1, warehouse.JobPrinted},
+		"the same, with identifier":  {func(string) string { return "]C0" + CodeReprint }, 1, warehouse.JobPrinted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -511,7 +512,7 @@ func TestDock(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
-		for _, code := range []string{CodeDepart, "]C1001" + sscc[1:], "]C100" + sscc, "]C100" + sscc, CodeDepart} {
+		for _, code := range []string{CodeDepart, "]C1001" + sscc[1:], "]C100" + sscc, "]C100" + sscc, "]Q1" + CodeDepart} {
 			d.Scanned(code)
 			synctest.Wait()
 		}

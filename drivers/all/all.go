@@ -10,11 +10,13 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scanner"
 	"tote/drivers/sensor"
 	"tote/drivers/serialport"
 )
@@ -49,8 +51,11 @@ type Driver struct {
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
-	Reader rfid.Maker   // of a reader; nil for other kinds
-	Sensor sensor.Maker // of a sensor; nil for other kinds
+	Reader   rfid.Maker    // of a reader; nil for other kinds
+	Antennas int           // of a reader: the most it can have; 0 = not known
+	Scanner  scanner.Maker // of a scanner; nil for other kinds
+	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
+	Sensor   sensor.Maker  // of a sensor; nil for other kinds
 }
 
 // plugged are drivers that came from elsewhere.
@@ -89,18 +94,27 @@ func Drivers() []Driver {
 	return all
 }
 
-// Try is the driver's Trial; readers and sensors need none of their own. nil = the
+// Try is the driver's Trial; readers, scanners and sensors need none of their own. nil = the
 // driver cannot be tried out.
 func (d Driver) Try() drivers.Trial {
 	switch {
 	case d.Trial != nil:
 		return d.Trial
+	case d.Scanner != nil:
+		return d.tryScanner
 	case d.Sensor != nil:
 		return d.trySensor
 	case d.Reader != nil:
 		return d.tryReader
 	}
 	return nil
+}
+
+func (d Driver) tryScanner(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return d.Scanner(scanner.Config{
+		Name: name, Open: open,
+		Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
+	})
 }
 
 func (d Driver) trySensor(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {

@@ -36,6 +36,9 @@ func TestTable(t *testing.T) {
 		if (d.Kind == Sensor) != (d.Sensor != nil) {
 			t.Errorf("%s: only sensors have a Sensor", d.Name)
 		}
+		if (d.Kind == Scanner) != (d.Scanner != nil) {
+			t.Errorf("%s: only scanners have a Scanner", d.Name)
+		}
 	}
 	for _, d := range Drivers() {
 		try := d.Try()

@@ -16,9 +16,18 @@ import "time"
 type Read struct {
 	EPC     string    // content of the tag's EPC bank, hexadecimal, upper case
 	PC      uint16    // protocol control word of the tag; 0 when the reader does not tell
-	Antenna int       // port of the reader, from 1
-	RSSI    int       // strength of the tag's answer, dBm
-	At      time.Time // when the reader's report came
+	Antenna int       // port of the reader, from 1; 0 when the reader does not tell
+	RSSI    int       // strength of the tag's answer, dBm; 0 when the reader does not tell
+	At      time.Time // when the reader's report came, by the clock of this machine
+
+	// ReaderTime is when the reader saw the tag, by its own clock; zero when it
+	// does not tell, or when its clock is known to be wrong.
+	ReaderTime time.Time
+
+	// RawRSSI is the strength in a unit of the reader that its maker does not
+	// document: a number to compare with others of the same reader, never dBm.
+	// 0 when the reader tells dBm, or nothing.
+	RawRSSI int
 }
 
 // toggle is the bit of the PC word that says: what follows is an application

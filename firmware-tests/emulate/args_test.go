@@ -68,7 +68,7 @@ func TestArgs(t *testing.T) {
 			[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{
 				Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
-				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3},
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
 			}}},
 		},
 		{

@@ -105,31 +105,31 @@ func (s *Script) wrong(line int, format string, args ...any) error {
 	return fmt.Errorf("%w %s:%d: %s", ErrScript, s.file, line, fmt.Sprintf(format, args...))
 }
 
-// event is one switch of one fault.
-type event struct {
+// turn is one switch of one fault.
+type turn struct {
 	at            time.Duration
 	device, fault string
 	on            bool
 }
 
-// events writes the steps with at out, in order of time. The same seed gives the
+// turns writes the steps with at out, in order of time. The same seed gives the
 // same times.
-func (s *Script) events() []event {
+func (s *Script) turns() []turn {
 	rng := rand.New(rand.NewPCG(s.seed, s.seed))
-	var out []event
+	var out []turn
 	for _, st := range s.steps {
 		if st.when != "" {
 			continue
 		}
 		for n := range max(st.times, 1) {
 			at := st.at + time.Duration(n)*st.every + moved(rng, st.jitter)
-			out = append(out, event{at, st.device, st.fault, true})
+			out = append(out, turn{at, st.device, st.fault, true})
 			if st.length > 0 {
-				out = append(out, event{at + st.length, st.device, st.fault, false})
+				out = append(out, turn{at + st.length, st.device, st.fault, false})
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(out, func(a, b turn) int { return cmp.Compare(a.at, b.at) })
 	return out
 }
 
@@ -162,7 +162,7 @@ func (s *Script) Run(ctx context.Context, devices map[string]Target) error {
 		})
 	}
 	began := time.Now()
-	for _, e := range s.events() {
+	for _, e := range s.turns() {
 		if !sleep(ctx, time.Until(began.Add(e.at))) {
 			break
 		}

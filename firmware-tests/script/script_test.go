@@ -198,7 +198,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("seed: 7\nsteps:\n  - when: put\n    fault: x\n    times: 2\n    for: 1s\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Parse("f", []byte(text))
-		if (err == nil) == (s == nil) || err == nil && len(s.events()) > 2*maxSteps {
+		if (err == nil) == (s == nil) || err == nil && len(s.turns()) > 2*maxSteps {
 			t.Errorf("%v %v", s, err)
 		}
 	})
