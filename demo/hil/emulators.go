@@ -10,6 +10,7 @@ import (
 	"tote/firmware-tests/record"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/scale"
+	"tote/firmware-tests/scanner"
 )
 
 // emulator is what stands in for the device of one driver.
@@ -30,13 +31,17 @@ func emulators() map[string]emulator {
 		"mt-sics":        {device: emulate.Device{Kind: emulate.Scale, Scale: scale.Params{SettleMs: 100}}, hand: weigh},
 		"r2000":          {device: emulate.Device{Kind: emulate.RFID, RFID: rfid.Params{Seed: 1}}, hand: hold},
 		"serial-scanner": {device: emulate.Device{Kind: emulate.Scanner}, hand: scan},
+		"ssi":            {device: emulate.Device{Kind: emulate.Scanner, Scanner: scanner.Params{Protocol: scanner.SSI}}, hand: scan},
 		"xy-md02":        {device: emulate.Device{Kind: emulate.Sensor}, hand: nobody},
 		"zpl":            {device: emulate.Device{Kind: emulate.Printer, Printer: printer.Params{LabelMs: 100}}, hand: open},
 	}
 }
 
 // without are the drivers that no emulator stands in for, and why.
-func without() map[string]string { return map[string]string{} }
+func without() map[string]string {
+	const pending = "no emulator yet: judged by captured frames alone, see its testdata"
+	return map[string]string{"llrp": pending, "r200": pending, "uhf18": pending, "uhf288": pending}
+}
 
 // nobody is the hand at a device that has no step of its own.
 func nobody(context.Context, *control.Client, accept.Step) (bool, error) { return false, nil }
