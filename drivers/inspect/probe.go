@@ -21,6 +21,7 @@ import (
 const (
 	listenFor = 700 * time.Millisecond // devices that talk by themselves say something in it
 	answerIn  = 700 * time.Millisecond // of one question
+	settle    = 300 * time.Millisecond // between two: a device forgets what it took for half a question of its own
 )
 
 // maxHeard bounds what is kept of what a device said, in bytes.
@@ -212,10 +213,18 @@ func (t Target) try(ctx context.Context, s step, f *Finding) (found bool, err er
 		f.heard(&ear)
 		return true, nil
 	}
+	asked := false
 	for _, r := range s.rows {
 		if r.Ask == nil || ctx.Err() != nil {
 			continue
 		}
+		if asked {
+			select {
+			case <-time.After(settle):
+			case <-ctx.Done():
+			}
+		}
+		asked = true
 		if _, err := drivers.Discard(port); err != nil {
 			return false, err
 		}

@@ -182,15 +182,19 @@ func TestNew(t *testing.T) {
 }
 
 func TestConformance(t *testing.T) {
-	drivertest.Conformance(t, drivertest.Suite{
-		New: func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
-			d, err := New(sensor.Settings{Name: "s", Open: open, Interval: 50 * time.Millisecond, Sink: func(r sensor.Reading) { deliver(r.Text()) }})
+	every := func(interval time.Duration) func(*testing.T, drivers.Opener, func(string)) drivertest.Device {
+		return func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
+			d, err := New(sensor.Settings{Name: "s", Open: open, Interval: interval, Sink: func(r sensor.Reading) { deliver(r.Text()) }})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return d
-		},
-		Ask: string(golden(t, "ask-both")), Frame: string(golden(t, "both")), Want: "30.5 °C, 54.6 % RH", Garbage: "\x00\xff\x55\xaa",
+		}
+	}
+	drivertest.Conformance(t, drivertest.Suite{
+		New: every(50 * time.Millisecond), Flips: &drivertest.Flips{}, Day: &drivertest.Day{New: every(0)},
+		Ask: string(golden(t, "ask-both")), Frame: string(golden(t, "both")), Want: "30.5 °C, 54.6 % RH",
+		Garbage: "\x00\xff\x01\x04\x04\x55\xaa", // begins as an answer does
 	})
 }
 
