@@ -29,6 +29,7 @@ import (
 	"tote/agent/replica"
 	"tote/agent/supervise"
 	"tote/drivers"
+	"tote/drivers/scale"
 	"tote/drivers/serialport"
 	"tote/fleet"
 	"tote/fleet/conveyor"
@@ -117,6 +118,7 @@ type Agent struct {
 	devices    []device
 	plugs      plugs
 	strangers  strangers
+	scales     map[string]*scale.Driver // by name, "pack1/scale"; written at the start only
 	towers     []*tower
 	doors      []door
 	robots     atomic.Pointer[fleet.Master] // nil without robots
@@ -158,7 +160,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
 		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
-		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
+		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg), scales: map[string]*scale.Driver{},
 	}
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)

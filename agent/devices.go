@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/station"
 	"tote/agent/supervise"
@@ -15,6 +16,7 @@ import (
 	"tote/drivers/all"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
+	"tote/drivers/scale/hid"
 	"tote/drivers/scanner"
 	"tote/warehouse"
 )
@@ -105,22 +107,63 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
-	open, err := a.portOpener(place+"/scale", cfg.Driver, cfg.Serial, "")
+	row, ok := all.Find(cfg.Driver)
+	if !ok || row.Scale == nil {
+		return fmt.Errorf("no driver %q for a scale", cfg.Driver)
+	}
+	protocol, err := row.Scale(cfg.Settings())
+	if err != nil {
+		return err
+	}
+	name := place + "/scale"
+	open, err := a.scaleOpener(name, cfg)
 	if err != nil {
 		return err
 	}
 	d, err := scale.New(scale.Config{
-		Name: place + "/scale", Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond, Log: a.log,
+		Name: name, Protocol: protocol, Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond,
+		Window: cfg.Window, EmptyMg: int64(cfg.EmptyG) * 1000, DriftMg: cfg.DriftMg(), Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r scale.Reading) {
-			a.readings.set(place+"/scale", weightText(r.Milligrams, r.Stable))
-			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload})
+			a.readings.set(name, weightText(r.Milligrams, r.Stable))
+			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload, Drift: r.Drift})
 		},
 	})
 	if err != nil {
 		return err
 	}
-	return a.startDevice(place+"/scale", d.Run, d.Status)
+	a.scales[name] = d
+	return a.startDevice(name, d.Run, d.Status)
+}
+
+// scaleOpener reaches a scale on USB or on its serial line.
+func (a *Agent) scaleOpener(name string, cfg *config.Scale) (drivers.Opener, error) {
+	if cfg.HID == nil {
+		return a.portOpener(name, cfg.Driver, cfg.Serial, "")
+	}
+	c, err := cfg.HID.Config()
+	if err != nil {
+		return nil, err
+	}
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: c.Where()}, hid.Opener(c)), nil
+}
+
+// actScale has a scale do what a person asks of it; found is false when this
+// gateway has no such scale. The journal keeps who asked and what it showed.
+func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows string, found bool, err error) {
+	d, ok := a.scales[name]
+	if !ok {
+		return "", false, nil
+	}
+	before := d.Last()
+	do := map[string]func(context.Context) error{api.ScaleZero: d.Zero, api.ScaleTare: d.Tare, api.ScaleClearTare: d.ClearTare}[act]
+	if do == nil {
+		return "", false, nil
+	}
+	err = do(ctx)
+	after := d.Last()
+	a.log.Info("scale asked by a person", "device", name, "act", act, "by", by, "before", before.Text(), "after", after.Text(), "code", drivers.CodeOf(err))
+	return after.Text(), true, err
 }
 
 func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {

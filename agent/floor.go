@@ -78,39 +78,62 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
 		return err
 	}
-	name := cfg.ID + "/rfid"
-	open, err := a.portOpener(name, cfg.RFID.Driver, cfg.RFID.Serial, cfg.RFID.TCP)
-	if err != nil {
+	reader, err := a.startReader(cfg, watch.Read)
+	if err != nil || cfg.PhotoEye == nil {
 		return err
 	}
+	return a.startEye(cfg, reader, watch.Eye)
+}
+
+// startReader starts the RFID reader of a dock.
+func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read)) (rfid.Reader, error) {
 	driver, ok := all.Find(cfg.RFID.Driver)
 	if !ok || driver.Reader == nil {
-		return fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
+		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
-	reader, err := driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
+	name := cfg.ID + "/rfid"
+	open, err := a.portOpener(name, driver.Name, cfg.RFID.Serial, cfg.RFID.TCP)
+	if err != nil {
+		return nil, err
+	}
+	var reader rfid.Reader // is there before it runs
+	reader, err = driver.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
+		OnStatus: func(drivers.Status) {
+			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
+				a.tells(name, told.Identity())
+			}
+			a.changes.kick()
+		},
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
-			watch.Read(r)
+			sink(r)
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.startDevice(name, reader.Run, reader.Status); err != nil {
-		return err
-	}
-	if cfg.PhotoEye == nil {
-		return nil
+	return reader, a.startDevice(name, reader.Run, reader.Status)
+}
+
+// startEye starts the photo-eye of a dock: on a line of this machine, or of the
+// dock's reader.
+func (a *Agent) startEye(cfg config.Dock, reader rfid.Reader, sink func(covered bool, at time.Time)) error {
+	open, line := gpioLines(cfg.PhotoEye.GPIO), cfg.PhotoEye.Line
+	if n := cfg.PhotoEye.ReaderGPI; n > 0 {
+		wired, ok := reader.(interface{ Lines() gpio.Opener })
+		if !ok {
+			return fmt.Errorf("%s: readers of driver %q have no inputs", cfg.ID, cfg.RFID.Driver)
+		}
+		open, line = wired.Lines(), fmt.Sprintf("GPI%d", n)
 	}
 	eye, err := gpio.NewInput(gpio.InputConfig{
-		Name: cfg.ID + "/photo-eye", Open: gpioLines(cfg.PhotoEye.GPIO), Line: cfg.PhotoEye.Line, ActiveLow: cfg.PhotoEye.ActiveLow,
+		Name: cfg.ID + "/photo-eye", Open: open, Line: line, ActiveLow: cfg.PhotoEye.ActiveLow,
 		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Held: eyeHeld, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s gpio.Signal) {
 			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])
-			watch.Eye(s.Active, s.At)
+			sink(s.Active, s.At)
 		},
 	})
 	if err != nil {

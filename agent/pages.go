@@ -59,7 +59,7 @@ func (a *Agent) pages() (http.Handler, error) {
 	}
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
-		Robot: a.robotByHand, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
+		Robot: a.robotByHand, Scale: a.actScale, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed, Trace: a.trace,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
 	})

@@ -27,7 +27,7 @@ const askTime = time.Second
 type plug struct {
 	name, driver string
 	where        string             // as configured
-	line         *serialport.Config // nil in the network
+	line         *serialport.Config // nil in the network and on USB without a serial line
 	tap          tap.Tap
 
 	mu    sync.Mutex
@@ -74,10 +74,11 @@ func (p *plugs) names(port serialport.Info) bool {
 // asked who it is each time it was plugged in.
 func (a *Agent) portOpener(name, driver string, line *config.Serial, address string) (drivers.Opener, error) {
 	p := &plug{name: name, driver: driver, where: address}
+	row, _ := all.Find(driver)
 	var open drivers.Opener
 	var err error
 	if address != "" {
-		open, err = tcpport.Opener(tcpport.Config{Address: address})
+		open, err = tcpport.Opener(tcpport.Config{Address: address, Port: row.TCPPort, Hold: row.Hold})
 	} else {
 		cfg := line.Port(name)
 		p.line, p.where = &cfg, cfg.Where()
@@ -86,12 +87,17 @@ func (a *Agent) portOpener(name, driver string, line *config.Serial, address str
 	if err != nil {
 		return nil, err
 	}
+	return a.plugged(p, open), nil
+}
+
+// plugged adds to an opener what every device has.
+func (a *Agent) plugged(p *plug, open drivers.Opener) drivers.Opener {
 	a.plugs.add(p)
 	open = p.tap.Wrap(open)
-	if d, ok := all.Find(driver); ok && d.Ask != nil {
-		open = p.identified(open, d.Ask, a.identified)
+	if row, _ := all.Find(p.driver); row.Ask != nil && !row.Tells {
+		open = p.identified(open, row.Ask, a.identified)
 	}
-	return open, nil
+	return open
 }
 
 // identified asks a device who it is before its driver gets the port.
@@ -116,6 +122,20 @@ func (p *plug) identified(open drivers.Opener, ask drivers.Identifier, told func
 		// A port that died is the driver's to find; a late answer is nobody's.
 		_, _ = drivers.Discard(port)
 		return port, nil
+	}
+}
+
+// tells keeps who a device is when its driver learned it.
+func (a *Agent) tells(name string, id drivers.Identity) {
+	p := a.plugs.get(name)
+	if p == nil || !id.Known() {
+		return
+	}
+	p.mu.Lock()
+	known := p.id == id
+	p.mu.Unlock()
+	if !known {
+		a.identified(p, id)
 	}
 }
 

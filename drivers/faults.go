@@ -31,6 +31,14 @@ const (
 	CodeScaleUnreadable = "DEV-205"
 	CodeScaleOverload   = "DEV-206"
 	CodeScaleUnderload  = "DEV-207"
+	CodeScaleDrift      = "DEV-208"
+	CodeScaleExpanded   = "DEV-209"
+	CodeScaleUnzeroed   = "DEV-210"
+	CodeScaleBroken     = "DEV-211"
+	CodeScaleNoCommand  = "DEV-212"
+	CodeScaleNotEmpty   = "DEV-213"
+	CodeScaleNotDone    = "DEV-214"
+	CodeScaleOther      = "DEV-215"
 
 	CodePrinterSilent      = "DEV-301"
 	CodePrinterPaperOut    = "DEV-302"
@@ -119,13 +127,21 @@ func Faults() []Fault {
 		{CodeSensorRefuses, "The sensor refuses the question.", "Check that it is of the configured family: it has no such register."},
 		{CodeSensorRange, "The sensor tells a value that it cannot measure.", "Set per_degree to 100 if it counts hundredths of a degree. Else it is broken: until it is replaced, no reading of it is used."},
 
-		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol (MT-SICS) are set as configured."},
+		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol are set as configured, and that it sends without being asked where the protocol wants that."},
 		{CodeScaleNotReady, "The scale cannot weigh at the moment (menu, adjustment or switched to standby).", "Leave the menu of the scale and clear its pan."},
-		{CodeScaleRefuses, "The scale does not understand the question (ES, ET or EL).", "Set the scale to MT-SICS and check baud rate, data bits and parity."},
+		{CodeScaleRefuses, "The scale does not understand the question.", "Set the scale to the configured protocol and check baud rate, data bits and parity."},
 		{CodeScaleUnit, "The scale shows a unit that is not a weight this site can use.", "Set the scale to g, kg, mg, lb or oz."},
 		{CodeScaleUnreadable, "The answers of the scale cannot be read.", "Check baud rate, data bits and parity, and the cable."},
 		{CodeScaleOverload, "There is too much on the scale.", "Take the load off the scale."},
 		{CodeScaleUnderload, "The scale shows less than its range.", "Check that the pan is in place, clear it and zero the scale."},
+		{CodeScaleDrift, "The empty scale does not show zero.", "Take everything off the scale and wipe its pan. If it still does not show zero, zero it."},
+		{CodeScaleExpanded, "The scale shows ten times its usual resolution, a display for service that is not weighed with.", "Switch the scale back to its usual display."},
+		{CodeScaleUnzeroed, "The scale has not found its zero since it was switched on.", "Take everything off the scale and zero it."},
+		{CodeScaleBroken, "The scale reports a fault of its own (memory, adjustment or sensor).", "Switch it off and on with an empty pan. If it comes back, have the scale serviced."},
+		{CodeScaleNoCommand, "This scale cannot be zeroed or tared by a command.", "Press the key of the scale."},
+		{CodeScaleNotEmpty, "The scale is not at rest, or too much lies on it to be zeroed.", "Take everything off the scale, wait until it rests, and try again."},
+		{CodeScaleNotDone, "The scale did not do what it was told: its weights do not show it.", "Try again with an empty pan at rest, or press the key of the scale."},
+		{CodeScaleOther, "What is plugged in at this path is not the configured USB scale.", "Correct the path, or the vendor and product in the configuration."},
 
 		{CodePrinterSilent, "The printer does not answer.", "Check that the printer is on, has labels, is closed (some printers are silent without) and is set to ZPL."},
 		{CodePrinterPaperOut, "The printer is out of labels.", "Load a new roll and close the head."},

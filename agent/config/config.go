@@ -134,11 +134,26 @@ type GS1 struct {
 	Rules      string `yaml:"rules,omitempty" doc:"How scans without identifier are understood, with spaces between." default:"bracketed fnc1 00+18 01+14 digits link"`
 }
 
-// Scale is a scale on a serial line.
+// Scale is a scale on a serial line or on USB.
 type Scale struct {
-	Driver     string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"mt-sics"`
-	IntervalMs int     `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000." default:"100"`
-	Serial     *Serial `yaml:"serial" doc:"Where it is plugged in."`
+	Driver     string `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"mt-sics"`
+	IntervalMs int    `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000; for drivers that ask." default:"100"`
+	Window     int    `yaml:"window,omitempty" doc:"How many readings in a row must be equal, each stable by the scale's own word, until a weight is booked; up to 50. Less than the driver needs changes nothing: two where the line has no checksum, one for mt-sics, toledo and hid." default:"1"`
+	EmptyG     int    `yaml:"empty_g,omitempty" doc:"What may lie on a scale that counts as empty when it is to be zeroed, in grams, 1 to 100000." default:"50"`
+	// ZeroDriftG is nil for the default: 0 is off.
+	ZeroDriftG *int    `yaml:"zero_drift_g,omitempty" doc:"An empty scale that rests further from zero than this, in grams, wants to be zeroed: fault DEV-208 and a hint at the station. 0 = nobody watches, 5 when it is left out. Below empty_g." example:"5"`
+	Unit       string  `yaml:"unit,omitempty" doc:"Unit the scale is set to, for drivers whose scale does not tell it: mg, g, kg, lb or oz." example:"kg"`
+	Pattern    string  `yaml:"pattern,omitempty" doc:"For the driver regex: regular expression (RE2) of one whole line. Groups value, stable and unit (or the key unit) are mandatory, overload, underload and net may be there. A weight is stable when the group stable matched something." example:"(?:(?P<stable>ST)|US),GS,(?P<value>[-+ ]*[0-9.]+) *(?P<unit>kg|g)"`
+	Ask        string  `yaml:"ask,omitempty" doc:"For the driver regex: question for the weight, in double quotes, with \\r and \\n where it has CR and LF. Without it the scale talks by itself." example:"W\\r"`
+	Zero       string  `yaml:"zero,omitempty" doc:"For the driver regex: command that zeroes the scale." example:"Z\\r"`
+	HID        *HID    `yaml:"hid,omitempty" doc:"Which USB scale, for the driver hid; {} for the first one found." example:"{usb: \"0922:8003\"}"`
+	Serial     *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Every driver but hid needs it."`
+}
+
+// HID is a scale on USB.
+type HID struct {
+	Path string `yaml:"path,omitempty" doc:"Its hidraw node or a link to it. Left out: looked for." example:"/dev/hidraw0"`
+	USB  string `yaml:"usb,omitempty" doc:"Vendor and product, as lsusb shows them. Left out: any scale of the HID class." example:"0922:8003"`
 }
 
 // Printer is a label printer, on a serial line or in the network.

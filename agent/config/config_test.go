@@ -105,7 +105,7 @@ func TestGood(t *testing.T) {
 		OMS:  &config.OMS{URL: "http://127.0.0.1:9000", Name: "main", Adapter: "native"},
 		Stations: []config.Station{{
 			ID: "pack1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/a")},
-			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Serial: serial("/dev/serial/b")},
+			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Window: 1, EmptyG: 50, Serial: serial("/dev/serial/b")},
 			Printer: &config.Printer{Driver: "zpl", Serial: serial("/dev/serial/c")},
 		}},
 		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
@@ -225,6 +225,16 @@ func TestMalformed(t *testing.T) {
 		{"no port", with(devices, "{serial: {path: /dev/serial/a}}", "{driver: serial-scanner}"), []want{{code: "CFG_MISSING", path: "stations[0].scanner.serial", line: 11}}},
 		{"driver", with(devices, "mt-sics", "mtsics"), []want{{code: "CFG_DRIVER", path: "stations[0].scale.driver", line: 13, col: 7, near: "mt-sics"}}},
 		{"driver of another kind", with(devices, "driver: zpl", "driver: mt-sics"), []want{{code: "CFG_DRIVER", path: "stations[0].printer.driver", text: "zpl"}}},
+		{"window", with(devices, "mt-sics", "mt-sics\n      window: 51"), []want{{code: "CFG_VALUE", path: "stations[0].scale.window", line: 14}}},
+		{"drift of more than counts as empty", with(devices, "mt-sics", "mt-sics\n      zero_drift_g: 50"), []want{{code: "CFG_VALUE", path: "stations[0].scale.zero_drift_g", line: 14, text: "0..49"}}},
+		{"a pattern for a driver without", with(devices, "mt-sics", "mt-sics\n      pattern: x"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "mt-sics"}}},
+		{"no pattern", with(devices, "mt-sics", "regex"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "a pattern is needed"}}},
+		{"a pattern that never says stable", with(devices, "mt-sics", "regex\n      pattern: (?P<value>[0-9]+)(?P<unit>g)"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "stable"}}},
+		{"no unit", with(devices, "mt-sics", "toledo-8213"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "does not tell its unit"}}},
+		{"USB scale without a key", with(devices, "mt-sics\n      serial: {path: /dev/serial/b}", "hid"), []want{{code: "CFG_MISSING", path: "stations[0].scale.hid"}}},
+		{"USB scale on a serial line too", with(devices, "mt-sics", "hid\n      hid: {}"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "not both"}}},
+		{"USB id", with(devices, "mt-sics\n      serial: {path: /dev/serial/b}", "hid\n      hid: {usb: dymo}"), []want{{code: "CFG_VALUE", path: "stations[0].scale.hid.usb", text: "0922:8003"}}},
+		{"USB key of another driver", with(devices, "mt-sics", "mt-sics\n      hid: {}"), []want{{code: "CFG_VALUE", path: "stations[0].scale.hid", line: 14}}},
 		{"no driver", with(devices, "      driver: mt-sics\n", ""), []want{{code: "CFG_MISSING", path: "stations[0].scale.driver", line: 12}}},
 		{"baud", with(devices, "/dev/serial/b", "/dev/serial/b, baud: 96"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.baud", line: 14, text: "300..4000000"}}},
 		{"parity", with(devices, "/dev/serial/b", "/dev/serial/b, parity: evn"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.parity", near: "even"}}},
@@ -366,8 +376,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial, and usb the path.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "usb", "serial_number", "interface"}, key) {
+			// tcp excludes serial, and usb the path; some keys are other drivers' of a scale.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest
@@ -487,6 +497,13 @@ func TestFloorRules(t *testing.T) {
 		"long debounce":            {"docks: [{id: d, photo_eye: {line: A, debounce_ms: 5000}}]\n", "docks[0].photo_eye.debounce_ms", config.CodeValue},
 		"sideways pull":            {"docks: [{id: d, photo_eye: {line: A, pull: left}}]\n", "docks[0].photo_eye.pull", config.CodeValue},
 		"unknown reader":           {"docks: [{id: d, rfid: {driver: r9000, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
+		"eye at no reader":         {"docks: [{id: d, photo_eye: {reader_gpi: 1}}]\n", "docks[0].photo_eye.reader_gpi", config.CodeValue},
+		"eye at a dumb reader":     {"docks: [{id: d, photo_eye: {reader_gpi: 1}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\n", "docks[0].photo_eye.reader_gpi", config.CodeValue},
+		"eye at input 65":          {"docks: [{id: d, photo_eye: {reader_gpi: 65}, rfid: {driver: llrp, tcp: \"r:5084\"}}]\n", "docks[0].photo_eye.reader_gpi", config.CodeValue},
+		"eye at two places":        {"docks: [{id: d, photo_eye: {reader_gpi: 1, line: A}, rfid: {driver: llrp, tcp: \"r:5084\"}}]\n", "docks[0].photo_eye", config.CodeValue},
+		"LLRP on a serial line":    {"docks: [{id: d, rfid: {driver: llrp, serial: {path: /dev/x}}}]\n", "docks[0].rfid.serial", config.CodeValue},
+		"LLRP 2":                   {"docks: [{id: d, rfid: {driver: llrp, version: \"2\", tcp: \"r:5084\"}}]\n", "docks[0].rfid.version", config.CodeValue},
+		"a version of r2000":       {"docks: [{id: d, rfid: {driver: r2000, version: \"1.1\", serial: {path: /dev/x}}}]\n", "docks[0].rfid.version", config.CodeValue},
 		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"more than its family has": {"docks: [{id: d, rfid: {driver: r200, antennas: 2, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"more than the 288 has":    {"docks: [{id: d, rfid: {driver: uhf288, antennas: 5, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
@@ -548,6 +565,48 @@ func TestDriversTakeTheirPorts(t *testing.T) {
 			})
 			if err != nil {
 				t.Errorf("%s with %d antennas: %v", name, n, err)
+			}
+		}
+	}
+}
+
+// Every driver of a scale can be configured.
+func TestScales(t *testing.T) {
+	for _, c := range []struct {
+		scale   string
+		driftMg int64
+	}{
+		{"toledo", 5000},
+		{"toledo-plain\n      window: 3\n      serial: {path: /dev/serial/b, data_bits: 7, parity: even}", 5000},
+		{"nci\n      zero_drift_g: 0", 0},
+		{"toledo-8213\n      unit: lb\n      empty_g: 2000\n      zero_drift_g: 1000", 1_000_000},
+		{"sma\n      empty_g: 3", 2000},
+		{"a-and-d", 5000},
+		{"kern", 5000},
+		{"ohaus", 5000},
+		{"regex\n      pattern: '(?P<stable>S)?(?P<value>[0-9]+)(?P<unit>g)'\n      ask: \"W\\r\"\n      zero: \"Z\\r\"", 5000},
+		{"hid\n      hid: {}", 5000},
+		{"hid\n      hid: {path: /dev/scale, usb: \"0922:8003\"}", 5000},
+	} {
+		text := c.scale
+		if !strings.Contains(text, "hid: {") && !strings.Contains(text, "serial: {") {
+			text += "\n      serial: {path: /dev/serial/b}"
+		}
+		cfg, err := config.Parse("f", []byte(with(devices, "mt-sics\n      serial: {path: /dev/serial/b}", text)))
+		if err != nil {
+			t.Errorf("%s: %v", c.scale, err)
+			continue
+		}
+		s := cfg.Stations[0].Scale
+		if s.DriftMg() != c.driftMg {
+			t.Errorf("%s: a drift of %d mg", c.scale, s.DriftMg())
+		}
+		if s.Driver == "regex" && (s.Ask != "W\r" || s.Zero != "Z\r") {
+			t.Errorf("asks %q, zeroes with %q", s.Ask, s.Zero)
+		}
+		if s.HID != nil && s.HID.USB != "" {
+			if c, err := s.HID.Config(); err != nil || c.ID.String() != s.HID.USB {
+				t.Errorf("%+v, %v", c, err)
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,7 +37,8 @@ type Tower struct {
 
 // PhotoEye sees whether something stands in the door.
 type PhotoEye struct {
-	Line       string `yaml:"line" doc:"GPIO line of the photo-eye." example:"GPIO23"`
+	Line       string `yaml:"line,omitempty" doc:"GPIO line of the photo-eye. Either this or reader_gpi." example:"GPIO23"`
+	ReaderGPI  int    `yaml:"reader_gpi,omitempty" doc:"Input of the dock's RFID reader that the photo-eye is wired to, from 1, for readers of driver llrp. The reader has pulls of its own; pull and gpio are not used. Either this or line." default:"0"`
 	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended, with a sensor that drives the line high while the beam is free (PNP, light-on): a line that cannot be read then looks like a carton, never like none. Without it the sensor must pull the line low while the beam is free (NPN, light-on)." default:"false"`
 	Pull       string `yaml:"pull,omitempty" doc:"What holds the line when its wire is cut: auto (at the level of a carton, so that a cut wire looks like one), up, down, or none for a board with a resistor of its own. A sensor that drives the line only while something stands there needs up (with active_low) or down (without): a cut wire then looks like no carton, and the portal must be tried by hand each day." default:"auto"`
 	DebounceMs int    `yaml:"debounce_ms,omitempty" doc:"The level must hold this long, in milliseconds, 1 to 1000." default:"10"`
@@ -47,6 +50,7 @@ type RFID struct {
 	Driver   string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
 	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200 baud, uhf18 at 57600. Either this or tcp."`
 	TCP      string  `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
+	Version  string  `yaml:"version,omitempty" doc:"Version of LLRP that a reader of driver llrp is spoken to in, 1.0.1 or 1.1. Each of them knows 1.0.1." default:"1.0.1"`
 	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to as many as readers of the family have; 0 is 4, or the one of a family with one." default:"0"`
 	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
 	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
@@ -115,15 +119,31 @@ func (k *checker) tower(path string, t Tower) {
 	k.gpio(path, t.GPIO)
 }
 
-func (k *checker) photoEye(path string, e PhotoEye) {
-	if e.Line == "" {
+func (k *checker) photoEye(path string, e PhotoEye, r *RFID) {
+	switch {
+	case e.ReaderGPI != 0:
+		k.readerGPI(path, e, r)
+	case e.Line == "":
 		k.missing(path + ".line")
-	} else {
+	default:
 		k.line(path+".line", e.GPIO, e.Line)
 	}
 	k.oneOf(path+".pull", e.Pull, "auto", "up", "down", "none")
 	k.within(path+".debounce_ms", e.DebounceMs, 1, 1000)
 	k.gpio(path, e.GPIO)
+}
+
+// readerGPI checks an eye that is wired to the reader of its dock.
+func (k *checker) readerGPI(path string, e PhotoEye, r *RFID) {
+	k.within(path+".reader_gpi", e.ReaderGPI, 1, 64)
+	if e.Line != "" || e.GPIO.Emulated != "" {
+		k.add(CodeValue, path, "either line or reader_gpi, not both")
+	}
+	if r == nil {
+		k.add(CodeValue, path+".reader_gpi", "this dock has no RFID reader")
+	} else if d, known := all.Find(r.Driver); known && !d.Wired {
+		k.add(CodeValue, path+".reader_gpi", "readers of driver %s have no inputs", r.Driver)
+	}
 }
 
 func (k *checker) gpio(path string, g GPIO) {
@@ -138,6 +158,15 @@ func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+
 func (k *checker) rfid(path string, r RFID) {
 	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
 	k.portOf(path, r.Serial, r.TCP)
+	if d, known := all.Find(r.Driver); known {
+		if len(d.Lines) == 0 && r.Serial != nil {
+			k.add(CodeValue, path+".serial", "readers of driver %s are in the network: give tcp", r.Driver)
+		}
+		// The default goes with every driver; those with one version do not look at it.
+		if r.Version != "1.0.1" && !slices.Contains(d.Versions, r.Version) {
+			k.add(CodeValue, path+".version", "%s: driver %s speaks %s", quote(r.Version), r.Driver, cmp.Or(strings.Join(d.Versions, ", "), "one version only; leave it out"))
+		}
+	}
 	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
 	k.within(path+".min_reads", r.MinReads, 1, 100)

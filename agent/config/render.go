@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -81,6 +82,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 		return key == "tcp"
 	case "Serial":
 		return key == "usb" || key == "serial_number" || key == "interface"
+	case "Scale":
+		return slices.Contains([]string{"unit", "pattern", "ask", "zero", "hid", "zero_drift_g"}, key)
 	case "MQTT":
 		return key == "tokens_file"
 	case "OMS", "Upstream":
@@ -93,6 +96,9 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 	v := tag.Get("example")
 	if v == "" {
 		v = tag.Get("default")
+	}
+	if strings.Contains(v, `\`) { // written as it is in double quotes
+		return `"` + v + `"`
 	}
 	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~") || len(v) > 1 && v[0] == '0') {
 		return fmt.Sprintf("%q", v)

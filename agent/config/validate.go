@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	"tote/drivers/all"
+	"tote/drivers/scale"
+	"tote/drivers/scale/hid"
 	"tote/drivers/serialport"
 	"tote/gs1/scan"
 )
@@ -65,7 +68,7 @@ func validate(c *Config, src *source) Problems {
 			k.scanner(p+".scanner", *d.Scanner)
 		}
 		if d.PhotoEye != nil {
-			k.photoEye(p+".photo_eye", *d.PhotoEye)
+			k.photoEye(p+".photo_eye", *d.PhotoEye, d.RFID)
 		}
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)
@@ -289,7 +292,69 @@ func (g *GS1) Scan() *scan.Config {
 func (k *checker) scale(path string, s Scale) {
 	k.driver(path+".driver", s.Driver, all.Names(all.Scale)...)
 	k.within(path+".interval_ms", s.IntervalMs, 10, 5000)
-	k.serial(path+".serial", s.Serial)
+	k.within(path+".window", s.Window, 1, scale.MaxWindow)
+	k.within(path+".empty_g", s.EmptyG, 1, 100_000)
+	if s.ZeroDriftG != nil {
+		k.within(path+".zero_drift_g", *s.ZeroDriftG, 0, s.EmptyG-1)
+	}
+	if d, ok := all.Find(s.Driver); ok && d.Scale != nil {
+		if _, err := d.Scale(s.Settings()); err != nil {
+			k.add(CodeValue, path, "%v", err)
+		}
+	}
+	if s.Driver != hid.Name {
+		if s.HID != nil {
+			k.add(CodeValue, path+".hid", "only the driver hid has this key")
+		}
+		k.serial(path+".serial", s.Serial)
+		return
+	}
+	switch {
+	case s.HID != nil && s.Serial != nil:
+		k.add(CodeValue, path, "either hid or serial, not both")
+	case s.Serial != nil: // an emulator
+		k.serial(path+".serial", s.Serial)
+	case s.HID == nil:
+		k.missing(path + ".hid")
+	default:
+		c, err := s.HID.Config()
+		if err != nil {
+			k.add(CodeValue, path+".hid.usb", "%v", err)
+		}
+		if c.Path != "" {
+			k.absolute(path+".hid.path", c.Path)
+		}
+		k.port(path+".hid", cmp.Or(c.Path, "USB scale "+cmp.Or(s.HID.USB, "of any kind")))
+	}
+}
+
+// Settings are the keys that say how the scale talks.
+func (s *Scale) Settings() scale.Settings {
+	return scale.Settings{Pattern: s.Pattern, Ask: s.Ask, Zero: s.Zero, Unit: s.Unit}
+}
+
+// DriftMg is the zero drift that is a fault, in milligrams; 0 = none is.
+func (s *Scale) DriftMg() int64 {
+	if s.ZeroDriftG != nil {
+		return int64(*s.ZeroDriftG) * 1000
+	}
+	return min(5, int64(s.EmptyG)-1) * 1000
+}
+
+// Config is the configuration as package drivers/scale/hid takes it.
+func (h *HID) Config() (hid.Config, error) {
+	c := hid.Config{Path: h.Path}
+	if h.USB == "" {
+		return c, nil
+	}
+	vendor, product, ok := strings.Cut(h.USB, ":")
+	v, verr := strconv.ParseUint(vendor, 16, 16)
+	p, perr := strconv.ParseUint(product, 16, 16)
+	if !ok || verr != nil || perr != nil {
+		return c, fmt.Errorf("%s: want vendor:product in hexadecimal, as 0922:8003", quote(h.USB))
+	}
+	c.ID = hid.ID{Vendor: uint16(v), Product: uint16(p)}
+	return c, nil
 }
 
 func (k *checker) printer(path string, p Printer) {

@@ -17,6 +17,7 @@ type Weight struct {
 	Stable     bool
 	Overload   bool
 	Underload  bool
+	Drift      bool // the empty scale has come to rest beside zero
 }
 
 // Printer prints one label job. beforeSend is called after the printer said it
@@ -290,6 +291,9 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 		p.empty = true
 	}
 	if step.Do != warehouse.StepWeigh {
+		if w.Drift { // between two cartons there is time for it
+			p.scaleHint = Hint{HintRezero, "the empty scale does not show zero: take everything off and wipe it; if it still does not, zero it"}
+		}
 		return nil
 	}
 	if !p.empty {

@@ -327,6 +327,30 @@ func TestScaleHints(t *testing.T) {
 	})
 }
 
+// An empty scale beside zero is told between two cartons, and is nobody's
+// business while one is to be weighed.
+func TestDriftIsToldBetweenCartons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(newFloor(t, "O1"), alwaysPrints)
+		defer b.stop()
+		b.Weighed(Weight{Milligrams: 7_000, Stable: true, Drift: true})
+		synctest.Wait()
+		if !b.hinted(HintRezero) {
+			t.Errorf("hints %v", b.hints)
+		}
+		b.weigh(0, true)
+		b.scan("T1")
+		b.mu.Lock()
+		b.hints = nil
+		b.mu.Unlock()
+		b.Weighed(Weight{Milligrams: 7_000, Stable: true, Drift: true})
+		synctest.Wait()
+		if b.hinted(HintRezero) {
+			t.Errorf("hints %v", b.hints)
+		}
+	})
+}
+
 func TestPrinterThatIsNotReadyIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		paper := make(chan bool, 1)

@@ -11,7 +11,7 @@ import (
 type emulateCmd struct {
 	Script string `help:"YAML file of faults by a timetable, see firmware-tests/README.md." type:"existingfile" placeholder:"FILE"`
 
-	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
+	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
 	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`

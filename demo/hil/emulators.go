@@ -27,20 +27,27 @@ type hand func(ctx context.Context, c *control.Client, s accept.Step) (done bool
 // Emulators of the drivers, by name. A driver that is neither here nor among
 // those without fails a test: it would be tried out on nothing.
 func emulators() map[string]emulator {
-	return map[string]emulator{
-		"mt-sics":        {device: emulate.Device{Kind: emulate.Scale, Scale: scale.Params{SettleMs: 100}}, hand: weigh},
+	out := map[string]emulator{
 		"r2000":          {device: emulate.Device{Kind: emulate.RFID, RFID: rfid.Params{Seed: 1}}, hand: hold},
 		"serial-scanner": {device: emulate.Device{Kind: emulate.Scanner}, hand: scan},
 		"ssi":            {device: emulate.Device{Kind: emulate.Scanner, Scanner: scanner.Params{Protocol: scanner.SSI}}, hand: scan},
 		"xy-md02":        {device: emulate.Device{Kind: emulate.Sensor}, hand: nobody},
 		"zpl":            {device: emulate.Device{Kind: emulate.Printer, Printer: printer.Params{LabelMs: 100}}, hand: open},
 	}
+	for _, protocol := range []string{"mt-sics", "toledo", "toledo-plain", "nci", "toledo-8213", "sma", "a-and-d", "kern", "ohaus"} {
+		out[protocol] = emulator{device: emulate.Device{Kind: emulate.Scale, Scale: scale.Params{Protocol: protocol, SettleMs: 100}}, hand: weigh}
+	}
+	return out
 }
 
 // without are the drivers that no emulator stands in for, and why.
 func without() map[string]string {
 	const pending = "no emulator yet: judged by captured frames alone, see its testdata"
-	return map[string]string{"llrp": pending, "r200": pending, "uhf18": pending, "uhf288": pending}
+	return map[string]string{
+		"hid":   "its emulator speaks reports, which have no serial line; tried out in drivers/scale/hid",
+		"regex": "it is whatever somebody writes; its trial has a pattern of its own",
+		"llrp":  pending, "r200": pending, "uhf18": pending, "uhf288": pending,
+	}
 }
 
 // nobody is the hand at a device that has no step of its own.

@@ -1,6 +1,7 @@
 package hil
 
 import (
+	"sync"
 	"testing"
 
 	"tote/drivers/all"
@@ -9,44 +10,54 @@ import (
 )
 
 // A probe with all drivers' questions finds the one that a device belongs to, and
-// takes it for no other. It changes nothing: no label comes out of a printer, no
-// weight is taken, and the device works on afterwards.
+// takes it for no other. It changes nothing: no label comes out of a printer, and
+// nothing is set. All at once, as they mostly wait.
 func TestRow91ProbeAmongAllDrivers(t *testing.T) {
+	var all sync.WaitGroup
 	for name := range emulators() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rig, err := Emulate(t.Context(), name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := rig.Close(); err != nil {
-					t.Error(err)
-				}
-			}()
-			target := inspect.Target{Name: "emulated", Port: rig.Line}
-			if rig.Line.Path == "" {
-				target.TCP = rig.Address
-			}
-			found := inspect.Probe(t.Context(), target, all.Drivers())
-			row, _ := all.Find(name)
-			switch {
-			case found.Driver != "" && found.Driver != name:
-				t.Errorf("it is taken for a %s: %+v", found.Driver, found)
-			case row.Ask != nil && found.Driver != name:
-				t.Errorf("it is not found: %+v", found)
-			case found.Driver == "":
-				t.Logf("%s cannot be asked: %s", name, found.Verdict)
-			}
-			entries, err := rig.Control.Record(t.Context(), 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range entries {
-				if e.Kind != record.Answered { // a weight that was asked for
-					t.Errorf("something happened at the device: %+v", e)
-				}
-			}
-		})
+		all.Go(func() { probe(t, name) })
+	}
+	all.Wait()
+}
+
+func probe(t *testing.T, name string) {
+	rig, err := Emulate(t.Context(), name)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	defer func() {
+		if err := rig.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}()
+	target := inspect.Target{Name: "emulated", Port: rig.Line}
+	if rig.Line.Path == "" {
+		target.TCP = rig.Address
+	}
+	row, _ := all.Find(name)
+	for try := 1; ; try++ {
+		found := inspect.Probe(t.Context(), target, all.Drivers())
+		switch {
+		case found.Driver == name:
+		case found.Driver != "":
+			t.Errorf("%s is taken for a %s: %+v", name, found.Driver, found)
+		case row.Ask == nil:
+			t.Logf("%s cannot be asked: %s", name, found.Verdict)
+		case try < 3:
+			continue // on a busy machine an answer may come too late, never a wrong one
+		default:
+			t.Errorf("%s is not found: %+v", name, found)
+		}
+		break
+	}
+	entries, err := rig.Control.Record(t.Context(), 0)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	for _, e := range entries {
+		if e.Kind != record.Answered { // a weight that was asked for
+			t.Errorf("something happened at %s: %+v", name, e)
+		}
 	}
 }

@@ -86,9 +86,15 @@ func identifies(ctx context.Context, r *run) (string, error) {
 		return "", err
 	}
 	defer func() { _ = port.Close() }()
-	for i := range questions {
-		if _, err := drivers.Discard(port); err != nil {
-			return "", err
+	n := questions
+	if r.Driver.Tells {
+		n = 1 // asking uses the connection up, and its first word is part of the answer
+	}
+	for i := range n {
+		if !r.Driver.Tells {
+			if _, err := drivers.Discard(port); err != nil {
+				return "", err
+			}
 		}
 		began := time.Now()
 		id, err := r.Driver.Ask(ctx, port)

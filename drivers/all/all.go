@@ -16,6 +16,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/scale"
 	"tote/drivers/scanner"
 	"tote/drivers/sensor"
 	"tote/drivers/serialport"
@@ -47,14 +48,18 @@ type Driver struct {
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
+	Tells   bool                                // asking uses its connection up: it is not asked before its driver has the port, which learns it and has Identity
+	Hold    bool                                // of its network line no byte may be dropped (tcpport.Config.Hold)
 	Decode  func(toDevice bool) drivers.Decoder // reads one direction aloud; nil = only in hexadecimal
 
 	Trial drivers.Trial // makes it with the usual settings, for people who try a device out
 
 	Reader   rfid.Maker    // of a reader; nil for other kinds
 	Antennas int           // of a reader: the most it can have; 0 = not known
+	Scale    scale.Maker   // makes the protocol of a scale; nil for other kinds
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
+	Versions []string      // of the protocol, that a configuration may choose among; the first is the default
 	Sensor   sensor.Maker  // of a sensor; nil for other kinds
 }
 

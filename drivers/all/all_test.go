@@ -9,6 +9,9 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"tote/drivers"
+	"tote/drivers/scale"
+	"tote/drivers/scale/nci"
+	regex "tote/drivers/scale/pattern"
 )
 
 func TestTable(t *testing.T) {
@@ -39,6 +42,9 @@ func TestTable(t *testing.T) {
 		if (d.Kind == Scanner) != (d.Scanner != nil) {
 			t.Errorf("%s: only scanners have a Scanner", d.Name)
 		}
+		if (d.Kind == Scale) != (d.Scale != nil) {
+			t.Errorf("%s: only scales have a protocol", d.Name)
+		}
 	}
 	for _, d := range Drivers() {
 		try := d.Try()
@@ -62,5 +68,30 @@ func TestTable(t *testing.T) {
 	}
 	if _, ok := Find("none"); ok {
 		t.Error("found what is not there")
+	}
+}
+
+// What a scale's driver cannot use is an error, not forgotten.
+func TestSettingsOfScales(t *testing.T) {
+	pattern := scale.Settings{Pattern: `(?P<stable>S)?(?P<value>\d+)(?P<unit>g)`}
+	for _, name := range Names(Scale) {
+		d, _ := Find(name)
+		unit := scale.Settings{Unit: "kg"}
+		for _, c := range []struct {
+			s    scale.Settings
+			good bool
+		}{
+			{scale.Settings{}, name != regex.Name && name != nci.Name8213},
+			{pattern, name == regex.Name},
+			{unit, name == nci.Name8213},
+			{scale.Settings{Unit: "stone"}, false},
+			{scale.Settings{Ask: "W"}, false},
+			{scale.Settings{Zero: "Z"}, false},
+		} {
+			p, err := d.Scale(c.s)
+			if c.good != (err == nil) || err == nil && p.Name != name {
+				t.Errorf("%s with %+v: %q, %v", name, c.s, p.Name, err)
+			}
+		}
 	}
 }

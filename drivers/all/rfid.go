@@ -19,7 +19,7 @@ antennas: 4
 power_dbm: 27
 `,
 			Evidence: "messages recorded from an Impinj and a Zebra reader; npm llrpjs as the reader",
-			TCPPort:  llrp.Port, Wired: true,
+			TCPPort:  llrp.Port, Hold: true, Tells: true, Wired: true, Antennas: 32, Versions: []string{llrp.Version101, llrp.Version11},
 			Ask: llrp.Identify, Decode: llrp.NewDecoder,
 			Reader: llrp.Reader,
 		},

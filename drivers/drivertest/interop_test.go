@@ -15,6 +15,7 @@ import (
 	"tote/drivers/drivertest"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
+	"tote/drivers/scale/sics"
 	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 	"tote/drivers/tcpport"
@@ -114,7 +115,7 @@ func TestScaleAgainstItsEmulator(t *testing.T) {
 	pan := dial(t, r)
 	readings := make(chan scale.Reading, 1000)
 	d, err := scale.New(scale.Config{
-		Name: "scale/test", Open: serialOpener(t, r.Path), Interval: 10 * time.Millisecond,
+		Name: "scale/test", Protocol: sics.Protocol(), Open: serialOpener(t, r.Path), Interval: 10 * time.Millisecond,
 		Sink: func(r scale.Reading) { readings <- r },
 	})
 	if err != nil {

@@ -76,7 +76,18 @@ func TestArgs(t *testing.T) {
 			Options{Devices: []Device{{
 				Kind: RFID, Link: "/tmp/x/r0", Control: "127.0.0.1:0",
 				RFID: rfid.Params{
-					Ports: 8, Address: 1, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+					Family: "r2000", Lead: "bb", Model: "M100 26dBm V1.0",
+					Ports: 8, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+				},
+			}}},
+		},
+		{
+			[]string{"rfid", "--family", "r200", "--lead", "aa"},
+			Options{Devices: []Device{{
+				Kind: RFID, Control: "127.0.0.1:0",
+				RFID: rfid.Params{
+					Family: "r200", Lead: "aa", Model: "M100 26dBm V1.0",
+					Ports: 4, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 1,
 				},
 			}}},
 		},
@@ -169,6 +180,7 @@ func defaults(t *testing.T, p scale.Params) scale.Params {
 		p.SettleMs = 300
 	}
 	p.CapacityMg, p.Unit, p.Step, p.StableTimeoutMs, p.UpdateMs = 32_100_000, "g", 1, 5000, 100
+	p.Protocol, p.DriftMg = "mt-sics", 7000
 	p.Model, p.Serial = "TOTE-AL", "B021002593"
 	return p
 }
