@@ -13,11 +13,11 @@ import (
 // takes it for no other. It changes nothing: no label comes out of a printer, and
 // nothing is set. All at once, as they mostly wait.
 func TestRow91ProbeAmongAllDrivers(t *testing.T) {
-	var all sync.WaitGroup
+	var probes sync.WaitGroup
 	for name := range emulators() {
-		all.Go(func() { probe(t, name) })
+		probes.Go(func() { probe(t, name) })
 	}
-	all.Wait()
+	probes.Wait()
 }
 
 func probe(t *testing.T, name string) {
