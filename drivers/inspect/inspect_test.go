@@ -97,6 +97,9 @@ func (d *device) target(name string) Target {
 	return Target{Name: name, Open: func(line serialport.Config) (drivers.Opener, error) {
 		return func(ctx context.Context) (drivers.Port, error) {
 			d.opens = append(d.opens, Settings(line))
+			if line.XonXoff {
+				return nil, errors.New("a stray DC3 would hold the probe")
+			}
 			right := Settings(line) == d.line
 			d.peer.OnWrite = func(p []byte) (int, error) {
 				d.asked = append(d.asked, strings.TrimSpace(string(p)))
