@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"tote/agent/api"
@@ -14,6 +16,7 @@ import (
 	"tote/agent/topics"
 	"tote/drivers"
 	"tote/drivers/all"
+	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scale/hid"
@@ -43,7 +46,7 @@ func (a *Agent) startStation(cfg config.Station) error {
 		if err != nil {
 			return err
 		}
-		pc.Print = a.printJob(p)
+		pc.Print = a.printJob(p, mediaOf(cfg.Printer))
 		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
 	}
 	if cfg.Tower != nil {
@@ -53,6 +56,11 @@ func (a *Agent) startStation(cfg config.Station) error {
 		}
 		pc.Light = light
 	}
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return err
+	}
+	pc.Answer = loud(pc.Answer)
 	pack = station.NewPack(pc)
 	if err := a.sup.Go("station/"+cfg.ID, pack.Run); err != nil {
 		return err
@@ -62,20 +70,36 @@ func (a *Agent) startStation(cfg config.Station) error {
 			return err
 		}
 	}
-	return nil
+	return a.startButtons(cfg.ID, cfg.Buttons, pack.Scanned)
 }
 
-// startDock builds a dock with its scanner.
-func (a *Agent) startDock(cfg config.Dock) error {
-	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
+// startDock builds a dock with its scanner, and gives what takes further scans
+// there.
+func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return nil, err
+	}
+	answer := loud(func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) })
 	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, Lost: a.lost, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
-		return err
+		return nil, err
+	}
+	if err := a.startButtons(cfg.ID, cfg.Buttons, dock.Scanned); err != nil {
+		return nil, err
+	}
+	scanned = func(code string) { // of a device that is no scanner
+		if code = strings.TrimRight(code, "\r\n"); scanner.Fit(code) {
+			dock.Scanned(code)
+			return
+		}
+		f := drivers.FaultOf(drivers.CodeScannerControl)
+		answer(station.Answer{CmdID: cmdID(), Code: f.Code, Text: f.Cause + " " + f.Action})
 	}
 	if cfg.Scanner == nil {
-		return nil
+		return scanned, nil
 	}
-	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
+	return scanned, a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
 }
 
 // startScanner also answers scans that cannot be read: the person heard the
@@ -171,7 +195,11 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 	if err != nil {
 		return nil, err
 	}
-	return printer.New(printer.Config{Name: place + "/printer", Open: open, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
+	language, ok := printer.LanguageOf(cfg.Driver)
+	if !ok {
+		return nil, fmt.Errorf("%s: no printer driver %q", place, cfg.Driver)
+	}
+	return printer.New(printer.Config{Name: place + "/printer", Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried
@@ -190,9 +218,46 @@ var outcomes = map[printer.Outcome]string{
 	printer.NotReady: station.NotReady,
 }
 
+// media is what a printer prints on and how it is told.
+type media struct {
+	label.Device
+	Size label.Size
+}
+
+// mediaOf is the media of a configured printer.
+func mediaOf(cfg *config.Printer) media {
+	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix}
+	if cfg.Label == "a6" {
+		m.Size = label.A6
+	}
+	return m
+}
+
+// docTypes are the languages of printers as documents know them. Bytes that may
+// be no UTF-8 are filed in base64.
+var docTypes = map[label.Language]string{
+	label.ZPL: warehouse.DocZPL, label.TSPL: warehouse.DocTSPL, label.EPL2: warehouse.DocEPL2, label.ESCPOS: warehouse.DocESCPOS,
+}
+
+// docBody are the bytes of a document as it is filed, and back.
+func docBody(typ string, job []byte) string {
+	if strings.HasSuffix(typ, ";base64") {
+		return base64.StdEncoding.EncodeToString(job)
+	}
+	return string(job)
+}
+
+func jobOf(typ string, body []byte) ([]byte, error) {
+	if strings.HasSuffix(typ, ";base64") {
+		return base64.StdEncoding.DecodeString(string(body))
+	}
+	return body, nil
+}
+
 // labelBytes are what a label job has printed: the document it has, byte by
-// byte, else a label of the site's own.
-func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
+// byte, else a label of the site's own in the language of the printer. A document
+// in another language is refused: it is never turned into something else.
+func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 	switch {
 	case job.Doc == "" && job.Format != "":
 		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
@@ -208,7 +273,7 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return siteLabel(a.cfg.Site, party, job)
+		return siteLabel(a.cfg.Site, on, party, job)
 	}
 	var doc *warehouse.Document
 	var body []byte
@@ -218,35 +283,40 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 		}
 		return err
 	})
-	switch {
+	switch takes := docTypes[on.Language]; {
 	case err != nil:
 		return nil, err
 	case doc == nil || len(body) == 0:
 		return nil, fmt.Errorf("document %s is missing", job.Doc)
-	case doc.Type != warehouse.DocZPL:
-		return nil, fmt.Errorf("document %s is %s: the printer takes %s", job.Doc, doc.Type, warehouse.DocZPL)
+	case doc.Type != takes:
+		return nil, fmt.Errorf("%s document %s is %s: the printer takes %s", drivers.CodePrinterLanguage, job.Doc, doc.Type, takes)
 	}
-	return body, nil
+	return jobOf(doc.Type, body)
 }
 
 // siteLabel draws the label of a job.
-func siteLabel(site, party string, job warehouse.LabelJob) ([]byte, error) {
-	return printer.Label{
-		ShipTo: printer.Address{
+func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]byte, error) {
+	made, err := label.Logistic{
+		ShipTo: label.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
 			City: job.ShipTo.City, Country: job.ShipTo.Country,
 		},
 		From:    []string{site},
 		Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
-		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party,
-	}.ZPL()
+		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party, Size: on.Size,
+	}.Label()
+	if err != nil {
+		return nil, err
+	}
+	return label.Write(on.Device, made)
 }
 
 // fileLabel archives a label the site drew before its first copy goes out: every
 // later one is the same bytes. Gateways of before that know no documents print
 // without.
-func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byte) error {
-	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: warehouse.DocZPL, Ref: job.ID, Body: string(zpl)})
+func (a *Agent) fileLabel(ctx context.Context, on media, job warehouse.LabelJob, bytes []byte) error {
+	typ := docTypes[on.Language]
+	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: typ, Ref: job.ID, Body: docBody(typ, bytes)})
 	if err == nil && !res.OK && res.Code != warehouse.CodeUnknownKind {
 		err = fmt.Errorf("file the label of %s: %s %s", job.ID, res.Code, res.Text)
 	}
@@ -254,16 +324,16 @@ func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byt
 }
 
 // printJob renders a label job and prints it.
-func (a *Agent) printJob(p *printer.Driver) station.Printer {
+func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
-		zpl, err := a.labelBytes(job)
+		bytes, err := a.labelBytes(on, job)
 		if err == nil && job.Doc == "" {
-			err = a.fileLabel(ctx, job, zpl)
+			err = a.fileLabel(ctx, on, job, bytes)
 		}
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}
-		outcome, detail, err := p.Print(ctx, zpl, beforeSend)
+		outcome, detail, err := p.Print(ctx, bytes, beforeSend)
 		text := detail.Code
 		if detail.Text != "" {
 			text += " " + detail.Text

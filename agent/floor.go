@@ -41,6 +41,7 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 	t, err := gpio.NewTower(gpio.TowerConfig{
 		Name: place + "/tower", Open: gpioLines(cfg.GPIO), Green: cfg.Green, Amber: cfg.Amber, Red: cfg.Red,
 		ActiveLow: cfg.ActiveLow, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() },
+		Watchdog: 20 * towerTick,
 	})
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 const eyeHeld = time.Minute
 
 // startDoor starts what watches a dock door: the photo-eye and the RFID reader.
-func (a *Agent) startDoor(cfg config.Dock) error {
+func (a *Agent) startDoor(cfg config.Dock, scanned func(string)) error {
 	if cfg.RFID == nil {
 		return nil
 	}
@@ -78,21 +79,22 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
 		return err
 	}
-	reader, err := a.startReader(cfg, watch.Read)
+	reader, err := a.startReader(cfg, watch.Read, scanned)
 	if err != nil || cfg.PhotoEye == nil {
 		return err
 	}
 	return a.startEye(cfg, reader, watch.Eye)
 }
 
-// startReader starts the RFID reader of a dock.
-func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read)) (rfid.Reader, error) {
+// startReader starts the RFID reader of a dock; what a reader with an imager scans
+// goes to scanned.
+func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read), scanned func(string)) (rfid.Reader, error) {
 	driver, ok := all.Find(cfg.RFID.Driver)
 	if !ok || driver.Reader == nil {
 		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
 	name := cfg.ID + "/rfid"
-	open, err := a.portOpener(name, driver.Name, cfg.RFID.Serial, cfg.RFID.TCP)
+	open, err := a.readerOpener(name, cfg.RFID)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +110,10 @@ func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read)) (rfid.Reader,
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
 			sink(r)
+		},
+		Barcode: func(_, code string) {
+			a.readings.set(name, code)
+			scanned(code)
 		},
 	})
 	if err != nil {

@@ -58,6 +58,15 @@ const (
 	CodePrinterTimeout     = "DEV-316"
 	CodePrinterUnreadable  = "DEV-317"
 	CodePrinterLost        = "DEV-318"
+	CodePrinterRefused     = "DEV-319"
+	CodePrinterJam         = "DEV-320"
+	CodePrinterBroken      = "DEV-321"
+	CodePrinterLanguage    = "DEV-322"
+	CodePrinterTag         = "DEV-325"
+	CodePrinterWrongTag    = "DEV-326"
+
+	CodeLabelUnfit     = "DEV-323"
+	CodeLabelCharacter = "DEV-324"
 
 	CodeScannerControl    = "DEV-401"
 	CodeScannerTooLong    = "DEV-402"
@@ -94,7 +103,10 @@ const (
 	CodeZebraAlert      = "DEV-546"
 	CodeZebraGone       = "DEV-547"
 
-	CodeInputHeld = "DEV-601"
+	CodeInputHeld    = "DEV-601"
+	CodeButtonHeld   = "DEV-602"
+	CodeEStopPressed = "DEV-603"
+	CodeEStopLatched = "DEV-604"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -161,6 +173,14 @@ func Faults() []Fault {
 		{CodePrinterTimeout, "The label was not finished in time.", "Look whether the label came out: scan it if it did, ask for a reprint if it did not."},
 		{CodePrinterUnreadable, "The answers of the printer cannot be read.", "Check baud rate, parity and flow control, and the cable."},
 		{CodePrinterLost, "The connection to the printer broke after the label was sent.", "Look whether the label came out: scan it if it did, ask for a reprint if it did not."},
+		{CodePrinterRefused, "The printer could not carry out what it was sent (an error of syntax, memory or label border).", "Look whether a label came out and whether it is whole. Check that the labels loaded have the configured size."},
+		{CodePrinterJam, "Labels are jammed in the printer.", "Open the printer, take the jammed labels out and close it."},
+		{CodePrinterBroken, "The printer reports a fault of its mechanism (cutter, motor, sensor or memory).", "Switch the printer off and on. If it comes back, have it repaired."},
+		{CodePrinterLanguage, "The document is written in another printer language than this printer speaks.", "Print it at a printer of its language, or have the carrier give labels in this one's."},
+		{CodeLabelUnfit, "The label cannot be drawn: a code or a text does not fit, or this printer's language has no such code.", "Use a larger label or a printer with another language; the text says what does not fit."},
+		{CodeLabelCharacter, "The label holds characters that this printer cannot print.", "Print it at a printer that prints all of Unicode (ZPL, TSPL), or write the text in Latin letters."},
+		{CodePrinterTag, "The label came out, but the printer did not prove what is written in its RFID tag.", "Read the tag before the label is used. Check that RFID labels are loaded and calibrated."},
+		{CodePrinterWrongTag, "The RFID tag was read back with another number than it should hold.", "Destroy the label and ask for a reprint."},
 
 		{CodeScannerControl, "The scan held a control character.", "Scan again. If it comes back, check the scanner's prefix and suffix settings."},
 		{CodeScannerTooLong, "The scan was too long.", "Scan again, one code at a time."},
@@ -198,6 +218,9 @@ func Faults() []Fault {
 		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
+		{CodeButtonHeld, "A button is pressed for longer than a hand presses: it is stuck, or its wires touch.", "Free the button, check its wire. What it does can be done with its barcode meanwhile."},
+		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
+		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
 	}
 }
 

@@ -106,7 +106,7 @@ func TestGood(t *testing.T) {
 		Stations: []config.Station{{
 			ID: "pack1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/a")},
 			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Window: 1, EmptyG: 50, Serial: serial("/dev/serial/b")},
-			Printer: &config.Printer{Driver: "zpl", Serial: serial("/dev/serial/c")},
+			Printer: &config.Printer{Driver: "zpl", Dots: 8, Label: "4x6", Serial: serial("/dev/serial/c")},
 		}},
 		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
 		Log:   config.Log{Level: "info", Format: "json"},
@@ -243,9 +243,18 @@ func TestMalformed(t *testing.T) {
 			[]want{{code: "CFG_VALUE", path: "stations[0].scale.serial.data_bits"}, {code: "CFG_VALUE", path: "stations[0].scale.serial.stop_bits"}},
 		},
 		{"interval", with(devices, "      driver: mt-sics\n", "      driver: mt-sics\n      interval_ms: 1\n"), []want{{code: "CFG_VALUE", path: "stations[0].scale.interval_ms", line: 14}}},
+		{"receipt printer for logistic labels", with(devices, "driver: zpl", "driver: escpos"), []want{{code: "CFG_VALUE", path: "stations[0].printer.driver", text: "receipt"}}},
+		{"300 dpi in EPL2", with(devices, "driver: zpl", "driver: epl2, dots: 12"), []want{{code: "CFG_VALUE", path: "stations[0].printer.dots", text: "fonts"}}},
+		{"odd resolution", with(devices, "driver: zpl", "driver: zpl, dots: 10"), []want{{code: "CFG_VALUE", path: "stations[0].printer.dots", text: "24"}}},
+		{"odd label", with(devices, "driver: zpl", "driver: zpl, label: a5"), []want{{code: "CFG_VALUE", path: "stations[0].printer.label", text: "a6", near: "a6"}}},
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
 		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"reader without its topics", good + "docks: [{id: d1, rfid: {driver: ziotc}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].rfid.mqtt", line: 9}}},
+		{"reader by MQTT and by a line", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, tcp: \"192.0.2.1:5084\", power_dbm: 20,\n      mqtt: {client_id: A, events: a b, commands: c}}\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid", text: "neither"}, {code: "CFG_VALUE", path: "docks[0].rfid.power_dbm"}}},
+		{"serial reader by MQTT", good + "docks: [{id: d1, rfid: {driver: r2000, mqtt: {client_id: A, events: a, commands: c}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid.mqtt", text: "only for"}}},
+		{"topics of the site", good + "docks: [{id: d1, rfid: {driver: ziotc, mqtt: {client_id: \"a:b\", events: tote/v1/x, commands: c d}}}]\n", []want{{code: "CFG_ID", path: "docks[0].rfid.mqtt.client_id"}, {code: "CFG_VALUE", path: "docks[0].rfid.mqtt.events"}, {code: "CFG_VALUE", path: "docks[0].rfid.mqtt.commands", text: "one topic"}}},
+		{"two readers with a topic", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, mqtt: {client_id: A, events: a, commands: b}}\n  - id: d2\n    rfid: {driver: ziotc-sled, mqtt: {client_id: B, events: c, commands: b}}\n", []want{{code: "CFG_SAME_PORT", path: "docks[1].rfid.mqtt.commands"}}},
 		{"level", good + "log: {level: warning}\n", []want{{code: "CFG_VALUE", path: "log.level", line: 9, near: "warn"}}},
 		{"format", good + "log: {format: xml}\n", []want{{code: "CFG_VALUE", path: "log.format", text: "json, text"}}},
 		{"heartbeat", good + "raft: {heartbeat_ms: 5}\n", []want{{code: "CFG_VALUE", path: "raft.heartbeat_ms", line: 9}}},
@@ -376,8 +385,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial, and usb the path; some keys are other drivers' of a scale.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
+			// tcp and mqtt exclude serial, and usb the path; some keys are other drivers' of a scale.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest

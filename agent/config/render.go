@@ -79,7 +79,9 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	key := keyOf(f)
 	switch t.Name() {
 	case "Printer", "RFID", "Sensor":
-		return key == "tcp"
+		return key == "tcp" || key == "mqtt"
+	case "Dock":
+		return key == "buttons" || key == "buzzer"
 	case "Serial":
 		return key == "usb" || key == "serial_number" || key == "interface"
 	case "Scale":

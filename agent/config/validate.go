@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tote/drivers/all"
+	"tote/drivers/printer"
 	"tote/drivers/scale"
 	"tote/drivers/scale/hid"
 	"tote/drivers/serialport"
@@ -56,9 +57,16 @@ func validate(c *Config, src *source) Problems {
 		}
 		if s.Printer != nil {
 			k.printer(p+".printer", *s.Printer)
+			if s.Printer.Driver == printer.ESCPOS.Name {
+				k.add(CodeValue, p+".printer.driver", "a receipt printer prints no logistic labels")
+			}
 		}
 		if s.Tower != nil {
 			k.tower(p+".tower", *s.Tower)
+		}
+		k.buttons(p, s.Buttons, DoesReprint, DoesNextCarton)
+		if s.Buzzer != nil {
+			k.output(p+".buzzer", s.Buzzer.Line, s.Buzzer.GPIO)
 		}
 	}
 	for i, d := range c.Docks {
@@ -73,6 +81,13 @@ func validate(c *Config, src *source) Problems {
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)
 		}
+		k.buttons(p, d.Buttons, DoesDepart)
+		if d.Buzzer != nil {
+			k.output(p+".buzzer", d.Buzzer.Line, d.Buzzer.GPIO)
+		}
+	}
+	for i, e := range c.EStops {
+		k.estop("estops["+strconv.Itoa(i)+"]", e)
 	}
 	for i, s := range c.Sensors {
 		k.sensor("sensors["+strconv.Itoa(i)+"]", s)
@@ -359,6 +374,13 @@ func (h *HID) Config() (hid.Config, error) {
 
 func (k *checker) printer(path string, p Printer) {
 	k.driver(path+".driver", p.Driver, all.Names(all.Printer)...)
+	k.oneOf(path+".label", p.Label, "4x6", "a6")
+	switch {
+	case p.Dots != 8 && p.Dots != 12 && p.Dots != 24:
+		k.add(CodeValue, path+".dots", "8, 12 or 24")
+	case p.Dots != 8 && p.Driver != printer.ZPL.Name && p.Driver != printer.TSPL.Name:
+		k.add(CodeValue, path+".dots", "want 8: the fonts of %s are made of so many", p.Driver)
+	}
 	k.portOf(path, p.Serial, p.TCP)
 }
 

@@ -12,7 +12,7 @@ type emulateCmd struct {
 	Script string `help:"YAML file of faults by a timetable, see firmware-tests/README.md." type:"existingfile" placeholder:"FILE"`
 
 	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
-	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
+	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
 	Sensor  emulateSensor  `cmd:"" help:"A temperature and humidity sensor of the XY-MD02 family, on Modbus RTU."`
@@ -20,6 +20,7 @@ type emulateCmd struct {
 
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
 	GPIO     emulateGPIO     `cmd:"" name:"gpio" help:"A board of GPIO lines: a photo-eye, a light tower."`
+	ZIOTC    emulateZIOTC    `cmd:"" name:"ziotc" help:"An RFID reader or sled that speaks MQTT (ziotc)."`
 	Group    emulateGroup    `cmd:"" help:"Several devices from a file."`
 }
 
@@ -48,6 +49,9 @@ type (
 	emulateGPIO struct {
 		emulate.GPIOArgs `embed:""`
 	}
+	emulateZIOTC struct {
+		emulate.ZIOTCArgs `embed:""`
+	}
 	emulateGroup struct {
 		emulate.GroupArgs `embed:""`
 	}
@@ -66,6 +70,8 @@ func (c emulateSensor) Run(ctx context.Context, e *emulateCmd) error { return e.
 func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateZIOTC) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 

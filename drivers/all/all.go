@@ -46,6 +46,7 @@ type Driver struct {
 	Evidence string
 
 	Lines   []serialport.Config                 // usual settings of its serial line, the likeliest first; without Path
+	MQTT    bool                                // it speaks through the gateway's broker; then it has no line
 	TCPPort int                                 // where it usually listens; 0 = it has no network line
 	Ask     drivers.Identifier                  // asks it who it is; nil = it only talks by itself
 	Tells   bool                                // asking uses its connection up: it is not asked before its driver has the port, which learns it and has Identity

@@ -5,6 +5,7 @@ import (
 	"tote/drivers/rfid/r200"
 	"tote/drivers/rfid/r2000"
 	"tote/drivers/rfid/uhf18"
+	"tote/drivers/rfid/ziotc"
 	"tote/drivers/serialport"
 )
 
@@ -80,6 +81,26 @@ power: 26
 			Decode:   uhf18.NewDecoder288,
 			Reader:   uhf18.Reader288,
 			Antennas: uhf18.MaxAntennas,
+		},
+		{
+			Name: ziotc.FixedName, Kind: RFID, MQTT: true,
+			Doc: "Fixed UHF RFID readers of Zebra with the IoT Connector (FX7500, FX9600, ATR7000, FXR60, FXR90), over MQTT at the gateway's own broker. Antennas, power and metadata stand in the reader's operating mode: ANTENNA and RSSI must be switched on there for a portal. Late reads are dropped.",
+			Example: `driver: ziotc
+mqtt: {client_id: FX9600F10AE0, events: zebra/fx1/tevents zebra/fx1/mevents zebra/fx1/cresp, commands: zebra/fx1/ccmds}
+`,
+			Evidence: "messages of FX9600 and FXR60 readers",
+			Decode:   ziotc.Trace,
+			Reader:   ziotc.FixedReader,
+		},
+		{
+			Name: ziotc.SledName, Kind: RFID, MQTT: true,
+			Doc: "RFID sleds of Zebra (RFD40, RFD90) over MQTT at the gateway's own broker. Their barcodes are scans of the dock. Set the report filter's duration to 0: every read counts.",
+			Example: `driver: ziotc-sled
+mqtt: {client_id: RFD40-24190525100255, events: zebra/DATA1/event/RFD40-24190525100255 zebra/MGMT/event/RFD40-24190525100255 zebra/CTRL/clients/resp/RFD40-24190525100255, commands: zebra/CTRL/clients/cmnd/RFD40-24190525100255}
+`,
+			Evidence: "messages of Zebra's RFD40/RFD90 MQTT API reference",
+			Decode:   ziotc.Trace,
+			Reader:   ziotc.SledReader,
 		},
 	}
 }

@@ -98,6 +98,9 @@ func (f *Framer) end(frame func(data, code string)) {
 	frame(data, "")
 }
 
+// Fit reports whether data may be a scan: text without control characters but GS.
+func Fit(data string) bool { return data != "" && unfit(data) == "" }
+
 // unfit is the fault code of data that is no scan, "" of what is.
 func unfit(data string) string {
 	switch {

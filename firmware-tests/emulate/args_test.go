@@ -61,7 +61,7 @@ func TestArgs(t *testing.T) {
 			[]string{"printer", "--listen", "127.0.0.1:9100", "--label-ms", "50", "--peel"},
 			Options{Devices: []Device{{
 				Kind: Printer, Listen: "127.0.0.1:9100", Control: "127.0.0.1:0",
-				Printer: printer.Params{LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
+				Printer: printer.Params{Language: "zpl", LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
 			}}},
 		},
 		{

@@ -3,7 +3,7 @@
 // and RFD90. The wire is one message a line, as package mqttport makes of the
 // topics of a reader.
 //
-// The codec (event.go, command.go) tells messages by their shape, not by their
+// The codec (report.go, command.go) tells messages by their shape, not by their
 // topic: which one goes where is the reader's configuration. Reads of a reader
 // that was cut off come late, with the time they were made; they are dropped, for
 // a portal must not take them for something that passes now.

@@ -290,7 +290,7 @@ func (s *session) settle() {
 	}
 }
 
-func (s *session) event(e Message) {
+func (s *session) event(e Report) {
 	switch e.Kind {
 	case Response:
 		s.answer(e.Answer)
@@ -356,7 +356,7 @@ func (s *session) alert(c Condition) {
 
 // tags hands reads on. A reader that was cut off keeps its reads and sends them
 // when it is back; its heartbeats say how its clock stands to this one.
-func (s *session) tags(e Message) {
+func (s *session) tags(e Report) {
 	now := s.d.cfg.Now()
 	if !e.At.IsZero() {
 		if late := now.Sub(e.At) - s.clock; late > s.d.cfg.Stale {

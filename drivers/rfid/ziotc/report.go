@@ -33,8 +33,8 @@ const (
 	Other     Kind = "other"
 )
 
-// Message is one message of a reader.
-type Message struct {
+// Report is one message of a reader.
+type Report struct {
 	Kind     Kind
 	At       time.Time // by the reader's clock; zero when it does not tell
 	Tags     []Tag
@@ -116,20 +116,20 @@ type data struct {
 
 // Decode reads one message, or a list of them, as fixed readers send when they
 // batch. Errors are ErrJSON and ErrTag; beside ErrTag stands what could be read.
-func Decode(payload []byte) ([]Message, error) {
+func Decode(payload []byte) ([]Report, error) {
 	payload = bytes.TrimSpace(payload)
 	if len(payload) == 0 || payload[0] != '[' {
 		e, err := decode(payload)
 		if errors.Is(err, ErrJSON) {
 			return nil, err
 		}
-		return []Message{e}, err
+		return []Report{e}, err
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(payload, &list); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrJSON, err)
 	}
-	var events []Message
+	var events []Report
 	var bad error
 	for _, raw := range list {
 		e, err := decode(raw)
@@ -142,12 +142,12 @@ func Decode(payload []byte) ([]Message, error) {
 	return events, bad
 }
 
-func decode(payload []byte) (Message, error) {
+func decode(payload []byte) (Report, error) {
 	var m message
 	if err := json.Unmarshal(payload, &m); err != nil {
-		return Message{}, fmt.Errorf("%w: %w", ErrJSON, err)
+		return Report{}, fmt.Errorf("%w: %w", ErrJSON, err)
 	}
-	e := Message{At: at(m.Timestamp)}
+	e := Report{At: at(m.Timestamp)}
 	switch {
 	case len(m.Response) > 0 && m.Command != "":
 		e.Kind = Response
@@ -172,13 +172,13 @@ func decode(payload []byte) (Message, error) {
 		e.Kind = Tags
 		return e, e.read(m.Data)
 	default:
-		return Message{}, ErrJSON
+		return Report{}, ErrJSON
 	}
 	return e, nil
 }
 
 // read takes tags and barcodes out of "data".
-func (e *Message) read(raw json.RawMessage) error {
+func (e *Report) read(raw json.RawMessage) error {
 	var d data
 	if err := json.Unmarshal(raw, &d); err != nil {
 		return fmt.Errorf("%w: %w", ErrJSON, err)
