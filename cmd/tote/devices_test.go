@@ -151,7 +151,7 @@ func TestDevicesTest(t *testing.T) {
 
 func TestDevicesProbe(t *testing.T) {
 	// Nothing is known to ask a device that says nothing by itself and is of no family.
-	r := tote(t, nil, "devices", "probe", "--json", "--port", emulated(t, emulate.Scanner))
+	r := tote(t, nil, "devices", "probe", "--json", "--driver", "r2000", "--port", emulated(t, emulate.Scanner))
 	r.want(t, 1, `"verdict": "silent"`, "asking at")
 	tote(t, nil, "devices", "probe", "--port", "/dev/nothing-here").want(t, 1, "the device is not there", "")
 	tote(t, nil, "devices", "probe", "--driver", "none").want(t, 1, "", `no driver "none"`)

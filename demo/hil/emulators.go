@@ -32,10 +32,12 @@ func emulators() map[string]emulator {
 		"serial-scanner": {device: emulate.Device{Kind: emulate.Scanner}, hand: scan},
 		"ssi":            {device: emulate.Device{Kind: emulate.Scanner, Scanner: scanner.Params{Protocol: scanner.SSI}}, hand: scan},
 		"xy-md02":        {device: emulate.Device{Kind: emulate.Sensor}, hand: nobody},
-		"zpl":            {device: emulate.Device{Kind: emulate.Printer, Printer: printer.Params{LabelMs: 100}}, hand: open},
 	}
 	for _, protocol := range []string{"mt-sics", "toledo", "toledo-plain", "nci", "toledo-8213", "sma", "a-and-d", "kern", "ohaus"} {
 		out[protocol] = emulator{device: emulate.Device{Kind: emulate.Scale, Scale: scale.Params{Protocol: protocol, SettleMs: 100}}, hand: weigh}
+	}
+	for _, language := range []string{"zpl", "tspl", "epl2", "escpos"} {
+		out[language] = emulator{device: emulate.Device{Kind: emulate.Printer, Printer: printer.Params{Language: language, LabelMs: 100}}, hand: open}
 	}
 	return out
 }
@@ -43,10 +45,13 @@ func emulators() map[string]emulator {
 // without are the drivers that no emulator stands in for, and why.
 func without() map[string]string {
 	const pending = "no emulator yet: judged by captured frames alone, see its testdata"
+	const atBroker = "it speaks at the broker of a gateway, not at a port; tried out with its emulator in agent/readers_test.go"
 	return map[string]string{
-		"hid":   "its emulator speaks reports, which have no serial line; tried out in drivers/scale/hid",
-		"regex": "it is whatever somebody writes; its trial has a pattern of its own",
-		"llrp":  pending, "r200": pending, "uhf18": pending, "uhf288": pending,
+		"hid":        "its emulator speaks reports, which have no serial line; tried out in drivers/scale/hid",
+		"regex":      "it is whatever somebody writes; its trial has a pattern of its own",
+		"ziotc":      atBroker,
+		"ziotc-sled": atBroker,
+		"llrp":       pending, "r200": pending, "uhf18": pending, "uhf288": pending,
 	}
 }
 
