@@ -24,6 +24,7 @@ import (
 	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/images"
+	"tote/agent/notify"
 	"tote/agent/papers"
 	"tote/agent/projection"
 	"tote/agent/replica"
@@ -56,7 +57,8 @@ type store interface {
 	Peers() []Peer
 	Disk() *api.Disk
 	WaitRebuilt(ctx context.Context) error
-	Rebuilding() *api.Rebuild // nil when the state is whole
+	Alive(ctx context.Context) error // nil when its loops move
+	Rebuilding() *api.Rebuild        // nil when the state is whole
 	Done() <-chan struct{}
 	Err() error
 	Close() error
@@ -90,6 +92,8 @@ type Options struct {
 	// KnownBad is the table of firmware with published faults; nil = the one of
 	// the drivers.
 	KnownBad drivers.BadFirmware
+	// Notify is the way to systemd; nil without it.
+	Notify *notify.Socket
 }
 
 // Addresses are where the gateway listens.
@@ -191,6 +195,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		a.ready.Store(false)
+		a.toSystemd(a.opt.Notify.Stopping)
 		close(a.stopping)
 		a.sup.Close()
 		err = errors.Join(err, closeStore())

@@ -192,6 +192,10 @@ func (m *membership) Replace(ctx context.Context, id string, force bool, life ti
 }
 
 // hasLeft says whether the store stopped because this gateway is no member.
-func (a *Agent) hasLeft() bool {
-	return errors.Is(a.store.Err(), raftstore.ErrRemoved) || errors.Is(a.store.Err(), identity.ErrDismissed)
+func (a *Agent) hasLeft() bool { return Dismissed(a.store.Err()) }
+
+// Dismissed says whether err means that this gateway was taken out of the site:
+// started again it would hear the same.
+func Dismissed(err error) bool {
+	return errors.Is(err, raftstore.ErrRemoved) || errors.Is(err, identity.ErrDismissed)
 }

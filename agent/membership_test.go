@@ -190,7 +190,7 @@ func TestLeaveAndTransfer(t *testing.T) {
 // launch starts a gateway that will not be ready: it waits to be let in.
 func (s *site) launch() {
 	s.t.Helper()
-	a, err := New(*s.parsed(), Options{Version: "test", Log: slog.New(slog.DiscardHandler)})
+	a, err := New(*s.parsed(), Options{Version: "test", Log: slog.New(slog.DiscardHandler), Notify: s.notify})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

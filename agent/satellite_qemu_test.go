@@ -37,7 +37,7 @@ func armRunner(t *testing.T) string {
 func armBinary(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "tote-armv7")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "./cmd/tote")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "./cmd/tote")
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm", "GOARM=7")
 	if out, err := cmd.CombinedOutput(); err != nil {

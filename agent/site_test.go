@@ -22,6 +22,7 @@ import (
 
 	"tote/agent/api"
 	"tote/agent/config"
+	"tote/agent/notify"
 	"tote/drivers"
 	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
@@ -94,6 +95,7 @@ type site struct {
 	dev     map[string]*control.Client // emulated devices, "pack1/scale"
 	signals bool                       // with door: buttons and buzzers at pack1 and dock1
 	zebra   string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
+	notify  *notify.Socket
 
 	totes   int                // given to orders so far
 	scanned map[string]scanned // newest scan by place
@@ -276,7 +278,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

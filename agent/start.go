@@ -38,6 +38,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"http", a.startHTTP},
 		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
+		{"watchdog", a.startWatchdog},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
 		{"images", a.startImages},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},

@@ -38,4 +38,8 @@ func Restore(*config.Config, io.Reader, string, uint32, *slog.Logger) (Formed, B
 	return Formed{}, BackedUp{}, satellite.ErrNoStore
 }
 
-func (a *Agent) hasLeft() bool { return errors.Is(a.store.Err(), identity.ErrDismissed) }
+func (a *Agent) hasLeft() bool { return Dismissed(a.store.Err()) }
+
+// Dismissed says whether err means that this satellite was taken out of the site:
+// started again it would hear the same.
+func Dismissed(err error) bool { return errors.Is(err, identity.ErrDismissed) }

@@ -43,12 +43,15 @@ type batcher struct {
 	bytes    int
 	inFlight int
 	finished chan struct{}
+	asked    chan chan struct{} // whether run moves; closed in answer
+	ended    chan struct{}      // closed when run ends
 }
 
 func newBatcher(limit int, wait time.Duration, now func() time.Time, send func([]byte) raft.ApplyFuture, refuse func() error) *batcher {
 	return &batcher{
 		in: make(chan *request, limit), wait: wait, now: now, send: send, refuse: refuse,
 		finished: make(chan struct{}, maxInFlight),
+		asked:    make(chan chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -98,6 +101,7 @@ func (b *batcher) await(ctx context.Context, r *request, stopped <-chan struct{}
 
 // run works until stop, then waits for what is in flight, up to grace.
 func (b *batcher) run(stop <-chan struct{}, grace time.Duration) {
+	defer close(b.ended)
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
@@ -120,6 +124,8 @@ func (b *batcher) run(stop <-chan struct{}, grace time.Duration) {
 			if b.inFlight < maxInFlight {
 				b.flush()
 			}
+		case answer := <-b.asked:
+			close(answer)
 		case <-stop:
 			b.end(grace)
 			return

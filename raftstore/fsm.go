@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/hashicorp/raft"
@@ -34,6 +35,16 @@ type fsm struct {
 	covered atomic.Uint64
 	// toldClock is the cluster time OnClock heard last.
 	toldClock int64
+	// since is when the entries that are being applied came, nil between them.
+	since atomic.Pointer[time.Time]
+}
+
+// applying is for how long the same entries are being applied, 0 when none are.
+func (f *fsm) applying() time.Duration {
+	if at := f.since.Load(); at != nil {
+		return time.Since(*at)
+	}
+	return 0
 }
 
 var (
@@ -64,6 +75,9 @@ func (f *fsm) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
 // ApplyBatch implements raft.BatchingFSM. A response is []reply or an error.
 func (f *fsm) ApplyBatch(logs []*raft.Log) []any {
+	began := time.Now()
+	f.since.Store(&began)
+	defer f.since.Store(nil)
 	out := make([]any, len(logs))
 	if f.queue(logs) {
 		for i := range out {

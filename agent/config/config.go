@@ -8,7 +8,7 @@ type Config struct {
 	ConfigVersion int        `yaml:"config_version" doc:"Version of this file's layout. Always 1." example:"1"`
 	Site          string     `yaml:"site" doc:"Id of the warehouse: 1 to 64 of A-Z a-z 0-9 _ . - and the same on all its gateways. Part of every MQTT topic." example:"hamburg"`
 	Gateway       string     `yaml:"gateway" doc:"Id of this machine, unique in the site, same characters." example:"gw1"`
-	DataDir       string     `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote"`
+	DataDir       string     `yaml:"data_dir" doc:"Directory of the log and the state, an absolute path. Needs a disk that survives a power cut." example:"/var/lib/tote/state"`
 	Store         string     `yaml:"store,omitempty" doc:"With disk the log and the state are kept in data_dir. With none this gateway is a satellite; its devices, broker and pages are its own, everything it records and shows goes through the gateways of the site that have a store. A 32-bit machine can only be a satellite." default:"disk"`
 	MQTT          MQTT       `yaml:"mqtt" doc:"The broker inside this gateway."`
 	HTTP          HTTP       `yaml:"http" doc:"Pages and API of this gateway."`

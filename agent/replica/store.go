@@ -194,6 +194,9 @@ func (s *Store) Backup(w io.Writer, site string) error {
 	return err
 }
 
+// Alive is nil when all loops of the store move; see raftstore.
+func (s *Store) Alive(ctx context.Context) error { return s.raft.Alive(ctx) }
+
 // Done is closed when the store stopped by itself; Err says why.
 func (s *Store) Done() <-chan struct{} { return s.raft.Done() }
 

@@ -14,6 +14,7 @@ import (
 func (s *Store) attach() {
 	pause := retryFirst
 	for s.ctx.Err() == nil {
+		s.turned()
 		to, ans, err := s.find()
 		if err != nil {
 			s.lost()
@@ -38,6 +39,7 @@ func (s *Store) sleep(d time.Duration) bool {
 	case <-t.C:
 		return true
 	case <-s.done:
+		s.moved.Store(nil)
 		<-s.ctx.Done() // nothing more to find
 		return false
 	case <-s.ctx.Done():
@@ -82,6 +84,7 @@ func (s *Store) find() (peer.Address, PollAnswer, error) {
 }
 
 func (s *Store) look(to peer.Address) (PollAnswer, error) {
+	s.turned()
 	ctx, cancel := context.WithTimeout(s.ctx, lookLimit)
 	defer cancel()
 	var ans PollAnswer
@@ -123,6 +126,7 @@ func (s *Store) listen(to peer.Address, first PollAnswer) {
 	s.cfg.Log.Info("attached to a gateway", "other", to.ID)
 	better := time.Now().Add(betterWait)
 	for at.ctx.Err() == nil {
+		s.turned()
 		ctx, cancel := context.WithTimeout(at.ctx, pollLimit)
 		var ans PollAnswer
 		err := s.heed(s.ask(ctx, at, CallPoll, s.question(pollWait, true), &ans))

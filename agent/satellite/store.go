@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tote/raftstore/peer"
@@ -64,6 +65,7 @@ type Store struct {
 	doing  chan struct{} // slots
 	views  chan struct{}
 	mail   chan Mail
+	moved  atomic.Pointer[time.Time] // when the loop that asks the gateways moved
 
 	mu       sync.Mutex
 	list     []peer.Address // the last that worked first
@@ -108,6 +110,7 @@ func Open(cfg Config) (*Store, error) {
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.turned()
 	s.wg.Go(s.attach)
 	s.wg.Go(s.post)
 	return s, nil

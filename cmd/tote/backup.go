@@ -136,6 +136,9 @@ func (c backupRestoreCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	if err := asOwner(cfg); err != nil { // the backup may be root's
+		return errors.Join(err, f.Close())
+	}
 	done, info, err := agent.Restore(cfg, f, c.By, c.Epoch, logger("warn", "text"))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)

@@ -38,6 +38,9 @@ func (c siteInitCmd) Run() error {
 	if cfg.Satellite() {
 		return agent.ErrNoStore
 	}
+	if err := asOwner(cfg); err != nil {
+		return err
+	}
 	dir := filepath.Join(cfg.DataDir, "identity")
 	id, err := identity.Init(dir, cfg.Site, cfg.Gateway, time.Now)
 	if err != nil {
@@ -119,6 +122,9 @@ func (c clusterJoinCmd) Run(ctx context.Context) error {
 			return err
 		}
 		token = string(b)
+	}
+	if err := asOwner(cfg); err != nil { // the file of the token may be root's
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

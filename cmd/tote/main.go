@@ -4,11 +4,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -16,8 +19,8 @@ import (
 	"tote/agent/health"
 )
 
-// version is set by the release build.
-var version = "dev"
+// version and commit are set by the release build (deploy/deb).
+var version, commit = "dev", ""
 
 // cli is the command tree; each field's struct lives in the file of its name.
 type cli struct {
@@ -40,14 +43,30 @@ type cli struct {
 	Upstream upstreamCmd `cmd:"" help:"The OMSs a gateway speaks with."`
 	Emulate  emulateCmd  `cmd:"" help:"Run emulated devices."`
 	Demo     demoCmd     `cmd:"" help:"Run a whole simulated site: OMS, gateway, devices and people."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Version  versionCmd  `cmd:"" help:"Print the version, the architecture and the commit."`
 }
 
 type versionCmd struct{}
 
 func (versionCmd) Run() error {
-	fmt.Println("tote", version)
+	fmt.Println("tote", version, built())
 	return nil
+}
+
+// built is for which machine and from which commit this program is.
+func built() string {
+	machine, from := runtime.GOOS+"/"+runtime.GOARCH, commit
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "GOARM":
+				machine += "v" + s.Value
+			case s.Key == "vcs.revision" && from == "":
+				from = s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return fmt.Sprintf("(%s, commit %s)", machine, cmp.Or(from, "unknown"))
 }
 
 // exitCode is an error that only carries an exit status; its message was

@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -101,7 +103,7 @@ docks: [{id: dock1}]
 `
 
 func TestVersionAndHelp(t *testing.T) {
-	tote(t, nil, "version").want(t, 0, "tote dev\n", "")
+	tote(t, nil, "version").want(t, 0, "tote dev ("+runtime.GOOS+"/"+runtime.GOARCH, "")
 	help := tote(t, nil, "--help")
 	for _, cmd := range []string{"run", "validate", "import", "status", "order", "do", "gs1", "oms", "emulate", "demo", "version"} {
 		help.want(t, 0, "\n  "+cmd, "")
@@ -155,7 +157,10 @@ func TestValidate(t *testing.T) {
 	r.want(t, 1, "", "CFG_ID: gateway")
 	r.want(t, 1, "", "CFG_PLAIN_LISTENER: http.listen")
 	tote(t, nil, "validate", "/nonexistent").want(t, 1, "", "CFG_READ")
-	tote(t, nil, "run", "--config", bad).want(t, 1, "", "CFG_ID: gateway")
+	// 78 tells systemd that a restart would change nothing.
+	tote(t, nil, "run", "--config", bad).want(t, 78, "", "CFG_ID: gateway")
+	sole := file(t, "agent.yaml", strings.Replace(goodConfig, "/var/lib/tote", t.TempDir(), 1)+"cluster: {listen: \"127.0.0.1:0\"}\n")
+	tote(t, nil, "run", "--config", sole).want(t, 78, "", "IDN-102")
 }
 
 func TestNoGateway(t *testing.T) {
@@ -382,4 +387,45 @@ func typing(t *testing.T, text string, args ...string) ran {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	_ = cmd.Run()
 	return ran{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// TestRootWritesAsTheOwner: what a person does as root to the data of the agent
+// belongs to the agent, which could not read it otherwise.
+func TestRootWritesAsTheOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: not root, so there is nobody else to be")
+	}
+	const other = 54321
+	dir, err := os.MkdirTemp("", "tote-owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "state"), 0o700), os.Chown(filepath.Join(dir, "state"), other, other)); err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(dir, "agent.yaml")
+	text := strings.Replace(goodConfig, "/var/lib/tote", filepath.Join(dir, "state", "deeper"), 1) + "cluster: {listen: \"127.0.0.1:0\"}\n"
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tote(t, nil, "site", "init", "--config", conf).want(t, 0, "first gateway gw1", "")
+	files := 0
+	err = filepath.WalkDir(filepath.Join(dir, "state"), func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		st, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		files++
+		if uid := st.Sys().(*syscall.Stat_t).Uid; uid != other {
+			t.Errorf("%s belongs to %d", path, uid)
+		}
+		return nil
+	})
+	if err != nil || files < 4 {
+		t.Errorf("%d files, %v", files, err)
+	}
 }

@@ -25,6 +25,9 @@ func (c clusterRecoverCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := asOwner(cfg); err != nil {
+		return err
+	}
 	log := logger("warn", "text")
 	held, err := agent.LookAtStore(ctx, cfg, log)
 	if err != nil {

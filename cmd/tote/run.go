@@ -10,6 +10,7 @@ import (
 	"tote/agent"
 	"tote/agent/config"
 	"tote/agent/health"
+	"tote/agent/notify"
 )
 
 type runCmd struct {
@@ -20,11 +21,15 @@ type runCmd struct {
 func (c runCmd) Run(ctx context.Context) error {
 	cfg, err := config.Load(c.Config)
 	if err != nil {
+		return forPerson(err)
+	}
+	if err := asOwner(cfg); err != nil {
 		return err
 	}
 	agent.Frugal()
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
+		Notify:  notify.New(os.Getenv, os.Getpid()),
 		Log:     logger(cfg.Log.Level, cfg.Log.Format),
 		Ready: func(addr agent.Addresses) {
 			if !c.JSON {
@@ -39,7 +44,7 @@ func (c runCmd) Run(ctx context.Context) error {
 	if err == nil {
 		err = a.Run(ctx)
 	}
-	return health.ExplainAt(cfg.Gateway, err)
+	return forPerson(health.ExplainAt(cfg.Gateway, err))
 }
 
 // logger writes to standard error: JSON for the journal, text for people.
