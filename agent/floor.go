@@ -15,10 +15,7 @@ import (
 	"tote/agent/station"
 	"tote/agent/topics"
 	"tote/drivers"
-	"tote/drivers/all"
 	"tote/drivers/gpio"
-	"tote/drivers/rfid"
-	"tote/drivers/rfid/presence"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/fleet/intent"
@@ -49,103 +46,6 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 	l := &tower{lamps: t, light: gpio.LightStop}
 	a.towers = append(a.towers, l)
 	return func(s station.Light) { l.set(gpio.Light(s), a.isReady() == nil) }, a.startDevice(place+"/tower", t.Run, t.Status)
-}
-
-// eyeHeld is how long a carton or pallet may stand in a photo-eye: longer is no
-// passage but a jam.
-const eyeHeld = time.Minute
-
-// startDoor starts what watches a dock door: the photo-eye and the RFID reader.
-func (a *Agent) startDoor(cfg config.Dock, scanned func(string)) error {
-	if cfg.RFID == nil {
-		return nil
-	}
-	watch, err := portal.New(portal.Config{
-		Dock: cfg.ID, Log: a.log,
-		Presence: presence.Config{Eye: cfg.PhotoEye != nil, MinReads: cfg.RFID.MinReads, MinRSSI: cfg.RFID.MinRSSI},
-		Changed:  a.changes.kick,
-		Passed: func(ctx context.Context, p portal.Pass) error {
-			res, err := a.store.Do(ctx, replica.By{ID: p.ID, Actor: "portal/" + cfg.ID}, warehouse.PortalPass{Dock: cfg.ID, EPCs: p.EPCs})
-			if err == nil && !res.OK {
-				a.log.Warn("what passed the door is not what was packed", "dock", cfg.ID, "code", res.Code, "text", res.Text)
-			}
-			return err
-		},
-	})
-	if err != nil {
-		return err
-	}
-	a.doors = append(a.doors, door{cfg.ID, watch.Stats})
-	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
-		return err
-	}
-	reader, err := a.startReader(cfg, watch.Read, scanned)
-	if err != nil || cfg.PhotoEye == nil {
-		return err
-	}
-	return a.startEye(cfg, reader, watch.Eye)
-}
-
-// startReader starts the RFID reader of a dock; what a reader with an imager scans
-// goes to scanned.
-func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read), scanned func(string)) (rfid.Reader, error) {
-	driver, ok := all.Find(cfg.RFID.Driver)
-	if !ok || driver.Reader == nil {
-		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
-	}
-	name := cfg.ID + "/rfid"
-	open, err := a.readerOpener(name, cfg.RFID)
-	if err != nil {
-		return nil, err
-	}
-	var reader rfid.Reader // is there before it runs
-	reader, err = driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
-		OnStatus: func(drivers.Status) {
-			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
-				a.tells(name, told.Identity())
-			}
-			a.changes.kick()
-		},
-		Sink: func(r rfid.Read) {
-			a.readings.set(name, r.EPC)
-			sink(r)
-		},
-		Barcode: func(_, code string) {
-			a.readings.set(name, code)
-			scanned(code)
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return reader, a.startDevice(name, reader.Run, reader.Status)
-}
-
-// startEye starts the photo-eye of a dock: on a line of this machine, or of the
-// dock's reader.
-func (a *Agent) startEye(cfg config.Dock, reader rfid.Reader, sink func(covered bool, at time.Time)) error {
-	open, line := gpioLines(cfg.PhotoEye.GPIO), cfg.PhotoEye.Line
-	if n := cfg.PhotoEye.ReaderGPI; n > 0 {
-		wired, ok := reader.(interface{ Lines() gpio.Opener })
-		if !ok {
-			return fmt.Errorf("%s: readers of driver %q have no inputs", cfg.ID, cfg.RFID.Driver)
-		}
-		open, line = wired.Lines(), fmt.Sprintf("GPI%d", n)
-	}
-	eye, err := gpio.NewInput(gpio.InputConfig{
-		Name: cfg.ID + "/photo-eye", Open: open, Line: line, ActiveLow: cfg.PhotoEye.ActiveLow,
-		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Held: eyeHeld, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
-		Sink: func(s gpio.Signal) {
-			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])
-			sink(s.Active, s.At)
-		},
-	})
-	if err != nil {
-		return err
-	}
-	return a.startDevice(cfg.ID+"/photo-eye", eye.Run, eye.Status)
 }
 
 // door is a portal as the pages see it.

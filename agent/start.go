@@ -97,12 +97,10 @@ func (a *Agent) startStations(context.Context) error {
 			return fmt.Errorf("station %s: %w", s.ID, err)
 		}
 	}
+	scanned := map[string]func(string){} // scans of a dock, by its id
 	for _, d := range a.cfg.Docks {
-		scanned, err := a.startDock(d)
-		if err == nil {
-			err = a.startDoor(d, scanned)
-		}
-		if err != nil {
+		var err error
+		if scanned[d.ID], err = a.startDock(d); err != nil {
 			return fmt.Errorf("dock %s: %w", d.ID, err)
 		}
 	}
@@ -111,7 +109,7 @@ func (a *Agent) startStations(context.Context) error {
 			return fmt.Errorf("sensor %s: %w", s.ID, err)
 		}
 	}
-	return nil
+	return a.startDoors(a.cfg.Docks, scanned)
 }
 
 func (a *Agent) startHTTP(context.Context) error {

@@ -47,8 +47,9 @@ var table = []entry{
 	command(KindAssignTransport, "AssignTransport", 1, assignTransport),
 	command(KindTransportState, "TransportState", 1, transportState),
 	command(KindRetryTransport, "RetryTransport", 1, retryTransport),
-	command(KindRobotPick, "RobotPick", 1, robotPick).upTo(2), // 2: Said
-	command(KindPortalPass, "PortalPass", 1, portalPass),
+	command(KindRobotPick, "RobotPick", 1, robotPick).upTo(2),    // 2: Said
+	command(KindPortalPass, "PortalPass", 1, portalPass).upTo(2), // 2: way, times, strengths
+	command(KindUnitCameIn, "UnitCameIn", 1, unitCameIn),
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),

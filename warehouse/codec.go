@@ -160,6 +160,13 @@ func (c ChangeCarrier) version() uint16 {
 	return 1
 }
 
+func (p PortalPass) version() uint16 {
+	if p.Way != "" || p.From|p.To != 0 || len(p.RSSI) > 0 {
+		return 2
+	}
+	return 1
+}
+
 func (r RobotPick) version() uint16 {
 	if r.Said != "" {
 		return 2
@@ -187,6 +194,9 @@ func (p PutItems) version() uint16 {
 // has such ones; false when there is no other form of it. What is left out goes
 // into its text.
 func Older(c Command) (Command, bool) {
+	if p, ok := c.(PortalPass); ok && p.version() > 1 {
+		return PortalPass{Dock: p.Dock, EPCs: p.EPCs}, true // what it saw, without which way
+	}
 	r, ok := c.(RobotPick)
 	if !ok || r.Said == "" {
 		return nil, false

@@ -44,7 +44,8 @@ func everyCommand() []Command {
 		TransportState{Transport: "TR000001", Robot: "R1", State: TransportFailed, Code: "ROBOT_LOST", Try: 1},
 		RetryTransport{Transport: "TR000001"},
 		RobotPick{Worker: "r1", Task: "O1/1/1", Qty: 2, Tote: "T-1", Outcome: PickShort, Code: FalloutStockout, Lot: "L1", Said: "x"},
-		PortalPass{Dock: "d1", EPCs: []string{"urn:epc:id:sscc:9521234.3000000001"}},
+		PortalPass{Dock: "d1", EPCs: []string{"urn:epc:id:sscc:9521234.3000000001"}, Way: WayOut, From: 1, To: 2, RSSI: []int{-50}},
+		UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9521234.3000000001"},
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},
@@ -134,7 +135,7 @@ func TestCodecRoundTrip(t *testing.T) {
 			if r.Said != "" {
 				want = 2
 			}
-		case ReceiveUnit, MoveStock, AskWork:
+		case ReceiveUnit, MoveStock, AskWork, PortalPass:
 			want = 2
 		}
 		if kinds[kind] || kind != uint16(c.Kind()) || version != want || CommandName(c.Kind()) == "" {

@@ -35,6 +35,7 @@ const (
 	KindRetryTransport  Kind = 0x0162
 	KindRobotPick       Kind = 0x0163
 	KindPortalPass      Kind = 0x0164
+	KindUnitCameIn      Kind = 0x0169
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167
@@ -320,9 +321,21 @@ type (
 	}
 	// PortalPass is what an RFID portal saw pass a dock door, in any
 	// order: pure identity or tag URIs, or the hex of a tag. At most 500.
+	// With the second version came which way they went, and what it takes to
+	// count a tag once that two doors saw (portaltwice.go).
 	PortalPass struct {
 		Dock string   `cbor:"1,keyasint"`
 		EPCs []string `cbor:"2,keyasint,omitempty"`
+		Way  string   `cbor:"3,keyasint,omitempty"` // WayIn, WayOut, "" = it cannot be told
+		From int64    `cbor:"4,keyasint,omitempty"` // milliseconds since 1970 UTC: when the door was covered
+		To   int64    `cbor:"5,keyasint,omitempty"` // and free
+		RSSI []int    `cbor:"6,keyasint,omitempty"` // strongest read of each of EPCs, dBm, -128 to 0
+	}
+	// UnitCameIn says that a unit with an SSCC tag came in at a dock that
+	// receives: what was announced for it is booked, as by ReceiveUnit.
+	UnitCameIn struct {
+		Dock string `cbor:"1,keyasint"`
+		Tag  string `cbor:"2,keyasint"` // pure identity or tag URI, or hex
 	}
 	// Induct asks for the lane of a carton at the scan point of a
 	// conveyor; Barcode is "" when nothing was read. The lane is the
@@ -375,6 +388,9 @@ func (TransportState) Kind() Kind  { return KindTransportState }
 func (RetryTransport) Kind() Kind  { return KindRetryTransport }
 func (RobotPick) Kind() Kind       { return KindRobotPick }
 func (PortalPass) Kind() Kind      { return KindPortalPass }
-func (Induct) Kind() Kind          { return KindInduct }
-func (Divert) Kind() Kind          { return KindDivert }
-func (ClearFallout) Kind() Kind    { return KindClearFallout }
+
+// Kind implements Command.
+func (UnitCameIn) Kind() Kind   { return KindUnitCameIn }
+func (Induct) Kind() Kind       { return KindInduct }
+func (Divert) Kind() Kind       { return KindDivert }
+func (ClearFallout) Kind() Kind { return KindClearFallout }

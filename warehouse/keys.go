@@ -200,6 +200,7 @@ const (
 	kAlias    = "alias"
 	kFreeBin  = "freebin"
 	kReading  = "reading"
+	kPassed   = "passed"
 	kDueIn    = "duein"
 	kOut      = "out"
 

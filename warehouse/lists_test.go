@@ -109,7 +109,7 @@ func TestLists(t *testing.T) {
 // What was there before level 4 is listed in parts, and meanwhile the lists say
 // the same.
 func TestListsOfBefore(t *testing.T) {
-	w := listDay(t, Level-1)
+	w := listDay(t, 3)
 	for i := range 700 { // three rounds of orders, and one of fallouts
 		id := fmt.Sprintf("X%03d", i)
 		w.ok(release(id, "BAG*900"))
@@ -190,7 +190,7 @@ func TestListsForget(t *testing.T) {
 
 // A round of the listing fits a command, whatever was there.
 func TestListingCostsNoMoreThanARound(t *testing.T) {
-	w := listDay(t, Level-1)
+	w := listDay(t, 3)
 	for i := range 700 {
 		w.ok(release(fmt.Sprintf("X%03d", i), "BAG*900"))
 	}

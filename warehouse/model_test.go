@@ -797,7 +797,14 @@ func (m *model) pass() {
 			lost := m.num(0, 5*len(tags), "lost")
 			// Without its own tag a parcel is not seen; it is of no
 			// use when it left unproven.
-			if lost > 0 && (o.State != OrderShipped && p.DepartedAt == 0 || p.Verified || p.CheckedBy != "") {
+			if p.Dock != "" && p.Dock != "d1" && o.State != OrderShipped && p.DepartedAt == 0 {
+				// By the wrong door: what is in it may be seen, and proves nothing.
+				if lost > 0 {
+					for _, e := range tags[1:] {
+						may[gtinOf(e)]++
+					}
+				}
+			} else if lost > 0 && (o.State != OrderShipped && p.DepartedAt == 0 || p.Verified || p.CheckedBy != "") {
 				ssccs = append(ssccs, p.SSCC)
 				for _, e := range tags[1:] {
 					may[gtinOf(e)]++
@@ -836,7 +843,18 @@ func (m *model) pass() {
 			m.proven[s] = true
 		}
 	}
-	m.run(PortalPass{Dock: "d1", EPCs: epcs})
+	pass := PortalPass{Dock: "d1", EPCs: epcs}
+	if m.odds(2, "which way") {
+		pass.Way, pass.From, pass.To = pickOne(m, []string{WayOut, ""}, "way"), m.m.Now, m.m.Now+1000
+		for range epcs {
+			pass.RSSI = append(pass.RSSI, -50)
+		}
+	}
+	m.run(pass)
+	if m.odds(10, "some of it comes back in") {
+		m.run(PortalPass{Dock: "d1", Way: WayIn, EPCs: epcs})
+		return
+	}
 	if !whole {
 		return
 	}

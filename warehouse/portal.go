@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,12 +179,29 @@ func portalPass(c *change, cmd PortalPass) (Result, error) {
 			return res, refuse(CodeInvalid, "tag %d has %d bytes", i+1, len(s))
 		}
 	}
-	p, err := c.readPass(cmd.EPCs)
+	if why := cmd.check(); why != "" {
+		return res, refuse(CodeInvalid, "%s", why)
+	}
+	epcs, err := c.oneDoor(site, cmd)
 	if err != nil {
 		return res, err
 	}
 	c.touch("dock", cmd.Dock)
-	return res, c.judge(cmd.Dock, p, &res)
+	if cmd.Way == WayIn {
+		return res, c.cameIn(epcs, &res)
+	}
+	p, err := c.readPass(epcs)
+	if err != nil {
+		return res, err
+	}
+	err = c.judge(cmd.Dock, p, &res)
+	var no *refusal
+	if len(cmd.RSSI) > 0 && errors.As(err, &no) && no.keep {
+		if bad := c.noteStrays(cmd.Dock, p); bad != nil {
+			return res, bad
+		}
+	}
+	return res, err
 }
 
 // judge compares a pass with what was packed. With several parcels at once only
@@ -191,7 +209,17 @@ func portalPass(c *change, cmd PortalPass) (Result, error) {
 func (c *change) judge(dock string, p *passed, res *Result) error {
 	var needed, allowed tally
 	var open []passedParcel // still to be proven
+	var astray []string
 	for _, pp := range p.parcels {
+		if at := pp.parcel.Dock; c.since(level5) && at != "" && at != dock && pp.parcel.DepartedAt == 0 && pp.order.State != OrderShipped {
+			// It goes out by another door than its truck stands at. What is in
+			// it goes along, and proves nothing here.
+			if err := c.wrongDoor(dock, pp, &allowed); err != nil {
+				return err
+			}
+			astray = append(astray, fmt.Sprintf("%s is of dock %s", pp.parcel.SSCC, at))
+			continue
+		}
 		// A verified parcel has to show its tags again, or they could
 		// stand for those of another one. One let go by hand need not.
 		need := &needed
@@ -221,7 +249,7 @@ func (c *change) judge(dock string, p *passed, res *Result) error {
 			return err
 		}
 	}
-	var facts []string
+	facts := astray
 	if len(missing) > 0 {
 		facts = append(facts, "missing "+missing.String())
 	}

@@ -68,6 +68,7 @@ var goldenDays = []struct {
 	{"v7-lacks", lacking},
 	{"v7-tags", taggedPhones},
 	{"v7-turns", outOfOrder},
+	{"v8-portal", portalDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

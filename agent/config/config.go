@@ -118,7 +118,7 @@ type Dock struct {
 	ID       string    `yaml:"id" doc:"Id of the dock, unique among stations and docks." example:"dock1"`
 	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
 	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
-	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed."`
+	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed, what comes in with what was announced."`
 	Buttons  []Button  `yaml:"buttons,omitempty" doc:"Push buttons of the dock, as those of a station." example:"[{does: depart, line: GPIO12}]"`
 	Buzzer   *Buzzer   `yaml:"buzzer,omitempty" doc:"Buzzer of the dock, as that of a station." example:"{line: GPIO13}"`
 }

@@ -386,7 +386,7 @@ func TestExampleIsValid(t *testing.T) {
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
 			// tcp and mqtt exclude serial, and usb the path; some keys are other drivers' of a scale.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface", "reader_of", "beside", "hid", "unit", "pattern", "ask", "zero"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest
@@ -575,6 +575,40 @@ func TestDriversTakeTheirPorts(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s with %d antennas: %v", name, n, err)
 			}
+		}
+	}
+}
+
+// TestDoors: two doors may share a reader, each with antennas of its own; what
+// cannot tell the direction cannot receive.
+func TestDoors(t *testing.T) {
+	const head = good + "docks:\n"
+	for _, tc := range []struct {
+		docks string
+		want  string // part of the fault, "" = none
+	}{
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", inner_ports: 1 2, outer_ports: \"3,4\", receive: true, except_tags: \"hex:E2, afi\"}}", ""},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", door_ports: \"1,2\", beside: d2}}\n- {id: d2, rfid: {reader_of: d1, door_ports: \"3,4\", inner_ports: 3, outer_ports: 4, beside: d1}}", ""},
+		{"- {id: d1, photo_eye: {line: GPIO1, outer_line: GPIO2}, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", receive: true}}", ""},
+		{"- {id: d1, photo_eye: {line: GPIO1, outer_line: GPIO1}, rfid: {driver: r2000, tcp: \"192.0.2.1:5\"}}", "outer_line"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", receive: true}}", "nothing tells what comes in"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", inner_ports: 1}}", "both or none"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", inner_ports: 1, outer_ports: \"1,2\"}}", "port 1 is an inner one"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", inner_ports: 1, outer_ports: 9}}", "want ports"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", door_ports: \"1,1\"}}", "here twice"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", only_tags: nope}}", "want gs1"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", beside: d2}}", "another dock"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", look_ms: 20000}}", "look_ms"},
+		{"- {id: d1, rfid: {reader_of: d1, door_ports: 1}}", "another dock"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\"}}\n- {id: d2, rfid: {reader_of: d1, door_ports: 3}}", "must name its door_ports"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", door_ports: \"1,2\"}}\n- {id: d2, rfid: {reader_of: d1, door_ports: \"2,3\"}}", "port 2 is at dock d2, too"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", door_ports: 1}}\n- {id: d2, rfid: {reader_of: d1, driver: r2000, door_ports: 2}}", "leave driver"},
+		{"- {id: d1, rfid: {driver: r2000, tcp: \"192.0.2.1:5\", door_ports: 1}}\n- {id: d2, rfid: {reader_of: d1}}", "door_ports"},
+	} {
+		_, err := config.Parse("doors", []byte(head+tc.docks))
+		switch {
+		case tc.want == "" && err != nil, tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("%s:\n%v, want %q", tc.docks, err, tc.want)
 		}
 	}
 }

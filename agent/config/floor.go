@@ -39,6 +39,7 @@ type Tower struct {
 type PhotoEye struct {
 	Line       string `yaml:"line,omitempty" doc:"GPIO line of the photo-eye. Either this or reader_gpi." example:"GPIO23"`
 	ReaderGPI  int    `yaml:"reader_gpi,omitempty" doc:"Input of the dock's RFID reader that the photo-eye is wired to, from 1, for readers of driver llrp. The reader has pulls of its own; pull and gpio are not used. Either this or line." default:"0"`
+	OuterLine  string `yaml:"outer_line,omitempty" doc:"GPIO line of a second photo-eye on the side of the yard, wired like the first, which is then the one on the side of the warehouse: their order tells in from out. Put them nearer to each other than a carton is long." example:"GPIO26"`
 	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended, with a sensor that drives the line high while the beam is free (PNP, light-on): a line that cannot be read then looks like a carton, never like none. Without it the sensor must pull the line low while the beam is free (NPN, light-on)." default:"false"`
 	Pull       string `yaml:"pull,omitempty" doc:"What holds the line when its wire is cut: auto (at the level of a carton, so that a cut wire looks like one), up, down, or none for a board with a resistor of its own. A sensor that drives the line only while something stands there needs up (with active_low) or down (without): a cut wire then looks like no carton, and the portal must be tried by hand each day." default:"auto"`
 	DebounceMs int    `yaml:"debounce_ms,omitempty" doc:"The level must hold this long, in milliseconds, 1 to 1000." default:"10"`
@@ -84,13 +85,24 @@ type ReaderMQTT struct {
 
 // RFID is the reader of a dock portal.
 type RFID struct {
-	Driver   string      `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
+	Driver   string      `yaml:"driver,omitempty" doc:"Its driver, required but with reader_of; of the table in docs/devices.md." example:"r2000"`
 	Serial   *Serial     `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200 baud, uhf18 at 57600. Either this or tcp."`
 	TCP      string      `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
 	MQTT     *ReaderMQTT `yaml:"mqtt,omitempty" doc:"Of a reader that speaks MQTT (ziotc, ziotc-sled): its place at the broker of this gateway; then neither serial nor tcp." example:"{client_id: RD1, events: dock1/rd1/tevents dock1/rd1/cresp, commands: dock1/rd1/ccmds}"`
 	Version  string      `yaml:"version,omitempty" doc:"Version of LLRP that a reader of driver llrp is spoken to in, 1.0.1 or 1.1. Each of them knows 1.0.1." default:"1.0.1"`
 	Antennas int         `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to as many as readers of the family have; 0 is 4, or the one of a family with one." default:"0"`
 	PowerDBm int         `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
+	ReaderOf string      `yaml:"reader_of,omitempty" doc:"Dock of this gateway whose reader has antennas at this door too. Then driver, serial, tcp, antennas and power_dbm are those of that dock, and both docks name their door_ports." example:"dock2"`
+	Door     string      `yaml:"door_ports,omitempty" doc:"Ports of the antennas at this door, as 1,2; left out: all of the reader." example:"1,2,3,4"`
+	Inner    string      `yaml:"inner_ports,omitempty" doc:"Ports on the side of the warehouse. With outer_ports they tell in from out, and what stands beside the door from what goes through." example:"1,2"`
+	Outer    string      `yaml:"outer_ports,omitempty" doc:"Ports on the side of the yard." example:"3,4"`
+	Beside   string      `yaml:"beside,omitempty" doc:"Docks of this gateway next door, as dock2,dock3: a tag that is heard better there does not pass here. Docks of other gateways need not be named." example:"dock2"`
+	Only     string      `yaml:"only_tags,omitempty" doc:"Patterns of the tags that count; left out: all. A pattern is gs1, a scheme (sgtin, sscc, grai …), either with a company prefix (gs1:9521234), hex:E280 for what begins so, raw for what is no EPC, afi for tags that say they are not of GS1." example:"gs1:9521234,sscc"`
+	Except   string      `yaml:"except_tags,omitempty" doc:"Patterns of tags that never count, as those of the laundry, forklifts, or labels that were not encoded." example:"hex:E2,afi"`
+	Receive  bool        `yaml:"receive,omitempty" doc:"What comes in with an SSCC tag that an open delivery announces is received at once. Needs something that tells the direction: inner_ports and outer_ports, or a photo-eye with outer_line." default:"false"`
+	LookMs   int         `yaml:"look_ms,omitempty" doc:"How long before and after the door is covered a tag is looked for to see whether it stands there, in milliseconds, 1000 to 10000. Longer for pallets slower than 0.3 m/s; a pass is told so much later." default:"2500"`
+	MergeMs  int         `yaml:"merge_ms,omitempty" doc:"The door free for less than this is the same pass, in milliseconds, 1 to 2000." default:"200"`
+	DwellMs  int         `yaml:"dwell_ms,omitempty" doc:"Without a photo-eye: a tag that stays longer is parked, in milliseconds, 1001 to 600000." default:"10000"`
 	MinReads int         `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
 	MinRSSI  int         `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
 }
@@ -166,6 +178,9 @@ func (k *checker) photoEye(path string, e PhotoEye, r *RFID) {
 	default:
 		k.line(path+".line", e.GPIO, e.Line)
 	}
+	if e.OuterLine != "" {
+		k.line(path+".outer_line", e.GPIO, e.OuterLine)
+	}
 	k.oneOf(path+".pull", e.Pull, "auto", "up", "down", "none")
 	k.within(path+".debounce_ms", e.DebounceMs, 1, 1000)
 	k.gpio(path, e.GPIO)
@@ -225,7 +240,8 @@ func (k *checker) estop(path string, e EStop) {
 // line notes a GPIO line, which serves one thing only.
 func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+g.Emulated+":"+name) }
 
-func (k *checker) rfid(path string, r RFID) {
+// reader checks the reader itself, of the dock that has it.
+func (k *checker) reader(path string, r RFID) {
 	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
 	switch d, _ := all.Find(r.Driver); {
 	case d.MQTT:
@@ -246,6 +262,17 @@ func (k *checker) rfid(path string, r RFID) {
 	}
 	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
+}
+
+func (k *checker) rfid(path string, r RFID) {
+	k.within(path+".look_ms", r.LookMs, 1000, 10_000)
+	k.within(path+".merge_ms", r.MergeMs, 1, 2000)
+	k.within(path+".dwell_ms", r.DwellMs, 1001, 600_000)
+	k.patterns(path+".only_tags", r.Only)
+	k.patterns(path+".except_tags", r.Except)
+	if r.ReaderOf == "" {
+		k.reader(path, r)
+	}
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
 }

@@ -78,8 +78,10 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	}
 	key := keyOf(f)
 	switch t.Name() {
-	case "Printer", "RFID", "Sensor":
-		return key == "tcp" || key == "mqtt"
+	case "Printer", "Sensor":
+		return key == "tcp"
+	case "RFID":
+		return slices.Contains([]string{"tcp", "mqtt", "reader_of", "beside", "door_ports", "only_tags"}, key)
 	case "Dock":
 		return key == "buttons" || key == "buzzer"
 	case "Serial":

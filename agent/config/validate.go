@@ -80,6 +80,7 @@ func validate(c *Config, src *source) Problems {
 		}
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)
+			k.door(p, c.Docks, d)
 		}
 		k.buttons(p, d.Buttons, DoesDepart)
 		if d.Buzzer != nil {

@@ -14,11 +14,13 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +59,10 @@ type Config struct {
 type Pass struct {
 	ID   [16]byte // the same at each try
 	EPCs []string // pure identities, or the hex of what is no EPC; sorted, each once
+	RSSI []int    // strongest read of each, dBm
+	Way  presence.Way
+	From time.Time // the door covered and free, by the clock of this machine
+	To   time.Time
 }
 
 // Stats tells how a portal copes; all but Waiting count since New.
@@ -70,7 +76,7 @@ type Stats struct {
 type Portal struct {
 	cfg     Config
 	engine  *presence.Portal
-	reads   chan rfid.Read
+	reads   chan sighting
 	eyes    chan eye
 	dropped atomic.Uint64
 	more    chan struct{} // of one: a pass waits
@@ -80,7 +86,14 @@ type Portal struct {
 	lost    uint64
 }
 
+// sighting is a read at this door, or at one next to it.
+type sighting struct {
+	rfid.Read
+	elsewhere bool
+}
+
 type eye struct {
+	side    presence.Side
 	covered bool
 	at      time.Time
 }
@@ -95,24 +108,29 @@ func New(cfg Config) (*Portal, error) {
 		cfg.Changed = func() {}
 	}
 	return &Portal{
-		cfg: cfg, engine: engine, reads: make(chan rfid.Read, queue), eyes: make(chan eye, 64), more: make(chan struct{}, 1),
+		cfg: cfg, engine: engine, reads: make(chan sighting, queue), eyes: make(chan eye, 64), more: make(chan struct{}, 1),
 	}, nil
 }
 
 // Read takes one read. A read that finds the queue full is dropped and counted:
 // a tag that passes is read many times.
-func (p *Portal) Read(r rfid.Read) {
+func (p *Portal) Read(r rfid.Read) { p.put(sighting{r, false}) }
+
+// Elsewhere takes one read of an antenna at a door next to this one.
+func (p *Portal) Elsewhere(r rfid.Read) { p.put(sighting{r, true}) }
+
+func (p *Portal) put(s sighting) {
 	select {
-	case p.reads <- r:
+	case p.reads <- s:
 	default:
 		p.dropped.Add(1)
 	}
 }
 
-// Eye takes a change of the photo-eye.
-func (p *Portal) Eye(covered bool, at time.Time) {
+// Eye takes a change of a photo-eye: of the inner or outer one, or of the only one.
+func (p *Portal) Eye(side presence.Side, covered bool, at time.Time) {
 	select {
-	case p.eyes <- eye{covered, at}:
+	case p.eyes <- eye{side, covered, at}:
 	default:
 		p.dropped.Add(1)
 	}
@@ -137,23 +155,19 @@ func (p *Portal) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case r := <-p.reads:
-			passes = p.engine.Read(r)
+		case s := <-p.reads:
+			passes = p.sighted(s)
 		case e := <-p.eyes:
 			// Reads of before the signal come first.
 			for more := true; more; {
 				select {
-				case r := <-p.reads:
-					passes = append(passes, p.engine.Read(r)...)
+				case s := <-p.reads:
+					passes = append(passes, p.sighted(s)...)
 				default:
 					more = false
 				}
 			}
-			if e.covered {
-				passes = append(passes, p.engine.Open(e.at)...)
-			} else {
-				passes = append(passes, p.engine.Close(e.at)...)
-			}
+			passes = append(passes, p.engine.Eye(e.side, e.covered, e.at)...)
 		case now := <-tick.C:
 			passes = p.engine.Tick(now)
 		}
@@ -163,14 +177,24 @@ func (p *Portal) Run(ctx context.Context) error {
 	}
 }
 
+func (p *Portal) sighted(s sighting) []presence.Pass {
+	if s.elsewhere {
+		return p.engine.Elsewhere(s.Read)
+	}
+	return p.engine.Read(s.Read)
+}
+
 // told is how a tag is told. The state machine knows the identities of units and
 // cartons, whatever tag they stand on; anything else is a stray to it, and is
-// told by the bits a person can compare with those of a handheld reader.
-func told(e epc.EPC) string {
-	if e.Scheme == epc.SGTIN || e.Scheme == epc.SSCC {
-		return e.URI()
+// told by the bits a person can compare with those of a handheld reader. A tag that
+// says it is not of GS1 is told with that, or its bits could be taken for an EPC.
+func told(s presence.Seen) string {
+	for _, known := range []string{"urn:epc:id:" + epc.SGTIN + ":", "urn:epc:id:" + epc.SSCC + ":", "urn:epc:raw:"} {
+		if strings.HasPrefix(s.Key, known) {
+			return s.Key
+		}
 	}
-	return e.Hex
+	return strings.ToUpper(s.EPC)
 }
 
 // passed queues one pass. A window without any tag is nothing: a person walked
@@ -179,19 +203,14 @@ func (p *Portal) passed(pass presence.Pass) {
 	if len(pass.Tags) == 0 {
 		return
 	}
-	epcs := make([]string, 0, len(pass.Tags))
-	for _, t := range pass.Tags {
-		e, err := epc.Decode(t.EPC)
-		if err != nil {
-			p.cfg.Log.Debug("tag not understood", "dock", p.cfg.Dock, "epc", t.EPC, "err", err)
-		}
-		epcs = append(epcs, told(e))
+	one := Pass{Way: pass.Way, From: pass.From, To: pass.To}
+	tags := slices.Clone(pass.Tags)
+	slices.SortFunc(tags, func(a, b presence.Seen) int { return cmp.Compare(told(a), told(b)) })
+	for _, t := range tags {
+		one.EPCs, one.RSSI = append(one.EPCs, told(t)), append(one.RSSI, max(-128, min(t.BestRSSI, 0)))
 	}
-	// Two tags of one object (other filter, same identity) are one thing.
-	slices.Sort(epcs)
-	one := Pass{EPCs: slices.Compact(epcs)}
 	_, _ = rand.Read(one.ID[:]) // never fails
-	p.cfg.Log.Debug("pass", "dock", p.cfg.Dock, "tags", len(one.EPCs), "from", pass.From, "to", pass.To)
+	p.cfg.Log.Debug("pass", "dock", p.cfg.Dock, "tags", len(one.EPCs), "way", one.Way, "from", pass.From, "to", pass.To)
 	p.mu.Lock()
 	lost := len(p.waiting) >= MaxWaiting
 	if lost {

@@ -63,18 +63,18 @@ func TestOneFactPerPass(t *testing.T) {
 		wait := func(d time.Duration) { <-time.After(d); synctest.Wait() }
 
 		wait(5 * time.Second)
-		p.Eye(true, time.Now())
+		p.Eye(presence.Middle, true, time.Now())
 		for range 8 {
 			for _, tag := range []string{sscc, item, twin, long, crate} {
 				p.Read(rfid.Read{EPC: tag, Antenna: 1, RSSI: -50, At: time.Now()})
 			}
 			wait(50 * time.Millisecond)
 		}
-		p.Eye(false, time.Now())
+		p.Eye(presence.Middle, false, time.Now())
 		wait(10 * time.Second)
-		p.Eye(true, time.Now()) // a person walks through
+		p.Eye(presence.Middle, true, time.Now()) // a person walks through
 		wait(500 * time.Millisecond)
-		p.Eye(false, time.Now())
+		p.Eye(presence.Middle, false, time.Now())
 		wait(10 * time.Second)
 		cancel()
 		if err := <-done; err != nil {
@@ -142,12 +142,12 @@ func TestPassesWaitForAQuorum(t *testing.T) {
 				t.Fatal(err)
 			}
 			want = append(want, fmt.Sprint("urn:epc:id:sgtin:9521234.000001.", i+1))
-			p.Eye(true, time.Now())
+			p.Eye(presence.Middle, true, time.Now())
 			for range 400 {
 				p.Read(rfid.Read{EPC: item, Antenna: 1, RSSI: -50, At: time.Now()})
 				wait(5 * time.Millisecond)
 			}
-			p.Eye(false, time.Now())
+			p.Eye(presence.Middle, false, time.Now())
 			wait(3 * time.Minute)
 			if i == 10 { // the supervisor starts it anew
 				stop()

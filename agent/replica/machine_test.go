@@ -128,6 +128,7 @@ var laterVersions = map[uint16]uint16{
 	uint16(warehouse.KindRobotPick): 2, uint16(warehouse.KindPutSite): 4, uint16(warehouse.KindPutItems): 4, uint16(warehouse.KindAskMove): 4,
 	uint16(warehouse.KindReleaseOrder): 4, uint16(warehouse.KindEnterOrder): 4, ledger.KindInboxStore: 4,
 	uint16(warehouse.KindAskWork): 4, uint16(warehouse.KindUnpack): 4, uint16(warehouse.KindChangeCarrier): 4, uint16(warehouse.KindMoveStock): 4, uint16(warehouse.KindReceiveUnit): 4,
+	uint16(warehouse.KindPortalPass): 5,
 }
 
 // TestSpeaks: every kind is known in its versions and in no other; the first may be

@@ -35,10 +35,12 @@ type EStop struct {
 	line   *Input
 	button *Button
 
+	order   sync.Mutex // one change at a time, shown in order
 	mu      sync.Mutex
 	pressed bool // the line, as last seen
 	latched bool
-	ready   bool // both lines are read
+	lineOK  bool // the line is read
+	resetOK bool // the reset is read: who presses it now is heard
 }
 
 // NewEStop checks the configuration and touches no hardware. Before the line was
@@ -55,7 +57,7 @@ func NewEStop(cfg EStopConfig) (*EStop, error) {
 	e.line, err = NewInput(InputConfig{
 		Name: cfg.Name, Open: cfg.Open, Line: cfg.Line, ActiveLow: true, Pull: PullDown, Debounce: 5 * time.Millisecond,
 		Sink: func(s Signal) {
-			e.set(func() { e.pressed = s.Active; e.latched = e.latched || s.Active; e.ready = true })
+			e.set(func() { e.pressed = s.Active; e.latched = e.latched || s.Active; e.lineOK = true })
 		},
 	})
 	if err != nil {
@@ -64,6 +66,11 @@ func NewEStop(cfg EStopConfig) (*EStop, error) {
 	e.button, err = NewButton(ButtonConfig{
 		Name: cfg.Name + "/reset", Open: cfg.Open, Line: cfg.Reset, ActiveLow: true,
 		Press: func(time.Time) { e.set(func() { e.latched = e.pressed }) },
+		OnStatus: func(st drivers.Status) {
+			if st.State == drivers.Ready {
+				e.set(func() { e.resetOK = true })
+			}
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -83,10 +90,12 @@ func (e *EStop) Stopped() bool {
 
 // set changes what is known and shows it.
 func (e *EStop) set(change func()) {
+	e.order.Lock()
+	defer e.order.Unlock()
 	e.mu.Lock()
 	was := e.latched
 	change()
-	pressed, latched, ready := e.pressed, e.latched, e.ready
+	pressed, latched, ready := e.pressed, e.latched, e.lineOK && e.resetOK
 	e.mu.Unlock()
 	switch {
 	case !ready:
@@ -114,7 +123,7 @@ func (e *EStop) Run(ctx context.Context) error {
 	if other := <-ended; err == nil {
 		err = other
 	}
-	e.set(func() { e.pressed, e.latched, e.ready = true, true, false })
+	e.set(func() { e.pressed, e.latched, e.lineOK, e.resetOK = true, true, false, false })
 	if err != nil {
 		e.track.Fail(err)
 		return err

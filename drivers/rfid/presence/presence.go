@@ -1,16 +1,21 @@
-// Package presence decides which tags passed a portal. A dock door's antennas
-// read everything near: the carton that goes through, the pallet parked beside
-// the door, the shelf behind the wall by way of a reflection. One read is
-// therefore no evidence.
+// Package presence makes facts of reads: which tags passed a portal and which way
+// (Portal), and which are at which of several locations (Engine). Antennas read
+// everything near: the carton that goes through, the pallet parked beside the door,
+// the shelf behind the wall by way of a reflection. One read is therefore no
+// evidence.
 //
-// A tag counts as passed in a window when it was read at least MinReads times
+// At a portal a tag counts as passed in a window when it was read at least MinReads times
 // within it, by the portal's antennas and no weaker than MinRSSI, and when it
 // did not stand there before and after just as strongly. A photo-eye opens and
 // closes the windows; where there is none, the tags' own activity does.
 //
-// A Portal is pure: it starts no goroutine, holds no clock and does no I/O. All
-// times come with its calls and must be of one clock; one goroutine owns it.
-// DESIGN.md of drivers explains the rule and what it cannot tell.
+// Tags are known by what they identify: two tags of one object, which differ in
+// filter value or size, are one object, and one that says it is not of GS1 (toggle
+// bit) is never taken for an EPC.
+//
+// Portal and Engine are pure: they start no no goroutine, hold no clock and do no I/O. All
+// times come with their calls and must be of one clock; one goroutine owns each.
+// DESIGN.md of drivers explains the rules and what they cannot tell.
 package presence
 
 import (
@@ -44,9 +49,13 @@ const (
 // Config of one portal. Zero fields take the default.
 type Config struct {
 	Eye      bool  // a photo-eye opens and closes the windows; else tag activity does
-	Antennas []int // that look at this portal; empty = all
+	Antennas []int // that look at this portal; empty = all. 0 = reads that do not tell theirs
 	MinReads int   // in one window
-	MinRSSI  int   // dBm; weaker reads do not count, but tell where a tag stood
+	MinRSSI  int   // dBm; weaker reads do not count, but tell where a tag stood. Reads that do not tell have just this
+	Filter   *Filter
+	Inner    []int // antennas on the side of the warehouse; with Outer they tell the direction
+	Outer    []int // on the side of the yard
+	Rank     int   // of this portal among those side by side: of two that hear a tag alike the lower has it
 
 	// With an eye:
 	Lead  time.Duration // reads so long before it was covered count
@@ -65,6 +74,7 @@ type Config struct {
 
 // Seen is one tag that passed.
 type Seen struct {
+	Key      string // pure identity, or the bits of what is no EPC
 	EPC      string // hexadecimal, as read
 	PC       uint16 // as in rfid.Read
 	Reads    int    // that counted
@@ -75,7 +85,8 @@ type Seen struct {
 // Pass is what one window saw.
 type Pass struct {
 	From, To time.Time // when the eye was covered and free; without an eye, first and last activity
-	Tags     []Seen    // by EPC; with an eye it may be empty: something without tags went through
+	Tags     []Seen    // by Key; with an eye it may be empty: something without tags went through
+	Way      Way       // in or out, "" when it cannot be told
 	Cut      bool      // the window reached MaxWindow and goes on in the next
 	Dropped  int       // tags forgotten for lack of room meanwhile: the pass may not be whole
 }
@@ -87,6 +98,9 @@ type Stats struct {
 	Windows uint64 // decided, also those without an eye that nothing passed
 	Parked  uint64 // times a tag was left out of a window because it stood there before and after
 	Moved   uint64 // times a tag was left out because it was stronger in the window next to it
+	Stayed  uint64 // times a tag was left out because it was on the same side before and after
+	Beside  uint64 // times a tag was left out because it was stronger at another portal
+	Unknown uint64 // passes with tags whose direction could not be told
 }
 
 // Portal follows the tags of one portal.
@@ -95,7 +109,10 @@ type Portal struct {
 	now   time.Time // the newest time that was told
 	swept time.Time // when old tags were looked for last
 	tags  map[string]*tag
+	names names
 	order list.List // of tags, least recently read first
+	eyes  [3]bool   // covered, by Side
+	hears bool      // both sides heard something in the window that is decided
 	wins  []*window // not decided yet, in order of time; only the last may be open
 	stats Stats
 }
@@ -123,12 +140,33 @@ func New(cfg Config) (*Portal, error) {
 	case !within(cfg.Quiet, 10*time.Second) || cfg.Dwell <= cfg.Quiet || cfg.MaxWindow < 2*time.Second:
 		return nil, fmt.Errorf("%w: quiet %v, dwell %v, longest window %v", ErrConfig, cfg.Quiet, cfg.Dwell, cfg.MaxWindow)
 	}
-	for _, a := range cfg.Antennas {
-		if a < 1 {
-			return nil, fmt.Errorf("%w: antenna %d", ErrConfig, a)
+	if err := checkAntennas(&cfg); err != nil {
+		return nil, err
+	}
+	return &Portal{cfg: cfg, tags: map[string]*tag{}, names: newNames(cfg.Filter, cfg.MaxTags)}, nil
+}
+
+// checkAntennas looks at the lists of antennas.
+func checkAntennas(cfg *Config) error {
+	mine := cfg.Antennas
+	for _, a := range mine {
+		if a < 0 {
+			return fmt.Errorf("%w: antenna %d", ErrConfig, a)
 		}
 	}
-	return &Portal{cfg: cfg, tags: map[string]*tag{}}, nil
+	if (len(cfg.Inner) == 0) != (len(cfg.Outer) == 0) {
+		return fmt.Errorf("%w: inner antennas %v, outer %v: both or none", ErrConfig, cfg.Inner, cfg.Outer)
+	}
+	both := slices.Concat(cfg.Inner, cfg.Outer)
+	for i, a := range both {
+		switch {
+		case a < 1 || slices.Contains(both[:i], a):
+			return fmt.Errorf("%w: antenna %d among inner %v, outer %v", ErrConfig, a, cfg.Inner, cfg.Outer)
+		case len(mine) > 0 && !slices.Contains(mine, a):
+			return fmt.Errorf("%w: antenna %d is none of %v", ErrConfig, a, mine)
+		}
+	}
+	return nil
 }
 
 func fill[T comparable](v *T, standard T) {
@@ -148,13 +186,28 @@ func (p *Portal) Stats() Stats {
 // Read takes one sighting. Like every call it returns the passes that are
 // decided by now.
 func (p *Portal) Read(r rfid.Read) []Pass {
+	if len(p.cfg.Antennas) > 0 && !slices.Contains(p.cfg.Antennas, r.Antenna) {
+		return p.Tick(r.At)
+	}
+	return p.sighted(r, false)
+}
+
+// Elsewhere takes one sighting by an antenna of another portal of this gateway. A
+// tag that is heard better there does not pass here.
+func (p *Portal) Elsewhere(r rfid.Read) []Pass { return p.sighted(r, true) }
+
+func (p *Portal) sighted(r rfid.Read, elsewhere bool) []Pass {
 	passes := p.Tick(r.At)
-	if r.EPC == "" || len(p.cfg.Antennas) > 0 && !slices.Contains(p.cfg.Antennas, r.Antenna) {
+	n := p.names.of(&r)
+	if !n.wanted {
 		return passes
 	}
-	t := p.remember(r)
-	s := sight{at: p.now, rssi: r.RSSI, antenna: r.Antenna}
-	if !p.cfg.Eye {
+	if r.RSSI == 0 {
+		r.RSSI = p.cfg.MinRSSI
+	}
+	s := sight{at: p.now, rssi: r.RSSI, antenna: r.Antenna, side: p.side(r.Antenna), elsewhere: elsewhere}
+	t := p.remember(n.key, r)
+	if !p.cfg.Eye && !elsewhere {
 		p.activity(t, s)
 	}
 	t.add(s, p.now.Add(-p.horizon()))
@@ -162,6 +215,17 @@ func (p *Portal) Read(r rfid.Read) []Pass {
 		t.in(w).add(s)
 	}
 	return passes
+}
+
+// side is where an antenna hangs.
+func (p *Portal) side(antenna int) Side {
+	switch {
+	case slices.Contains(p.cfg.Inner, antenna):
+		return Inner
+	case slices.Contains(p.cfg.Outer, antenna):
+		return Outer
+	}
+	return Middle
 }
 
 // counts tells whether a sighting is strong enough to be evidence.
@@ -226,5 +290,5 @@ func (p *Portal) due(w *window) time.Time {
 
 // horizon is how far back single sightings are needed.
 func (p *Portal) horizon() time.Duration {
-	return p.cfg.Look + p.cfg.Merge
+	return p.cfg.Look + max(p.cfg.Merge, early)
 }

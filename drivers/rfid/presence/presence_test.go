@@ -91,14 +91,14 @@ func TestAPassIsToldOnceAndWhole(t *testing.T) {
 	s.want()
 	s.tick(4000) // 2.5 s after the eye was free
 	want := []Pass{{From: at(1000), To: at(1500), Tags: []Seen{
-		{EPC: "A", PC: 0x3400, Reads: 3, BestRSSI: -40, Antennas: []int{1}},
-		{EPC: "B", PC: 0x3400, Reads: 3, BestRSSI: -48, Antennas: []int{1, 2}},
+		{Key: "A", EPC: "A", PC: 0x3400, Reads: 3, BestRSSI: -40, Antennas: []int{1}},
+		{Key: "B", EPC: "B", PC: 0x3400, Reads: 3, BestRSSI: -48, Antennas: []int{1, 2}},
 	}}}
 	if d := cmp.Diff(want, s.passes); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
 	s.tick(100_000)
-	if len(s.passes) != 1 || s.p.Stats() != (Stats{Windows: 1}) {
+	if len(s.passes) != 1 || s.p.Stats() != (Stats{Windows: 1, Unknown: 1}) {
 		t.Errorf("%d passes, stats %+v", len(s.passes), s.p.Stats())
 	}
 }
@@ -464,7 +464,11 @@ func TestNewChecksItsConfiguration(t *testing.T) {
 		{Quiet: 11 * time.Second, Dwell: time.Minute},
 		{Quiet: 2 * time.Second, Dwell: 2 * time.Second},
 		{MaxWindow: time.Second},
-		{Antennas: []int{0}},
+		{Antennas: []int{-1}},
+		{Inner: []int{1}},
+		{Inner: []int{1}, Outer: []int{1}},
+		{Inner: []int{0}, Outer: []int{1}},
+		{Inner: []int{1}, Outer: []int{2}, Antennas: []int{1}},
 	} {
 		if _, err := New(c); !errors.Is(err, ErrConfig) {
 			t.Errorf("%+v: %v", c, err)
@@ -542,4 +546,125 @@ func TestInvariants(t *testing.T) {
 			rt.Fatalf("%d tags are remembered for ever", st.Tags)
 		}
 	})
+}
+
+// Two eyes tell the way by their order, and the window is open while one of them
+// is covered.
+func TestTwoEyes(t *testing.T) {
+	type e struct {
+		side    Side
+		covered bool
+		ms      int
+	}
+	out := []e{{Inner, true, 1000}, {Outer, true, 1200}, {Inner, false, 2000}, {Outer, false, 2200}}
+	for _, tc := range []struct {
+		name string
+		eyes []e
+		want string
+		way  Way
+	}{
+		{"out", out, "1000-2200: A", Out},
+		{"in", []e{{Outer, true, 1000}, {Inner, true, 1200}, {Outer, false, 2000}, {Inner, false, 2200}}, "1000-2200: A", In},
+		{"told twice", slices.Concat(out[:1], out[:1], out[1:2], out[1:]), "1000-2200: A", Out},
+		{"turned back", []e{{Inner, true, 1000}, {Outer, true, 1200}, {Outer, false, 2000}, {Inner, false, 2200}}, "1000-2200: A", ""},
+		{"one eye is blind", []e{{Inner, true, 1000}, {Inner, false, 2200}}, "1000-2200: A", ""},
+		{"a gap between the eyes is merged", []e{{Inner, true, 1000}, {Inner, false, 1900}, {Outer, true, 2000}, {Outer, false, 2200}}, "1000-2200: A", Out},
+		{"a door with one eye", []e{{Middle, true, 1000}, {Middle, false, 2200}}, "1000-2200: A", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScript(t, eye)
+			ms := 0
+			for _, x := range tc.eyes {
+				for ; ms < x.ms; ms += 100 {
+					if ms >= 1000 {
+						s.read("A", -50, ms)
+					}
+				}
+				s.passes = append(s.passes, s.p.Eye(x.side, x.covered, at(x.ms))...)
+			}
+			s.tick(9000)
+			s.want(tc.want)
+			if len(s.passes) > 0 && s.passes[0].Way != tc.way {
+				t.Errorf("way %q, want %q", s.passes[0].Way, tc.way)
+			}
+		})
+	}
+	// Without an eye in the configuration they mean nothing.
+	s := newScript(t, Config{})
+	s.passes = append(s.passes, s.p.Eye(Inner, true, at(10))...)
+	s.passes = append(s.passes, s.p.Eye(Inner, false, at(20))...)
+	s.tick(9000)
+	s.want()
+}
+
+// Antennas on both sides tell the way, and who was on the same side before and
+// after has not passed.
+func TestAntennaOrder(t *testing.T) {
+	sides := Config{Eye: true, Inner: []int{1}, Outer: []int{2}}
+	for _, tc := range []struct {
+		name string
+		eyes [2]Side // covered first, free last
+		from [2]int  // dBm at antenna 1 and 2 in the beginning
+		to   [2]int
+		want string
+		way  Way
+	}{
+		{"out", [2]Side{}, [2]int{-48, -60}, [2]int{-60, -48}, " A", Out},
+		{"in", [2]Side{}, [2]int{-60, -48}, [2]int{-48, -60}, " A", In},
+		{"it stands on the inside", [2]Side{}, [2]int{-48, -60}, [2]int{-48, -60}, "", ""},
+		{"it stands in the middle", [2]Side{}, [2]int{-50, -50}, [2]int{-51, -50}, "", ""},
+		{"the eyes say so too", [2]Side{Inner, Outer}, [2]int{-48, -60}, [2]int{-60, -48}, " A", Out},
+		{"the eyes say the contrary", [2]Side{Outer, Inner}, [2]int{-48, -60}, [2]int{-60, -48}, " A", ""},
+		{"one side is deaf: the eyes", [2]Side{Outer, Inner}, [2]int{-48, 0}, [2]int{0, 0}, " A", In},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScript(t, sides)
+			read := func(ms int, rssi [2]int) {
+				for i, v := range rssi {
+					if v != 0 {
+						s.passes = append(s.passes, s.p.Read(rfid.Read{EPC: "A", Antenna: i + 1, RSSI: v, At: at(ms)})...)
+					}
+				}
+			}
+			s.passes = append(s.passes, s.p.Eye(tc.eyes[0], true, at(1000))...)
+			for ms := 1010; ms < 1300; ms += 50 {
+				read(ms, tc.from)
+			}
+			for ms := 1700; ms < 2000; ms += 50 {
+				read(ms, tc.to)
+			}
+			if tc.eyes[0] != tc.eyes[1] {
+				s.passes = append(s.passes, s.p.Eye(tc.eyes[1], true, at(1900))...)
+				s.passes = append(s.passes, s.p.Eye(tc.eyes[0], false, at(1950))...)
+			}
+			s.passes = append(s.passes, s.p.Eye(tc.eyes[1], false, at(2000))...)
+			s.tick(9000)
+			s.want("1000-2000:" + tc.want)
+			if s.passes[0].Way != tc.way {
+				t.Errorf("way %q, want %q", s.passes[0].Way, tc.way)
+			}
+		})
+	}
+}
+
+// Of two doors side by side one has the tag, the one that hears it better; alike,
+// the first.
+func TestSideBySide(t *testing.T) {
+	for _, tc := range []struct {
+		here, there int
+		rank        int
+		want        string
+	}{
+		{-50, -60, 1, " A"}, {-60, -50, 0, ""}, {-50, -50, 0, " A"}, {-50, -50, 1, ""}, {-50, -70, 1, " A"},
+	} {
+		s := newScript(t, Config{Eye: true, Rank: tc.rank})
+		s.open(1000)
+		for ms := 1100; ms < 1500; ms += 100 {
+			s.read("A", tc.here, ms)
+			s.passes = append(s.passes, s.p.Elsewhere(rfid.Read{EPC: "A", RSSI: tc.there, At: at(ms)})...)
+		}
+		s.close(1500)
+		s.tick(9000)
+		s.want("1000-1500:" + tc.want)
+	}
 }

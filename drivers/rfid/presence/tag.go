@@ -22,11 +22,15 @@ type sight struct {
 	at      time.Time
 	rssi    int
 	antenna int
+	side    Side
+
+	elsewhere bool // by an antenna of another portal
 }
 
 // tag is what is remembered of one tag.
 type tag struct {
-	epc    string
+	key    string
+	epc    string // as read last
 	pc     uint16
 	recent []sight  // at least those within the horizon, oldest first
 	counts []*count // of the windows that are not decided
@@ -35,7 +39,8 @@ type tag struct {
 
 	// Without an eye:
 	since  time.Time // when its present stay began
-	parked bool      // its stay is longer than Dwell
+	parked bool      // its stay is longer than Dwell and it did not cross
+	stay   track     // of its present stay
 }
 
 // count is what one window has seen of a tag.
@@ -46,10 +51,17 @@ type count struct {
 	antennas []int
 	before   int // strongest read before the window; never when there was none
 	stood    int // the same in the far half of that time
+	other    int // best at another portal meanwhile; never when it was not heard there
+	way      track
 	rival    int // its strength where it has passed just before; never when it has not
 }
 
 func (c *count) add(s sight) {
+	if s.elsewhere {
+		c.other = max(c.other, s.rssi)
+		return
+	}
+	c.way.add(s)
 	c.reads++
 	c.best = max(c.best, s.rssi)
 	if i, found := slices.BinarySearch(c.antennas, s.antenna); !found {
@@ -74,7 +86,7 @@ func (t *tag) in(w *window) *count {
 			return c
 		}
 	}
-	c := &count{w: w, best: never, before: never, stood: never, rival: never}
+	c := &count{w: w, best: never, before: never, stood: never, other: never, rival: never}
 	t.counts = append(t.counts, c)
 	return c
 }
@@ -87,7 +99,7 @@ func (t *tag) strongest(from, to time.Time) int {
 		if s.at.Before(from) {
 			break
 		}
-		if s.at.Before(to) {
+		if s.at.Before(to) && !s.elsewhere {
 			best = max(best, s.rssi)
 		}
 	}
@@ -96,11 +108,11 @@ func (t *tag) strongest(from, to time.Time) int {
 
 // remember finds or makes the tag of a read. When there is no room the tag that
 // was not read for longest goes, and every window it may have been in is told.
-func (p *Portal) remember(r rfid.Read) *tag {
-	t := p.tags[r.EPC]
+func (p *Portal) remember(key string, r rfid.Read) *tag {
+	t := p.tags[key]
 	if t != nil {
 		p.order.MoveToBack(t.place)
-		t.pc = r.PC
+		t.epc, t.pc = r.EPC, r.PC
 		return t
 	}
 	if len(p.tags) >= p.cfg.MaxTags {
@@ -110,9 +122,9 @@ func (p *Portal) remember(r rfid.Read) *tag {
 			w.dropped++
 		}
 	}
-	t = &tag{epc: r.EPC, pc: r.PC}
+	t = &tag{key: key, epc: r.EPC, pc: r.PC}
 	t.place = p.order.PushBack(t)
-	p.tags[r.EPC] = t
+	p.tags[key] = t
 	return t
 }
 
@@ -143,5 +155,5 @@ func (p *Portal) forget() {
 
 func (p *Portal) drop(t *tag) {
 	p.order.Remove(t.place)
-	delete(p.tags, t.epc)
+	delete(p.tags, t.key)
 }

@@ -14,6 +14,8 @@ type window struct {
 	open    bool
 	cut     bool
 	dropped int
+	first   Side // the eye that was covered first
+	last    Side // and that was free last
 }
 
 // tail is up to when reads after the end count.
@@ -23,6 +25,30 @@ func (w *window) tail(trail time.Duration) time.Time {
 		return w.edge
 	}
 	return end
+}
+
+// Eye tells that the photo-eye of one side is covered or free. The window is open
+// while any of them is covered; their order tells the direction.
+func (p *Portal) Eye(side Side, covered bool, at time.Time) []Pass {
+	before := p.eyes
+	p.eyes[side] = covered
+	switch free := p.eyes == [3]bool{}; {
+	case !p.cfg.Eye:
+		return p.Tick(at)
+	case covered && before == [3]bool{}:
+		passes := p.Open(at)
+		if w := p.open(); w.first == Middle {
+			w.first = side
+		}
+		return passes
+	case !covered && free && before != [3]bool{}:
+		passes := p.Tick(at)
+		if w := p.open(); w != nil {
+			w.last = side
+		}
+		return append(passes, p.Close(at)...)
+	}
+	return p.Tick(at)
 }
 
 // Open tells that the photo-eye is covered. Without an eye in the configuration
@@ -68,6 +94,11 @@ func (p *Portal) begin(start time.Time) {
 		if before := t.strongest(far, start); before != never {
 			c := t.in(w)
 			c.before, c.stood = before, t.strongest(far, far.Add(p.cfg.Look/2))
+			for _, s := range t.recent {
+				if !s.at.Before(far) && s.at.Before(start) {
+					c.way.before(s)
+				}
+			}
 		}
 		for _, s := range t.recent {
 			if !s.at.Before(start) && p.counts(s) {
@@ -94,6 +125,7 @@ func (p *Portal) credit(w *window) {
 func (p *Portal) cut(w *window) {
 	w.to, w.edge, w.open, w.cut = p.now, p.now, false, true
 	p.begin(p.now)
+	p.open().first = w.first
 }
 
 // decide makes the pass of a window that is over; false when there is nothing
@@ -104,15 +136,21 @@ func (p *Portal) decide(w *window) (Pass, bool) {
 		p.credit(w)
 	}
 	pass := Pass{From: w.from, To: w.to, Cut: w.cut, Dropped: w.dropped}
+	var tracks []*track
+	p.hears = p.sidesOf(w)
 	for _, t := range p.tags {
 		i := slices.IndexFunc(t.counts, func(c *count) bool { return c.w == w })
 		if i < 0 {
 			continue
 		}
 		c := t.counts[i]
+		if p.cfg.Eye {
+			c.way.after(t.recent, w.to.Add(-min(early/2, w.to.Sub(w.from)/3)))
+		}
 		passed := p.passed(t, c)
 		if passed {
-			pass.Tags = append(pass.Tags, Seen{EPC: t.epc, PC: t.pc, Reads: c.reads, BestRSSI: c.best, Antennas: c.antennas})
+			tracks = append(tracks, p.track(t, c))
+			pass.Tags = append(pass.Tags, Seen{Key: t.key, EPC: t.epc, PC: t.pc, Reads: c.reads, BestRSSI: c.best, Antennas: c.antennas})
 		}
 		t.counts = slices.Delete(t.counts, i, i+1)
 		// Who has passed here is not to pass next door as well.
@@ -124,7 +162,10 @@ func (p *Portal) decide(w *window) (Pass, bool) {
 			}
 		}
 	}
-	slices.SortFunc(pass.Tags, func(a, b Seen) int { return cmp.Compare(a.EPC, b.EPC) })
+	slices.SortFunc(pass.Tags, func(a, b Seen) int { return cmp.Compare(a.Key, b.Key) })
+	if pass.Way = way(byEyes(w), byAntennas(tracks)); pass.Way == "" && len(tracks) > 0 {
+		p.stats.Unknown++
+	}
 	return pass, p.cfg.Eye || len(pass.Tags) > 0
 }
 
@@ -141,8 +182,16 @@ func (p *Portal) passed(t *tag, c *count) bool {
 	if c.reads < p.cfg.MinReads {
 		return false
 	}
+	if c.other != never && (c.other > c.best || c.other == c.best && p.cfg.Rank > 0) {
+		p.stats.Beside++
+		return false
+	}
 	if c.rival != never && c.best < c.rival+p.cfg.Rise {
 		p.stats.Moved++
+		return false
+	}
+	if p.hears && p.track(t, c).stayed() {
+		p.stats.Stayed++
 		return false
 	}
 	if !p.cfg.Eye {
@@ -152,7 +201,7 @@ func (p *Portal) passed(t *tag, c *count) bool {
 		return !t.parked
 	}
 	end := c.w.to.Add(p.cfg.Look)
-	if p.parked(c, t.strongest(end.Add(-p.cfg.Look/2), end)) {
+	if !c.way.crossed() && p.parked(c, t.strongest(end.Add(-p.cfg.Look/2), end)) {
 		p.stats.Parked++
 		return false
 	}
@@ -167,6 +216,32 @@ func (p *Portal) passed(t *tag, c *count) bool {
 		return false
 	}
 	return true
+}
+
+// sidesOf tells whether both sides heard anything in a window. When one is deaf, its
+// cable cut, what was heard on the other alone has not stayed there for that.
+func (p *Portal) sidesOf(w *window) bool {
+	var heard [2]bool
+	for _, t := range p.tags {
+		for _, c := range t.counts {
+			if c.w == w {
+				tr := p.track(t, c)
+				for i := range heard {
+					heard[i] = heard[i] || tr.sum[i]+tr.start[i] > 0
+				}
+			}
+		}
+	}
+	return heard[0] && heard[1]
+}
+
+// track is where a tag was heard: with an eye in the window, without one in all of
+// its stay, for the window opens late when it came slowly.
+func (p *Portal) track(t *tag, c *count) *track {
+	if p.cfg.Eye {
+		return &c.way
+	}
+	return &t.stay
 }
 
 // parked tells whether a tag stood there well before and well after the window
@@ -192,15 +267,18 @@ func (p *Portal) parked(c *count, after int) bool {
 func (p *Portal) activity(t *tag, s sight) {
 	switch {
 	case t.last.IsZero() || s.at.Sub(t.last) > p.cfg.Quiet:
-		t.since, t.parked = s.at, false
+		t.since, t.parked, t.stay = s.at, false, track{}
+	case t.parked && t.stay.crossed():
+		t.parked = false // it took its time, and went through
 	case t.parked:
 		// What stood there and is now much nearer has begun to move.
 		if was := t.strongest(s.at.Add(-p.horizon()), s.at); was != never && s.rssi >= was+p.cfg.Rise {
-			t.since, t.parked = s.at, false
+			t.since, t.parked, t.stay = s.at, false, track{}
 		}
 	default:
-		t.parked = s.at.Sub(t.since) > p.cfg.Dwell
+		t.parked = s.at.Sub(t.since) > p.cfg.Dwell && !t.stay.crossed()
 	}
+	t.stay.add(s)
 	if t.parked || !p.counts(s) {
 		return
 	}

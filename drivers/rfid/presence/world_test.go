@@ -121,8 +121,8 @@ func play(t *testing.T, cfg Config, seed uint64, seconds float64, things ...thin
 	return passes, naive
 }
 
-// names are the things of a pass by how many of their tags it names.
-func names(pass Pass) map[string]int {
+// thingsOf are the things of a pass by how many of their tags it names.
+func thingsOf(pass Pass) map[string]int {
 	m := map[string]int{}
 	for _, s := range pass.Tags {
 		m[s.EPC[:len(s.EPC)-3]]++
@@ -175,7 +175,7 @@ func TestCleanWorldIsExact(t *testing.T) {
 				name string
 				tags int
 			}{{"a", 12}, {"b", 1}, {"c", 30}, {"d", 4}} {
-				if got := names(passes[i]); len(got) != 1 || got[want.name] != want.tags {
+				if got := thingsOf(passes[i]); len(got) != 1 || got[want.name] != want.tags {
 					t.Errorf("eye %v, seed %d, pass %d: %v, want all %d of %s", eye, seed, i, got, want.tags, want.name)
 				}
 			}

@@ -1,0 +1,239 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tote/agent/config"
+	"tote/agent/portal"
+	"tote/agent/replica"
+	"tote/drivers"
+	"tote/drivers/all"
+	"tote/drivers/gpio"
+	"tote/drivers/rfid"
+	"tote/drivers/rfid/presence"
+	"tote/warehouse"
+)
+
+// eyeHeld is how long a carton or pallet may stand in a photo-eye: longer is no
+// passage but a jam.
+const eyeHeld = time.Minute
+
+// startDoors starts what watches the dock doors: first all portals, then the photo-eyes
+// and the readers, whose reads go to the portal of each antenna and, as heard
+// elsewhere, to those next to it.
+func (a *Agent) startDoors(docks []config.Dock, scanned map[string]func(string)) error {
+	watches := map[string]*portal.Portal{}
+	for i, d := range docks {
+		if d.RFID == nil {
+			continue
+		}
+		w, err := a.startPortal(d, i)
+		if err != nil {
+			return fmt.Errorf("dock %s: %w", d.ID, err)
+		}
+		watches[d.ID] = w
+	}
+	for _, d := range docks {
+		if d.RFID == nil {
+			continue
+		}
+		var reader rfid.Reader
+		if d.RFID.ReaderOf == "" {
+			var err error
+			if reader, err = a.startReader(d, routes(d.ID, docks, watches), scanned[d.ID]); err != nil {
+				return fmt.Errorf("dock %s: %w", d.ID, err)
+			}
+		}
+		if err := a.startEyes(d, reader, watches[d.ID]); err != nil {
+			return fmt.Errorf("dock %s: %w", d.ID, err)
+		}
+	}
+	return nil
+}
+
+// startPortal starts the portal of a dock. The rank settles which of two doors has a
+// tag that both hear alike.
+func (a *Agent) startPortal(cfg config.Dock, rank int) (*portal.Portal, error) {
+	filter, err := cfg.RFID.Filter()
+	if err != nil {
+		return nil, err
+	}
+	r := cfg.RFID
+	watch, err := portal.New(portal.Config{
+		Dock: cfg.ID, Log: a.log,
+		Presence: presence.Config{
+			Eye: cfg.PhotoEye != nil, Antennas: r.DoorPorts(), MinReads: r.MinReads, MinRSSI: r.MinRSSI, Filter: filter,
+			Inner: r.InnerPorts(), Outer: r.OuterPorts(), Rank: rank,
+			Look: millis(r.LookMs), Merge: millis(r.MergeMs), Dwell: millis(r.DwellMs),
+		},
+		Changed: a.changes.kick,
+		Passed:  func(ctx context.Context, p portal.Pass) error { return a.passed(ctx, cfg, p) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.doors = append(a.doors, door{cfg.ID, watch.Stats})
+	return watch, a.sup.Go("portal/"+cfg.ID, watch.Run)
+}
+
+func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// ssccTags begins the identity of a logistic unit.
+const ssccTags = "urn:epc:id:sscc:"
+
+// passed records a pass, and receives the units that came in where the dock is one
+// that receives. Each try has the same ids, so what was done before is not done again.
+func (a *Agent) passed(ctx context.Context, cfg config.Dock, p portal.Pass) error {
+	by := replica.By{ID: p.ID, Actor: "portal/" + cfg.ID}
+	res, err := a.store.Do(ctx, by, warehouse.PortalPass{
+		Dock: cfg.ID, EPCs: p.EPCs, Way: string(p.Way), From: p.From.UnixMilli(), To: p.To.UnixMilli(), RSSI: p.RSSI,
+	})
+	if err != nil {
+		return err
+	}
+	if !res.OK {
+		a.log.Warn("what passed the door is not what was packed", "dock", cfg.ID, "code", res.Code, "text", res.Text)
+		return nil
+	}
+	if p.Way != presence.In || !cfg.RFID.Receive {
+		return nil
+	}
+	for i, tag := range p.EPCs {
+		if !strings.HasPrefix(tag, ssccTags) {
+			continue
+		}
+		by.ID = p.ID
+		by.ID[0] ^= 0xFF
+		by.ID[14] ^= byte((i + 1) >> 8)
+		by.ID[15] ^= byte(i + 1)
+		res, err := a.store.Do(ctx, by, warehouse.UnitCameIn{Dock: cfg.ID, Tag: tag})
+		switch {
+		case err != nil:
+			return err
+		case !res.OK:
+			a.log.Warn("a unit that came in was not received", "dock", cfg.ID, "lu", tag, "code", res.Code, "text", res.Text)
+		default:
+			a.log.Info("a unit was received at the door", "dock", cfg.ID, "lu", tag, "receipt", res.Ref)
+		}
+	}
+	return nil
+}
+
+// route is where the reads of some antennas of a reader go.
+type route struct {
+	ports []int // empty = all
+	here  *portal.Portal
+	next  []*portal.Portal // of the docks beside it
+}
+
+// routes are those of the reader of a dock.
+func routes(reader string, docks []config.Dock, watches map[string]*portal.Portal) (out []route) {
+	for _, d := range docks {
+		if d.RFID == nil || d.ID != reader && d.RFID.ReaderOf != reader {
+			continue
+		}
+		r := route{ports: d.RFID.DoorPorts(), here: watches[d.ID]}
+		for _, o := range docks {
+			if o.RFID != nil && slices.Contains(o.RFID.Neighbours(), d.ID) {
+				r.next = append(r.next, watches[o.ID])
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// send brings a read where it belongs.
+func send(routes []route, r rfid.Read) {
+	for _, to := range routes {
+		if len(to.ports) > 0 && !slices.Contains(to.ports, r.Antenna) {
+			continue
+		}
+		to.here.Read(r)
+		for _, p := range to.next {
+			p.Elsewhere(r)
+		}
+	}
+}
+
+// startReader starts the RFID reader of a dock; what a reader with an imager scans
+// goes to scanned.
+func (a *Agent) startReader(cfg config.Dock, to []route, scanned func(string)) (rfid.Reader, error) {
+	driver, ok := all.Find(cfg.RFID.Driver)
+	if !ok || driver.Reader == nil {
+		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
+	}
+	name := cfg.ID + "/rfid"
+	open, err := a.readerOpener(name, cfg.RFID)
+	if err != nil {
+		return nil, err
+	}
+	var reader rfid.Reader // is there before it runs
+	reader, err = driver.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
+		OnStatus: func(drivers.Status) {
+			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
+				a.tells(name, told.Identity())
+			}
+			a.changes.kick()
+		},
+		Sink: func(r rfid.Read) {
+			a.readings.set(name, r.EPC)
+			send(to, r)
+		},
+		Barcode: func(_, code string) {
+			a.readings.set(name, code)
+			scanned(code)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reader, a.startDevice(name, reader.Run, reader.Status)
+}
+
+// startEyes starts the photo-eyes of a dock: one, or an inner and an outer one; on
+// lines of this machine, or the first on an input of the dock's reader.
+func (a *Agent) startEyes(cfg config.Dock, reader rfid.Reader, watch *portal.Portal) error {
+	e := cfg.PhotoEye
+	if e == nil {
+		return nil
+	}
+	side := presence.Middle
+	if e.OuterLine != "" {
+		side = presence.Inner
+		if err := a.startEye(cfg, cfg.ID+"/outer-eye", gpioLines(e.GPIO), e.OuterLine, presence.Outer, watch); err != nil {
+			return err
+		}
+	}
+	open, line := gpioLines(e.GPIO), e.Line
+	if n := e.ReaderGPI; n > 0 {
+		wired, ok := reader.(interface{ Lines() gpio.Opener })
+		if !ok {
+			return fmt.Errorf("%s: readers of driver %q have no inputs", cfg.ID, cfg.RFID.Driver)
+		}
+		open, line = wired.Lines(), fmt.Sprintf("GPI%d", n)
+	}
+	return a.startEye(cfg, cfg.ID+"/photo-eye", open, line, side, watch)
+}
+
+func (a *Agent) startEye(cfg config.Dock, name string, open gpio.Opener, line string, side presence.Side, watch *portal.Portal) error {
+	e := cfg.PhotoEye
+	in, err := gpio.NewInput(gpio.InputConfig{
+		Name: name, Open: open, Line: line, ActiveLow: e.ActiveLow,
+		Pull: gpio.Pull(e.Pull), Debounce: millis(e.DebounceMs), Held: eyeHeld, Log: a.log,
+		OnStatus: func(drivers.Status) { a.changes.kick() },
+		Sink: func(s gpio.Signal) {
+			a.readings.set(name, map[bool]string{true: "covered", false: "free"}[s.Active])
+			watch.Eye(side, s.Active, s.At)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return a.startDevice(name, in.Run, in.Status)
+}

@@ -1,0 +1,284 @@
+package warehouse_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	. "tote/warehouse"
+)
+
+// twoDoors is floor with portals at d1 and d2, and a delivery on a pallet with tags.
+func twoDoors(t fataler) *world {
+	w := floor(t)
+	s := floorSite()
+	s.Portals = []string{"d1", "d2"}
+	w.ok(PutSite{Site: s})
+	w.ok(PutSuppliers{Suppliers: []Supplier{{ID: "S1", Name: "Mill"}}})
+	w.ok(AnnounceReceipt{Source: "oms/main", Receipt: ReceiptSpec{ID: "R1", Supplier: "S1", Lines: []ReceiptLine{
+		{Line: 1, SKU: "CUP", Qty: 2, LU: pallet}, {Line: 2, SKU: "PEN", Qty: 5, LU: pallet}, {Line: 3, SKU: "BAG", Qty: 1, LU: "395299990000000012"},
+	}}})
+	return w
+}
+
+const (
+	pallet    = "395299990000000027"
+	palletTag = "urn:epc:id:sscc:9529999.3000000002"
+)
+
+// seenAt is a pass with all that its second version says.
+func seenAt(dock, way string, from, rssi int, epcs ...string) PortalPass {
+	p := PortalPass{Dock: dock, Way: way, EPCs: epcs, From: int64(from), To: int64(from) + 2000}
+	for range epcs {
+		p.RSSI = append(p.RSSI, rssi)
+	}
+	return p
+}
+
+// What comes in is not compared with shipments: its tags are noted with the
+// delivery whose unit came along, and a loaded parcel that comes back is on no truck.
+func TestPortalPassIn(t *testing.T) {
+	w := twoDoors(t)
+	cups := []string{w.tag(gtin(1), "900000", 1), w.tag(gtin(1), "900000", 2), w.tag(gtin(1), "900000", 3)}
+	w.ok(AnnounceTags{Receipt: "R1", EPCs: cups[:2]})
+	res := w.ok(PortalPass{Dock: "d1", Way: WayIn, EPCs: []string{palletTag, cups[0], cups[2], "e200aa"}})
+	if res.Ref != "R1" || res.Text != "1 units, 2 tags of items; 1 other tags; receipt R1: 1 tags missing, 1 extra" {
+		t.Errorf("%+v", res)
+	}
+	if got := w.openFallouts(); len(got) > 0 {
+		t.Errorf("fallouts %v", got)
+	}
+	rep := seen(ReceiptTags(w.tx, "R1"))
+	if rep.Expected != 2 || rep.Seen != 2 || len(rep.Missing) != 1 || len(rep.Extra) != 1 {
+		t.Errorf("%+v", rep)
+	}
+	// Without a unit that is announced nothing is noted.
+	before := w.tx.Digest()
+	if res := w.ok(PortalPass{Dock: "d1", Way: WayIn, EPCs: []string{"urn:epc:id:sscc:9529999.3000000007", cups[1]}}); res.Text != "1 units, 1 tags of items" || w.tx.Digest() != before {
+		t.Errorf("%+v", res)
+	}
+
+	w.ok(release("P1", "CUP*2"))
+	w.pick("K1", "w1", "P1")
+	sscc := w.label("pack1", "P1")
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	all := w.epcs(sscc)
+	w.ok(PortalPass{Dock: "d1", Way: WayOut, EPCs: all})
+	w.verified("P1", true)
+	if res := w.ok(PortalPass{Dock: "d1", Way: WayIn, EPCs: all}); !strings.Contains(res.Text, "back in: "+sscc) {
+		t.Errorf("%+v", res)
+	}
+	w.verified("P1", false)
+	w.no(Depart{Dock: "d1"}, CodeNotVerified)
+	w.ok(PortalPass{Dock: "d1", Way: WayOut, EPCs: all})
+	w.ok(Depart{Dock: "d1"})
+	w.ok(PortalPass{Dock: "d1", Way: WayIn, EPCs: all}) // it comes back a week later: the return says what that is
+	w.state("P1", OrderShipped)
+	w.invariants()
+	w.books()
+}
+
+// A unit that is announced is received by its tag, all of it or nothing.
+func TestUnitCameIn(t *testing.T) {
+	w := twoDoors(t)
+	for _, tt := range []struct {
+		cmd  UnitCameIn
+		code string
+	}{
+		{UnitCameIn{Dock: "d3", Tag: palletTag}, CodeInvalid},
+		{UnitCameIn{Dock: "d1"}, CodeInvalid},
+		{UnitCameIn{Dock: "d1", Tag: strings.Repeat("E", 129)}, CodeInvalid},
+		{UnitCameIn{Dock: "d1", Tag: "E200"}, CodeUnknownSSCC},
+		{UnitCameIn{Dock: "d1", Tag: w.tag(gtin(1), "900000", 1)}, CodeUnknownSSCC},
+		{UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9529999.3000000007"}, CodeUnknownSSCC},
+	} {
+		before := w.tx.Digest()
+		w.no(tt.cmd, tt.code)
+		if w.tx.Digest() != before {
+			t.Errorf("%+v changed something", tt.cmd)
+		}
+	}
+	if res := w.ok(UnitCameIn{Dock: "d1", Tag: palletTag}); res.Ref != "R1" {
+		t.Errorf("%+v", res)
+	}
+	rc := seen(GetReceipt(w.tx, "R1"))
+	if rc.State != ReceiptReceiving || rc.Lines[0].Received != 2 || rc.Lines[1].Received != 5 || rc.Lines[2].Received != 0 {
+		t.Errorf("%+v", rc)
+	}
+	if res := w.ok(UnitCameIn{Dock: "d1", Tag: palletTag}); res.Text != "received before" {
+		t.Errorf("again: %+v", res)
+	}
+	w.ok(CloseReceipt{Receipt: "R1", Confirm: true})
+	w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeUnknownSSCC)
+	w.invariants()
+	w.books()
+}
+
+// A parcel goes out where its truck does not stand.
+func TestWrongDoor(t *testing.T) {
+	w := twoDoors(t)
+	w.ok(release("P1", "CUP*2"))
+	w.pick("K1", "w1", "P1")
+	sscc := w.label("pack1", "P1")
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	all := w.epcs(sscc)
+	w.ok(PortalPass{Dock: "d1", EPCs: all})
+	res := w.no(PortalPass{Dock: "d2", EPCs: all}, FalloutRFIDExtra)
+	if !strings.Contains(res.Text, sscc+" is of dock d1") {
+		t.Errorf("%+v", res)
+	}
+	w.wantFallouts("RFID_EXTRA P1/0")
+	w.verified("P1", false)
+	w.no(Depart{Dock: "d1"}, CodeNotVerified)
+	w.ok(PortalPass{Dock: "d1", EPCs: all})
+	w.wantFallouts()
+	w.ok(Depart{Dock: "d1"})
+	w.invariants()
+
+	// A log of before level 5 knows no such rule.
+	w = twoDoors(t)
+	w.m.Level = 4
+	w.ok(release("P1", "CUP*2"))
+	w.pick("K1", "w1", "P1")
+	sscc = w.label("pack1", "P1")
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	w.ok(PortalPass{Dock: "d2", EPCs: w.epcs(sscc)})
+	w.verified("P1", true)
+}
+
+// A tag that two doors saw at the same time belongs to the one that heard it better,
+// whichever is recorded first.
+func TestTwoDoorsOneTag(t *testing.T) {
+	for _, first := range []string{"d1", "d2"} {
+		w := twoDoors(t)
+		w.ok(release("P1", "CUP*2"))
+		w.pick("K1", "w1", "P1")
+		sscc := w.label("pack1", "P1")
+		w.ok(Load{Dock: "d1", Barcode: sscc})
+		all := w.epcs(sscc)
+		near, far := seenAt("d1", WayOut, 10_000, -48, all...), seenAt("d2", WayOut, 11_500, -63, all[1:]...)
+		if first == "d1" {
+			w.ok(near)
+			w.ok(far) // its tags are not its own: nothing passed
+		} else {
+			w.no(far, FalloutRFIDExtra)
+			w.wantFallouts("RFID_EXTRA /0")
+			w.m.Now += 1000
+			w.ok(near)
+		}
+		w.wantFallouts()
+		w.verified("P1", true)
+		w.ok(near)
+		w.invariants()
+		w.books()
+	}
+	// The whole parcel is heard at the other door first: it was at its own.
+	w := twoDoors(t)
+	w.ok(release("P1", "CUP*2"))
+	w.pick("K1", "w1", "P1")
+	sscc := w.label("pack1", "P1")
+	w.ok(Load{Dock: "d1", Barcode: sscc})
+	all := w.epcs(sscc)
+	w.no(seenAt("d2", WayOut, 10_000, -63, all...), FalloutRFIDExtra)
+	w.ok(seenAt("d1", WayOut, 9000, -48, all...))
+	w.verified("P1", true)
+	w.wantFallouts()
+	w.invariants()
+}
+
+// What is not the same thing at the same time stays where it was seen.
+func TestTwoDoorsApart(t *testing.T) {
+	cup := func(w *world, n int) string { return w.tag(gtin(1), "900000", n) }
+	for name, do := range map[string]func(w *world){
+		"long before": func(w *world) {
+			w.no(seenAt("d2", "", 1000, -63, cup(w, 1)), FalloutRFIDExtra)
+			w.no(seenAt("d1", "", 9000, -48, cup(w, 1)), FalloutRFIDExtra)
+		},
+		"another tag": func(w *world) {
+			w.no(seenAt("d2", "", 9000, -63, cup(w, 2)), FalloutRFIDExtra)
+			w.no(seenAt("d1", "", 9000, -48, cup(w, 1)), FalloutRFIDExtra)
+		},
+		"one of two": func(w *world) {
+			w.no(seenAt("d2", "", 9000, -63, cup(w, 1), cup(w, 2)), FalloutRFIDExtra)
+			w.no(seenAt("d1", "", 9000, -48, cup(w, 1)), FalloutRFIDExtra)
+		},
+		"more was found since": func(w *world) {
+			w.no(seenAt("d2", "", 5000, -63, "e200"), FalloutRFIDExtra)
+			w.m.Now += 1000
+			w.no(seenAt("d2", "", 9000, -63, cup(w, 1)), FalloutRFIDExtra)
+			w.m.Now += 1000
+			w.no(seenAt("d1", "", 9000, -48, cup(w, 1)), FalloutRFIDExtra)
+		},
+		"no strengths": func(w *world) {
+			w.no(PortalPass{Dock: "d2", EPCs: []string{cup(w, 1)}}, FalloutRFIDExtra)
+			w.no(PortalPass{Dock: "d1", EPCs: []string{cup(w, 1)}}, FalloutRFIDExtra)
+		},
+	} {
+		w := twoDoors(t)
+		do(w)
+		if got := w.openFallouts(); !slices.Equal(got, []string{"RFID_EXTRA /0", "RFID_EXTRA /0"}) {
+			t.Errorf("%s: %v", name, got)
+		}
+		w.invariants()
+	}
+}
+
+func TestPortalPassSecondVersionRefusals(t *testing.T) {
+	w := twoDoors(t)
+	for _, bad := range []PortalPass{
+		{Dock: "d1", Way: "up"},
+		{Dock: "d1", From: -1},
+		{Dock: "d1", From: 2, To: 1},
+		{Dock: "d1", From: 1, To: 3_600_002},
+		{Dock: "d1", EPCs: []string{"E2"}, RSSI: []int{-50}},
+		{Dock: "d1", EPCs: []string{"E2"}, RSSI: []int{-50, -50}, From: 1, To: 2},
+		{Dock: "d1", EPCs: []string{"E2"}, RSSI: []int{1}, From: 1, To: 2},
+		{Dock: "d1", EPCs: []string{"E2"}, RSSI: []int{-129}, From: 1, To: 2},
+	} {
+		before := w.tx.Digest()
+		w.no(bad, CodeInvalid)
+		if w.tx.Digest() != before {
+			t.Errorf("%+v changed something", bad)
+		}
+	}
+	// Gateways of before hear what was seen, without the way.
+	if older, ok := Older(seenAt("d1", WayOut, 1, -50, "E2")); !ok || older.(PortalPass).Way != "" || len(older.(PortalPass).EPCs) != 1 {
+		t.Errorf("%+v %v", older, ok)
+	}
+	if _, ok := Older(PortalPass{Dock: "d1"}); ok {
+		t.Error("the first version has no older form")
+	}
+}
+
+// portalDay is a day at two doors: goods in by their tags, out by the right door and
+// by the wrong one, and tags that both heard.
+func portalDay(t *testing.T) *world {
+	w := twoDoors(t)
+	cups := []string{w.tag(gtin(1), "900000", 1), w.tag(gtin(1), "900000", 2)}
+	w.ok(AnnounceTags{Receipt: "R1", EPCs: cups})
+	w.ok(seenAt("d1", WayIn, 1000, -50, palletTag, cups[0]))
+	w.ok(UnitCameIn{Dock: "d1", Tag: palletTag})
+	w.no(UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9529999.3000000007"}, CodeUnknownSSCC)
+	w.ok(release("P1", "CUP*2"))
+	w.ok(release("P2", "CUP*1"))
+	w.pick("K1", "w1", "P1", "P2")
+	for i, id := range []string{"P1", "P2"} {
+		w.ok(Load{Dock: "d1", Barcode: w.label("pack1", id)})
+		all := w.epcs(w.order(id).Parcels[0].SSCC)
+		at := 20_000 + 20_000*i
+		w.no(seenAt("d2", WayOut, at+500, -66, all[1:]...), FalloutRFIDExtra)
+		w.m.Now += 1000
+		w.ok(seenAt("d1", WayOut, at, -48, all...))
+	}
+	all := w.epcs(w.order("P1").Parcels[0].SSCC)
+	w.ok(seenAt("d1", WayIn, 70_000, -48, all...))
+	w.no(Depart{Dock: "d1"}, CodeNotVerified)
+	w.no(seenAt("d2", WayOut, 90_000, -48, all...), FalloutRFIDExtra)
+	w.ok(seenAt("d1", "", 110_000, -48, all...))
+	w.ok(Depart{Dock: "d1"})
+	w.ok(PortalPass{Dock: "d2", EPCs: nil})
+	w.state("P1", OrderShipped)
+	w.invariants()
+	w.books()
+	return w
+}
