@@ -104,6 +104,11 @@ func (a *Agent) startStations(context.Context) error {
 			return fmt.Errorf("dock %s: %w", d.ID, err)
 		}
 	}
+	for _, s := range a.cfg.Sensors {
+		if err := a.startSensor(s); err != nil {
+			return fmt.Errorf("sensor %s: %w", s.ID, err)
+		}
+	}
 	return a.startDoors(a.cfg.Docks, scanned)
 }
 

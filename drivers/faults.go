@@ -19,6 +19,11 @@ const (
 	CodeKnownBad    = "DEV-112"
 	CodeForeign     = "DEV-113"
 
+	CodeSensorSilent     = "DEV-120"
+	CodeSensorUnreadable = "DEV-121"
+	CodeSensorRefuses    = "DEV-122"
+	CodeSensorRange      = "DEV-123"
+
 	CodeScaleSilent     = "DEV-201"
 	CodeScaleNotReady   = "DEV-202"
 	CodeScaleRefuses    = "DEV-203"
@@ -134,6 +139,11 @@ func Faults() []Fault {
 		{CodeUnknown, "A device is plugged in that the configuration does not name. It is left alone.", "Nothing, if it belongs to nobody here. Else `tote devices probe` says what it is and what to write into the configuration."},
 		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
 		{CodeForeign, "Something talks at this port that no driver understands.", "Check what is plugged in there, and its baud rate. `tote devices trace` shows what it says."},
+
+		{CodeSensorSilent, "The sensor does not answer.", "Check its power, the two wires of the bus (swapped?), and that baud rate and address are as configured."},
+		{CodeSensorUnreadable, "The answers of the sensor cannot be read.", "Check baud rate and parity, the wires, and that each address is on the bus once."},
+		{CodeSensorRefuses, "The sensor refuses the question.", "Check that it is of the configured family: it has no such register."},
+		{CodeSensorRange, "The sensor tells a value that it cannot measure.", "Set per_degree to 100 if it counts hundredths of a degree. Else it is broken: until it is replaced, no reading of it is used."},
 
 		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol are set as configured, and that it sends without being asked where the protocol wants that."},
 		{CodeScaleNotReady, "The scale cannot weigh at the moment (menu, adjustment or switched to standby).", "Leave the menu of the scale and clear its pan."},

@@ -98,7 +98,7 @@ func (t *Tracker) Fail(err error) {
 		t.Set(Absent, CodeDriver, err.Error())
 	case CodeBusy, CodeAmbiguous:
 		t.Set(Absent, code, err.Error()) // it names the other one
-	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeScannerSilent, CodeRFIDSilent, CodeRFIDUnreadable, CodeRFIDRefuses,
+	case CodeStalled, CodeSensorSilent, CodeScaleSilent, CodePrinterSilent, CodeScannerSilent, CodeRFIDSilent, CodeRFIDUnreadable, CodeRFIDRefuses,
 		CodeLLRPHeld, CodeLLRPSilent, CodeLLRPBroken, CodeLLRPError, CodeLLRPLine:
 		t.Set(Degraded, code, "")
 	default:

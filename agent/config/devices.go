@@ -1,14 +1,31 @@
 package config
 
-// Device is one device of a configuration that is plugged into a port.
+// Device is one device of a configuration that has a driver of the table. Where
+// Serial is nil and TCP is "" it is reached another way: see Where.
 type Device struct {
 	Name   string // as on screens: pack1/scale
 	Driver string
-	Serial *Serial // nil: in the network
+	Serial *Serial
 	TCP    string
+	HID    *HID
 }
 
-// Devices lists the devices with ports, in the order of the file.
+// Where is how the device is reached, for people.
+func (d Device) Where() string {
+	switch {
+	case d.TCP != "":
+		return d.TCP
+	case d.Serial != nil:
+		return d.Serial.Port(d.Name).Where()
+	case d.HID != nil:
+		if c, err := d.HID.Config(); err == nil {
+			return c.Where()
+		}
+	}
+	return "by topics of the broker"
+}
+
+// Devices lists the devices with drivers of the table, in the order of the file.
 func (c *Config) Devices() []Device {
 	var out []Device
 	for _, s := range c.Stations {
@@ -16,7 +33,7 @@ func (c *Config) Devices() []Device {
 			out = append(out, Device{Name: s.ID + "/scanner", Driver: s.Scanner.Driver, Serial: s.Scanner.Serial})
 		}
 		if s.Scale != nil {
-			out = append(out, Device{Name: s.ID + "/scale", Driver: s.Scale.Driver, Serial: s.Scale.Serial})
+			out = append(out, Device{Name: s.ID + "/scale", Driver: s.Scale.Driver, Serial: s.Scale.Serial, HID: s.Scale.HID})
 		}
 		if s.Printer != nil {
 			out = append(out, Device{Name: s.ID + "/printer", Driver: s.Printer.Driver, Serial: s.Printer.Serial, TCP: s.Printer.TCP})
@@ -29,6 +46,9 @@ func (c *Config) Devices() []Device {
 		if d.RFID != nil {
 			out = append(out, Device{Name: d.ID + "/rfid", Driver: d.RFID.Driver, Serial: d.RFID.Serial, TCP: d.RFID.TCP})
 		}
+	}
+	for _, s := range c.Sensors {
+		out = append(out, Device{Name: s.ID + "/sensor", Driver: s.Driver, Serial: s.Serial, TCP: s.TCP})
 	}
 	return out
 }

@@ -61,7 +61,7 @@ func exampleStruct(b *strings.Builder, t reflect.Type, indent, first, device str
 // deviceOf names the device of the example that a key leads to.
 func deviceOf(device string, t reflect.Type, key string) string {
 	switch {
-	case t == reflect.TypeFor[Station](), t == reflect.TypeFor[Dock]():
+	case t == reflect.TypeFor[Station](), t == reflect.TypeFor[Dock](), t == reflect.TypeFor[Sensor]():
 		f, _ := fieldOf(t, "id")
 		return f.Tag.Get("example")
 	case device != "" && key != "serial":
@@ -78,7 +78,7 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	}
 	key := keyOf(f)
 	switch t.Name() {
-	case "Printer":
+	case "Printer", "Sensor":
 		return key == "tcp"
 	case "RFID":
 		return slices.Contains([]string{"tcp", "mqtt", "reader_of", "beside", "door_ports", "only_tags"}, key)

@@ -94,6 +94,9 @@ func validate(c *Config, src *source) Problems {
 	for i, e := range c.EStops {
 		k.estop("estops["+strconv.Itoa(i)+"]", e)
 	}
+	for i, s := range c.Sensors {
+		k.sensor("sensors["+strconv.Itoa(i)+"]", s)
+	}
 	for i, c := range c.Conveyors {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
 	}

@@ -24,6 +24,7 @@ import (
 	"tote/drivers/accept"
 	"tote/drivers/all"
 	"tote/drivers/inspect"
+	"tote/drivers/scale/hid"
 	"tote/drivers/serialport"
 	"tote/drivers/tap"
 	"tote/drivers/tcpport"
@@ -67,10 +68,10 @@ func (d devicesFrom) devices(ctx context.Context) ([]inspect.Device, error) {
 	}
 	var out []inspect.Device
 	for _, c := range cfg.Devices() {
-		dev := inspect.Device{Name: c.Name, Driver: c.Driver, Where: c.TCP}
-		if c.TCP == "" {
+		dev := inspect.Device{Name: c.Name, Driver: c.Driver, Where: c.Where()}
+		if c.Serial != nil {
 			line := c.Serial.Port(c.Name)
-			dev.Line, dev.Where = &line, line.Where()
+			dev.Line = &line
 		}
 		out = append(out, dev)
 	}
@@ -263,8 +264,16 @@ func (p port) find() (out place, err error) {
 		}
 		out.name, out.at = d.Name, d.TCP
 		if d.TCP != "" {
-			out.open, err = tcpport.Opener(tcpport.Config{Address: d.TCP})
+			out.open, err = tcpport.Opener(tcpport.Config{Address: d.TCP, Port: out.row.TCPPort, Hold: out.row.Hold})
 			return out, err
+		}
+		if d.HID != nil {
+			c, err := d.HID.Config()
+			out.at, out.open = c.Where(), hid.Opener(c)
+			return out, err
+		}
+		if d.Serial == nil {
+			return out, fmt.Errorf("%s is reached %s, not by a port that could be opened here; tote devices trace shows it while the agent runs", d.Name, d.Where())
 		}
 		line := d.Serial.Port("tote devices")
 		out.at, out.line = line.Where(), inspect.Settings(line)
@@ -287,7 +296,7 @@ func (p port) byPort() (out place, err error) {
 	}
 	if _, _, err := net.SplitHostPort(p.Port); err == nil && !filepath.IsAbs(p.Port) {
 		out.name = strings.ReplaceAll(p.Port, ":", "-")
-		out.open, err = tcpport.Opener(tcpport.Config{Address: p.Port})
+		out.open, err = tcpport.Opener(tcpport.Config{Address: p.Port, Port: out.row.TCPPort, Hold: out.row.Hold})
 		return out, err
 	}
 	line.Path, line.Owner = p.Port, "tote devices"
@@ -417,6 +426,7 @@ func drive(ctx context.Context, row all.Driver, open drivers.Opener) error {
 type devicesTestCmd struct {
 	port       `embed:""`
 	Unattended bool          `help:"Leave out the steps that need a person."`
+	Region     string        `help:"Of an RFID reader that forgets it with its power (thingmagic): whose rules it sends by, as eu or us." placeholder:"eu"`
 	Report     string        `help:"Folder for the report." default:"." type:"path"`
 	Soak       time.Duration `help:"How long the device has to go on without a mistake." default:"10s"`
 	Limit      time.Duration `help:"For each thing that must happen." default:"30s"`
@@ -450,6 +460,9 @@ func (c devicesTestCmd) Run(ctx context.Context) error {
 		o.Person = nil
 	}
 	s.Bad = drivers.KnownBad()
+	if c.Region != "" {
+		s.Driver.Region = c.Region
+	}
 	r := accept.Run(ctx, s, o)
 	r.Device, r.Version = c.Device, version
 	if cfg, err := c.file(); err == nil && cfg != nil {

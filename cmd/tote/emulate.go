@@ -5,14 +5,18 @@ import (
 	"os"
 
 	"tote/firmware-tests/emulate"
+	"tote/firmware-tests/script"
 )
 
 type emulateCmd struct {
+	Script string `help:"YAML file of faults by a timetable, see firmware-tests/README.md." type:"existingfile" placeholder:"FILE"`
+
 	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
 	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader on a serial line, with the tags in front of it."`
 	LLRP    emulateLLRP    `cmd:"" name:"llrp" help:"A fixed RFID reader that speaks LLRP, with the tags in front of it and its inputs."`
+	Sensor  emulateSensor  `cmd:"" help:"A temperature and humidity sensor of the XY-MD02 family, on Modbus RTU."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
@@ -37,6 +41,9 @@ type (
 	emulateLLRP struct {
 		emulate.LLRPArgs `embed:""`
 	}
+	emulateSensor struct {
+		emulate.SensorArgs `embed:""`
+	}
 	emulateRobot struct {
 		emulate.RobotArgs `embed:""`
 	}
@@ -54,21 +61,37 @@ type (
 	}
 )
 
-func (c emulateScale) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
-func (c emulatePrinter) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
-func (c emulateScanner) Run(ctx context.Context) error  { return runEmulator(ctx, c.Options) }
-func (c emulateRFID) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
-func (c emulateLLRP) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
-func (c emulateRobot) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
-func (c emulateConveyor) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
-func (c emulateGPIO) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
-func (c emulateZIOTC) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
-func (c emulateGroup) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
+func (c emulateScale) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
-func runEmulator(ctx context.Context, options func() (emulate.Options, error)) error {
+func (c emulateLLRP) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulatePrinter) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateScanner) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateRFID) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateSensor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateZIOTC) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateGroup) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (e *emulateCmd) run(ctx context.Context, options func() (emulate.Options, error)) error {
 	o, err := options()
 	if err != nil {
 		return err
+	}
+	if e.Script != "" {
+		if o.Script, err = script.Load(e.Script); err != nil {
+			return err
+		}
 	}
 	o.Logger = logger("info", "text")
 	return emulate.Main(ctx, o, os.Stdout)

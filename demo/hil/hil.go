@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"tote/drivers"
 	"tote/drivers/accept"
 	"tote/drivers/all"
 	"tote/drivers/inspect"
@@ -35,6 +34,8 @@ type Rig struct {
 	Subject accept.Subject
 	Person  accept.Person
 	Control *control.Client
+	Line    serialport.Config // without Path: it is in the network, at Address
+	Address string
 
 	stop func() error
 }
@@ -81,29 +82,32 @@ func Emulate(ctx context.Context, driver string) (*Rig, error) {
 	if err = json.NewDecoder(bufio.NewReader(out)).Decode(&ready); err != nil {
 		return nil, errors.Join(err, stop())
 	}
+	row.Region = e.region
 	r := &Rig{stop: stop, Subject: accept.Subject{Driver: row, Port: "emulated"}}
 	if r.Control, err = control.Dial(ctx, ready.Control); err != nil {
 		return nil, errors.Join(err, stop())
 	}
-	if r.Subject.Open, r.Subject.Line, err = opener(row, e, ready); err != nil {
+	if err := r.reach(e, ready); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	r.Person = func(ctx context.Context, s accept.Step) error { return r.do(ctx, e, s) }
 	return r, nil
 }
 
-func opener(row all.Driver, e emulator, ready emulate.Ready) (drivers.Opener, string, error) {
+// reach says how the suite gets to the device.
+func (r *Rig) reach(e emulator, ready emulate.Ready) (err error) {
 	if e.tcp {
-		open, err := tcpport.Opener(tcpport.Config{Address: ready.Listen, Hold: row.Hold})
-		return open, "", err
+		r.Address = ready.Listen
+		r.Subject.Open, err = tcpport.Opener(tcpport.Config{Address: ready.Listen, Hold: r.Subject.Driver.Hold})
+		return err
 	}
-	var cfg serialport.Config
-	if len(row.Lines) > 0 {
-		cfg = row.Lines[0]
+	if lines := r.Subject.Driver.Lines; len(lines) > 0 {
+		r.Line = lines[0]
 	}
-	cfg.Path = ready.Path
-	open, err := serialport.Opener(cfg)
-	return open, inspect.Settings(cfg), err
+	r.Line.Path = ready.Path
+	r.Subject.Line = inspect.Settings(r.Line)
+	r.Subject.Open, err = serialport.Opener(r.Line)
+	return err
 }
 
 // do does a step at the emulated device.

@@ -205,6 +205,27 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 	}
 }
 
+// What was told before a step is no proof that the step was done.
+func TestAStepNeedsFreshWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mute := false
+		s, _ := bench(func(q string) string {
+			if mute && q == "?" {
+				return "I am here"
+			}
+			return map[string]string{"?": "W 1", "WHO": "I T1 7.0"}[q]
+		})
+		s.Driver.Kind = all.Scanner
+		r := Run(t.Context(), s, Options{Person: func(_ context.Context, step Step) error {
+			mute = true
+			return nil
+		}})
+		if got := strings.Join(told(r), "\n"); !strings.Contains(got, "failed a code is scanned: never told of") {
+			t.Error(got)
+		}
+	})
+}
+
 func TestUnattendedAndSkipped(t *testing.T) {
 	for _, person := range []Person{nil, func(context.Context, Step) error { return ErrSkip }} {
 		synctest.Test(t, func(t *testing.T) {

@@ -38,7 +38,7 @@ type check struct {
 
 // suite is every check in order.
 func suite() []check {
-	scales, scanners, printers, readers := []all.Kind{all.Scale}, []all.Kind{all.Scanner}, []all.Kind{all.Printer}, []all.Kind{all.RFID}
+	scales, scanners, printers, readers, sensors := []all.Kind{all.Scale}, []all.Kind{all.Scanner}, []all.Kind{all.Printer}, []all.Kind{all.RFID}, []all.Kind{all.Sensor}
 	return []check{
 		{name: "its port opens", vital: true, do: opens},
 		{name: "it says who it is", do: identifies},
@@ -50,6 +50,7 @@ func suite() []check {
 		{name: "empty, it comes to rest", kinds: scales, step: StepClear, do: weighs(func(int64) bool { return true })},
 		{name: "a weight is weighed and comes to rest", kinds: scales, step: StepPut, do: weighs(func(mg int64) bool { return mg > 0 })},
 		{name: "without it, it is back at rest", kinds: scales, step: StepOff, do: weighs(func(mg int64) bool { return mg <= 5000 && mg >= -5000 })},
+		{name: "it tells a value", kinds: sensors, do: tells},
 		{name: "a code is scanned", kinds: scanners, step: StepScan, do: tells},
 		{name: "a tag is read", kinds: readers, step: StepTag, do: tells},
 		{name: "a label is printed and confirmed", kinds: printers, step: StepSample, sample: true, do: sample},

@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"tote/drivers"
 	"tote/drivers/rfid"
 	"tote/drivers/scale"
 	"tote/drivers/scanner"
+	"tote/drivers/sensor"
 	"tote/drivers/serialport"
 )
 
@@ -29,6 +31,7 @@ const (
 	Printer Kind = "printer"
 	Scanner Kind = "scanner"
 	RFID    Kind = "rfid"
+	Sensor  Kind = "sensor"
 )
 
 // Driver is one line of the table.
@@ -60,6 +63,11 @@ type Driver struct {
 	Scanner  scanner.Maker // of a scanner; nil for other kinds
 	Wired    bool          // a reader with inputs that a photo-eye may hang on; its Reader has Lines
 	Versions []string      // of the protocol, that a configuration may choose among; the first is the default
+
+	// Region is whose rules a reader that forgets them sends by while it is tried out;
+	// "" leaves what it has. The table has none: a site has to say where it is.
+	Region string
+	Sensor sensor.Maker // of a sensor; nil for other kinds
 }
 
 // plugged are drivers that came from elsewhere.
@@ -93,31 +101,46 @@ func Drivers() []Driver {
 	plugged.Lock()
 	more := plugged.rows
 	plugged.Unlock()
-	all := slices.Concat(scales(), printers(), scanners(), readers(), more)
+	all := slices.Concat(scales(), printers(), scanners(), readers(), sensors(), more)
 	slices.SortFunc(all, func(a, b Driver) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
 
-// Try is the driver's Trial; readers and scanners need none of their own. nil =
-// the driver cannot be tried out.
+// Try is the driver's Trial; readers, scanners and sensors need none of their own. nil = the
+// driver cannot be tried out.
 func (d Driver) Try() drivers.Trial {
 	switch {
-	case d.Trial != nil || d.Reader == nil && d.Scanner == nil:
+	case d.Trial != nil:
 		return d.Trial
 	case d.Scanner != nil:
-		return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
-			return d.Scanner(scanner.Config{
-				Name: name, Open: open,
-				Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
-			})
-		}
+		return d.tryScanner
+	case d.Sensor != nil:
+		return d.trySensor
+	case d.Reader != nil:
+		return d.tryReader
 	}
-	return func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
-		return d.Reader(rfid.Settings{
-			Name: name, Open: open, Antennas: []int{1},
-			Sink: func(r rfid.Read) { tell(drivers.Told{Text: r.EPC}) },
-		})
-	}
+	return nil
+}
+
+func (d Driver) tryScanner(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return d.Scanner(scanner.Config{
+		Name: name, Open: open,
+		Sink: func(s scanner.Scan) { tell(drivers.Told{Text: strconv.Quote(s.Data)}) },
+	})
+}
+
+func (d Driver) trySensor(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return d.Sensor(sensor.Settings{
+		Name: name, Open: open, Interval: 500 * time.Millisecond,
+		Sink: func(r sensor.Reading) { tell(drivers.Told{Text: r.Text(), Value: r.MilliC, Settled: true}) },
+	})
+}
+
+func (d Driver) tryReader(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
+	return d.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: []int{1}, Region: d.Region,
+		Sink: func(r rfid.Read) { tell(drivers.Told{Text: r.EPC}) },
+	})
 }
 
 // Find returns the driver called name.

@@ -36,6 +36,9 @@ func TestTable(t *testing.T) {
 		if (d.Kind == RFID) != (d.Reader != nil) {
 			t.Errorf("%s: only readers have a Reader", d.Name)
 		}
+		if (d.Kind == Sensor) != (d.Sensor != nil) {
+			t.Errorf("%s: only sensors have a Sensor", d.Name)
+		}
 		if (d.Kind == Scale) != (d.Scale != nil) {
 			t.Errorf("%s: only scales have a protocol", d.Name)
 		}

@@ -97,6 +97,9 @@ func (d *device) target(name string) Target {
 	return Target{Name: name, Open: func(line serialport.Config) (drivers.Opener, error) {
 		return func(ctx context.Context) (drivers.Port, error) {
 			d.opens = append(d.opens, Settings(line))
+			if line.XonXoff {
+				return nil, errors.New("a stray DC3 would hold the probe")
+			}
 			right := Settings(line) == d.line
 			d.peer.OnWrite = func(p []byte) (int, error) {
 				d.asked = append(d.asked, strings.TrimSpace(string(p)))
@@ -193,6 +196,14 @@ func TestProbeOfAPortThatCannotBeOpened(t *testing.T) {
 	cancel()
 	if got := Probe(ctx, (&device{}).target("x"), rows()); got.Verdict != Failed || got.Text != "stopped" {
 		t.Errorf("stopped: %+v", got)
+	}
+}
+
+// What is suggested for a sensor is a list, as the configuration has it.
+func TestYAMLOfASensor(t *testing.T) {
+	got := Target{Name: "/dev/x"}.yaml(all.Driver{Name: "toy", Kind: all.Sensor}, serialport.Config{Baud: 4800})
+	if want := "sensors:\n  - id: sensor1\n    driver: toy\n    serial: {path: \"/dev/x\", baud: 4800}\n"; got != want {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 const (
 	listenFor = 700 * time.Millisecond // devices that talk by themselves say something in it
 	answerIn  = 700 * time.Millisecond // of one question
+	settle    = 300 * time.Millisecond // between two: a device forgets what it took for half a question of its own
 )
 
 // maxHeard bounds what is kept of what a device said, in bytes.
@@ -212,10 +213,18 @@ func (t Target) try(ctx context.Context, s step, f *Finding) (found bool, err er
 		f.heard(&ear)
 		return true, nil
 	}
+	asked := false
 	for _, r := range s.rows {
 		if r.Ask == nil || ctx.Err() != nil {
 			continue
 		}
+		if asked {
+			select {
+			case <-time.After(settle):
+			case <-ctx.Done():
+			}
+		}
+		asked = true
 		if _, err := drivers.Discard(port); err != nil {
 			return false, err
 		}
@@ -298,11 +307,16 @@ func (t Target) found(f *Finding, s step, r all.Driver, id drivers.Identity) {
 	f.YAML = t.yaml(r, s.line)
 }
 
-// yaml is what belongs into the configuration, below its station, dock or list.
+// yaml is what belongs into the configuration: below its station or dock, or a
+// list of its own.
 func (t Target) yaml(r all.Driver, line serialport.Config) string {
-	head := fmt.Sprintf("%s:\n  driver: %s\n", r.Kind, r.Name)
+	head, indent := fmt.Sprintf("%s:\n", r.Kind), "  "
+	if r.Kind == all.Sensor {
+		head, indent = "sensors:\n  - id: sensor1\n", "    "
+	}
+	head += indent + "driver: " + r.Name + "\n" + indent
 	if t.TCP != "" {
-		return head + fmt.Sprintf("  tcp: %q\n", t.TCP)
+		return head + fmt.Sprintf("tcp: %q\n", t.TCP)
 	}
 	keys := []string{fmt.Sprintf("path: %q", t.Name)}
 	if t.Alone && t.USB != nil && t.Port.USB == (serialport.Name{}) {
@@ -326,5 +340,5 @@ func (t Target) yaml(r all.Driver, line serialport.Config) string {
 	if line.XonXoff {
 		keys = append(keys, "xon_xoff: true")
 	}
-	return head + "  serial: {" + strings.Join(keys, ", ") + "}\n"
+	return head + "serial: {" + strings.Join(keys, ", ") + "}\n"
 }

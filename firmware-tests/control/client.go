@@ -110,6 +110,12 @@ func (c *Client) Level(ctx context.Context, line string, high bool) error {
 	return c.call(ctx, http.MethodPost, "/level", map[string]any{"line": line, "level": high}, nil)
 }
 
+// Climate makes it warmer or colder, drier or wetter around a sensor, in
+// thousandths of a degree and of a per cent.
+func (c *Client) Climate(ctx context.Context, milliC, milliRH int64) error {
+	return c.call(ctx, http.MethodPost, "/climate", map[string]any{"milliC": milliC, "milliRH": milliRH}, nil)
+}
+
 // Fault switches a fault on or off.
 func (c *Client) Fault(ctx context.Context, name string, on bool) error {
 	return c.call(ctx, http.MethodPost, "/fault", map[string]any{"name": name, "on": on}, nil)

@@ -16,6 +16,7 @@
 //	POST /induct {"barcode":"…","quality":"GOOD|NOREAD|MULTI|CONFLICT"}   conveyor: a carton before the belt
 //	POST /take   {"lane":"L1"}       conveyor: the cartons at the end of a lane, as a JSON list
 //	POST /level  {"line":"EYE","level":true}   gpio: an input changes
+//	POST /climate {"milliC":-20500,"milliRH":54600}   sensor: what is around it
 //	GET  /actions?wait=MS            robot: actions that wait for the world, as a JSON list
 //	POST /actions/{id} {"result":"FINISHED|FAILED","description":"…"}
 //
@@ -105,6 +106,11 @@ type Laned interface {
 // Levelled is a Target whose inputs the world moves.
 type Levelled interface {
 	SetLevel(line string, high bool) error
+}
+
+// Airy is a Target around which it can become warmer or colder.
+type Airy interface {
+	SetClimate(milliC, milliRH int64) error
 }
 
 // Acting is a Target whose actions the world decides.
@@ -235,6 +241,15 @@ func Handler(t Target) http.Handler {
 		},
 		) (any, error) {
 			return nil, s.SetLevel(b.Line, b.Level)
+		})
+	}
+	if s, ok := t.(Airy); ok {
+		post(mux, "/climate", func(b struct {
+			MilliC  int64 `json:"milliC"`
+			MilliRH int64 `json:"milliRH"`
+		},
+		) (any, error) {
+			return nil, s.SetClimate(b.MilliC, b.MilliRH)
 		})
 	}
 	if s, ok := t.(Acting); ok {

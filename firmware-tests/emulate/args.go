@@ -13,6 +13,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 	"tote/firmware-tests/ziotc"
 )
 
@@ -61,6 +62,12 @@ type LLRPArgs struct {
 	Record      string `help:"File that gets each thing that physically happens, as JSON lines."`
 	JSON        bool   `name:"json" help:"Ready lines as JSON."`
 	llrp.Params `embed:""`
+}
+
+// SensorArgs are the flags of `tote emulate sensor`.
+type SensorArgs struct {
+	Common        `embed:""`
+	sensor.Params `embed:""`
 }
 
 // RobotArgs are the flags of `tote emulate robot`.
@@ -136,6 +143,13 @@ func (a RFIDArgs) Options() (Options, error) {
 // Options for Main.
 func (a LLRPArgs) Options() (Options, error) {
 	d := Device{Kind: LLRP, Name: a.Name, Listen: a.Listen, Control: a.Control, Record: a.Record, LLRP: a.Params}
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a SensorArgs) Options() (Options, error) {
+	d := a.Common.device(Sensor)
+	d.Sensor = a.Params
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

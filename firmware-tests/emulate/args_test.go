@@ -16,6 +16,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 )
 
 // cli has the shape cmd/tote gives the subcommands.
@@ -25,6 +26,7 @@ type cli struct {
 	Scanner ScannerArgs `cmd:""`
 	RFID    RFIDArgs    `cmd:"" name:"rfid"`
 	LLRP    LLRPArgs    `cmd:"" name:"llrp"`
+	Sensor  SensorArgs  `cmd:""`
 	Robot   RobotArgs   `cmd:""`
 	Group   GroupArgs   `cmd:""`
 
@@ -101,6 +103,13 @@ func TestArgs(t *testing.T) {
 			}}},
 		},
 		{
+			[]string{"sensor", "--link", "/tmp/x/t0", "--address", "7", "--milli-c=-20500"},
+			Options{Devices: []Device{{
+				Kind: Sensor, Link: "/tmp/x/t0", Control: "127.0.0.1:0",
+				Sensor: sensor.Params{Address: 7, PerDegree: 10, MilliC: -20500, MilliRH: 45000},
+			}}},
+		},
+		{
 			[]string{"robot", "--brokers", "tcp://127.0.0.1:1883,tcp://127.0.0.1:1884", "--serial", "R7", "--node", "park1", "--x=-200", "--factor", "20", "--external-actions"},
 			Options{Devices: []Device{{
 				Kind: Robot, Control: "127.0.0.1:0",
@@ -157,6 +166,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.RFID.Options()
 		case "llrp":
 			o, err = got.LLRP.Options()
+		case "sensor":
+			o, err = got.Sensor.Options()
 		case "robot":
 			o, err = got.Robot.Options()
 		case "conveyor":

@@ -27,6 +27,8 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/script"
+	"tote/firmware-tests/sensor"
 	"tote/firmware-tests/ziotc"
 )
 
@@ -38,6 +40,7 @@ const (
 	Robot   = "robot"
 	RFID    = "rfid"
 	LLRP    = "llrp"
+	Sensor  = "sensor"
 
 	Conveyor = "conveyor"
 	GPIO     = "gpio"
@@ -49,7 +52,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Robot, Conveyor, GPIO or ZIOTC
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO or ZIOTC
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer and llrp: TCP address, host:port, port 0 is chosen
@@ -61,6 +64,7 @@ type Device struct {
 	Scanner scanner.Params `json:"scanner,omitzero"`
 	RFID    rfid.Params    `json:"rfid,omitzero"`
 	LLRP    llrp.Params    `json:"llrp,omitzero"` // speaks TCP: no Link, no pty; Listen is 127.0.0.1:0 when it is not given
+	Sensor  sensor.Params  `json:"sensor,omitzero"`
 
 	Conveyor conveyor.Params `json:"conveyor,omitzero"` // speaks MQTT: no Link, no pty
 	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
@@ -73,6 +77,8 @@ type Options struct {
 	Devices []Device
 	JSON    bool         // ready lines as JSON
 	Logger  *slog.Logger // nil = silent
+
+	Script *script.Script // faults by a timetable, from when all devices are ready; nil = none
 }
 
 // Ready is a ready line.
@@ -115,7 +121,7 @@ func Main(ctx context.Context, o Options, stdout io.Writer) error {
 	defer wg.Wait()
 	defer cancel(nil) // before waiting
 
-	names := map[string]bool{}
+	names, targets := map[string]bool{}, map[string]script.Target{}
 	for _, d := range o.Devices {
 		if d.Name == "" {
 			d.Name = d.Kind
@@ -124,10 +130,11 @@ func Main(ctx context.Context, o Options, stdout io.Writer) error {
 			return fmt.Errorf("%w: two devices are called %q", ErrSpec, d.Name)
 		}
 		names[d.Name] = true
-		ready, run, err := start(d)
+		ready, t, run, err := start(d)
 		if err != nil {
 			return fmt.Errorf("emulate %s: %w", d.Name, err)
 		}
+		targets[d.Name] = t
 		wg.Go(func() {
 			if err := run(ctx); err != nil {
 				cancel(fmt.Errorf("emulate %s: %w", d.Name, err))
@@ -137,6 +144,11 @@ func Main(ctx context.Context, o Options, stdout io.Writer) error {
 			"path", ready.Path, "listen", ready.Listen, "control", ready.Control)
 		if err := announce(stdout, ready, o.JSON); err != nil {
 			return fmt.Errorf("emulate: ready line: %w", err)
+		}
+	}
+	if o.Script != nil {
+		if err := o.Script.Run(ctx, targets); err != nil {
+			return err
 		}
 	}
 	<-ctx.Done()
@@ -155,10 +167,10 @@ func announce(w io.Writer, r Ready, asJSON bool) error {
 }
 
 // start opens everything a device needs; run then serves it and closes all.
-func start(d Device) (Ready, func(context.Context) error, error) {
+func start(d Device) (Ready, *target, func(context.Context) error, error) {
 	var opened closers
-	fail := func(err error) (Ready, func(context.Context) error, error) {
-		return Ready{}, nil, errors.Join(err, opened.Close())
+	fail := func(err error) (Ready, *target, func(context.Context) error, error) {
+		return Ready{}, nil, nil, errors.Join(err, opened.Close())
 	}
 	if d.Listen != "" && d.Kind != Printer && d.Kind != LLRP {
 		return fail(fmt.Errorf("%w: a %s does not listen on TCP", ErrSpec, d.Kind))
@@ -212,7 +224,7 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 		}
 		ready.Path = v.State().Socket
 	}
-	return ready, func(ctx context.Context) error {
+	return ready, t, func(ctx context.Context) error {
 		defer func() { _ = opened.Close() }()
 		return t.run(ctx, device, ln)
 	}, nil
@@ -243,6 +255,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 		if s, ok := t.socket.(*llrp.Socket); ok {
 			wg.Go(func() { d.Run(ctx, s) })
 		}
+	case *sensor.Sensor:
+		wg.Go(func() { _ = d.Run(ctx, t.port) })
 	case *robot.Robot:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *conveyor.Conveyor:

@@ -15,6 +15,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/sensor"
 	"tote/firmware-tests/ziotc"
 )
 
@@ -80,6 +81,13 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
+	case Sensor:
+		s, err := sensor.New(d.Sensor, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = s, func() any { return s.State() }
+		return s, nil
 	case Robot:
 		r, err := robot.New(d.Robot, t.book)
 		if err != nil {
@@ -109,8 +117,8 @@ func (t *target) build(d Device) (any, error) {
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s, %s and %s",
-		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, LLRP, Robot, Conveyor, GPIO, ZIOTC)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s, %s, %s and %s",
+		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC)
 }
 
 // State is the device as the control API shows it.
@@ -134,6 +142,9 @@ func (t *target) State() control.State {
 
 // SetFault switches a fault of the device.
 func (t *target) SetFault(name string, on bool) error { return t.faults.SetFault(name, on) }
+
+// Faults lists the names of all faults of the device.
+func (t *target) Faults() []string { return t.faults.Faults() }
 
 // Book is the record of the device.
 func (t *target) Book() *record.Book { return t.book }
@@ -160,6 +171,10 @@ type (
 		*target
 		control.Readable
 		control.Levelled
+	}
+	sensorFace struct {
+		*target
+		control.Airy
 	}
 	conveyorFace struct {
 		*target
@@ -192,6 +207,8 @@ func (t *target) face(device any) control.Target {
 		return rfidFace{t, d}
 	case *llrp.Reader:
 		return llrpFace{t, d, d}
+	case *sensor.Sensor:
+		return sensorFace{t, d}
 	case *robot.Robot:
 		return robotFace{t, d}
 	case *conveyor.Conveyor:

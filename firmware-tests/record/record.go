@@ -40,6 +40,7 @@ const (
 	Collected = "collected" // conveyor: carton taken from the end of a lane (Carton)
 	Input     = "input"     // gpio: the world changed an input (Level)
 	Output    = "output"    // gpio: an output, a lamp, changed (Level)
+	Climate   = "climate"   // sensor: it became warmer or colder, drier or wetter (Climate)
 )
 
 // MaxInMemory bounds the entries a Book keeps in memory; the oldest go first,
@@ -64,6 +65,8 @@ type Entry struct {
 	Tags   *Tags          `json:"tags,omitempty"`
 	Carton *Carton        `json:"carton,omitempty"`
 	Level  *Level         `json:"level,omitempty"`
+
+	Climate *Air `json:"climate,omitempty"`
 }
 
 // Weight is a weight on a scale.
@@ -150,6 +153,12 @@ type Carton struct {
 type Level struct {
 	Line string `json:"line"`
 	High bool   `json:"high"`
+}
+
+// Air is what is around a sensor.
+type Air struct {
+	MilliC  int64 `json:"milliC"`  // thousandths of a degree Celsius
+	MilliRH int64 `json:"milliRH"` // thousandths of a per cent of relative humidity
 }
 
 // SwitchedFault is a fault that was switched.

@@ -13,9 +13,10 @@ import (
 // that got none is sent again after AckMs, three times in all; a NAK has it sent
 // again at once.
 type ssi struct {
-	packets, acks bool   // as the host set it
-	heard         []byte // the begin of a packet of the host
-	pending       []byte // not acknowledged
+	packets, acks bool      // as the host set it
+	heard         []byte    // the begin of a packet of the host
+	last          time.Time // bytes of it came
+	pending       []byte    // not acknowledged
 	tries         int
 	due           time.Time
 }
@@ -83,13 +84,19 @@ func ssiPacket(op, status byte, data []byte) []byte {
 	return append(p, byte(sum>>8), byte(sum))
 }
 
+// charTimeout is the pause within a packet after which it is given up: the host
+// character timeout of SSI, 200 ms from the factory.
+const charTimeout = 200 * time.Millisecond
+
 // hear takes what the host sends.
 func (s *Scanner) hear(piece line.Piece) {
 	s.mu.Lock()
 	var say [][]byte
-	if piece.Lost {
+	now := time.Now()
+	if piece.Lost || now.Sub(s.ssi.last) > charTimeout {
 		s.ssi.heard = nil
 	}
+	s.ssi.last = now
 	s.ssi.heard = append(s.ssi.heard, piece.Data...)
 	for len(s.ssi.heard) >= 6 {
 		n := int(s.ssi.heard[0])
