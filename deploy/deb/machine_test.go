@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,33 +122,104 @@ func debian(t *testing.T) string {
 func tail(b []byte) []byte { return b[max(0, len(b)-600):] }
 
 // hold makes the machine: $1 is the root, $2 a folder for what it changes, $3 what is
-// /mnt there. The last shell is the machine's first process, which buries the dead, and
-// ends with its input.
+// /mnt there. The last line starts the machine's first process: with $4 = boot it is
+// systemd, otherwise a shell, which buries the dead and ends with its input.
 const hold = `set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$2"
 mkdir "$2/up" "$2/work" "$2/root"
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/up,workdir=$2/work" "$2/root"
-mount -t proc proc "$2/root/proc"
-mount -t tmpfs -o mode=755 dev "$2/root/dev"
-mkdir "$2/root/dev/pts" "$2/root/dev/shm"
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$2/root/dev/pts"
-ln -s pts/ptmx "$2/root/dev/ptmx"
-for d in null zero full random urandom tty; do touch "$2/root/dev/$d"; mount --bind "/dev/$d" "$2/root/dev/$d"; done
-mount --bind "$3" "$2/root/mnt"
-mount -t tmpfs tmpfs "$2/root/run"
+cd "$2/root"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/up,workdir=$2/work" .
+cd "$2/root"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t tmpfs -o mode=755 dev dev
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+for d in null zero full random urandom tty; do touch "dev/$d"; mount --bind "/dev/$d" "dev/$d"; done
+mount --bind "$3" mnt
+mount -t tmpfs tmpfs run
+[ "$4" = boot ] || { echo up; exec chroot . sh -c "cat >/dev/null; :"; }
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+	mount -t cgroup2 cgroup2 sys/fs/cgroup
+else
+	mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
+	mkdir sys/fs/cgroup/systemd sys/fs/cgroup/unified sys/fs/cgroup/devices
+	mount -t cgroup -o none,name=systemd,xattr systemd sys/fs/cgroup/systemd
+	mount -t cgroup2 cgroup2 sys/fs/cgroup/unified
+	mount -t cgroup -o devices devices sys/fs/cgroup/devices
+fi
 echo up
-exec chroot "$2/root" sh -c "cat >/dev/null; :"
+exec chroot . env -i container=tote PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=multi-user.target
 `
 
-func newMachine(t *testing.T) *machine {
+// newMachine makes one that was not booted: nothing runs there by itself.
+func newMachine(t *testing.T) *machine { return hatch(t, "chroot") }
+
+// newBooted makes one in which systemd runs.
+func newBooted(t *testing.T) *machine {
+	m := hatch(t, "boot")
+	end := time.Now().Add(deadline)
+	for {
+		out, err := m.try("systemctl is-system-running")
+		if err == nil {
+			return m
+		}
+		if time.Now().After(end) {
+			t.Skipf("SKIPPED: systemd does not start here: %v %s: the service was started without it", err, out)
+		}
+	}
+}
+
+// enter moves the shell into groups of its own, made below those it is in, and makes
+// the machine there. $0 is their name.
+const enter = `set -e
+for h in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup/devices; do
+	[ -e $h/cgroup.procs ] || continue
+	mkdir $h/$0
+	echo $$ >$h/$0/cgroup.procs
+done
+exec unshare --mount --pid --net --cgroup --uts --ipc --fork --kill-child sh -c "$@"
+`
+
+// leave takes the groups away when the machine is gone; false while some of its
+// processes end.
+func leave(name string) (gone bool) {
+	gone = true
+	roots, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
+	for _, root := range append(roots, "/sys/fs/cgroup/"+name) {
+		var dirs []string
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				dirs = append(dirs, path)
+			}
+			return nil
+		})
+		for _, dir := range slices.Backward(dirs) {
+			gone = os.Remove(dir) == nil && gone
+		}
+	}
+	return gone
+}
+
+func hatch(t *testing.T, how string) *machine {
 	t.Helper()
 	root := debian(t)
 	m := &machine{T: t, mnt: t.TempDir()}
 	if err := os.Chmod(m.mnt, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	holder := exec.Command("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", hold, "sh", root, t.TempDir(), m.mnt)
+	args := []string{hold, "sh", root, t.TempDir(), m.mnt, how}
+	holder := exec.Command("unshare", append([]string{"--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c"}, args...)...)
+	if how == "boot" {
+		name := fmt.Sprintf("tote-test-%d", os.Getpid())
+		holder = exec.Command("sh", append([]string{"-c", enter, name}, args...)...)
+		t.Cleanup(func() {
+			for end := time.Now().Add(time.Minute); !leave(name) && time.Now().Before(end); {
+			}
+		})
+	}
 	in, err := holder.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -161,6 +235,9 @@ func newMachine(t *testing.T) *machine {
 	}
 	t.Cleanup(func() {
 		_ = in.Close()
+		if pid, err := strconv.Atoi(m.pid); err == nil { // all others there die with the first process
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 		_ = holder.Wait()
 	})
 	up := make([]byte, 3)
