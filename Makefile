@@ -18,7 +18,7 @@ CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival powercut upgrade demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb notices clean
+.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival powercut upgrade hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb notices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -80,6 +80,11 @@ upgrade: build ## a shift over a rolling upgrade from FROM, back, and again: mak
 	@cd bin/older/src && $(GO) build -trimpath -o ../tote ./cmd/tote
 	@git worktree remove --force bin/older/src
 	./bin/tote demo --exit --gateways 3 --orders 60 --older bin/older/tote $(ARGS)
+
+# The suite of `tote devices test`: PORT=emulated runs it against the emulator.
+hil: build ## try a device out: make hil PORT=/dev/… DRIVER=mt-sics (PORT=emulated: its emulator)
+	@test -n "$(PORT)" -a -n "$(DRIVER)" || { echo 'say which device: make hil PORT=/dev/… DRIVER=NAME; the names: bin/tote devices drivers'; exit 1; }
+	./bin/tote devices test --port '$(PORT)' --driver '$(DRIVER)' --report bin/hil $(ARGS)
 
 demo: build ## the simulated shift: make demo ARGS="--exit --speed max"
 	./bin/tote demo $(ARGS)

@@ -29,6 +29,9 @@ import (
 	"tote/agent/projection"
 	"tote/agent/replica"
 	"tote/agent/supervise"
+	"tote/drivers"
+	"tote/drivers/scale"
+	"tote/drivers/serialport"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/warehouse"
@@ -83,6 +86,12 @@ type Options struct {
 	Log     *slog.Logger
 	// Ready is told once, when scans are accepted.
 	Ready func(Addresses)
+	// Ports lists the serial ports of the machine without opening any; nil = this
+	// one's.
+	Ports func() ([]serialport.Info, error)
+	// KnownBad is the table of firmware with published faults; nil = the one of
+	// the drivers.
+	KnownBad drivers.BadFirmware
 	// Notify is the way to systemd; nil without it.
 	Notify *notify.Socket
 }
@@ -111,6 +120,9 @@ type Agent struct {
 	// kickQuorum: there is a quorum again, or none any more.
 	kickQuorum chan struct{}
 	devices    []device
+	plugs      plugs
+	strangers  strangers
+	scales     map[string]*scale.Driver // by name, "pack1/scale"; written at the start only
 	towers     []*tower
 	doors      []door
 	robots     atomic.Pointer[fleet.Master] // nil without robots
@@ -142,11 +154,17 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
+	if opt.Ports == nil {
+		opt.Ports = func() ([]serialport.Info, error) { return serialport.Ports(serialport.Machine()) }
+	}
+	if opt.KnownBad == nil {
+		opt.KnownBad = drivers.KnownBad()
+	}
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
 		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
-		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
+		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg), scales: map[string]*scale.Driver{},
 	}
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)
@@ -289,10 +307,10 @@ func (a *Agent) status() api.Gateway {
 	}
 	a.linkStatus(&g)
 	for _, d := range a.devices {
-		s := d.status()
-		g.Devices = append(g.Devices, api.Device{
-			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since.UTC().Format(time.RFC3339), Code: s.Code, Text: s.Text,
-		})
+		g.Devices = append(g.Devices, a.deviceRow(d.status()))
+	}
+	for _, s := range a.strangers.all() {
+		g.Devices = append(g.Devices, strangerRow(s))
 	}
 	for _, d := range a.doors {
 		s := d.stats()

@@ -2,21 +2,25 @@ package agent
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
+	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/station"
 	"tote/agent/supervise"
 	"tote/agent/topics"
 	"tote/drivers"
+	"tote/drivers/all"
+	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
+	"tote/drivers/scale/hid"
 	"tote/drivers/scanner"
-	"tote/drivers/serialport"
-	"tote/drivers/tcpport"
 	"tote/warehouse"
 )
 
@@ -42,7 +46,7 @@ func (a *Agent) startStation(cfg config.Station) error {
 		if err != nil {
 			return err
 		}
-		pc.Print = a.printJob(p)
+		pc.Print = a.printJob(p, mediaOf(cfg.Printer))
 		run = append(run, func() error { return a.startDevice(cfg.ID+"/printer", p.Run, p.Status) })
 	}
 	if cfg.Tower != nil {
@@ -52,6 +56,11 @@ func (a *Agent) startStation(cfg config.Station) error {
 		}
 		pc.Light = light
 	}
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return err
+	}
+	pc.Answer = loud(pc.Answer)
 	pack = station.NewPack(pc)
 	if err := a.sup.Go("station/"+cfg.ID, pack.Run); err != nil {
 		return err
@@ -61,30 +70,50 @@ func (a *Agent) startStation(cfg config.Station) error {
 			return err
 		}
 	}
-	return nil
+	return a.startButtons(cfg.ID, cfg.Buttons, pack.Scanned)
 }
 
-// startDock builds a dock with its scanner.
-func (a *Agent) startDock(cfg config.Dock) error {
-	answer := func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) }
+// startDock builds a dock with its scanner, and gives what takes further scans
+// there.
+func (a *Agent) startDock(cfg config.Dock) (scanned func(string), err error) {
+	loud, err := a.startBuzzer(cfg.ID, cfg.Buzzer)
+	if err != nil {
+		return nil, err
+	}
+	answer := loud(func(ans station.Answer) { a.publish(topics.Dock, cfg.ID, ans) })
 	dock := station.NewDock(station.DockConfig{ID: cfg.ID, Log: a.log, Do: a.do, Lost: a.lost, NewCmdID: cmdID, Answer: answer})
 	if err := a.sup.Go("dock/"+cfg.ID, dock.Run); err != nil {
-		return err
+		return nil, err
+	}
+	if err := a.startButtons(cfg.ID, cfg.Buttons, dock.Scanned); err != nil {
+		return nil, err
+	}
+	scanned = func(code string) { // of a device that is no scanner
+		if code = strings.TrimRight(code, "\r\n"); scanner.Fit(code) {
+			dock.Scanned(code)
+			return
+		}
+		f := drivers.FaultOf(drivers.CodeScannerControl)
+		answer(station.Answer{CmdID: cmdID(), Code: f.Code, Text: f.Cause + " " + f.Action})
 	}
 	if cfg.Scanner == nil {
-		return nil
+		return scanned, nil
 	}
-	return a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
+	return scanned, a.startScanner(cfg.ID, cfg.Scanner, dock.Scanned, answer)
 }
 
 // startScanner also answers scans that cannot be read: the person heard the
 // scanner beep and must learn that nothing was done.
 func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string), answer func(station.Answer)) error {
-	open, err := serialOpener(cfg.Serial)
+	open, err := a.portOpener(place+"/scanner", cfg.Driver, cfg.Serial, "")
 	if err != nil {
 		return err
 	}
-	d, err := scanner.New(scanner.Config{
+	driver, ok := all.Find(cfg.Driver)
+	if !ok || driver.Scanner == nil {
+		return fmt.Errorf("no driver %q for a scanner", cfg.Driver)
+	}
+	d, err := driver.Scanner(scanner.Config{
 		Name: place + "/scanner", Open: open, Log: a.log, GS1: cfg.GS1.Scan(),
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s scanner.Scan) {
@@ -102,30 +131,75 @@ func (a *Agent) startScanner(place string, cfg *config.Scanner, sink func(string
 }
 
 func (a *Agent) startScale(place string, cfg *config.Scale, sink func(station.Weight)) error {
-	open, err := serialOpener(cfg.Serial)
+	row, ok := all.Find(cfg.Driver)
+	if !ok || row.Scale == nil {
+		return fmt.Errorf("no driver %q for a scale", cfg.Driver)
+	}
+	protocol, err := row.Scale(cfg.Settings())
+	if err != nil {
+		return err
+	}
+	name := place + "/scale"
+	open, err := a.scaleOpener(name, cfg)
 	if err != nil {
 		return err
 	}
 	d, err := scale.New(scale.Config{
-		Name: place + "/scale", Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond, Log: a.log,
+		Name: name, Protocol: protocol, Open: open, Interval: time.Duration(cfg.IntervalMs) * time.Millisecond,
+		Window: cfg.Window, EmptyMg: int64(cfg.EmptyG) * 1000, DriftMg: cfg.DriftMg(), Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(r scale.Reading) {
-			a.readings.set(place+"/scale", weightText(r.Milligrams, r.Stable))
-			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload})
+			a.readings.set(name, weightText(r.Milligrams, r.Stable))
+			sink(station.Weight{Milligrams: r.Milligrams, Stable: r.Stable, Overload: r.Overload, Underload: r.Underload, Drift: r.Drift})
 		},
 	})
 	if err != nil {
 		return err
 	}
-	return a.startDevice(place+"/scale", d.Run, d.Status)
+	a.scales[name] = d
+	return a.startDevice(name, d.Run, d.Status)
 }
 
-func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
-	open, err := portOpener(cfg.Serial, cfg.TCP)
+// scaleOpener reaches a scale on USB or on its serial line.
+func (a *Agent) scaleOpener(name string, cfg *config.Scale) (drivers.Opener, error) {
+	if cfg.HID == nil {
+		return a.portOpener(name, cfg.Driver, cfg.Serial, "")
+	}
+	c, err := cfg.HID.Config()
 	if err != nil {
 		return nil, err
 	}
-	return printer.New(printer.Config{Name: place + "/printer", Open: open, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
+	return a.plugged(&plug{name: name, driver: cfg.Driver, where: c.Where()}, hid.Opener(c)), nil
+}
+
+// actScale has a scale do what a person asks of it; found is false when this
+// gateway has no such scale. The journal keeps who asked and what it showed.
+func (a *Agent) actScale(ctx context.Context, by, name, act string) (shows string, found bool, err error) {
+	d, ok := a.scales[name]
+	if !ok {
+		return "", false, nil
+	}
+	before := d.Last()
+	do := map[string]func(context.Context) error{api.ScaleZero: d.Zero, api.ScaleTare: d.Tare, api.ScaleClearTare: d.ClearTare}[act]
+	if do == nil {
+		return "", false, nil
+	}
+	err = do(ctx)
+	after := d.Last()
+	a.log.Info("scale asked by a person", "device", name, "act", act, "by", by, "before", before.Text(), "after", after.Text(), "code", drivers.CodeOf(err))
+	return after.Text(), true, err
+}
+
+func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, error) {
+	open, err := a.portOpener(place+"/printer", cfg.Driver, cfg.Serial, cfg.TCP)
+	if err != nil {
+		return nil, err
+	}
+	language, ok := printer.LanguageOf(cfg.Driver)
+	if !ok {
+		return nil, fmt.Errorf("%s: no printer driver %q", place, cfg.Driver)
+	}
+	return printer.New(printer.Config{Name: place + "/printer", Open: open, Language: language, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() }})
 }
 
 // startDevice runs a driver under the supervisor; a missing device is tried
@@ -133,22 +207,6 @@ func (a *Agent) newPrinter(place string, cfg *config.Printer) (*printer.Driver, 
 func (a *Agent) startDevice(name string, run func(context.Context) error, status func() drivers.Status) error {
 	a.devices = append(a.devices, device{status})
 	return a.sup.Go(name, run, supervise.Device())
-}
-
-// portOpener reaches a device over the network when it has an address there,
-// else over its serial line.
-func portOpener(line *config.Serial, address string) (drivers.Opener, error) {
-	if address != "" {
-		return tcpport.Opener(tcpport.Config{Address: address})
-	}
-	return serialOpener(line)
-}
-
-func serialOpener(cfg *config.Serial) (drivers.Opener, error) {
-	return serialport.Opener(serialport.Config{
-		Path: cfg.Path, Baud: cfg.Baud, DataBits: cfg.DataBits, Parity: serialport.Parity(cfg.Parity),
-		StopBits: cfg.StopBits, XonXoff: cfg.XonXoff,
-	})
 }
 
 // outcomes translates what the printer driver learned into what the domain
@@ -160,9 +218,46 @@ var outcomes = map[printer.Outcome]string{
 	printer.NotReady: station.NotReady,
 }
 
+// media is what a printer prints on and how it is told.
+type media struct {
+	label.Device
+	Size label.Size
+}
+
+// mediaOf is the media of a configured printer.
+func mediaOf(cfg *config.Printer) media {
+	m := media{label.Device{Language: label.Language(cfg.Driver), Dots: cfg.Dots}, label.FourBySix}
+	if cfg.Label == "a6" {
+		m.Size = label.A6
+	}
+	return m
+}
+
+// docTypes are the languages of printers as documents know them. Bytes that may
+// be no UTF-8 are filed in base64.
+var docTypes = map[label.Language]string{
+	label.ZPL: warehouse.DocZPL, label.TSPL: warehouse.DocTSPL, label.EPL2: warehouse.DocEPL2, label.ESCPOS: warehouse.DocESCPOS,
+}
+
+// docBody are the bytes of a document as it is filed, and back.
+func docBody(typ string, job []byte) string {
+	if strings.HasSuffix(typ, ";base64") {
+		return base64.StdEncoding.EncodeToString(job)
+	}
+	return string(job)
+}
+
+func jobOf(typ string, body []byte) ([]byte, error) {
+	if strings.HasSuffix(typ, ";base64") {
+		return base64.StdEncoding.DecodeString(string(body))
+	}
+	return body, nil
+}
+
 // labelBytes are what a label job has printed: the document it has, byte by
-// byte, else a label of the site's own.
-func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
+// byte, else a label of the site's own in the language of the printer. A document
+// in another language is refused: it is never turned into something else.
+func (a *Agent) labelBytes(on media, job warehouse.LabelJob) ([]byte, error) {
 	switch {
 	case job.Doc == "" && job.Format != "":
 		return nil, fmt.Errorf("the customer asks for a label in format %s: it has to be filed as a document", job.Format)
@@ -178,7 +273,7 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return siteLabel(a.cfg.Site, party, job)
+		return siteLabel(a.cfg.Site, on, party, job)
 	}
 	var doc *warehouse.Document
 	var body []byte
@@ -188,35 +283,40 @@ func (a *Agent) labelBytes(job warehouse.LabelJob) ([]byte, error) {
 		}
 		return err
 	})
-	switch {
+	switch takes := docTypes[on.Language]; {
 	case err != nil:
 		return nil, err
 	case doc == nil || len(body) == 0:
 		return nil, fmt.Errorf("document %s is missing", job.Doc)
-	case doc.Type != warehouse.DocZPL:
-		return nil, fmt.Errorf("document %s is %s: the printer takes %s", job.Doc, doc.Type, warehouse.DocZPL)
+	case doc.Type != takes:
+		return nil, fmt.Errorf("%s document %s is %s: the printer takes %s", drivers.CodePrinterLanguage, job.Doc, doc.Type, takes)
 	}
-	return body, nil
+	return jobOf(doc.Type, body)
 }
 
 // siteLabel draws the label of a job.
-func siteLabel(site, party string, job warehouse.LabelJob) ([]byte, error) {
-	return printer.Label{
-		ShipTo: printer.Address{
+func siteLabel(site string, on media, party string, job warehouse.LabelJob) ([]byte, error) {
+	made, err := label.Logistic{
+		ShipTo: label.Address{
 			Name: job.ShipTo.Name, Street: job.ShipTo.Street, Postcode: job.ShipTo.Postcode,
 			City: job.ShipTo.City, Country: job.ShipTo.Country,
 		},
 		From:    []string{site},
 		Carrier: job.Carrier, Tracking: job.Tracking, Order: job.Order, SSCC: job.ID,
-		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party,
-	}.ZPL()
+		WeightMg: job.WeightMg, Copy: job.Copies > 1, Party: party, Size: on.Size,
+	}.Label()
+	if err != nil {
+		return nil, err
+	}
+	return label.Write(on.Device, made)
 }
 
 // fileLabel archives a label the site drew before its first copy goes out: every
 // later one is the same bytes. Gateways of before that know no documents print
 // without.
-func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byte) error {
-	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: warehouse.DocZPL, Ref: job.ID, Body: string(zpl)})
+func (a *Agent) fileLabel(ctx context.Context, on media, job warehouse.LabelJob, bytes []byte) error {
+	typ := docTypes[on.Language]
+	res, err := a.do(ctx, "station/"+job.Station, warehouse.FileDocument{What: warehouse.DocLabel, Type: typ, Ref: job.ID, Body: docBody(typ, bytes)})
 	if err == nil && !res.OK && res.Code != warehouse.CodeUnknownKind {
 		err = fmt.Errorf("file the label of %s: %s %s", job.ID, res.Code, res.Text)
 	}
@@ -224,16 +324,16 @@ func (a *Agent) fileLabel(ctx context.Context, job warehouse.LabelJob, zpl []byt
 }
 
 // printJob renders a label job and prints it.
-func (a *Agent) printJob(p *printer.Driver) station.Printer {
+func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 	return func(ctx context.Context, job warehouse.LabelJob, beforeSend func(context.Context) error) (string, string, error) {
-		zpl, err := a.labelBytes(job)
+		bytes, err := a.labelBytes(on, job)
 		if err == nil && job.Doc == "" {
-			err = a.fileLabel(ctx, job, zpl)
+			err = a.fileLabel(ctx, on, job, bytes)
 		}
 		if err != nil {
 			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
 		}
-		outcome, detail, err := p.Print(ctx, zpl, beforeSend)
+		outcome, detail, err := p.Print(ctx, bytes, beforeSend)
 		text := detail.Code
 		if detail.Text != "" {
 			text += " " + detail.Text

@@ -41,6 +41,7 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 	t, err := gpio.NewTower(gpio.TowerConfig{
 		Name: place + "/tower", Open: gpioLines(cfg.GPIO), Green: cfg.Green, Amber: cfg.Amber, Red: cfg.Red,
 		ActiveLow: cfg.ActiveLow, Log: a.log, OnStatus: func(drivers.Status) { a.changes.kick() },
+		Watchdog: 20 * towerTick,
 	})
 	if err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func (a *Agent) startTower(place string, cfg *config.Tower) (func(station.Light)
 const eyeHeld = time.Minute
 
 // startDoor starts what watches a dock door: the photo-eye and the RFID reader.
-func (a *Agent) startDoor(cfg config.Dock) error {
+func (a *Agent) startDoor(cfg config.Dock, scanned func(string)) error {
 	if cfg.RFID == nil {
 		return nil
 	}
@@ -78,43 +79,67 @@ func (a *Agent) startDoor(cfg config.Dock) error {
 	if err := a.sup.Go("portal/"+cfg.ID, watch.Run); err != nil {
 		return err
 	}
-	open, err := portOpener(cfg.RFID.Serial, cfg.RFID.TCP)
-	if err != nil {
+	reader, err := a.startReader(cfg, watch.Read, scanned)
+	if err != nil || cfg.PhotoEye == nil {
 		return err
 	}
+	return a.startEye(cfg, reader, watch.Eye)
+}
+
+// startReader starts the RFID reader of a dock; what a reader with an imager scans
+// goes to scanned.
+func (a *Agent) startReader(cfg config.Dock, sink func(rfid.Read), scanned func(string)) (rfid.Reader, error) {
 	driver, ok := all.Find(cfg.RFID.Driver)
 	if !ok || driver.Reader == nil {
-		return fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
-	}
-	antennas := make([]int, cfg.RFID.Antennas)
-	for i := range antennas {
-		antennas[i] = i + 1
+		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
 	}
 	name := cfg.ID + "/rfid"
-	reader, err := driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: antennas, Power: cfg.RFID.PowerDBm, Log: a.log,
-		OnStatus: func(drivers.Status) { a.changes.kick() },
+	open, err := a.readerOpener(name, cfg.RFID)
+	if err != nil {
+		return nil, err
+	}
+	var reader rfid.Reader // is there before it runs
+	reader, err = driver.Reader(rfid.Settings{
+		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Version: cfg.RFID.Version, Log: a.log,
+		OnStatus: func(drivers.Status) {
+			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
+				a.tells(name, told.Identity())
+			}
+			a.changes.kick()
+		},
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
-			watch.Read(r)
+			sink(r)
+		},
+		Barcode: func(_, code string) {
+			a.readings.set(name, code)
+			scanned(code)
 		},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.startDevice(name, reader.Run, reader.Status); err != nil {
-		return err
-	}
-	if cfg.PhotoEye == nil {
-		return nil
+	return reader, a.startDevice(name, reader.Run, reader.Status)
+}
+
+// startEye starts the photo-eye of a dock: on a line of this machine, or of the
+// dock's reader.
+func (a *Agent) startEye(cfg config.Dock, reader rfid.Reader, sink func(covered bool, at time.Time)) error {
+	open, line := gpioLines(cfg.PhotoEye.GPIO), cfg.PhotoEye.Line
+	if n := cfg.PhotoEye.ReaderGPI; n > 0 {
+		wired, ok := reader.(interface{ Lines() gpio.Opener })
+		if !ok {
+			return fmt.Errorf("%s: readers of driver %q have no inputs", cfg.ID, cfg.RFID.Driver)
+		}
+		open, line = wired.Lines(), fmt.Sprintf("GPI%d", n)
 	}
 	eye, err := gpio.NewInput(gpio.InputConfig{
-		Name: cfg.ID + "/photo-eye", Open: gpioLines(cfg.PhotoEye.GPIO), Line: cfg.PhotoEye.Line, ActiveLow: cfg.PhotoEye.ActiveLow,
+		Name: cfg.ID + "/photo-eye", Open: open, Line: line, ActiveLow: cfg.PhotoEye.ActiveLow,
 		Pull: gpio.Pull(cfg.PhotoEye.Pull), Debounce: time.Duration(cfg.PhotoEye.DebounceMs) * time.Millisecond, Held: eyeHeld, Log: a.log,
 		OnStatus: func(drivers.Status) { a.changes.kick() },
 		Sink: func(s gpio.Signal) {
 			a.readings.set(cfg.ID+"/photo-eye", map[bool]string{true: "covered", false: "free"}[s.Active])
-			watch.Eye(s.Active, s.At)
+			sink(s.Active, s.At)
 		},
 	})
 	if err != nil {

@@ -105,9 +105,9 @@ func TestPackagingRow63(t *testing.T) {
 		prints := func(id string) string {
 			t.Helper()
 			j := job(id)
-			zpl, err := a.labelBytes(j)
+			zpl, err := a.labelBytes(zplPrinter, j)
 			if err == nil && j.Doc == "" {
-				err = a.fileLabel(ctx, j, zpl)
+				err = a.fileLabel(ctx, zplPrinter, j, zpl)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -200,14 +200,14 @@ func TestLabelReprintedRow63(t *testing.T) {
 	}
 	draw := func() string {
 		t.Helper()
-		zpl, err := a.labelBytes(job())
+		zpl, err := a.labelBytes(zplPrinter, job())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(zpl)
 	}
 	one := draw()
-	if err := a.fileLabel(t.Context(), job(), []byte(one)); err != nil {
+	if err := a.fileLabel(t.Context(), zplPrinter, job(), []byte(one)); err != nil {
 		t.Fatal(err)
 	}
 	doc := job().Doc
@@ -227,7 +227,7 @@ func TestLabelReprintedRow63(t *testing.T) {
 	}
 	// Another document of the label came in between: it is not drawn over.
 	do(warehouse.FileDocument{What: warehouse.DocLabel, Type: warehouse.DocZPL, Ref: sscc, Body: "^XA^XZ"})
-	if err := a.fileLabel(t.Context(), job(), []byte("other")); err == nil {
+	if err := a.fileLabel(t.Context(), zplPrinter, job(), []byte("other")); err == nil {
 		t.Error("filed a second label")
 	}
 }

@@ -59,8 +59,8 @@ func (a *Agent) pages() (http.Handler, error) {
 	}
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
-		Robot: a.robotByHand, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
-		Formed: a.store.Formed,
+		Robot: a.robotByHand, Scale: a.actScale, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
+		Formed: a.store.Formed, Trace: a.trace,
 		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
 	})
 	mux := http.NewServeMux()
@@ -138,9 +138,14 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	}
 	for _, d := range a.devices {
 		s := d.status()
+		row := a.deviceRow(s)
 		g.Devices = append(g.Devices, web.Device{
-			Name: s.Name, Driver: s.Driver, State: string(s.State), Since: s.Since, Code: s.Code, Text: s.Text, Reading: a.reading(s.Name),
+			Name: s.Name, Driver: s.Driver, State: row.State, Since: s.Since, Code: row.Code, Text: row.Text, Reading: a.reading(s.Name),
 		})
+	}
+	for _, s := range a.strangers.all() {
+		row := strangerRow(s)
+		g.Devices = append(g.Devices, web.Device{Name: row.Name, Driver: row.Driver, State: row.State, Since: s.since, Code: row.Code, Text: row.Text})
 	}
 	leader := a.otherLeader()
 	for _, s := range a.robotStatus() {

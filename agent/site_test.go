@@ -23,6 +23,8 @@ import (
 	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/notify"
+	"tote/drivers"
+	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/gpio"
@@ -73,23 +75,27 @@ func gatewayMain(file string) error {
 
 // site is one site under test.
 type site struct {
-	t      *testing.T
-	dir    string
-	oms    string // address of an OMS, "" = none
-	bare   bool   // devices are configured and not there
-	lan    string // "mqtt:" of the configuration, "" = one plain listener
-	more   string // further configuration
-	tokens string // http.tokens_file, "" = none
-	shows  string // token its requests show
-	door   bool   // pack1 has a light tower, dock1 an RFID portal with a photo-eye
-	id     string // of the gateway; "" = gw1
-	port   string // where the other gateways reach it; "" = it is alone
-	notify *notify.Socket
-	others []*site // the other gateways
-	mqtt   string  // addresses of the gateway; chosen at its first start and kept
-	web    string
-	gw     *gateway
-	dev    map[string]*control.Client // emulated devices, "pack1/scale"
+	t       *testing.T
+	dir     string
+	oms     string  // address of an OMS, "" = none
+	bare    bool    // devices are configured and not there
+	lan     string  // "mqtt:" of the configuration, "" = one plain listener
+	more    string  // further configuration
+	tokens  string  // http.tokens_file, "" = none
+	shows   string  // token its requests show
+	door    bool    // pack1 has a light tower, dock1 an RFID portal with a photo-eye
+	id      string  // of the gateway; "" = gw1
+	port    string  // where the other gateways reach it; "" = it is alone
+	others  []*site // the other gateways
+	mqtt    string  // addresses of the gateway; chosen at its first start and kept
+	web     string
+	gw      *gateway
+	bad     drivers.BadFirmware        // firmware that is known to be bad
+	ports   func() []serialport.Info   // of the machine; nil = none
+	dev     map[string]*control.Client // emulated devices, "pack1/scale"
+	signals bool                       // with door: buttons and buzzers at pack1 and dock1
+	zebra   string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
+	notify  *notify.Socket
 
 	totes   int                // given to orders so far
 	scanned map[string]scanned // newest scan by place
@@ -119,6 +125,15 @@ func newFloor(t *testing.T) *site {
 	s.begin()
 	s.devicesReady()
 	return s
+}
+
+// machine is what is plugged in where the gateway runs: what the test says, and
+// nothing of the machine that runs the test.
+func (s *site) machine() ([]serialport.Info, error) {
+	if s.ports == nil {
+		return nil, nil
+	}
+	return s.ports(), nil
 }
 
 func (s *site) begin() {
@@ -152,10 +167,12 @@ func (s *site) startDevices() {
 		{Kind: emulate.Scanner, Name: "dock1/scanner"},
 	}
 	if s.door {
+		if s.zebra == "" {
+			devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"})
+		}
 		devices = append(devices,
-			emulate.Device{Kind: emulate.RFID, Name: "dock1/rfid"},
-			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE"}}},
-			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io")}})
+			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "B2", "RESET"}, Inputs: []string{"STOP"}}},
+			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io"), High: []string{"B1"}}})
 	}
 	for i := range devices {
 		d := &devices[i]
@@ -225,12 +242,22 @@ func (s *site) config() string {
 			id, s.link(id+"/scanner"), s.link(id+"/scale"), s.link(id+"/printer"))
 		if s.door && id == "pack1" {
 			fmt.Fprintf(&b, "    tower: {green: GREEN, amber: AMBER, red: RED, gpio: {emulated: %q}}\n", s.link("pack1/io"))
+			if s.signals {
+				fmt.Fprintf(&b, "    buttons: [{does: reprint, line: B1, gpio: {emulated: %[1]q}}]\n    buzzer: {line: Z1, gpio: {emulated: %[1]q}}\n", s.link("pack1/io"))
+			}
 		}
 	}
 	fmt.Fprintf(&b, "docks:\n  - id: dock1\n    scanner: {serial: {path: %q}}\n", s.link("dock1/scanner"))
+	if s.signals {
+		fmt.Fprintf(&b, "    buttons: [{does: depart, line: B2, gpio: {emulated: %[1]q}}]\n    buzzer: {line: Z2, gpio: {emulated: %[1]q}}\n", s.link("dock1/io"))
+	}
 	if s.door {
-		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n",
-			s.link("dock1/io"), s.link("dock1/rfid"))
+		fmt.Fprintf(&b, "    photo_eye: {line: EYE, active_low: true, gpio: {emulated: %q}}\n", s.link("dock1/io"))
+		if s.zebra != "" {
+			fmt.Fprintf(&b, "    rfid: {driver: %s, mqtt: {client_id: RD1, events: zebra/rd1/events, commands: zebra/rd1/cmnd}}\n", s.zebra)
+		} else {
+			fmt.Fprintf(&b, "    rfid: {driver: r2000, serial: {path: %q, baud: 115200}}\n", s.link("dock1/rfid"))
+		}
 	}
 	return b.String()
 }
@@ -251,7 +278,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

@@ -44,6 +44,8 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"clerk", func(context.Context) error { return a.sup.Go("clerk", a.clerk.Run) }},
 		{"stations", a.startStations},
+		{"ports", func(context.Context) error { return a.sup.Go("ports", a.watchPorts) }},
+		{"estops", a.startEStops},
 		{"fleet", a.startFleet},
 		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
@@ -96,7 +98,11 @@ func (a *Agent) startStations(context.Context) error {
 		}
 	}
 	for _, d := range a.cfg.Docks {
-		if err := errors.Join(a.startDock(d), a.startDoor(d)); err != nil {
+		scanned, err := a.startDock(d)
+		if err == nil {
+			err = a.startDoor(d, scanned)
+		}
+		if err != nil {
 			return fmt.Errorf("dock %s: %w", d.ID, err)
 		}
 	}
@@ -229,6 +235,7 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
 		Quorum:    a.quorum,
+		Readers:   brokerReaders(a.cfg.Docks),
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
 		Asked:     func(class, id string) { a.projector.Asked(class, id) },
 		State: func(dev broker.Device, name string, payload []byte) {

@@ -34,9 +34,13 @@ func (t *tower) refresh(ready bool) {
 	t.lamps.Set(l)
 }
 
+// towerTick is how often the towers are told what to show. A tower that is not
+// told for twenty of them shows stop by itself.
+const towerTick = 250 * time.Millisecond
+
 // watchTowers keeps the towers at stop while nothing can be recorded.
 func (a *Agent) watchTowers(ctx context.Context) error {
-	tick := time.NewTicker(250 * time.Millisecond)
+	tick := time.NewTicker(towerTick)
 	defer tick.Stop()
 	for {
 		select {

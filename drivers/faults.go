@@ -14,6 +14,10 @@ const (
 	CodeUnreachable = "DEV-107"
 	CodeClosed      = "DEV-108"
 	CodeDriver      = "DEV-109"
+	CodeAmbiguous   = "DEV-110"
+	CodeUnknown     = "DEV-111"
+	CodeKnownBad    = "DEV-112"
+	CodeForeign     = "DEV-113"
 
 	CodeScaleSilent     = "DEV-201"
 	CodeScaleNotReady   = "DEV-202"
@@ -22,6 +26,14 @@ const (
 	CodeScaleUnreadable = "DEV-205"
 	CodeScaleOverload   = "DEV-206"
 	CodeScaleUnderload  = "DEV-207"
+	CodeScaleDrift      = "DEV-208"
+	CodeScaleExpanded   = "DEV-209"
+	CodeScaleUnzeroed   = "DEV-210"
+	CodeScaleBroken     = "DEV-211"
+	CodeScaleNoCommand  = "DEV-212"
+	CodeScaleNotEmpty   = "DEV-213"
+	CodeScaleNotDone    = "DEV-214"
+	CodeScaleOther      = "DEV-215"
 
 	CodePrinterSilent      = "DEV-301"
 	CodePrinterPaperOut    = "DEV-302"
@@ -41,20 +53,55 @@ const (
 	CodePrinterTimeout     = "DEV-316"
 	CodePrinterUnreadable  = "DEV-317"
 	CodePrinterLost        = "DEV-318"
+	CodePrinterRefused     = "DEV-319"
+	CodePrinterJam         = "DEV-320"
+	CodePrinterBroken      = "DEV-321"
+	CodePrinterLanguage    = "DEV-322"
+	CodePrinterTag         = "DEV-325"
+	CodePrinterWrongTag    = "DEV-326"
+
+	CodeLabelUnfit     = "DEV-323"
+	CodeLabelCharacter = "DEV-324"
 
 	CodeScannerControl    = "DEV-401"
 	CodeScannerTooLong    = "DEV-402"
 	CodeScannerUnreadable = "DEV-403"
 	CodeScannerIncomplete = "DEV-404"
 	CodeScannerNoise      = "DEV-405"
+	CodeScannerSilent     = "DEV-406"
+	CodeScannerDamaged    = "DEV-407"
+	CodeScannerShortened  = "DEV-408"
+	CodeScannerRefuses    = "DEV-409"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
 	CodeRFIDAntenna    = "DEV-503"
 	CodeRFIDRefuses    = "DEV-504"
 	CodeRFIDInventory  = "DEV-505"
+	CodeLLRPHeld       = "DEV-510"
+	CodeLLRPClock      = "DEV-511"
+	CodeLLRPSilent     = "DEV-512"
+	CodeLLRPBroken     = "DEV-513"
+	CodeLLRPError      = "DEV-514"
+	CodeLLRPLine       = "DEV-515"
+	CodeRFIDDamaged    = "DEV-520"
+	CodeRFIDHot        = "DEV-521"
+	CodeRFIDRegion     = "DEV-522"
+	CodeRFIDVariant    = "DEV-523"
 
-	CodeInputHeld = "DEV-601"
+	CodeZebraSilent     = "DEV-540"
+	CodeZebraUnreadable = "DEV-541"
+	CodeZebraTooLong    = "DEV-542"
+	CodeZebraTag        = "DEV-543"
+	CodeZebraRefuses    = "DEV-544"
+	CodeZebraLate       = "DEV-545"
+	CodeZebraAlert      = "DEV-546"
+	CodeZebraGone       = "DEV-547"
+
+	CodeInputHeld    = "DEV-601"
+	CodeButtonHeld   = "DEV-602"
+	CodeEStopPressed = "DEV-603"
+	CodeEStopLatched = "DEV-604"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -77,14 +124,26 @@ func Faults() []Fault {
 		{CodeUnreachable, "The device does not answer on the network.", "Check power, network cable and address of the device, and that no other computer holds its connection."},
 		{CodeClosed, "The port was closed.", "Nothing; the agent is stopping or opening the port again."},
 		{CodeDriver, "The driver of this device failed.", "It is started again by itself. If it comes back, send the log to support."},
+		{CodeAmbiguous, "Several devices have the USB identity of this one.", "Add its serial_number or interface in the configuration, or name the port by the socket it is plugged into, /dev/serial/by-path/… (`tote devices list` shows them)."},
+		{CodeUnknown, "A device is plugged in that the configuration does not name. It is left alone.", "Nothing, if it belongs to nobody here. Else `tote devices probe` says what it is and what to write into the configuration."},
+		{CodeKnownBad, "The device runs firmware with a published fault that this site would meet.", "Update the firmware; the text says which one and where the fault is described. The device goes on working until then."},
+		{CodeForeign, "Something talks at this port that no driver understands.", "Check what is plugged in there, and its baud rate. `tote devices trace` shows what it says."},
 
-		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol (MT-SICS) are set as configured."},
+		{CodeScaleSilent, "The scale does not answer.", "Check that the scale is on and that baud rate and protocol are set as configured, and that it sends without being asked where the protocol wants that."},
 		{CodeScaleNotReady, "The scale cannot weigh at the moment (menu, adjustment or switched to standby).", "Leave the menu of the scale and clear its pan."},
-		{CodeScaleRefuses, "The scale does not understand the question (ES, ET or EL).", "Set the scale to MT-SICS and check baud rate, data bits and parity."},
+		{CodeScaleRefuses, "The scale does not understand the question.", "Set the scale to the configured protocol and check baud rate, data bits and parity."},
 		{CodeScaleUnit, "The scale shows a unit that is not a weight this site can use.", "Set the scale to g, kg, mg, lb or oz."},
 		{CodeScaleUnreadable, "The answers of the scale cannot be read.", "Check baud rate, data bits and parity, and the cable."},
 		{CodeScaleOverload, "There is too much on the scale.", "Take the load off the scale."},
 		{CodeScaleUnderload, "The scale shows less than its range.", "Check that the pan is in place, clear it and zero the scale."},
+		{CodeScaleDrift, "The empty scale does not show zero.", "Take everything off the scale and wipe its pan. If it still does not show zero, zero it."},
+		{CodeScaleExpanded, "The scale shows ten times its usual resolution, a display for service that is not weighed with.", "Switch the scale back to its usual display."},
+		{CodeScaleUnzeroed, "The scale has not found its zero since it was switched on.", "Take everything off the scale and zero it."},
+		{CodeScaleBroken, "The scale reports a fault of its own (memory, adjustment or sensor).", "Switch it off and on with an empty pan. If it comes back, have the scale serviced."},
+		{CodeScaleNoCommand, "This scale cannot be zeroed or tared by a command.", "Press the key of the scale."},
+		{CodeScaleNotEmpty, "The scale is not at rest, or too much lies on it to be zeroed.", "Take everything off the scale, wait until it rests, and try again."},
+		{CodeScaleNotDone, "The scale did not do what it was told: its weights do not show it.", "Try again with an empty pan at rest, or press the key of the scale."},
+		{CodeScaleOther, "What is plugged in at this path is not the configured USB scale.", "Correct the path, or the vendor and product in the configuration."},
 
 		{CodePrinterSilent, "The printer does not answer.", "Check that the printer is on, has labels, is closed (some printers are silent without) and is set to ZPL."},
 		{CodePrinterPaperOut, "The printer is out of labels.", "Load a new roll and close the head."},
@@ -104,20 +163,54 @@ func Faults() []Fault {
 		{CodePrinterTimeout, "The label was not finished in time.", "Look whether the label came out: scan it if it did, ask for a reprint if it did not."},
 		{CodePrinterUnreadable, "The answers of the printer cannot be read.", "Check baud rate, parity and flow control, and the cable."},
 		{CodePrinterLost, "The connection to the printer broke after the label was sent.", "Look whether the label came out: scan it if it did, ask for a reprint if it did not."},
+		{CodePrinterRefused, "The printer could not carry out what it was sent (an error of syntax, memory or label border).", "Look whether a label came out and whether it is whole. Check that the labels loaded have the configured size."},
+		{CodePrinterJam, "Labels are jammed in the printer.", "Open the printer, take the jammed labels out and close it."},
+		{CodePrinterBroken, "The printer reports a fault of its mechanism (cutter, motor, sensor or memory).", "Switch the printer off and on. If it comes back, have it repaired."},
+		{CodePrinterLanguage, "The document is written in another printer language than this printer speaks.", "Print it at a printer of its language, or have the carrier give labels in this one's."},
+		{CodeLabelUnfit, "The label cannot be drawn: a code or a text does not fit, or this printer's language has no such code.", "Use a larger label or a printer with another language; the text says what does not fit."},
+		{CodeLabelCharacter, "The label holds characters that this printer cannot print.", "Print it at a printer that prints all of Unicode (ZPL, TSPL), or write the text in Latin letters."},
+		{CodePrinterTag, "The label came out, but the printer did not prove what is written in its RFID tag.", "Read the tag before the label is used. Check that RFID labels are loaded and calibrated."},
+		{CodePrinterWrongTag, "The RFID tag was read back with another number than it should hold.", "Destroy the label and ask for a reprint."},
 
 		{CodeScannerControl, "The scan held a control character.", "Scan again. If it comes back, check the scanner's prefix and suffix settings."},
 		{CodeScannerTooLong, "The scan was too long.", "Scan again, one code at a time."},
 		{CodeScannerUnreadable, "The scan held bytes that are no text.", "Scan again. Check baud rate and parity of the scanner."},
 		{CodeScannerIncomplete, "A scan did not come through whole.", "Scan again. Check that the scanner sends the configured suffix."},
 		{CodeScannerNoise, "The scanner sends only unreadable data.", "Check baud rate, parity and suffix of the scanner, and the cable."},
+		{CodeScannerSilent, "The scanner does not answer.", "Check that it is on and in reach of its cradle, that it is set to SSI (scan the code SSI Host of its manual), and the baud rate."},
+		{CodeScannerDamaged, "A scan came damaged and did not come again.", "Scan again. If it comes back, check the cable and the baud rate of the scanner."},
+		{CodeScannerShortened, "The scanner sends UPC-E without its system digit or its check digit, so the article cannot be told.", "Set the scanner to transmit both, or to convert UPC-E to UPC-A. Until then type the number."},
+		{CodeScannerRefuses, "The scanner refuses to send scans in packets.", "Set the scanner to SSI and to its defaults (scan the code Set Defaults of its manual)."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},
 		{CodeRFIDAntenna, "An antenna of the RFID reader is not connected or broken.", "Check the antenna and its cable, or take it out of the configuration. Until then scan the labels at this door by hand."},
 		{CodeRFIDRefuses, "The RFID reader refuses its settings.", "Check antennas and power in the configuration against the reader's manual."},
 		{CodeRFIDInventory, "The RFID reader fails to read tags.", "Switch it off and on. If it comes back, check its antennas and its temperature."},
+		{CodeLLRPHeld, "Another program holds this RFID reader, which serves one at a time.", "Stop the other program, or the second gateway that has this reader in its configuration. The reader is asked again each minute."},
+		{CodeLLRPClock, "The clock of the RFID reader is wrong.", "Give the reader a time server (NTP). Until then the gateway's own time is used."},
+		{CodeLLRPSilent, "The RFID reader does not answer, or has gone silent.", "Check power and network cable of the reader, and that address and port (5084) in the configuration are its own. The connection is made anew by itself."},
+		{CodeLLRPBroken, "What the RFID reader sends is not LLRP, or is damaged.", "Check that address and port (5084) in the configuration are those of an LLRP reader. The connection is made anew by itself."},
+		{CodeLLRPError, "The RFID reader reports an error of its own.", "Look at the log for its words, and at the reader's own page. If it comes back, switch the reader off and on."},
+		{CodeLLRPLine, "The RFID reader has no input or output of this number.", "Correct the number of the input in the configuration; the reader's manual tells how many there are."},
+		{CodeRFIDDamaged, "Many packets of the RFID reader arrive damaged. It reads all the same, but some tags are missed.", "Check the cable of the reader: its length, its plugs, its shield and ground, and what runs beside it. Check the baud rate."},
+		{CodeRFIDHot, "The RFID reader is too hot and reads less.", "Let air to the reader, lower its power, or mount it elsewhere."},
+		{CodeRFIDRegion, "The RFID reader has no region set, and must not send.", "Set the region of the site in the configuration of the reader."},
+		{CodeRFIDVariant, "The RFID reader is of another family than the configuration says.", "Ask the reader who it is (tote devices probe) and correct its driver in the configuration."},
+
+		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
+		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},
+		{CodeZebraTooLong, "The RFID reader sends messages that are too long.", "Set it to smaller batches."},
+		{CodeZebraTag, "The RFID reader reports tags without a readable EPC.", "Set its operating mode to report the EPC in hexadecimal."},
+		{CodeZebraRefuses, "The RFID reader refuses to read.", "Look at its own page for its operating mode, region and antennas. It is asked again by itself."},
+		{CodeZebraLate, "The RFID reader sent reads of some time ago; they were dropped.", "It was cut off from the network, or its clock is wrong: set it to network time. What passed meanwhile has to be scanned by hand."},
+		{CodeZebraAlert, "The RFID reader reports a fault of its own.", "See the text of the fault and the reader's own page."},
+		{CodeZebraGone, "The RFID reader has lost its connection.", "Check its power and network. It comes back by itself."},
 
 		{CodeInputHeld, "A photo-eye is covered for longer than anything takes to pass: something stands in it, it is dirty or out of line, or its wire is cut.", "Clear what stands before it, clean and align it, check its wire. Until then what passes there is not told apart."},
+		{CodeButtonHeld, "A button is pressed for longer than a hand presses: it is stuck, or its wires touch.", "Free the button, check its wire. What it does can be done with its barcode meanwhile."},
+		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
+		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
 	}
 }
 
@@ -149,6 +242,8 @@ var (
 	ErrUnplugged = &Error{CodeUnplugged, "the device is not there"}
 	// ErrBusy: somebody else holds the port.
 	ErrBusy = &Error{CodeBusy, "the port is held by another program"}
+	// ErrAmbiguous: several devices have the name of this one.
+	ErrAmbiguous = &Error{CodeAmbiguous, "several devices have this USB identity"}
 	// ErrPermission: the operating system does not let us open the port.
 	ErrPermission = &Error{CodePermission, "no permission to open the port"}
 	// ErrNotAPort: the path is no serial port or refuses the line settings.

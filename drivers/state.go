@@ -96,7 +96,10 @@ func (t *Tracker) Fail(err error) {
 	switch code {
 	case "":
 		t.Set(Absent, CodeDriver, err.Error())
-	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeRFIDSilent, CodeRFIDUnreadable:
+	case CodeBusy, CodeAmbiguous:
+		t.Set(Absent, code, err.Error()) // it names the other one
+	case CodeStalled, CodeScaleSilent, CodePrinterSilent, CodeScannerSilent, CodeRFIDSilent, CodeRFIDUnreadable, CodeRFIDRefuses,
+		CodeLLRPHeld, CodeLLRPSilent, CodeLLRPBroken, CodeLLRPError, CodeLLRPLine:
 		t.Set(Degraded, code, "")
 	default:
 		t.Set(Absent, code, "")

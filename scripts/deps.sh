@@ -47,6 +47,8 @@ need() {
 need git git "the repository tests look at every file instead of the tracked ones"
 need node nodejs "the tests of the scripts in web/assets are skipped"
 need chromium chromium "the browser tests of web are skipped"
+need zbarimg zbar-tools "drawn labels are not read back"
+need ZXingReader zxing-cpp-tools "drawn labels are not read back"
 need qemu-arm-static qemu-user-static "the programs for ARM are built and not run"
 need dpkg-deb dpkg "the packages are built and not read"
 need systemd-analyze systemd "how exposed the service is was not measured"
@@ -80,4 +82,4 @@ while IFS= read -r lock; do
 	else
 		say "MISSING $dir/node_modules (npm ci failed): the tests of $dir are skipped"
 	fi
-done < <(find . -maxdepth 3 -name package-lock.json -not -path '*/node_modules/*')
+done < <(find . -maxdepth 4 -name package-lock.json -not -path '*/node_modules/*')

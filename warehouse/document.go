@@ -30,6 +30,11 @@ const (
 	DocText = "text"
 	DocPDF  = "pdf;base64"
 	DocPNG  = "png;base64"
+
+	// Of level 5: what printers of other languages take.
+	DocTSPL   = "tspl"
+	DocEPL2   = "epl2;base64"
+	DocESCPOS = "escpos;base64"
 )
 
 // maxDocs bounds the documents about one thing.
@@ -77,7 +82,11 @@ func (FileDocument) Kind() Kind { return KindFileDocument }
 // Kind implements Command.
 func (ReprintDocument) Kind() Kind { return KindReprintDocument }
 
-func docType(t string) bool { return slices.Contains([]string{DocZPL, DocText, DocPDF, DocPNG}, t) }
+// docType tells whether documents of a language are taken in.
+func (c *change) docType(t string) bool {
+	return slices.Contains([]string{DocZPL, DocText, DocPDF, DocPNG}, t) ||
+		c.since(level5) && slices.Contains([]string{DocTSPL, DocEPL2, DocESCPOS}, t)
+}
 
 // GetDocument returns a document by id.
 func GetDocument(r Reader, id string) (*Document, error) { return load[Document](r, key(kDoc, id)) }
@@ -184,7 +193,7 @@ func fileDocument(c *change, cmd FileDocument) (Result, error) {
 	switch {
 	case !slices.Contains([]string{DocLabel, DocSlip, DocTicket, DocManifest, DocLading}, cmd.What):
 		return Result{}, refuse(CodeInvalid, "kind")
-	case !docType(cmd.Type):
+	case !c.docType(cmd.Type):
 		return Result{}, refuse(CodeInvalid, "type")
 	case cmd.Body == "" || len(cmd.Body) > maxDocBody:
 		return Result{}, refuse(CodeInvalid, "body of %d bytes, 1 to %d", len(cmd.Body), maxDocBody)

@@ -253,7 +253,7 @@ func labelGiven(c *change, cmd LabelGiven) (Result, error) {
 	switch {
 	case !validBarcode(cmd.Tracking):
 		return res, refuse(CodeInvalid, "tracking number")
-	case !docType(typ) || cmd.Body == "" && cmd.Type != "":
+	case !c.docType(typ) || cmd.Body == "" && cmd.Type != "":
 		return res, refuse(CodeInvalid, "type")
 	case len(cmd.Body) > maxDocBody:
 		return res, refuse(CodeInvalid, "body of %d bytes, the most is %d", len(cmd.Body), maxDocBody)

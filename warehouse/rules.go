@@ -35,7 +35,8 @@ const level3 uint16 = 3
 // of before level 4 says with a new field is its second version (codec.go).
 const level4 uint16 = 4
 
-// level5 brought commands and fields of its own; what a command of before level 5
+// level5 brought documents in more printer languages (document.go), and commands
+// and fields of its own; what a command of before level 5
 // says with a new field is a later version of it (codec.go).
 const level5 uint16 = 5
 

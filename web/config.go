@@ -91,7 +91,7 @@ type Peer struct {
 type Device struct {
 	Name    string    // "pack1/scale"
 	Driver  string    //
-	State   string    // "ready"; "opening" and "degraded" are warnings, any other word is bad: "absent"
+	State   string    // "ready"; "opening", "degraded" and "unknown" are warnings, any other word is bad: "absent"
 	Since   time.Time // of State or Code
 	Code    string    // a fault code, "" when nothing is wrong
 	Text    string    // the facts of this case

@@ -130,7 +130,7 @@ func (s *server) deviceRow(c clock, d Device) deviceRow {
 	switch d.State {
 	case "ready":
 		row.Level = levelOK
-	case "opening", "degraded":
+	case "opening", "degraded", "unknown":
 		row.Level = levelWarn
 	default:
 		row.Level = levelBad

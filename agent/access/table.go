@@ -26,15 +26,18 @@ var allowed = map[string][]string{
 	Device: {"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents/{id}", "GET /v1/faults", "POST /v1/do/{command}"},
 	Picker: {
 		"GET /v1/floor-tasks", "GET /v1/stock/{sku}", "GET /v1/find", "GET /v1/faults", "GET /v1/do", "POST /v1/do/{command}",
+		"POST /v1/devices/{place}/{device}/zero",
 		"GET /hh", "GET /hh/", "POST /hh/cmd",
 	},
 	Lead: {
 		"GET /v1/", "POST /v1/do/{command}", "POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
+		"POST /v1/devices/{place}/{device}/zero", "POST /v1/devices/{place}/{device}/tare", "POST /v1/devices/{place}/{device}/clear-tare",
 		"GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks", "GET /hh", "GET /hh/",
 		"GET /actions", "GET /holds", "GET /backorders", "GET /figures", "POST /hh/cmd",
 		"POST /orders/{id}/retry", "POST /orders/{id}/cancel", "POST /orders/{id}/hand-over", "POST /fallouts/{id}/clear", "POST /floor-tasks/{id}/back", "POST /floor-tasks/{id}/end",
 	},
-	Admin: {"GET /v1/backup"}, // though it is looked at only: it is the whole state
+	// Though they are looked at only: the whole state, and what devices say.
+	Admin: {"GET /v1/backup", "GET /v1/devices/{name}/trace"},
 }
 
 // Commands of POST /v1/do/{command} by scope. A lead may give all of them but

@@ -23,6 +23,7 @@ import (
 
 	"tote/agent/health"
 	"tote/agent/intake"
+	"tote/drivers"
 	"tote/warehouse"
 )
 
@@ -64,9 +65,16 @@ type Config struct {
 	// Quorum says whether the site can record anything, since when not, and
 	// what to do about it.
 	Quorum func() Quorum
+	// Trace is what passed lately between a device and its driver, after the chunk
+	// of that number; false when there is no such device.
+	Trace func(ctx context.Context, name string, after uint64, wait time.Duration) (Trace, bool)
 	// Robot does what a person says of a robot, RobotClear or RobotGone; false
 	// when nobody configured it.
 	Robot func(ctx context.Context, id, act string) bool
+	// Scale has a scale of this gateway do what a person asks of it, ScaleZero,
+	// ScaleTare or ScaleClearTare, and returns what it shows then. found is false
+	// when there is no such scale here; the error carries a code of the drivers'.
+	Scale func(ctx context.Context, by, device, act string) (shows string, found bool, err error)
 	// Node tells whether the map of the robots has a node of that name; nil
 	// when there are no robots.
 	Node func(name string) bool
@@ -153,10 +161,14 @@ type Portal struct {
 type Device struct {
 	Name   string `json:"name"` // "pack1/scale"
 	Driver string `json:"driver"`
-	State  string `json:"state"` // absent, opening, ready, degraded
+	State  string `json:"state"` // absent, opening, ready, degraded; unknown: plugged in and not configured
 	Since  string `json:"since"`
 	Code   string `json:"code,omitempty"`
 	Text   string `json:"text,omitempty"`
+
+	Port     string            `json:"port,omitempty"`     // as configured
+	Node     string            `json:"node,omitempty"`     // where that is now, of a serial port
+	Identity *drivers.Identity `json:"identity,omitempty"` // who it says it is
 }
 
 // Status is the answer of GET /v1/status.
@@ -184,8 +196,10 @@ var Routes = []string{
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
+	"POST /v1/devices/{place}/{device}/zero", "POST /v1/devices/{place}/{device}/tare", "POST /v1/devices/{place}/{device}/clear-tare",
 	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
 	"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents", "GET /v1/documents/{id}",
+	"GET /v1/devices/{name}/trace",
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
@@ -195,47 +209,52 @@ var Routes = []string{
 func New(cfg Config) http.Handler {
 	s := &server{cfg}
 	handlers := map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /healthz":                s.healthz,
-		"GET /readyz":                 s.readyz,
-		"GET /v1/status":              s.status,
-		"GET /v1/orders":              s.orders,
-		"GET /v1/orders/{id}":         s.order,
-		"POST /v1/orders/{id}/cancel": s.cancel,
-		"POST /v1/orders/{id}/retry":  s.retry,
-		"GET /v1/fallouts":            s.fallouts,
-		"GET /v1/ledger":              s.ledger,
-		"GET /v1/stock/{sku}":         s.stock,
-		"GET /v1/levels/{sku}":        s.levels,
-		"GET /v1/kpis":                s.kpis,
-		"GET /v1/faults":              s.faults,
-		"PUT /v1/site":                s.putSite,
-		"GET /v1/site":                s.getSite,
-		"POST /v1/import/{kind}":      s.importFile,
-		"GET /v1/export/events":       s.exportEvents,
-		"GET /v1/export/{kind}":       s.exportFile,
-		"POST /v1/tokens":             s.token,
-		"POST /v1/robots/{id}/clear":  s.robot(RobotClear),
-		"POST /v1/robots/{id}/gone":   s.robot(RobotGone),
-		"GET /v1/do":                  s.doable,
-		"POST /v1/do/{command}":       s.doCommand,
-		"GET /v1/floor-tasks":         s.floorTasks,
-		"GET /v1/awaiting-labels":     s.awaiting,
-		"GET /v1/papers/{paper}/{id}": s.paper,
-		"GET /v1/documents":           s.documents,
-		"GET /v1/documents/{id}":      s.document,
-		"GET /v1/find":                s.find,
-		"GET /v1/trace":               s.trace,
-		"GET /v1/late":                s.late,
-		"GET /v1/orders/{id}/why":     s.why,
-		"GET /v1/actions":             s.actions,
-		"GET /v1/holds":               s.holds,
-		"GET /v1/backorders":          s.backorders,
-		"GET /v1/backup":              s.backup,
-		"GET /v1/cluster":             s.cluster,
-		"POST /v1/cluster/transfer":   s.transfer,
-		"POST /v1/cluster/leave":      s.leave,
-		"POST /v1/cluster/remove":     s.removeGateway,
-		"POST /v1/cluster/replace":    s.replaceGateway,
+		"GET /healthz":                                 s.healthz,
+		"GET /readyz":                                  s.readyz,
+		"GET /v1/status":                               s.status,
+		"GET /v1/orders":                               s.orders,
+		"GET /v1/orders/{id}":                          s.order,
+		"POST /v1/orders/{id}/cancel":                  s.cancel,
+		"POST /v1/orders/{id}/retry":                   s.retry,
+		"GET /v1/fallouts":                             s.fallouts,
+		"GET /v1/ledger":                               s.ledger,
+		"GET /v1/stock/{sku}":                          s.stock,
+		"GET /v1/levels/{sku}":                         s.levels,
+		"GET /v1/kpis":                                 s.kpis,
+		"GET /v1/faults":                               s.faults,
+		"PUT /v1/site":                                 s.putSite,
+		"GET /v1/site":                                 s.getSite,
+		"POST /v1/import/{kind}":                       s.importFile,
+		"GET /v1/export/events":                        s.exportEvents,
+		"GET /v1/export/{kind}":                        s.exportFile,
+		"POST /v1/tokens":                              s.token,
+		"POST /v1/robots/{id}/clear":                   s.robot(RobotClear),
+		"POST /v1/robots/{id}/gone":                    s.robot(RobotGone),
+		"POST /v1/devices/{place}/{device}/zero":       s.scale(ScaleZero),
+		"POST /v1/devices/{place}/{device}/tare":       s.scale(ScaleTare),
+		"POST /v1/devices/{place}/{device}/clear-tare": s.scale(ScaleClearTare),
+
+		"GET /v1/do":                   s.doable,
+		"POST /v1/do/{command}":        s.doCommand,
+		"GET /v1/floor-tasks":          s.floorTasks,
+		"GET /v1/awaiting-labels":      s.awaiting,
+		"GET /v1/papers/{paper}/{id}":  s.paper,
+		"GET /v1/documents":            s.documents,
+		"GET /v1/documents/{id}":       s.document,
+		"GET /v1/devices/{name}/trace": s.deviceTrace,
+		"GET /v1/find":                 s.find,
+		"GET /v1/trace":                s.trace,
+		"GET /v1/late":                 s.late,
+		"GET /v1/orders/{id}/why":      s.why,
+		"GET /v1/actions":              s.actions,
+		"GET /v1/holds":                s.holds,
+		"GET /v1/backorders":           s.backorders,
+		"GET /v1/backup":               s.backup,
+		"GET /v1/cluster":              s.cluster,
+		"POST /v1/cluster/transfer":    s.transfer,
+		"POST /v1/cluster/leave":       s.leave,
+		"POST /v1/cluster/remove":      s.removeGateway,
+		"POST /v1/cluster/replace":     s.replaceGateway,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {
@@ -288,7 +307,10 @@ func methodOf(mux *http.ServeMux, r *http.Request) string {
 type server struct{ cfg Config }
 
 // withoutState are the routes that need no state.
-var withoutState = []string{"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults"}
+var withoutState = []string{
+	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults",
+	"POST /v1/devices/{place}/{device}/zero", "POST /v1/devices/{place}/{device}/tare", "POST /v1/devices/{place}/{device}/clear-tare",
+}
 
 // starting refuses what cannot be told or done before the state is there.
 func (s *server) starting(route string) error {

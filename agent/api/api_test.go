@@ -18,6 +18,7 @@ import (
 	"tote/agent/health"
 	"tote/agent/intake"
 	"tote/agent/replica"
+	"tote/drivers"
 	"tote/warehouse"
 	"tote/warehouse/memtx"
 )
@@ -37,7 +38,8 @@ type fake struct {
 	hang     bool // proposing takes until the context ends
 	notReady error
 	quorum   Quorum
-	robots   []string               // what was said of robots
+	robots   []string               // what was said of robots and scales
+	scaleErr error                  // of what is asked of the scale
 	node     func(name string) bool // of the map of the robots; nil = any
 	log      bytes.Buffer
 }
@@ -70,15 +72,30 @@ func newFake(t *testing.T) *fake {
 			}
 			return fn(g.tx)
 		},
+		Trace: func(_ context.Context, name string, after uint64, wait time.Duration) (Trace, bool) {
+			return Trace{
+				Device: name, Driver: "mt-sics", Next: after + 1, Lost: wait == time.Second,
+				Chunks: []Chunk{{Seq: after + 1, At: "2026-01-02T03:04:05.000006Z", Dir: "to", Hex: "53490d0a"}, {Seq: after + 2, At: "2026-01-02T03:04:05.000007Z", Event: "closed"}},
+			}, name == "pack1/scale"
+		},
 		Robot: func(_ context.Context, id, act string) bool {
 			g.robots = append(g.robots, id+" "+act)
 			return id == "R1"
+		},
+		Scale: func(_ context.Context, by, device, act string) (string, bool, error) {
+			g.robots = append(g.robots, by+" "+device+" "+act)
+			if device != "pack1/scale" {
+				return "", false, nil
+			}
+			return "0.00 kg", true, g.scaleErr
 		},
 		Node:  func(name string) bool { return g.node == nil || g.node(name) },
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
 			return Gateway{
-				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{Name: "pack1/scale", Driver: "mt-sics", State: "ready"}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
+				ID: "gw1", Version: "1", Leader: true, Devices: []Device{{
+					Name: "pack1/scale", Driver: "mt-sics", State: "ready", Port: "usb:0403:6001", Node: "/dev/ttyUSB0", Identity: &drivers.Identity{Maker: "MT", Firmware: "1.0"},
+				}}, Portals: []Portal{{Dock: "dock1", Waiting: 1}},
 				Disk: &Disk{Level: "amber", Free: 1 << 20, Needed: 1 << 19, SyncMs: 3, Code: "STO-305"},
 			}
 		},
@@ -462,6 +479,29 @@ func TestToken(t *testing.T) {
 	g.doErr = errors.New("no quorum")
 	if res := g.call("POST", "/v1/tokens", "application/json", strings.NewReader(`{"ttlSeconds":1}`)); res.status != http.StatusServiceUnavailable {
 		t.Errorf("without a quorum: %d %s", res.status, res.body)
+	}
+}
+
+// TestScaleByHand: a person has a scale zeroed, also where nothing can be
+// recorded; what the scale refuses is told with what to do.
+func TestScaleByHand(t *testing.T) {
+	g := newFake(t)
+	g.quorum = Quorum{}
+	got := decode[map[string]string](t, g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/zero", "{}")))
+	if d := cmp.Diff(map[string]string{"device": "pack1/scale", "act": "zero", "shows": "0.00 kg"}, got); d != "" {
+		t.Error(d)
+	}
+	g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/tare", "{}"))
+	g.want(http.StatusOK, g.post("/v1/devices/pack1/scale/clear-tare", "{}"))
+	g.refused(http.StatusNotFound, CodeNotFound, g.post("/v1/devices/pack9/scale/zero", "{}"))
+	g.refused(http.StatusBadRequest, CodeBadRequest, g.post("/v1/devices/pack1/scale/zero", `{"force":true}`))
+	g.scaleErr = fmt.Errorf("scale: %w", drivers.Coded(drivers.CodeScaleNotEmpty))
+	r := g.want(http.StatusConflict, g.post("/v1/devices/pack1/scale/zero", "{}")).refusal(t)
+	if r.Code != drivers.CodeScaleNotEmpty || r.Cause == "" || r.Action == "" || !strings.Contains(r.Text, "0.00 kg") {
+		t.Errorf("%+v", r)
+	}
+	if d := cmp.Diff([]string{"site/api pack1/scale zero", "site/api pack1/scale tare", "site/api pack1/scale clear-tare", "site/api pack9/scale zero", "site/api pack1/scale zero"}, g.robots); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -122,7 +122,7 @@ func TestEveryRouteIsServed(t *testing.T) {
 	g := newFake(t)
 	for _, route := range Routes {
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{kind}", "items", "{paper}", "slip", "{command}", "AskMove").Replace(path)
+		path = strings.NewReplacer("{id}", "O1", "{sku}", "TEA", "{name}", "x", "{kind}", "items", "{paper}", "slip", "{command}", "AskMove").Replace(path)
 		rec := httptest.NewRecorder()
 		g.handler.ServeHTTP(rec, httptest.NewRequest(method, path, nil))
 		if rec.Code == http.StatusMethodNotAllowed || strings.Contains(rec.Body.String(), "no such page; see") {
@@ -163,7 +163,7 @@ func (g *fake) call(method, path, contentType string, body io.Reader, headers ..
 	if ct := rec.Header().Get("Content-Type"); ct != "application/json" || rec.Header().Get("X-Content-Type-Options") != "nosniff" {
 		g.t.Errorf("%s %s: headers %v", method, path, rec.Header())
 	}
-	if i := slices.IndexFunc(Routes, func(r string) bool { return matches(r, method, req.URL.Path) }); i >= 0 {
+	if i := slices.IndexFunc(Routes, func(r string) bool { return matches(r, method, req.URL.EscapedPath()) }); i >= 0 {
 		_, described, _ := strings.Cut(Routes[i], " ")
 		g.contract.check(g.t, method, described, rec.Code, rec.Body.Bytes())
 	}
@@ -173,7 +173,7 @@ func (g *fake) call(method, path, contentType string, body io.Reader, headers ..
 // matches says whether a request belongs to a route.
 func matches(route, method, path string) bool {
 	m, p, _ := strings.Cut(route, " ")
-	want, got := strings.Split(p, "/"), strings.Split(path, "/")
+	want, got := strings.Split(p, "/"), strings.Split(path, "/") // path is escaped: a name may hold a slash
 	return m == method && len(want) == len(got) && !slices.ContainsFunc(want, func(part string) bool {
 		return !strings.HasPrefix(part, "{") && !slices.Contains(got, part)
 	})

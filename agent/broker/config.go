@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -69,6 +70,14 @@ type Limits struct {
 	ConnectEvery, ConnectWait, SettleTime time.Duration
 }
 
+// Reader is an RFID reader that speaks MQTT in its maker's way: with a client id
+// and topics that stand in its own configuration.
+type Reader struct {
+	ClientID string   // as the reader sends it: 1 to 64 of A-Z a-z 0-9 _ . -
+	Says     []string // topics it may publish on, its last will too; not below tote/
+	Hears    string   // the one topic it may subscribe to
+}
+
 // Config of a Broker.
 type Config struct {
 	Listen []Listener
@@ -77,6 +86,9 @@ type Config struct {
 	// Tokens, when not empty, holds the password of every client by client
 	// id ("handheld:h1"). The user name must then equal the client id.
 	Tokens map[string]string
+	// Readers are the RFID readers that may connect. Each speaks only on its own
+	// topics, and nothing of it is kept.
+	Readers []Reader
 	// Connected is told of each client whose session stands, before anything
 	// it sends is read. It runs on the connection's goroutine and must not
 	// block. nil = nobody wants to know.
@@ -116,12 +128,15 @@ func (cfg Config) withDefaults() (Config, []*tls.Config, error) {
 		tlsConfs[i] = conf
 	}
 	for id, token := range cfg.Tokens {
-		if _, err := parseClientID(id); err != nil {
+		if _, err := parseClientID(id); err != nil && !slices.ContainsFunc(cfg.Readers, func(r Reader) bool { return r.ClientID == id }) {
 			return cfg, nil, fmt.Errorf("%w: token: %w", ErrConfig, err)
 		}
 		if len(token) < 8 {
 			return cfg, nil, fmt.Errorf("%w: token of %s: want at least 8 characters", ErrConfig, id)
 		}
+	}
+	if err := checkReaders(cfg.Readers); err != nil {
+		return cfg, nil, err
 	}
 	if err := cfg.Limits.fill(); err != nil {
 		return cfg, nil, err

@@ -17,6 +17,9 @@ const (
 	ClassDisplay = "display"
 	// ClassWatch reads everything of the site; on loopback listeners only.
 	ClassWatch = "watch"
+	// ClassReader is an RFID reader with topics of its own, see [Reader]. It
+	// is no class of a client id: readers choose theirs.
+	ClassReader = "reader"
 )
 
 // Branches of a device's topics.

@@ -78,9 +78,12 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 }
 
 func (h *hook) authenticate(c *conn, id string, pk packets.Packet) (Device, error) {
-	dev, err := parseClientID(id)
-	if err != nil {
-		return dev, err
+	dev := Device{ClassReader, id}
+	if _, ok := h.b.cfg.reader(id); !ok {
+		var err error
+		if dev, err = parseClientID(id); err != nil {
+			return dev, err
+		}
 	}
 	if dev.Class == ClassWatch && !c.ln.loopback {
 		return dev, fmt.Errorf("%w: class watch is for loopback listeners", ErrRefused)
@@ -96,8 +99,8 @@ func (h *hook) authenticate(c *conn, id string, pk packets.Packet) (Device, erro
 	if pk.Connect.WillFlag {
 		// The library publishes a will without asking for the rights.
 		conn := strings.HasSuffix(pk.Connect.WillTopic, "/"+branchState+"/"+stateConn) ||
-			dev.Class == ClassRobot && strings.HasSuffix(pk.Connect.WillTopic, "/"+robotConnection)
-		if !conn || !mayPublish(h.b.cfg.Site, dev, pk.Connect.WillTopic) {
+			dev.Class == ClassRobot && strings.HasSuffix(pk.Connect.WillTopic, "/"+robotConnection) || dev.Class == ClassReader
+		if !conn || !h.b.mayPublish(dev, pk.Connect.WillTopic) {
 			return dev, fmt.Errorf("%w: last will on %.120q: only the own state/conn or connection", ErrRefused, pk.Connect.WillTopic)
 		}
 		if pk.Connect.WillQos > 1 {
@@ -114,9 +117,9 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 		return false
 	}
 	if !write {
-		return mayRead(h.b.cfg.Site, c.dev, topic)
+		return h.b.mayRead(c.dev, topic)
 	}
-	if mayPublish(h.b.cfg.Site, c.dev, topic) {
+	if h.b.mayPublish(c.dev, topic) {
 		return true
 	}
 	h.b.denied.Add(1)
@@ -191,7 +194,7 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 			pk.Filters[i].Qos = 0 // a watcher may read thousands of topics; they must not fill its window
 		}
 		f := pk.Filters[i].Filter
-		if !mayRead(h.b.cfg.Site, c.dev, f) {
+		if !h.b.mayRead(c.dev, f) {
 			h.b.denied.Add(1)
 			h.b.say("denied "+cl.ID, slog.LevelWarn, "subscription denied", "device", cl.ID, "filter", printable(f))
 		} else if class, id, ok := placeOf(h.b.cfg.Site, f); ok && h.b.cfg.Asked != nil {
@@ -219,6 +222,9 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	rest, own := below(h.b.cfg.Site, pk.TopicName, c.dev.Class, c.dev.ID) // the rights were checked
 	branch, name, _ := strings.Cut(rest, "/")
+	if c.dev.Class == ClassReader {
+		pk.FixedHeader.Retain = false // a kept read would pass the door again at each start
+	}
 	if !own && pk.FixedHeader.Retain { // a robot's topic
 		pk.FixedHeader.Retain = h.b.keepRobot(pk.TopicName, pk.Payload)
 		if !pk.FixedHeader.Retain && robotMayRetain(pk.TopicName) {
@@ -290,6 +296,9 @@ func (h *hook) OnPacketIDExhausted(cl *mochi.Client, _ packets.Packet) {
 func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 	if c := connOf(cl); c != nil && c.superseded.Load() {
 		will.TopicName, will.Retain = takenOverWill, false
+	}
+	if c := connOf(cl); c != nil && c.dev.Class == ClassReader {
+		will.Retain = false
 	}
 	if _, _, robot := robotTopic(will.TopicName); robot && will.Retain {
 		will.Retain = h.b.keepRobot(will.TopicName, will.Payload)

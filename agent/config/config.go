@@ -17,6 +17,7 @@ type Config struct {
 	Stations      []Station  `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
 	Cluster       *Cluster   `yaml:"cluster,omitempty" doc:"The other gateways of the site. Left out: this gateway is alone. Run \"tote site init\" on the first gateway and \"tote cluster join\" on the others."`
 	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
+	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
@@ -107,6 +108,8 @@ type Station struct {
 	Scale   *Scale   `yaml:"scale,omitempty" doc:"Scale of the station."`
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
 	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
+	Buttons []Button `yaml:"buttons,omitempty" doc:"Push buttons of the station: each does what one of the station's own barcodes does."`
+	Buzzer  *Buzzer  `yaml:"buzzer,omitempty" doc:"Buzzer of the station: one short sound for a scan or weight that was taken, three long ones for one that was not."`
 }
 
 // Dock is one dock door.
@@ -115,6 +118,8 @@ type Dock struct {
 	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
 	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
 	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed."`
+	Buttons  []Button  `yaml:"buttons,omitempty" doc:"Push buttons of the dock, as those of a station." example:"[{does: depart, line: GPIO12}]"`
+	Buzzer   *Buzzer   `yaml:"buzzer,omitempty" doc:"Buzzer of the dock, as that of a station." example:"{line: GPIO13}"`
 }
 
 // Scanner is a barcode scanner on a serial line.
@@ -133,23 +138,45 @@ type GS1 struct {
 	Rules      string `yaml:"rules,omitempty" doc:"How scans without identifier are understood, with spaces between." default:"bracketed fnc1 00+18 01+14 digits link"`
 }
 
-// Scale is a scale on a serial line.
+// Scale is a scale on a serial line or on USB.
 type Scale struct {
-	Driver     string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"mt-sics"`
-	IntervalMs int     `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000." default:"100"`
-	Serial     *Serial `yaml:"serial" doc:"Where it is plugged in."`
+	Driver     string `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"mt-sics"`
+	IntervalMs int    `yaml:"interval_ms,omitempty" doc:"Time between two readings, in milliseconds, 10 to 5000; for drivers that ask." default:"100"`
+	Window     int    `yaml:"window,omitempty" doc:"How many readings in a row must be equal, each stable by the scale's own word, until a weight is booked; up to 50. Less than the driver needs changes nothing: two where the line has no checksum, one for mt-sics, toledo and hid." default:"1"`
+	EmptyG     int    `yaml:"empty_g,omitempty" doc:"What may lie on a scale that counts as empty when it is to be zeroed, in grams, 1 to 100000." default:"50"`
+	// ZeroDriftG is nil for the default: 0 is off.
+	ZeroDriftG *int    `yaml:"zero_drift_g,omitempty" doc:"An empty scale that rests further from zero than this, in grams, wants to be zeroed: fault DEV-208 and a hint at the station. 0 = nobody watches, 5 when it is left out. Below empty_g." example:"5"`
+	Unit       string  `yaml:"unit,omitempty" doc:"Unit the scale is set to, for drivers whose scale does not tell it: mg, g, kg, lb or oz." example:"kg"`
+	Pattern    string  `yaml:"pattern,omitempty" doc:"For the driver regex: regular expression (RE2) of one whole line. Groups value, stable and unit (or the key unit) are mandatory, overload, underload and net may be there. A weight is stable when the group stable matched something." example:"(?:(?P<stable>ST)|US),GS,(?P<value>[-+ ]*[0-9.]+) *(?P<unit>kg|g)"`
+	Ask        string  `yaml:"ask,omitempty" doc:"For the driver regex: question for the weight, in double quotes, with \\r and \\n where it has CR and LF. Without it the scale talks by itself." example:"W\\r"`
+	Zero       string  `yaml:"zero,omitempty" doc:"For the driver regex: command that zeroes the scale." example:"Z\\r"`
+	HID        *HID    `yaml:"hid,omitempty" doc:"Which USB scale, for the driver hid; {} for the first one found." example:"{usb: \"0922:8003\"}"`
+	Serial     *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Every driver but hid needs it."`
+}
+
+// HID is a scale on USB.
+type HID struct {
+	Path string `yaml:"path,omitempty" doc:"Its hidraw node or a link to it. Left out: looked for." example:"/dev/hidraw0"`
+	USB  string `yaml:"usb,omitempty" doc:"Vendor and product, as lsusb shows them. Left out: any scale of the HID class." example:"0922:8003"`
 }
 
 // Printer is a label printer, on a serial line or in the network.
 type Printer struct {
-	Driver string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"zpl"`
+	Driver string  `yaml:"driver" doc:"Its driver, which is its language, of the table in docs/devices.md." example:"zpl"`
+	Dots   int     `yaml:"dots,omitempty" doc:"Dots a millimetre: 8 (203 dpi), 12 (300 dpi) or 24 (600 dpi); more than 8 with zpl and tspl." default:"8"`
+	Label  string  `yaml:"label,omitempty" doc:"Size of its logistic labels: 4x6 (inches) or a6." default:"4x6"`
 	Serial *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in. Either this or tcp."`
 	TCP    string  `yaml:"tcp,omitempty" doc:"host:port of a network printer, usually port 9100. Either this or serial." example:"192.0.2.20:9100"`
 }
 
 // Serial is a serial line.
 type Serial struct {
-	Path     string `yaml:"path" doc:"Device file, an absolute path. Use a link that stays the same: /dev/serial/by-id/… or by-path/…, not ttyUSB0." example:"/dev/serial/by-id/usb-scanner-if00"`
+	Path     string `yaml:"path,omitempty" doc:"Device file, an absolute path. Use a link that stays the same: /dev/serial/by-id/… or by-path/…, not ttyUSB0. Either this or usb; tote devices list shows both." example:"/dev/serial/by-id/usb-scanner-if00"`
+	USB      string `yaml:"usb,omitempty" doc:"Instead of a path: vendor and product of the USB device, wherever it is plugged in." example:"0403:6001"`
+	SerialNo string `yaml:"serial_number,omitempty" doc:"With usb: serial number of the device, needed where there are two of a kind." example:"A10K7F2X"`
+	// Interface is nil for any: 0 is a port.
+	Interface *int `yaml:"interface,omitempty" doc:"With usb: which port of an adapter with several, from 0." example:"0"`
+
 	Baud     int    `yaml:"baud,omitempty" doc:"Bits per second, 300 to 4000000." default:"9600"`
 	DataBits int    `yaml:"data_bits,omitempty" doc:"5 to 8." default:"8"`
 	Parity   string `yaml:"parity,omitempty" doc:"none, odd, even, mark or space." default:"none"`

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"os"
@@ -13,6 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/agent/config"
+	"tote/drivers"
+	"tote/drivers/all"
+	"tote/drivers/rfid"
+	"tote/drivers/serialport"
 )
 
 var update = flag.Bool("update", false, "rewrite config.example.yaml and docs/config.md")
@@ -72,6 +77,19 @@ func TestGS1OfAScanner(t *testing.T) {
 	}
 }
 
+// A port by the identity of its USB device reaches the driver as such.
+func TestPortByUSB(t *testing.T) {
+	cfg, err := config.Parse("f", []byte(with(devices, "path: /dev/serial/b", `usb: "0403:6011", serial_number: "00123", interface: 1, baud: 2400`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := 1
+	want := serialport.Config{USB: serialport.Name{ID: "0403:6011", Serial: "00123", Interface: &one}, Baud: 2400, DataBits: 8, Parity: "none", StopBits: 1, Owner: "pack1/scale"}
+	if d := cmp.Diff(want, cfg.Stations[0].Scale.Serial.Port("pack1/scale")); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestGood(t *testing.T) {
 	cfg, err := config.Parse("f.yaml", []byte(devices+"oms: {url: \"http://127.0.0.1:9000\"}\n"))
 	if err != nil {
@@ -87,8 +105,8 @@ func TestGood(t *testing.T) {
 		OMS:  &config.OMS{URL: "http://127.0.0.1:9000", Name: "main", Adapter: "native"},
 		Stations: []config.Station{{
 			ID: "pack1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/a")},
-			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Serial: serial("/dev/serial/b")},
-			Printer: &config.Printer{Driver: "zpl", Serial: serial("/dev/serial/c")},
+			Scale:   &config.Scale{Driver: "mt-sics", IntervalMs: 100, Window: 1, EmptyG: 50, Serial: serial("/dev/serial/b")},
+			Printer: &config.Printer{Driver: "zpl", Dots: 8, Label: "4x6", Serial: serial("/dev/serial/c")},
 		}},
 		Docks: []config.Dock{{ID: "dock1", Scanner: &config.Scanner{Driver: "serial-scanner", Serial: serial("/dev/serial/d")}}},
 		Log:   config.Log{Level: "info", Format: "json"},
@@ -190,6 +208,12 @@ func TestMalformed(t *testing.T) {
 		{"station and dock alike", with(devices, "dock1", "pack1"), []want{{code: "CFG_TWICE", path: "docks[0].id", line: 17, col: 5, text: "stations[0]"}}},
 		{"two stations alike", with(devices, "docks:\n", "  - id: pack1\ndocks:\n"), []want{{code: "CFG_TWICE", path: "stations[1].id", line: 16}}},
 		{"two devices on a line", with(devices, "/dev/serial/b", "/dev/serial/a"), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.path", line: 14, text: "stations[0].scanner.serial.path"}}},
+		{"a line by path and by usb", with(devices, "path: /dev/serial/b", `usb: "0403:6001", path: /dev/serial/b`), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.usb", line: 14, text: "not both"}}},
+		{"no such usb", with(devices, "path: /dev/serial/b", `usb: "0403-6001"`), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.usb", line: 14, text: "vendor:product"}}},
+		{"a serial number of nothing", with(devices, "path: /dev/serial/b", "serial_number: A1"), []want{{code: "CFG_MISSING", path: "stations[0].scale.serial.usb", line: 14}}},
+		{"a serial number that YAML would change", with(devices, "path: /dev/serial/b", `usb: "0403:6001", serial_number: 00123`), []want{{code: "CFG_TYPE", path: "stations[0].scale.serial.serial_number", line: 14, text: "quotes"}}},
+		{"half an interface", with(devices, "path: /dev/serial/b", `usb: "0403:6001", interface: 1.5`), []want{{code: "CFG_TYPE", path: "stations[0].scale.serial.interface", line: 14}}},
+		{"two devices on a usb name", with(with(devices, "path: /dev/serial/b", `usb: "0403:600A"`), "path: /dev/serial/a", `usb: "0403:600a"`), []want{{code: "CFG_SAME_PORT", path: "stations[0].scale.serial.usb", line: 14, text: "stations[0].scanner.serial.usb"}}},
 		{"two devices on a line, otherwise written", with(devices, "/dev/serial/d", "/dev/serial/../serial/a"), []want{{code: "CFG_SAME_PORT", path: "docks[0].scanner.serial.path", line: 18}}},
 		{"relative port", with(devices, "/dev/serial/a", "ttyUSB0"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.serial.path", line: 11}}},
 		{"a digit for GS", with(devices, "{serial: {path: /dev/serial/a}}", "{gs1: {substitute: \"~ 5\"}, serial: {path: /dev/serial/a}}"), []want{{code: "CFG_VALUE", path: "stations[0].scanner.gs1", line: 11, text: "no value can hold"}}},
@@ -198,6 +222,16 @@ func TestMalformed(t *testing.T) {
 		{"no port", with(devices, "{serial: {path: /dev/serial/a}}", "{driver: serial-scanner}"), []want{{code: "CFG_MISSING", path: "stations[0].scanner.serial", line: 11}}},
 		{"driver", with(devices, "mt-sics", "mtsics"), []want{{code: "CFG_DRIVER", path: "stations[0].scale.driver", line: 13, col: 7, near: "mt-sics"}}},
 		{"driver of another kind", with(devices, "driver: zpl", "driver: mt-sics"), []want{{code: "CFG_DRIVER", path: "stations[0].printer.driver", text: "zpl"}}},
+		{"window", with(devices, "mt-sics", "mt-sics\n      window: 51"), []want{{code: "CFG_VALUE", path: "stations[0].scale.window", line: 14}}},
+		{"drift of more than counts as empty", with(devices, "mt-sics", "mt-sics\n      zero_drift_g: 50"), []want{{code: "CFG_VALUE", path: "stations[0].scale.zero_drift_g", line: 14, text: "0..49"}}},
+		{"a pattern for a driver without", with(devices, "mt-sics", "mt-sics\n      pattern: x"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "mt-sics"}}},
+		{"no pattern", with(devices, "mt-sics", "regex"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "a pattern is needed"}}},
+		{"a pattern that never says stable", with(devices, "mt-sics", "regex\n      pattern: (?P<value>[0-9]+)(?P<unit>g)"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "stable"}}},
+		{"no unit", with(devices, "mt-sics", "toledo-8213"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "does not tell its unit"}}},
+		{"USB scale without a key", with(devices, "mt-sics\n      serial: {path: /dev/serial/b}", "hid"), []want{{code: "CFG_MISSING", path: "stations[0].scale.hid"}}},
+		{"USB scale on a serial line too", with(devices, "mt-sics", "hid\n      hid: {}"), []want{{code: "CFG_VALUE", path: "stations[0].scale", text: "not both"}}},
+		{"USB id", with(devices, "mt-sics\n      serial: {path: /dev/serial/b}", "hid\n      hid: {usb: dymo}"), []want{{code: "CFG_VALUE", path: "stations[0].scale.hid.usb", text: "0922:8003"}}},
+		{"USB key of another driver", with(devices, "mt-sics", "mt-sics\n      hid: {}"), []want{{code: "CFG_VALUE", path: "stations[0].scale.hid", line: 14}}},
 		{"no driver", with(devices, "      driver: mt-sics\n", ""), []want{{code: "CFG_MISSING", path: "stations[0].scale.driver", line: 12}}},
 		{"baud", with(devices, "/dev/serial/b", "/dev/serial/b, baud: 96"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.baud", line: 14, text: "300..4000000"}}},
 		{"parity", with(devices, "/dev/serial/b", "/dev/serial/b, parity: evn"), []want{{code: "CFG_VALUE", path: "stations[0].scale.serial.parity", near: "even"}}},
@@ -206,9 +240,18 @@ func TestMalformed(t *testing.T) {
 			[]want{{code: "CFG_VALUE", path: "stations[0].scale.serial.data_bits"}, {code: "CFG_VALUE", path: "stations[0].scale.serial.stop_bits"}},
 		},
 		{"interval", with(devices, "      driver: mt-sics\n", "      driver: mt-sics\n      interval_ms: 1\n"), []want{{code: "CFG_VALUE", path: "stations[0].scale.interval_ms", line: 14}}},
+		{"receipt printer for logistic labels", with(devices, "driver: zpl", "driver: escpos"), []want{{code: "CFG_VALUE", path: "stations[0].printer.driver", text: "receipt"}}},
+		{"300 dpi in EPL2", with(devices, "driver: zpl", "driver: epl2, dots: 12"), []want{{code: "CFG_VALUE", path: "stations[0].printer.dots", text: "fonts"}}},
+		{"odd resolution", with(devices, "driver: zpl", "driver: zpl, dots: 10"), []want{{code: "CFG_VALUE", path: "stations[0].printer.dots", text: "24"}}},
+		{"odd label", with(devices, "driver: zpl", "driver: zpl, label: a5"), []want{{code: "CFG_VALUE", path: "stations[0].printer.label", text: "a6", near: "a6"}}},
 		{"printer nowhere", with(devices, "{driver: zpl, serial: {path: /dev/serial/c}}", "{driver: zpl}"), []want{{code: "CFG_MISSING", path: "stations[0].printer", line: 15}}},
 		{"printer at two places", with(devices, "{driver: zpl,", "{driver: zpl, tcp: \"192.0.2.1:9100\","), []want{{code: "CFG_VALUE", path: "stations[0].printer", line: 15, text: "not both"}}},
 		{"printer without port", with(devices, "serial: {path: /dev/serial/c}", "tcp: 192.0.2.1"), []want{{code: "CFG_VALUE", path: "stations[0].printer.tcp"}}},
+		{"reader without its topics", good + "docks: [{id: d1, rfid: {driver: ziotc}}]\n", []want{{code: "CFG_MISSING", path: "docks[0].rfid.mqtt", line: 9}}},
+		{"reader by MQTT and by a line", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, tcp: \"192.0.2.1:5084\", power_dbm: 20,\n      mqtt: {client_id: A, events: a b, commands: c}}\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid", text: "neither"}, {code: "CFG_VALUE", path: "docks[0].rfid.power_dbm"}}},
+		{"serial reader by MQTT", good + "docks: [{id: d1, rfid: {driver: r2000, mqtt: {client_id: A, events: a, commands: c}}}]\n", []want{{code: "CFG_VALUE", path: "docks[0].rfid.mqtt", text: "only for"}}},
+		{"topics of the site", good + "docks: [{id: d1, rfid: {driver: ziotc, mqtt: {client_id: \"a:b\", events: tote/v1/x, commands: c d}}}]\n", []want{{code: "CFG_ID", path: "docks[0].rfid.mqtt.client_id"}, {code: "CFG_VALUE", path: "docks[0].rfid.mqtt.events"}, {code: "CFG_VALUE", path: "docks[0].rfid.mqtt.commands", text: "one topic"}}},
+		{"two readers with a topic", good + "docks:\n  - id: d1\n    rfid: {driver: ziotc, mqtt: {client_id: A, events: a, commands: b}}\n  - id: d2\n    rfid: {driver: ziotc-sled, mqtt: {client_id: B, events: c, commands: b}}\n", []want{{code: "CFG_SAME_PORT", path: "docks[1].rfid.mqtt.commands"}}},
 		{"level", good + "log: {level: warning}\n", []want{{code: "CFG_VALUE", path: "log.level", line: 9, near: "warn"}}},
 		{"format", good + "log: {format: xml}\n", []want{{code: "CFG_VALUE", path: "log.format", text: "json, text"}}},
 		{"heartbeat", good + "raft: {heartbeat_ms: 5}\n", []want{{code: "CFG_VALUE", path: "raft.heartbeat_ms", line: 9}}},
@@ -339,8 +382,8 @@ func TestExampleIsValid(t *testing.T) {
 		trimmed := strings.TrimLeft(line, " ")
 		if rest, ok := strings.CutPrefix(trimmed, "# "); ok {
 			key, _, isKey := strings.Cut(rest, ": ")
-			// tcp excludes serial.
-			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || key == "tcp" {
+			// tcp and mqtt exclude serial, and usb the path; some keys are other drivers' of a scale.
+			if !isKey || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" || slices.Contains([]string{"tcp", "mqtt", "usb", "serial_number", "interface", "hid", "unit", "pattern", "ask", "zero"}, key) {
 				continue
 			}
 			line = line[:len(line)-len(trimmed)] + rest
@@ -459,8 +502,17 @@ func TestFloorRules(t *testing.T) {
 		"relative socket":          {"docks: [{id: d, photo_eye: {line: A, gpio: {emulated: sock}}}]\n", "docks[0].photo_eye.gpio.emulated", config.CodeValue},
 		"long debounce":            {"docks: [{id: d, photo_eye: {line: A, debounce_ms: 5000}}]\n", "docks[0].photo_eye.debounce_ms", config.CodeValue},
 		"sideways pull":            {"docks: [{id: d, photo_eye: {line: A, pull: left}}]\n", "docks[0].photo_eye.pull", config.CodeValue},
-		"unknown reader":           {"docks: [{id: d, rfid: {driver: r200, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
+		"unknown reader":           {"docks: [{id: d, rfid: {driver: r9000, serial: {path: /dev/x}}}]\n", "docks[0].rfid.driver", config.CodeDriver},
+		"eye at no reader":         {"docks: [{id: d, photo_eye: {reader_gpi: 1}}]\n", "docks[0].photo_eye.reader_gpi", config.CodeValue},
+		"eye at a dumb reader":     {"docks: [{id: d, photo_eye: {reader_gpi: 1}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\n", "docks[0].photo_eye.reader_gpi", config.CodeValue},
+		"eye at input 65":          {"docks: [{id: d, photo_eye: {reader_gpi: 65}, rfid: {driver: llrp, tcp: \"r:5084\"}}]\n", "docks[0].photo_eye.reader_gpi", config.CodeValue},
+		"eye at two places":        {"docks: [{id: d, photo_eye: {reader_gpi: 1, line: A}, rfid: {driver: llrp, tcp: \"r:5084\"}}]\n", "docks[0].photo_eye", config.CodeValue},
+		"LLRP on a serial line":    {"docks: [{id: d, rfid: {driver: llrp, serial: {path: /dev/x}}}]\n", "docks[0].rfid.serial", config.CodeValue},
+		"LLRP 2":                   {"docks: [{id: d, rfid: {driver: llrp, version: \"2\", tcp: \"r:5084\"}}]\n", "docks[0].rfid.version", config.CodeValue},
+		"a version of r2000":       {"docks: [{id: d, rfid: {driver: r2000, version: \"1.1\", serial: {path: /dev/x}}}]\n", "docks[0].rfid.version", config.CodeValue},
 		"too many antennas":        {"docks: [{id: d, rfid: {driver: r2000, antennas: 9, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"more than its family has": {"docks: [{id: d, rfid: {driver: r200, antennas: 2, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
+		"more than the 288 has":    {"docks: [{id: d, rfid: {driver: uhf288, antennas: 5, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},
 		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
 		"relative map":             {"fleet: {map_file: m, robots: [" + robot + "]}\n", "fleet.map_file", config.CodeValue},
@@ -483,5 +535,85 @@ func TestFloorRules(t *testing.T) {
 		"docks: [{id: d, photo_eye: {line: D}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\nconveyors: [{id: c}]\nfleet: {map_file: /m, robots: [" + robot + "]}\n"
 	if _, err := config.Parse("agent.yaml", []byte(base+good)); err != nil {
 		t.Errorf("a whole floor: %v", err)
+	}
+}
+
+// A reader reads with the antennas the configuration says, or with those its
+// family usually has.
+func TestReaderPorts(t *testing.T) {
+	for _, tc := range []struct {
+		driver   string
+		antennas int
+		want     []int
+	}{
+		{"r2000", 0, []int{1, 2, 3, 4}},
+		{"r2000", 8, []int{1, 2, 3, 4, 5, 6, 7, 8}},
+		{"uhf288", 2, []int{1, 2}},
+		{"uhf288", 0, []int{1, 2, 3, 4}},
+		{"uhf18", 0, []int{1}},
+		{"r200", 1, []int{1}},
+	} {
+		if got := (config.RFID{Driver: tc.driver, Antennas: tc.antennas}).Ports(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s with %d antennas: %v, want %v", tc.driver, tc.antennas, got, tc.want)
+		}
+	}
+}
+
+// Every driver takes the antennas the configuration gives it when nothing is
+// said, and the most it lets one say.
+func TestDriversTakeTheirPorts(t *testing.T) {
+	for _, name := range all.Names(all.RFID) {
+		d, _ := all.Find(name)
+		for _, n := range []int{0, d.Antennas} {
+			_, err := d.Reader(rfid.Settings{
+				Name: "x", Open: func(context.Context) (drivers.Port, error) { return nil, drivers.ErrUnplugged },
+				Sink: func(rfid.Read) {}, Antennas: config.RFID{Driver: name, Antennas: n}.Ports(),
+			})
+			if err != nil {
+				t.Errorf("%s with %d antennas: %v", name, n, err)
+			}
+		}
+	}
+}
+
+// Every driver of a scale can be configured.
+func TestScales(t *testing.T) {
+	for _, c := range []struct {
+		scale   string
+		driftMg int64
+	}{
+		{"toledo", 5000},
+		{"toledo-plain\n      window: 3\n      serial: {path: /dev/serial/b, data_bits: 7, parity: even}", 5000},
+		{"nci\n      zero_drift_g: 0", 0},
+		{"toledo-8213\n      unit: lb\n      empty_g: 2000\n      zero_drift_g: 1000", 1_000_000},
+		{"sma\n      empty_g: 3", 2000},
+		{"a-and-d", 5000},
+		{"kern", 5000},
+		{"ohaus", 5000},
+		{"regex\n      pattern: '(?P<stable>S)?(?P<value>[0-9]+)(?P<unit>g)'\n      ask: \"W\\r\"\n      zero: \"Z\\r\"", 5000},
+		{"hid\n      hid: {}", 5000},
+		{"hid\n      hid: {path: /dev/scale, usb: \"0922:8003\"}", 5000},
+	} {
+		text := c.scale
+		if !strings.Contains(text, "hid: {") && !strings.Contains(text, "serial: {") {
+			text += "\n      serial: {path: /dev/serial/b}"
+		}
+		cfg, err := config.Parse("f", []byte(with(devices, "mt-sics\n      serial: {path: /dev/serial/b}", text)))
+		if err != nil {
+			t.Errorf("%s: %v", c.scale, err)
+			continue
+		}
+		s := cfg.Stations[0].Scale
+		if s.DriftMg() != c.driftMg {
+			t.Errorf("%s: a drift of %d mg", c.scale, s.DriftMg())
+		}
+		if s.Driver == "regex" && (s.Ask != "W\r" || s.Zero != "Z\r") {
+			t.Errorf("asks %q, zeroes with %q", s.Ask, s.Zero)
+		}
+		if s.HID != nil && s.HID.USB != "" {
+			if c, err := s.HID.Config(); err != nil || c.ID.String() != s.HID.USB {
+				t.Errorf("%+v, %v", c, err)
+			}
+		}
 	}
 }

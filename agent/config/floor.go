@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,22 +37,62 @@ type Tower struct {
 
 // PhotoEye sees whether something stands in the door.
 type PhotoEye struct {
-	Line       string `yaml:"line" doc:"GPIO line of the photo-eye." example:"GPIO23"`
+	Line       string `yaml:"line,omitempty" doc:"GPIO line of the photo-eye. Either this or reader_gpi." example:"GPIO23"`
+	ReaderGPI  int    `yaml:"reader_gpi,omitempty" doc:"Input of the dock's RFID reader that the photo-eye is wired to, from 1, for readers of driver llrp. The reader has pulls of its own; pull and gpio are not used. Either this or line." default:"0"`
 	ActiveLow  bool   `yaml:"active_low,omitempty" doc:"Low means that something stands in the beam. Recommended, with a sensor that drives the line high while the beam is free (PNP, light-on): a line that cannot be read then looks like a carton, never like none. Without it the sensor must pull the line low while the beam is free (NPN, light-on)." default:"false"`
 	Pull       string `yaml:"pull,omitempty" doc:"What holds the line when its wire is cut: auto (at the level of a carton, so that a cut wire looks like one), up, down, or none for a board with a resistor of its own. A sensor that drives the line only while something stands there needs up (with active_low) or down (without): a cut wire then looks like no carton, and the portal must be tried by hand each day." default:"auto"`
 	DebounceMs int    `yaml:"debounce_ms,omitempty" doc:"The level must hold this long, in milliseconds, 1 to 1000." default:"10"`
 	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
 }
 
+// What Button.Does may be.
+const (
+	DoesReprint    = "reprint"
+	DoesNextCarton = "next_carton"
+	DoesDepart     = "depart"
+)
+
+// Button is a push button.
+type Button struct {
+	Does       string `yaml:"does" doc:"At a station reprint (one more copy of a label that did not come out) or next_carton (the pieces of the carton in hand are scanned); at a dock depart (everything loaded is handed to the carrier)." example:"reprint"`
+	Line       string `yaml:"line" doc:"GPIO line of the button." example:"GPIO5"`
+	ActiveHigh bool   `yaml:"active_high,omitempty" doc:"High means pressed. Left out, low does: a button between line and ground." default:"false"`
+	GPIO       GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
+}
+
+// Buzzer is a buzzer.
+type Buzzer struct {
+	Line      string `yaml:"line" doc:"GPIO line of the buzzer." example:"GPIO6"`
+	ActiveLow bool   `yaml:"active_low,omitempty" doc:"Low is loud." default:"false"`
+	GPIO      GPIO   `yaml:"gpio,omitempty" doc:"Where the line is."`
+}
+
+// EStop is an emergency stop that is observed.
+type EStop struct {
+	ID    string `yaml:"id" doc:"Id of the emergency stop." example:"hall1"`
+	Line  string `yaml:"line" doc:"GPIO line that is high while all is well, through a contact that opens: pressed, a cut wire and a line that cannot be read look the same." example:"GPIO24"`
+	Reset string `yaml:"reset" doc:"GPIO line of the button with which a person says that the danger is over; low means pressed." example:"GPIO25"`
+	GPIO  GPIO   `yaml:"gpio,omitempty" doc:"Where the lines are."`
+}
+
+// ReaderMQTT is how a reader speaks at the broker of this gateway.
+type ReaderMQTT struct {
+	ClientID string `yaml:"client_id" doc:"Client id the reader connects with, 1 to 64 of A-Z a-z 0-9 _ . -; also its user name where mqtt has a tokens_file." example:"RD1"`
+	Events   string `yaml:"events" doc:"Topics the reader publishes on, with spaces between: tags, management events, answers to commands." example:"dock1/rd1/tevents dock1/rd1/mevents dock1/rd1/cresp"`
+	Commands string `yaml:"commands" doc:"Topic the reader takes control commands from." example:"dock1/rd1/ccmds"`
+}
+
 // RFID is the reader of a dock portal.
 type RFID struct {
-	Driver   string  `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
-	Serial   *Serial `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200. Either this or tcp."`
-	TCP      string  `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
-	Antennas int     `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to 8." default:"4"`
-	PowerDBm int     `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
-	MinReads int     `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
-	MinRSSI  int     `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
+	Driver   string      `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"r2000"`
+	Serial   *Serial     `yaml:"serial,omitempty" doc:"Where it is plugged in; most of these readers speak at 115200 baud, uhf18 at 57600. Either this or tcp."`
+	TCP      string      `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.30:5084"`
+	MQTT     *ReaderMQTT `yaml:"mqtt,omitempty" doc:"Of a reader that speaks MQTT (ziotc, ziotc-sled): its place at the broker of this gateway; then neither serial nor tcp." example:"{client_id: RD1, events: dock1/rd1/tevents dock1/rd1/cresp, commands: dock1/rd1/ccmds}"`
+	Version  string      `yaml:"version,omitempty" doc:"Version of LLRP that a reader of driver llrp is spoken to in, 1.0.1 or 1.1. Each of them knows 1.0.1." default:"1.0.1"`
+	Antennas int         `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on, 1 to as many as readers of the family have; 0 is 4, or the one of a family with one." default:"0"`
+	PowerDBm int         `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has. Mind what your country allows." default:"0"`
+	MinReads int         `yaml:"min_reads,omitempty" doc:"A tag counts as passed after so many reads in one window, 1 to 100." default:"3"`
+	MinRSSI  int         `yaml:"min_rssi_dbm,omitempty" doc:"Weaker reads do not count, -90 to -20." default:"-65"`
 }
 
 // Fleet is the robots of the site.
@@ -115,15 +157,31 @@ func (k *checker) tower(path string, t Tower) {
 	k.gpio(path, t.GPIO)
 }
 
-func (k *checker) photoEye(path string, e PhotoEye) {
-	if e.Line == "" {
+func (k *checker) photoEye(path string, e PhotoEye, r *RFID) {
+	switch {
+	case e.ReaderGPI != 0:
+		k.readerGPI(path, e, r)
+	case e.Line == "":
 		k.missing(path + ".line")
-	} else {
+	default:
 		k.line(path+".line", e.GPIO, e.Line)
 	}
 	k.oneOf(path+".pull", e.Pull, "auto", "up", "down", "none")
 	k.within(path+".debounce_ms", e.DebounceMs, 1, 1000)
 	k.gpio(path, e.GPIO)
+}
+
+// readerGPI checks an eye that is wired to the reader of its dock.
+func (k *checker) readerGPI(path string, e PhotoEye, r *RFID) {
+	k.within(path+".reader_gpi", e.ReaderGPI, 1, 64)
+	if e.Line != "" || e.GPIO.Emulated != "" {
+		k.add(CodeValue, path, "either line or reader_gpi, not both")
+	}
+	if r == nil {
+		k.add(CodeValue, path+".reader_gpi", "this dock has no RFID reader")
+	} else if d, known := all.Find(r.Driver); known && !d.Wired {
+		k.add(CodeValue, path+".reader_gpi", "readers of driver %s have no inputs", r.Driver)
+	}
 }
 
 func (k *checker) gpio(path string, g GPIO) {
@@ -132,16 +190,122 @@ func (k *checker) gpio(path string, g GPIO) {
 	}
 }
 
+// buttons checks the buttons of a place.
+func (k *checker) buttons(path string, bs []Button, allowed ...string) {
+	for i, b := range bs {
+		p := path + ".buttons[" + strconv.Itoa(i) + "]"
+		k.oneOf(p+".does", b.Does, allowed...)
+		k.output(p, b.Line, b.GPIO)
+	}
+}
+
+// output checks the one line of a device.
+func (k *checker) output(path, line string, g GPIO) {
+	if line == "" {
+		k.missing(path + ".line")
+	} else {
+		k.line(path+".line", g, line)
+	}
+	k.gpio(path, g)
+}
+
+// estop checks an emergency stop.
+func (k *checker) estop(path string, e EStop) {
+	if k.id(path+".id", e.ID) {
+		k.port(path+".id", "emergency stop "+e.ID)
+	}
+	k.output(path, e.Line, e.GPIO)
+	if e.Reset == "" {
+		k.missing(path + ".reset")
+	} else {
+		k.line(path+".reset", e.GPIO, e.Reset)
+	}
+}
+
 // line notes a GPIO line, which serves one thing only.
 func (k *checker) line(path string, g GPIO, name string) { k.port(path, "gpio:"+g.Emulated+":"+name) }
 
 func (k *checker) rfid(path string, r RFID) {
 	k.driver(path+".driver", r.Driver, all.Names(all.RFID)...)
-	k.portOf(path, r.Serial, r.TCP)
-	k.within(path+".antennas", r.Antennas, 1, 8)
+	switch d, _ := all.Find(r.Driver); {
+	case d.MQTT:
+		k.readerMQTT(path, r)
+	case r.MQTT != nil:
+		k.add(CodeValue, path+".mqtt", "only for readers that speak MQTT")
+	default:
+		k.portOf(path, r.Serial, r.TCP)
+	}
+	if d, known := all.Find(r.Driver); known {
+		if !d.MQTT && len(d.Lines) == 0 && r.Serial != nil {
+			k.add(CodeValue, path+".serial", "readers of driver %s are in the network: give tcp", r.Driver)
+		}
+		// The default goes with every driver; those with one version do not look at it.
+		if r.Version != "1.0.1" && !slices.Contains(d.Versions, r.Version) {
+			k.add(CodeValue, path+".version", "%s: driver %s speaks %s", quote(r.Version), r.Driver, cmp.Or(strings.Join(d.Versions, ", "), "one version only; leave it out"))
+		}
+	}
+	k.within(path+".antennas", r.Antennas, 0, maxAntennas(r.Driver))
 	k.within(path+".power_dbm", r.PowerDBm, 0, 33)
 	k.within(path+".min_reads", r.MinReads, 1, 100)
 	k.within(path+".min_rssi_dbm", r.MinRSSI, -90, -20)
+}
+
+// maxAntennas is how many antennas a reader with this driver can have.
+func maxAntennas(driver string) int {
+	if d, ok := all.Find(driver); ok && d.Antennas > 0 {
+		return d.Antennas
+	}
+	return 8
+}
+
+// usualAntennas is how many a dock has when nothing is said.
+const usualAntennas = 4
+
+// Ports are the ports of the reader that antennas are connected to.
+func (r RFID) Ports() []int {
+	n := r.Antennas
+	if n == 0 {
+		n = min(usualAntennas, maxAntennas(r.Driver))
+	}
+	ports := make([]int, n)
+	for i := range ports {
+		ports[i] = i + 1
+	}
+	return ports
+}
+
+// readerMQTT checks where a reader speaks at the broker.
+func (k *checker) readerMQTT(path string, r RFID) {
+	if r.Serial != nil || r.TCP != "" {
+		k.add(CodeValue, path, "a reader with the driver %s speaks MQTT: neither serial nor tcp", r.Driver)
+	}
+	if r.PowerDBm != 0 {
+		k.add(CodeValue, path+".power_dbm", "it is set in the operating mode of the reader")
+	}
+	if r.MQTT == nil {
+		k.missing(path + ".mqtt")
+		return
+	}
+	if p := path + ".mqtt.client_id"; k.id(p, r.MQTT.ClientID) {
+		k.port(p, "MQTT client "+r.MQTT.ClientID)
+	}
+	for _, t := range []struct{ key, topics string }{{"events", r.MQTT.Events}, {"commands", r.MQTT.Commands}} {
+		list := strings.Fields(t.topics)
+		p := path + ".mqtt." + t.key
+		if len(list) == 0 {
+			k.missing(p)
+		}
+		if t.key == "commands" && len(list) > 1 {
+			k.add(CodeValue, p, "one topic")
+		}
+		for _, topic := range list {
+			if len(topic) > 200 || strings.ContainsAny(topic, "#+") || strings.HasPrefix(topic, "tote/") || topic[0] == '$' || topic[0] == '/' {
+				k.add(CodeValue, p, "%s: want a topic without wildcards, not below tote/", quote(topic))
+				continue
+			}
+			k.port(p, "topic "+topic)
+		}
+	}
 }
 
 func (k *checker) fleet(f Fleet) {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -78,7 +79,13 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 	key := keyOf(f)
 	switch t.Name() {
 	case "Printer", "RFID":
-		return key == "tcp"
+		return key == "tcp" || key == "mqtt"
+	case "Dock":
+		return key == "buttons" || key == "buzzer"
+	case "Serial":
+		return key == "usb" || key == "serial_number" || key == "interface"
+	case "Scale":
+		return slices.Contains([]string{"unit", "pattern", "ask", "zero", "hid", "zero_drift_g"}, key)
 	case "MQTT":
 		return key == "tokens_file"
 	case "OMS", "Upstream":
@@ -92,7 +99,10 @@ func scalar(t reflect.Type, tag reflect.StructTag) string {
 	if v == "" {
 		v = tag.Get("default")
 	}
-	if t.Kind() == reflect.String && strings.ContainsAny(v, ": ~") {
+	if strings.Contains(v, `\`) { // written as it is in double quotes
+		return `"` + v + `"`
+	}
+	if t.Kind() == reflect.String && (strings.ContainsAny(v, ": ~") || len(v) > 1 && v[0] == '0') {
 		return fmt.Sprintf("%q", v)
 	}
 	return v

@@ -57,6 +57,9 @@ func (s *source) scalarKind(path string, key *token.Token, n ast.Node) {
 	if t == nil || n == nil || n.Type() == ast.NullType {
 		return
 	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	var ok bool
 	switch t.Kind() {
 	case reflect.Int:
@@ -66,6 +69,9 @@ func (s *source) scalarKind(path string, key *token.Token, n ast.Node) {
 	case reflect.String:
 		switch n.Type() {
 		case ast.BoolType, ast.FloatType, ast.InfinityType, ast.NanType:
+		case ast.IntegerType: // 00123 would become 83
+			v, err := strconv.ParseUint(n.GetToken().Value, 10, 64)
+			ok = err == nil && strconv.FormatUint(v, 10) == n.GetToken().Value
 		default:
 			ok = true
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +12,10 @@ import (
 	"strings"
 
 	"tote/drivers/all"
+	"tote/drivers/printer"
+	"tote/drivers/scale"
+	"tote/drivers/scale/hid"
+	"tote/drivers/serialport"
 	"tote/gs1/scan"
 )
 
@@ -52,9 +57,16 @@ func validate(c *Config, src *source) Problems {
 		}
 		if s.Printer != nil {
 			k.printer(p+".printer", *s.Printer)
+			if s.Printer.Driver == printer.ESCPOS.Name {
+				k.add(CodeValue, p+".printer.driver", "a receipt printer prints no logistic labels")
+			}
 		}
 		if s.Tower != nil {
 			k.tower(p+".tower", *s.Tower)
+		}
+		k.buttons(p, s.Buttons, DoesReprint, DoesNextCarton)
+		if s.Buzzer != nil {
+			k.output(p+".buzzer", s.Buzzer.Line, s.Buzzer.GPIO)
 		}
 	}
 	for i, d := range c.Docks {
@@ -64,11 +76,18 @@ func validate(c *Config, src *source) Problems {
 			k.scanner(p+".scanner", *d.Scanner)
 		}
 		if d.PhotoEye != nil {
-			k.photoEye(p+".photo_eye", *d.PhotoEye)
+			k.photoEye(p+".photo_eye", *d.PhotoEye, d.RFID)
 		}
 		if d.RFID != nil {
 			k.rfid(p+".rfid", *d.RFID)
 		}
+		k.buttons(p, d.Buttons, DoesDepart)
+		if d.Buzzer != nil {
+			k.output(p+".buzzer", d.Buzzer.Line, d.Buzzer.GPIO)
+		}
+	}
+	for i, e := range c.EStops {
+		k.estop("estops["+strconv.Itoa(i)+"]", e)
 	}
 	for i, c := range c.Conveyors {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
@@ -285,11 +304,80 @@ func (g *GS1) Scan() *scan.Config {
 func (k *checker) scale(path string, s Scale) {
 	k.driver(path+".driver", s.Driver, all.Names(all.Scale)...)
 	k.within(path+".interval_ms", s.IntervalMs, 10, 5000)
-	k.serial(path+".serial", s.Serial)
+	k.within(path+".window", s.Window, 1, scale.MaxWindow)
+	k.within(path+".empty_g", s.EmptyG, 1, 100_000)
+	if s.ZeroDriftG != nil {
+		k.within(path+".zero_drift_g", *s.ZeroDriftG, 0, s.EmptyG-1)
+	}
+	if d, ok := all.Find(s.Driver); ok && d.Scale != nil {
+		if _, err := d.Scale(s.Settings()); err != nil {
+			k.add(CodeValue, path, "%v", err)
+		}
+	}
+	if s.Driver != hid.Name {
+		if s.HID != nil {
+			k.add(CodeValue, path+".hid", "only the driver hid has this key")
+		}
+		k.serial(path+".serial", s.Serial)
+		return
+	}
+	switch {
+	case s.HID != nil && s.Serial != nil:
+		k.add(CodeValue, path, "either hid or serial, not both")
+	case s.Serial != nil: // an emulator
+		k.serial(path+".serial", s.Serial)
+	case s.HID == nil:
+		k.missing(path + ".hid")
+	default:
+		c, err := s.HID.Config()
+		if err != nil {
+			k.add(CodeValue, path+".hid.usb", "%v", err)
+		}
+		if c.Path != "" {
+			k.absolute(path+".hid.path", c.Path)
+		}
+		k.port(path+".hid", cmp.Or(c.Path, "USB scale "+cmp.Or(s.HID.USB, "of any kind")))
+	}
+}
+
+// Settings are the keys that say how the scale talks.
+func (s *Scale) Settings() scale.Settings {
+	return scale.Settings{Pattern: s.Pattern, Ask: s.Ask, Zero: s.Zero, Unit: s.Unit}
+}
+
+// DriftMg is the zero drift that is a fault, in milligrams; 0 = none is.
+func (s *Scale) DriftMg() int64 {
+	if s.ZeroDriftG != nil {
+		return int64(*s.ZeroDriftG) * 1000
+	}
+	return min(5, int64(s.EmptyG)-1) * 1000
+}
+
+// Config is the configuration as package drivers/scale/hid takes it.
+func (h *HID) Config() (hid.Config, error) {
+	c := hid.Config{Path: h.Path}
+	if h.USB == "" {
+		return c, nil
+	}
+	vendor, product, ok := strings.Cut(h.USB, ":")
+	v, verr := strconv.ParseUint(vendor, 16, 16)
+	p, perr := strconv.ParseUint(product, 16, 16)
+	if !ok || verr != nil || perr != nil {
+		return c, fmt.Errorf("%s: want vendor:product in hexadecimal, as 0922:8003", quote(h.USB))
+	}
+	c.ID = hid.ID{Vendor: uint16(v), Product: uint16(p)}
+	return c, nil
 }
 
 func (k *checker) printer(path string, p Printer) {
 	k.driver(path+".driver", p.Driver, all.Names(all.Printer)...)
+	k.oneOf(path+".label", p.Label, "4x6", "a6")
+	switch {
+	case p.Dots != 8 && p.Dots != 12 && p.Dots != 24:
+		k.add(CodeValue, path+".dots", "8, 12 or 24")
+	case p.Dots != 8 && p.Driver != printer.ZPL.Name && p.Driver != printer.TSPL.Name:
+		k.add(CodeValue, path+".dots", "want 8: the fonts of %s are made of so many", p.Driver)
+	}
 	k.portOf(path, p.Serial, p.TCP)
 }
 
@@ -316,14 +404,46 @@ func (k *checker) serial(path string, s *Serial) {
 		k.missing(path)
 		return
 	}
-	k.absolute(path+".path", s.Path)
-	if filepath.IsAbs(s.Path) {
-		k.port(path+".path", filepath.Clean(s.Path))
-	}
+	k.portName(path, s)
 	k.within(path+".baud", s.Baud, 300, 4_000_000)
 	k.within(path+".data_bits", s.DataBits, 5, 8)
 	k.within(path+".stop_bits", s.StopBits, 1, 2)
 	k.oneOf(path+".parity", s.Parity, "none", "odd", "even", "mark", "space")
+}
+
+// portName checks by what name the port of a line goes.
+func (k *checker) portName(path string, s *Serial) {
+	switch {
+	case s.USB != "" && s.Path != "":
+		k.add(CodeValue, path+".usb", "either path or usb, not both")
+	case s.USB != "":
+		n := serialport.Name{ID: s.USB, Serial: s.SerialNo, Interface: s.Interface}
+		if err := n.Check(); err != nil {
+			k.add(CodeValue, path+".usb", "%v", err)
+			return
+		}
+		k.port(path+".usb", n.String())
+	case s.SerialNo != "" || s.Interface != nil:
+		k.add(CodeMissing, path+".usb", "serial_number and interface are of a USB device: its usb must be given")
+	default:
+		k.absolute(path+".path", s.Path)
+		if filepath.IsAbs(s.Path) {
+			k.port(path+".path", filepath.Clean(s.Path))
+		}
+	}
+}
+
+// Port is the line as package serialport takes it; owner is the device it
+// belongs to.
+func (s *Serial) Port(owner string) serialport.Config {
+	c := serialport.Config{
+		Path: s.Path, Baud: s.Baud, DataBits: s.DataBits, Parity: serialport.Parity(s.Parity),
+		StopBits: s.StopBits, XonXoff: s.XonXoff, Owner: owner,
+	}
+	if s.USB != "" {
+		c.USB = serialport.Name{ID: s.USB, Serial: s.SerialNo, Interface: s.Interface}
+	}
+	return c
 }
 
 // port notes where a device is plugged in.

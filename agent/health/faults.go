@@ -66,6 +66,7 @@ func Groups() []Group {
 			{"SCALE_OVERLOAD", "The scale reports more than it can weigh.", "Take weight off; pack the order into two cartons if it stays."},
 			{"SCALE_UNDERLOAD", "The scale reports less than nothing.", "Put the pan back and zero the scale."},
 			{"SCALE_ABSENT", "The scale does not answer while a weight is waited for.", "Check its power and cable; see the device list."},
+			{"SCALE_DRIFT", "The empty scale has come to rest beside zero.", "Take everything off and wipe the pan. If it still does not show zero, zero the scale."},
 			{"PRINTER_NOT_READY", "The printer cannot print now; the text says why. Nothing was sent.", "Put it right; the label is printed as soon as the printer is ready."},
 			{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
 		}),

@@ -34,6 +34,7 @@ const (
 	HintOverload    = "SCALE_OVERLOAD"
 	HintUnderload   = "SCALE_UNDERLOAD"
 	HintScaleAbsent = "SCALE_ABSENT"
+	HintRezero      = "SCALE_DRIFT"
 	HintNoPrinter   = "PRINTER_NOT_READY"
 	HintBusy        = "SCAN_DROPPED"
 	HintNotRecorded = "NOT_READY" // nothing can be recorded now

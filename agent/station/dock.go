@@ -51,7 +51,7 @@ func (d *Dock) Run(ctx context.Context) error {
 			return nil
 		case code := <-d.scans:
 			var c warehouse.Command = warehouse.Load{Dock: d.cfg.ID, Barcode: code}
-			if code == CodeDepart {
+			if bare(code) == CodeDepart {
 				c = warehouse.Depart{Dock: d.cfg.ID}
 			}
 			res, err := d.do(ctx, c)

@@ -17,6 +17,7 @@ type Weight struct {
 	Stable     bool
 	Overload   bool
 	Underload  bool
+	Drift      bool // the empty scale has come to rest beside zero
 }
 
 // Printer prints one label job. beforeSend is called after the printer said it
@@ -210,17 +211,18 @@ func (p *Pack) onScan(ctx context.Context, code string) error {
 		return err
 	}
 	var c warehouse.Command
+	plain := bare(code)
 	switch {
-	case code == CodeReprint && step.Do == warehouse.StepCheckLabel:
+	case plain == CodeReprint && step.Do == warehouse.StepCheckLabel:
 		c = warehouse.Reprint{Job: step.SSCC}
-	case code == CodeReprint:
+	case plain == CodeReprint:
 		p.answer(code, warehouse.Result{Code: warehouse.CodeWrongStep, Text: "no label is waiting for a reprint", Next: step})
 		return nil
 	case step.Do == warehouse.StepCheckLabel && ssccOf(code) == step.SSCC:
 		c = warehouse.LabelOutcome{Job: step.SSCC, Outcome: warehouse.JobPrinted, Detail: "the label was scanned at the station"}
 	case step.Do == warehouse.StepSecond:
-		c = warehouse.DoubleCheck{Station: p.cfg.ID, Badge: code}
-	case code == CodeNextCarton:
+		c = warehouse.DoubleCheck{Station: p.cfg.ID, Badge: plain}
+	case plain == CodeNextCarton:
 		c = warehouse.NextCarton{Station: p.cfg.ID, Order: step.Order, Scan: true}
 		if step.Do != warehouse.StepWeigh {
 			p.answer(code, warehouse.Result{Code: warehouse.CodeWrongStep, Text: "no carton is in hand", Next: step})
@@ -289,6 +291,9 @@ func (p *Pack) onWeight(ctx context.Context, w Weight) error {
 		p.empty = true
 	}
 	if step.Do != warehouse.StepWeigh {
+		if w.Drift { // between two cartons there is time for it
+			p.scaleHint = Hint{HintRezero, "the empty scale does not show zero: take everything off and wipe it; if it still does not, zero it"}
+		}
 		return nil
 	}
 	if !p.empty {
@@ -503,6 +508,16 @@ func (p *Pack) answer(what string, res warehouse.Result) {
 }
 
 func (p *Pack) actor() string { return "station/" + p.cfg.ID }
+
+// bare is a scanned code without the AIM identifier of a symbology that says
+// nothing of the data: the station's own codes and badges are compared as they
+// are printed.
+func bare(code string) string {
+	if s, err := gs1.Parse(code); err == nil && s.Text != "" {
+		return s.Text
+	}
+	return code
+}
 
 // ssccOf is the SSCC in a scanned code, or "".
 func ssccOf(code string) string {

@@ -327,6 +327,30 @@ func TestScaleHints(t *testing.T) {
 	})
 }
 
+// An empty scale beside zero is told between two cartons, and is nobody's
+// business while one is to be weighed.
+func TestDriftIsToldBetweenCartons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(newFloor(t, "O1"), alwaysPrints)
+		defer b.stop()
+		b.Weighed(Weight{Milligrams: 7_000, Stable: true, Drift: true})
+		synctest.Wait()
+		if !b.hinted(HintRezero) {
+			t.Errorf("hints %v", b.hints)
+		}
+		b.weigh(0, true)
+		b.scan("T1")
+		b.mu.Lock()
+		b.hints = nil
+		b.mu.Unlock()
+		b.Weighed(Weight{Milligrams: 7_000, Stable: true, Drift: true})
+		synctest.Wait()
+		if b.hinted(HintRezero) {
+			t.Errorf("hints %v", b.hints)
+		}
+	})
+}
+
 func TestPrinterThatIsNotReadyIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		paper := make(chan bool, 1)
@@ -364,6 +388,7 @@ func TestLabelOnItsWayAtARestart(t *testing.T) {
 	}{
 		"it came out and is scanned": {func(s string) string { return "]C100" + s }, 0, warehouse.JobPrinted},
 		"it did not come out":        {func(string) string { return CodeReprint }, 1, warehouse.JobPrinted},
+		"the same, with identifier":  {func(string) string { return "]C0" + CodeReprint }, 1, warehouse.JobPrinted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -511,7 +536,7 @@ func TestDock(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
-		for _, code := range []string{CodeDepart, "]C1001" + sscc[1:], "]C100" + sscc, "]C100" + sscc, CodeDepart} {
+		for _, code := range []string{CodeDepart, "]C1001" + sscc[1:], "]C100" + sscc, "]C100" + sscc, "]Q1" + CodeDepart} {
 			d.Scanned(code)
 			synctest.Wait()
 		}

@@ -8,14 +8,15 @@ import (
 )
 
 type emulateCmd struct {
-	Scale   emulateScale   `cmd:"" help:"A scale that speaks MT-SICS."`
-	Printer emulatePrinter `cmd:"" help:"A label printer that speaks ZPL."`
+	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
+	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader of the R2000 family, with the tags in front of it."`
 	Robot   emulateRobot   `cmd:"" help:"A mobile robot that speaks VDA 5050."`
 
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
 	GPIO     emulateGPIO     `cmd:"" name:"gpio" help:"A board of GPIO lines: a photo-eye, a light tower."`
+	ZIOTC    emulateZIOTC    `cmd:"" name:"ziotc" help:"An RFID reader or sled that speaks MQTT (ziotc)."`
 	Group    emulateGroup    `cmd:"" help:"Several devices from a file."`
 }
 
@@ -41,6 +42,9 @@ type (
 	emulateGPIO struct {
 		emulate.GPIOArgs `embed:""`
 	}
+	emulateZIOTC struct {
+		emulate.ZIOTCArgs `embed:""`
+	}
 	emulateGroup struct {
 		emulate.GroupArgs `embed:""`
 	}
@@ -53,6 +57,7 @@ func (c emulateRFID) Run(ctx context.Context) error     { return runEmulator(ctx
 func (c emulateRobot) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
 func (c emulateConveyor) Run(ctx context.Context) error { return runEmulator(ctx, c.Options) }
 func (c emulateGPIO) Run(ctx context.Context) error     { return runEmulator(ctx, c.Options) }
+func (c emulateZIOTC) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
 func (c emulateGroup) Run(ctx context.Context) error    { return runEmulator(ctx, c.Options) }
 
 func runEmulator(ctx context.Context, options func() (emulate.Options, error)) error {

@@ -16,6 +16,19 @@ suffix: any
 `,
 			Evidence: "scan vectors of the GS1 syntax engine",
 			Lines:    []serialport.Config{{Baud: 9600}, {Baud: 115200}},
+			Scanner:  scanner.New,
+		},
+		{
+			Name: scanner.SSIName, Kind: Scanner,
+			Doc: "Barcode scanners of Zebra, Symbol and Motorola with the Simple Serial Interface (SSI). Each scan has a checksum and is acknowledged; a damaged one is asked for again; the code type becomes the AIM identifier. The scanner is set to packets by the driver, until its power goes.",
+			Example: `driver: ssi
+serial: {path: /dev/serial/by-id/usb-scanner-port0, baud: 9600}
+`,
+			Evidence: "packets in tests of enioka_scan and a log of a terminal of Keymantek; code types of the Symbol CS3000 guide",
+			Lines:    []serialport.Config{{Baud: 9600}, {Baud: 115200}},
+			Ask:      scanner.AskSSI,
+			Decode:   scanner.DecodeSSI,
+			Scanner:  scanner.NewSSI,
 		},
 	}
 }

@@ -44,9 +44,15 @@ type Suite struct {
 	// beginning of the next one unless a pause comes between. The driver's own
 	// tests must show that pause; the suite leaves the case out.
 	Joins bool
+	// Flips asks for the damage of single bits, Day for a day without a leak,
+	// both in simulated time; nil leaves them out. A driver whose New or port
+	// waits for something outside the test cannot have them.
+	Flips *Flips
+	Day   *Day
 }
 
-// Conformance runs the suite over real pseudo-terminals.
+// Conformance runs the suite over real pseudo-terminals, and what takes long or
+// is many cases in simulated time with a Peer.
 func Conformance(t *testing.T, s Suite) {
 	t.Helper()
 	half := len(s.Frame) / 2
@@ -133,6 +139,12 @@ func Conformance(t *testing.T, s Suite) {
 		r.run()
 		r.spoiled() // and the cleanup asks for a prompt, leakless end
 	})
+	if s.Flips != nil {
+		t.Run("every single bit changed", func(t *testing.T) { flips(t, s) })
+	}
+	if s.Day != nil {
+		t.Run("24 h without a leak", func(t *testing.T) { day(t, s) })
+	}
 }
 
 // babble is a port that always has more to read.

@@ -13,8 +13,10 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/drivertest"
+	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/drivers/scale"
+	"tote/drivers/scale/sics"
 	"tote/drivers/scanner"
 	"tote/drivers/serialport"
 	"tote/drivers/tcpport"
@@ -114,7 +116,7 @@ func TestScaleAgainstItsEmulator(t *testing.T) {
 	pan := dial(t, r)
 	readings := make(chan scale.Reading, 1000)
 	d, err := scale.New(scale.Config{
-		Name: "scale/test", Open: serialOpener(t, r.Path), Interval: 10 * time.Millisecond,
+		Name: "scale/test", Protocol: sics.Protocol(), Open: serialOpener(t, r.Path), Interval: 10 * time.Millisecond,
 		Sink: func(r scale.Reading) { readings <- r },
 	})
 	if err != nil {
@@ -227,11 +229,15 @@ func TestPrinterAgainstItsEmulator(t *testing.T) {
 			keep(t, d)
 			eventually(t, "ready", func() bool { return d.Status().State == drivers.Ready })
 
-			label := printer.Label{
-				ShipTo:  printer.Address{Name: "Zoë ^XZ~JA", Street: "Weg 1", Postcode: "1", City: "Ort", Country: "DE"},
-				Carrier: "DHL", Tracking: "T1", Order: "O1", SSCC: "106141412345678908", WeightMg: 1_000_000,
+			const sscc = "106141412345678908"
+			made, err := label.Logistic{
+				ShipTo:  label.Address{Name: "Zoë ^XZ~JA", Street: "Weg 1", Postcode: "1", City: "Ort", Country: "DE"},
+				Carrier: "DHL", Tracking: "T1", Order: "O1", SSCC: sscc, WeightMg: 1_000_000,
+			}.Label()
+			if err != nil {
+				t.Fatal(err)
 			}
-			zpl, err := label.ZPL()
+			zpl, err := label.Write(label.Device{Language: label.ZPL}, made)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,7 +260,7 @@ func TestPrinterAgainstItsEmulator(t *testing.T) {
 				if outcome != want || detail.Code != code || err != nil {
 					t.Errorf("%s %+v %v, want %s %s", outcome, detail, err, want, code)
 				}
-				if n, scan := out(); n != labels || labels > 0 && scan != "]C100"+label.SSCC {
+				if n, scan := out(); n != labels || labels > 0 && scan != "]C100"+sscc {
 					t.Errorf("%d labels came out, want %d; it scans as %q", n, labels, scan)
 				}
 			}

@@ -56,6 +56,7 @@ type InputConfig struct {
 	// Held is how long the input may be active at a time; longer is a jam, and
 	// the input is degraded until it is free again. 0 = any time.
 	Held     time.Duration
+	HeldCode string       // the fault of that; "" = drivers.CodeInputHeld, of a photo-eye
 	Sink     func(Signal) // called from Run's goroutine; must not block
 	Log      *slog.Logger
 	OnStatus func(drivers.Status)
@@ -77,6 +78,9 @@ func NewInput(cfg InputConfig) (*Input, error) {
 	}
 	if cfg.Pull == "" {
 		cfg.Pull = PullAuto
+	}
+	if cfg.HeldCode == "" {
+		cfg.HeldCode = drivers.CodeInputHeld
 	}
 	_, known := pulls[cfg.Pull]
 	switch {
@@ -150,7 +154,7 @@ func (in *Input) serve(ctx context.Context, bank *Bank) error {
 			continue
 		}
 		if in.cfg.Held != 0 && in.active(known) && time.Since(since) >= in.cfg.Held {
-			in.track.Set(drivers.Degraded, drivers.CodeInputHeld, fmt.Sprintf("active for more than %v", in.cfg.Held))
+			in.track.Set(drivers.Degraded, in.cfg.HeldCode, fmt.Sprintf("active for more than %v", in.cfg.Held))
 		}
 		l.WaitForEdge(in.cfg.Poll)
 	}

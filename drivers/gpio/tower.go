@@ -39,8 +39,11 @@ type TowerConfig struct {
 	Open              Opener
 	Green, Amber, Red string // lines
 	ActiveLow         bool   // a lamp is lit by Low
-	Log               *slog.Logger
-	OnStatus          func(drivers.Status)
+	// Watchdog is how long Set may not be called before the tower shows stop
+	// by itself: whoever should call it hangs. 0 = for ever.
+	Watchdog time.Duration
+	Log      *slog.Logger
+	OnStatus func(drivers.Status)
 }
 
 // Tower is a light tower of three lamps. Until the first Set, and when the
@@ -53,12 +56,16 @@ type Tower struct {
 
 	mu    sync.Mutex
 	light Light
+	at    time.Time // of the last Set
 }
 
 // NewTower checks the configuration and touches no hardware.
 func NewTower(cfg TowerConfig) (*Tower, error) {
 	if cfg.Name == "" || cfg.Open == nil || cfg.Green == "" || cfg.Amber == "" || cfg.Red == "" {
 		return nil, fmt.Errorf("%w: Name, Open and the three lines are needed", ErrConfig)
+	}
+	if cfg.Watchdog < 0 {
+		return nil, fmt.Errorf("%w: watchdog %v", ErrConfig, cfg.Watchdog)
 	}
 	if cfg.Green == cfg.Amber || cfg.Amber == cfg.Red || cfg.Green == cfg.Red {
 		return nil, fmt.Errorf("%w: two lamps of %s share a line", ErrConfig, cfg.Name)
@@ -75,8 +82,8 @@ func (t *Tower) Set(l Light) {
 		l = LightStop
 	}
 	t.mu.Lock()
-	changed := t.light != l
-	t.light = l
+	changed := t.light != l || t.cfg.Watchdog > 0 && time.Since(t.at) > t.cfg.Watchdog
+	t.light, t.at = l, time.Now()
 	t.mu.Unlock()
 	if !changed {
 		return
@@ -85,6 +92,16 @@ func (t *Tower) Set(l Light) {
 	case t.news <- struct{}{}:
 	default:
 	}
+}
+
+// now is the light to show.
+func (t *Tower) now() Light {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cfg.Watchdog > 0 && t.light != "" && time.Since(t.at) > t.cfg.Watchdog {
+		return LightStop
+	}
+	return t.light
 }
 
 // Run drives the lamps until ctx ends (nil) or a line fails.
@@ -137,10 +154,11 @@ func (t *Tower) serve(ctx context.Context, bank *Bank) (err error) {
 	defer func() { err = errors.Join(err, show(red, true)) }()
 	t.track.Set(drivers.Ready, "", "the lamps are driven")
 	for on := true; ; on = !on {
-		t.mu.Lock()
-		light := t.light
-		t.mu.Unlock()
-		var blink <-chan time.Time
+		light := t.now()
+		var blink, look <-chan time.Time
+		if t.cfg.Watchdog > 0 {
+			look = time.After(t.cfg.Watchdog / 2)
+		}
 		if l, ok := lamps[light]; ok {
 			if err := show(l.lamp, on || l.half == 0); err != nil {
 				return err
@@ -155,6 +173,8 @@ func (t *Tower) serve(ctx context.Context, bank *Bank) (err error) {
 		case <-t.news:
 			on = false // the next round begins lit
 		case <-blink:
+		case <-look:
+			on = !on // not a change of the blinking
 		}
 	}
 }

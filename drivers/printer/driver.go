@@ -1,6 +1,7 @@
-// Package printer drives label printers that speak ZPL II, over a serial line
-// or TCP port 9100, and writes the GS1 logistic label. Wire reference: ZPL II
-// programming guide, ~HS.
+// Package printer drives label and receipt printers that speak ZPL II, TSPL,
+// EPL2 or ESC/POS, over a serial line or TCP port 9100. What is printed is made
+// by drivers/label; here it is a job of bytes, and the question is what became
+// of it. Wire references: the file of each language.
 //
 // The goroutine that calls Run owns the port: it asks for the status while
 // idle and carries out the jobs that Print hands to it, one at a time.
@@ -17,7 +18,7 @@ import (
 	"tote/drivers"
 )
 
-// DriverName is this driver's name in the table of drivers.
+// DriverName is the name of the driver for ZPL in the table of drivers.
 const DriverName = "zpl"
 
 // Defaults of the driver's times.
@@ -43,6 +44,7 @@ type Config struct {
 	Open     drivers.Opener       // how to reach it
 	Log      *slog.Logger         // nil = silent
 	OnStatus func(drivers.Status) // called on each change of state; may be nil; must not block
+	Language Language             // ZPL when zero
 
 	IdlePoll   time.Duration // between status questions while idle; 2 s
 	JobPoll    time.Duration // between status questions during a job; 150 ms
@@ -57,7 +59,8 @@ type Driver struct {
 	cfg     Config
 	tracker *drivers.Tracker
 
-	answered func(HostStatus) // called with each answer; tests listen here
+	marks    int          // jobs marked so far; of Run's goroutine
+	answered func(Report) // called with each answer; tests listen here
 
 	mu      sync.Mutex
 	current *session // nil while no port is open
@@ -89,11 +92,19 @@ func New(cfg Config) (*Driver, error) {
 			return nil, fmt.Errorf("printer %s: negative time", cfg.Name)
 		}
 	}
+	if cfg.Language.Name == "" {
+		cfg.Language = ZPL
+	}
 	return &Driver{
-		cfg: cfg, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus),
-		answered: func(HostStatus) {},
+		cfg: cfg, tracker: drivers.NewTracker(cfg.Name, cfg.Language.Name, cfg.Log, cfg.OnStatus),
+		// A mark of an earlier run may still come out of the printer.
+		marks:    int(time.Now().UnixMilli() % 50_000),
+		answered: func(Report) {},
 	}, nil
 }
+
+// Language is the language the printer speaks: jobs must be written in it.
+func (d *Driver) Language() Language { return d.cfg.Language }
 
 // Status gives the state of the printer. It is degraded with the code of what
 // keeps it from printing, as paper out.
@@ -112,12 +123,18 @@ type session struct {
 	port   drivers.Port
 	jobs   chan *job
 	done   chan struct{} // closed when the session takes no more jobs
-	framer Framer
-	misses int // status questions in a row without an answer
+	ask    int           // which of the language's questions is asked
+	reader reader        // of its answers
+	misses int           // status questions in a row without an answer
+	heard  bool          // an answer came in this session
+	marks  int           // jobs marked so far
+	back   string        // the newest mark that came back
+	old    string        // what the printer complained of before the job
 }
 
 func (d *Driver) serve(ctx context.Context, port drivers.Port) error {
 	s := &session{d: d, port: port, jobs: make(chan *job), done: make(chan struct{})}
+	s.reader = d.cfg.Language.asks[0].reader()
 	d.mu.Lock()
 	d.current = s
 	d.mu.Unlock()
@@ -155,20 +172,20 @@ func (d *Driver) serve(ctx context.Context, port drivers.Port) error {
 	}
 }
 
-// status asks for one ~HS answer and keeps the state of the device right.
+// status asks for one answer and keeps the state of the device right.
 // With ask false the question is already on its way. Errors: errSilent when no
 // answer came in time, the port's, or ctx's.
-func (s *session) status(ctx context.Context, ask bool) (HostStatus, error) {
+func (s *session) status(ctx context.Context, ask bool) (Report, error) {
 	code := drivers.CodePrinterSilent
 	limited, cancel := context.WithTimeout(ctx, s.d.cfg.Answer)
 	defer cancel()
 	st, err := s.query(limited, ask, &code)
 	switch {
 	case err == nil:
-		s.misses = 0
+		s.misses, s.heard = 0, true
 		s.d.answered(st)
-		if fault := st.Fault(); fault != "" {
-			s.d.tracker.Set(drivers.Degraded, fault, "")
+		if st.Fault != "" {
+			s.d.tracker.Set(drivers.Degraded, st.Fault, "")
 		} else {
 			s.d.tracker.Set(drivers.Ready, "", "the printer answers")
 		}
@@ -179,18 +196,18 @@ func (s *session) status(ctx context.Context, ask bool) (HostStatus, error) {
 		if s.misses++; s.misses >= missLimit {
 			s.d.tracker.Set(drivers.Degraded, code, "")
 		}
+		s.otherAsk(code)
 		return st, errSilent
 	}
 	return st, err
 }
 
-func (s *session) query(ctx context.Context, ask bool, code *string) (st HostStatus, err error) {
+func (s *session) query(ctx context.Context, ask bool, code *string) (st Report, err error) {
 	if ask {
-		if _, err := drivers.Discard(s.port); err != nil {
+		if err := s.drain(); err != nil {
 			return st, err
 		}
-		s.framer.Reset()
-		if _, err := s.port.Write(ctx, []byte(Query)); err != nil {
+		if _, err := s.port.Write(ctx, []byte(s.question())); err != nil {
 			return st, err
 		}
 	}
@@ -201,14 +218,62 @@ func (s *session) query(ctx context.Context, ask bool, code *string) (st HostSta
 			return st, err
 		}
 		*code = drivers.CodePrinterUnreadable
-		s.framer.Push(buf[:n], func(a HostStatus, err error) {
-			if err == nil {
+		s.reader.Push(buf[:n], func(a Report, err error) {
+			if err == nil && !s.note(a) {
 				st, found = a, true // of two answers the newer counts
 			}
 		})
 	}
 	return st, nil
 }
+
+// otherAsk goes over to the language's other question when a printer has been
+// asked twice and has not said anything at all since the port was opened. Later
+// it never does: a late answer to the one must not be taken for one to the other.
+func (s *session) otherAsk(code string) {
+	asks := s.d.cfg.Language.asks
+	if code != drivers.CodePrinterSilent || s.heard || s.misses%2 != 0 || len(asks) == 1 {
+		return
+	}
+	s.ask = (s.ask + 1) % len(asks)
+	s.reader = asks[s.ask].reader()
+}
+
+// drain reads over what has come so far: a late answer to an earlier question
+// must not be taken for the answer to the next one. What a printer tells unasked
+// is noted. It stops after what a port can hold.
+func (s *session) drain() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var buf [512]byte
+	for total := 0; total < 64<<10; {
+		n, err := s.port.Read(ctx, buf[:])
+		total += n
+		s.reader.Push(buf[:n], func(a Report, err error) {
+			if err == nil {
+				s.note(a)
+			}
+		})
+		if errors.Is(err, context.Canceled) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.reader.Reset()
+	return nil
+}
+
+// note keeps what a printer tells unasked, and tells whether it was that.
+func (s *session) note(a Report) bool {
+	if a.Done != "" {
+		s.back = a.Done
+	}
+	return a.Done != ""
+}
+
+func (s *session) question() string { return s.d.cfg.Language.asks[s.ask].question }
 
 // sleep waits for a job poll.
 func (s *session) sleep(ctx context.Context) error {

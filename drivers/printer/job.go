@@ -15,7 +15,8 @@ type Outcome string
 // The outcomes. Only printed and failed are certain.
 const (
 	// Printed: the printer was seen holding the label and then seen without
-	// it, free of faults, without a gap in between.
+	// it, free of faults, without a gap in between; or it sent back the mark
+	// that stood behind the label.
 	Printed Outcome = "printed"
 	// Failed: not one byte was taken by the line. Nothing will come out.
 	Failed Outcome = "failed"
@@ -34,7 +35,7 @@ type Detail struct {
 
 type job struct {
 	ctx    context.Context
-	zpl    []byte
+	data   []byte
 	before func(context.Context) error
 	result chan result // room for one
 }
@@ -55,14 +56,14 @@ type result struct {
 // outcome is unknown.
 //
 // The error is beforeSend's, or ctx's when it ended before the first byte.
-func (d *Driver) Print(ctx context.Context, zpl []byte, beforeSend func(context.Context) error) (Outcome, Detail, error) {
+func (d *Driver) Print(ctx context.Context, data []byte, beforeSend func(context.Context) error) (Outcome, Detail, error) {
 	d.mu.Lock()
 	s := d.current
 	d.mu.Unlock()
 	if s == nil {
 		return d.absent()
 	}
-	j := &job{ctx: ctx, zpl: zpl, before: beforeSend, result: make(chan result, 1)}
+	j := &job{ctx: ctx, data: data, before: beforeSend, result: make(chan result, 1)}
 	select {
 	case s.jobs <- j:
 	case <-s.done:
@@ -111,16 +112,23 @@ func (s *session) print(ctx context.Context, j *job) (err error) {
 	}
 
 	// A late answer to an earlier question must not speak for the label.
-	if _, err := drivers.Discard(s.port); err != nil {
+	if err := s.drain(); err != nil {
 		r = result{outcome: Failed, detail: because(drivers.CodeOf(err))}
 		return err
 	}
-	s.framer.Reset()
+	wire, mark := j.data, ""
+	if put := s.d.cfg.Language.mark; put != nil {
+		var behind string
+		s.d.marks++
+		behind, mark = put(s.d.marks)
+		wire = append(wire[:len(wire):len(wire)], behind...)
+	}
+	s.back = ""
 
 	r.outcome, r.detail = Unknown, because(drivers.CodePrinterLost) // from here on, also on a panic
 	// The first question rides right behind the label: its answer shows the
 	// printer with the label in its buffer, before it can be done with it.
-	n, err := s.port.Write(jobCtx, append(append([]byte(nil), j.zpl...), Query...))
+	n, err := s.port.Write(jobCtx, append(wire[:len(wire):len(wire)], s.question()...))
 	switch {
 	case err != nil && n == 0:
 		code := drivers.CodeOf(err)
@@ -135,7 +143,7 @@ func (s *session) print(ctx context.Context, j *job) (err error) {
 		}
 		return s.sessionError(ctx, err)
 	}
-	r.outcome, r.detail, err = s.prove(jobCtx)
+	r.outcome, r.detail, err = s.prove(jobCtx, mark)
 	return s.sessionError(ctx, err)
 }
 
@@ -170,15 +178,16 @@ func (s *session) makeReady(ctx context.Context) (code string, err error) {
 			return code, err
 		}
 		switch {
-		case st.Fault() != "":
-			return st.Fault(), nil // waiting does not help: a person must act
-		case st.Holds():
+		case st.Fault != "":
+			return st.Fault, nil // waiting does not help: a person must act
+		case st.holds():
 			code = drivers.CodePrinterBusy
 		case st.Partial:
 			code = drivers.CodePrinterPartial
-		case st.LabelWaiting:
+		case st.Waiting:
 			code = drivers.CodePrinterTakeLabel
 		default:
+			s.old = st.Refused
 			return "", nil
 		}
 		if !time.Now().Before(end) {
@@ -203,7 +212,11 @@ const unseenLimit = 3 * time.Second
 // A fault after the bytes proves nothing: most printers keep the label and
 // print it when the fault is mended, and paper may run out just behind it. So
 // it is waited for, and the outcome is unknown when the time is up.
-func (s *session) prove(ctx context.Context) (Outcome, Detail, error) {
+//
+// A printer that marks jobs has printed when the mark is back, whatever else it
+// says: it may run out of paper right behind. One that complains of what it was
+// sent may have printed half of it.
+func (s *session) prove(ctx context.Context, mark string) (Outcome, Detail, error) {
 	start := time.Now()
 	answered, held, fault := start, false, ""
 	for first := true; ; first = false {
@@ -211,13 +224,16 @@ func (s *session) prove(ctx context.Context) (Outcome, Detail, error) {
 		now := time.Now()
 		switch {
 		case err == nil:
-			answered, fault = now, st.Fault()
-			held = held || st.Holds()
-			taken := !st.LabelWaiting || now.Sub(start) >= s.d.cfg.JobTimeout // it is out, only not taken
-			if held && !st.Holds() && !st.Partial && fault == "" && taken {
+			answered, fault = now, st.Fault
+			held = held || st.holds()
+			taken := !st.Waiting || now.Sub(start) >= s.d.cfg.JobTimeout // it is out, only not taken
+			if mark != "" && s.back == mark || mark == "" && held && !st.holds() && !st.Partial && fault == "" && taken && st.Refused == "" {
 				return Printed, Detail{"", "printed"}, nil
 			}
-			if !held && fault == "" && now.Sub(start) >= unseenLimit {
+			if st.Refused != "" && (st.Refused != s.old || held && !st.holds()) {
+				return Unknown, because(st.Refused), nil
+			}
+			if mark == "" && !held && fault == "" && now.Sub(start) >= unseenLimit {
 				return Unknown, because(drivers.CodePrinterUnproven), nil
 			}
 		case !errors.Is(err, errSilent):

@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.answered = func(s HostStatus) { deliver(fmt.Sprintf("%d formats, fault %q", s.Formats, s.Fault())) }
+			d.answered = func(r Report) { deliver(fmt.Sprintf("%d formats, fault %q", r.Work, r.Fault)) }
 			return d
 		},
 		Ask: Query, Frame: wire(with(idleOne, 4, "003"), idleTwo, idleThree), Want: `3 formats, fault ""`,

@@ -20,9 +20,14 @@ type Read struct {
 	RSSI    int       // strength of the tag's answer, dBm; 0 when the reader does not tell
 	At      time.Time // when the reader's report came, by the clock of this machine
 
-	// ReaderTime is when the reader saw the tag, by its own clock, which may be
-	// wrong; zero when it does not tell.
+	// ReaderTime is when the reader saw the tag, by its own clock; zero when it
+	// does not tell, or when its clock is known to be wrong.
 	ReaderTime time.Time
+
+	// RawRSSI is the strength in a unit of the reader that its maker does not
+	// document: a number to compare with others of the same reader, never dBm.
+	// 0 when the reader tells dBm, or nothing.
+	RawRSSI int
 }
 
 // toggle is the bit of the PC word that says: what follows is an application

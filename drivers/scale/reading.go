@@ -17,6 +17,8 @@ type Reading struct {
 	Unit       string    // g, kg, mg, lb or oz
 	Stable     bool      // the scale's own word that the weight has settled; book nothing else
 	Net        bool      // a tare is taken off, where the protocol tells (MT-SICS SI does not)
+	Tare       int64     // the tare as shown, with the same decimals and unit; 0 = none or not told
+	Drift      bool      // the empty scale has come to rest beside zero: it wants to be zeroed
 	Overload   bool      // too much load: there is no weight
 	Underload  bool      // below the range: there is no weight
 	Zero       bool      // the scale shows zero

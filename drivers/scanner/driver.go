@@ -1,5 +1,6 @@
-// Package scanner drives serial barcode scanners: each scan is a line of text
-// ended by CR, LF or both. What the text means is left to others, and the GS
+// Package scanner drives barcode scanners: those that send each scan as a line of
+// text ended by CR, LF or both ([New]), and those that speak Zebra's Simple Serial
+// Interface ([NewSSI]). What the text means is left to others, and the GS
 // separators of GS1 barcodes (hex 1D) are kept; unless the scanner is configured
 // for GS1: then its identifiers and separators are understood as it sends them,
 // and handed on in one form ([scan.Scan.Canonical]).
@@ -26,6 +27,7 @@ const DriverName = "serial-scanner"
 const (
 	DefaultMaxLength    = 512
 	DefaultRepeatWindow = 300 * time.Millisecond
+	DefaultAnswer       = 2 * time.Second
 )
 
 const (
@@ -34,6 +36,8 @@ const (
 	partialLimit = 250 * time.Millisecond
 	// noiseLimit is how many refused scans in a row make the scanner degraded.
 	noiseLimit = 3
+	// connected is what the status says of a scanner that is fit.
+	connected = "the scanner is connected"
 )
 
 // Scan is one barcode as it was read.
@@ -60,15 +64,31 @@ type Config struct {
 	Suffix       Suffix               // default any
 	MaxLength    int                  // bytes of one scan; default 512
 	GS1          *scan.Config         // how it sends GS1 data; nil = data is handed on as it comes
+	Answer       time.Duration        // how long an SSI scanner may take for one; default 2 s
 	RepeatWindow time.Duration        // the same data again within this is one scan; default 300 ms, negative = off
 	Now          func() time.Time     // nil = time.Now
 	Log          *slog.Logger         // nil = silent
 	OnStatus     func(drivers.Status) // called on each change of state; may be nil; must not block
 }
 
+// Maker makes the driver of a scanner. It checks the configuration and touches
+// no hardware.
+type Maker func(Config) (*Driver, error)
+
+// wire cuts what the scanner sends into scans; it lives as long as a session.
+type wire interface {
+	push(p []byte)
+	// wait is how long to wait for more before gap is called; 0 = for ever.
+	wait() time.Duration
+	// gap: nothing came for that long.
+	gap()
+}
+
 // Driver is one scanner.
 type Driver struct {
 	cfg     Config
+	begin   func(ctx context.Context, s *session, port drivers.Port) (wire, error)
+	taken   string       // SSI: the last packet, to know it again even when the cable was pulled before its acknowledgement got through
 	reader  *scan.Reader // nil = data is handed on as it comes
 	tracker *drivers.Tracker
 	stats   struct{ scans, repeats, rejects atomic.Uint64 }
@@ -81,10 +101,27 @@ type Stats struct {
 	Rejects uint64 // thrown away with a code
 }
 
-// New checks the configuration; it touches no hardware.
+// New makes a scanner that sends lines of text. It checks the configuration and
+// touches no hardware.
 func New(cfg Config) (*Driver, error) {
+	d, err := newDriver(cfg, DriverName)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := NewFramer(d.cfg.Suffix, d.cfg.MaxLength); err != nil {
+		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
+	}
+	d.begin = d.lines
+	return d, nil
+}
+
+// newDriver is what the drivers of this package have in common.
+func newDriver(cfg Config, driver string) (*Driver, error) {
 	if cfg.MaxLength == 0 {
 		cfg.MaxLength = DefaultMaxLength
+	}
+	if cfg.Answer == 0 {
+		cfg.Answer = DefaultAnswer
 	}
 	if cfg.RepeatWindow == 0 {
 		cfg.RepeatWindow = DefaultRepeatWindow
@@ -101,14 +138,14 @@ func New(cfg Config) (*Driver, error) {
 	case cfg.Open == nil || cfg.Sink == nil:
 		return nil, fmt.Errorf("scanner %s: a port and a sink are needed", cfg.Name)
 	}
-	if _, err := NewFramer(cfg.Suffix, cfg.MaxLength); err != nil {
-		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
+	if cfg.MaxLength < 1 || cfg.Answer < time.Millisecond {
+		return nil, fmt.Errorf("%s: scanner: greatest length %d, answer %v: want at least 1 and 1ms", cfg.Name, cfg.MaxLength, cfg.Answer)
 	}
 	reader, err := newReader(cfg.GS1)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", cfg.Name, err)
 	}
-	return &Driver{cfg: cfg, reader: reader, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus)}, nil
+	return &Driver{cfg: cfg, reader: reader, tracker: drivers.NewTracker(cfg.Name, driver, cfg.Log, cfg.OnStatus)}, nil
 }
 
 // Status gives the state of the scanner. It says nothing until something is
@@ -127,36 +164,62 @@ func (d *Driver) Run(ctx context.Context) error {
 }
 
 func (d *Driver) serve(ctx context.Context, port drivers.Port) error {
-	framer, err := NewFramer(d.cfg.Suffix, d.cfg.MaxLength)
+	w, err := d.begin(ctx, &session{d: d}, port)
 	if err != nil {
 		return err
 	}
-	s := &session{d: d}
-	d.tracker.Set(drivers.Ready, "", "the scanner is connected")
 	var buf [1024]byte
 	for {
-		n, err := d.read(ctx, port, framer.Pending(), buf[:])
+		n, err := read(ctx, port, w.wait(), buf[:])
 		switch {
 		case err == nil:
-			framer.Push(buf[:n], s.frame)
+			w.push(buf[:n])
 		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
-			if framer.Reset() {
-				s.frame("", drivers.CodeScannerIncomplete)
-			}
+			w.gap()
 		default:
 			return err
 		}
 	}
 }
 
-// read waits for bytes, for a begun scan not longer than partialLimit.
-func (d *Driver) read(ctx context.Context, port drivers.Port, pending bool, p []byte) (int, error) {
-	if pending {
+// read waits for bytes, not longer than limit where there is one.
+func read(ctx context.Context, port drivers.Port, limit time.Duration, p []byte) (int, error) {
+	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, partialLimit)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	return drivers.Receive(ctx, port, p)
+}
+
+// lines is the wire of scanners that send text.
+func (d *Driver) lines(_ context.Context, s *session, _ drivers.Port) (wire, error) {
+	framer, err := NewFramer(d.cfg.Suffix, d.cfg.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	d.tracker.Set(drivers.Ready, "", connected)
+	return &textWire{framer, s.frame}, nil
+}
+
+type textWire struct {
+	framer *Framer
+	frame  func(data, code string)
+}
+
+func (w *textWire) push(p []byte) { w.framer.Push(p, w.frame) }
+
+func (w *textWire) wait() time.Duration {
+	if w.framer.Pending() {
+		return partialLimit
+	}
+	return 0
+}
+
+func (w *textWire) gap() {
+	if w.framer.Reset() {
+		w.frame("", drivers.CodeScannerIncomplete)
+	}
 }
 
 // session is what is kept while one port is open.
@@ -179,7 +242,7 @@ func (s *session) frame(data, code string) {
 		return
 	}
 	s.noise = 0
-	d.tracker.Set(drivers.Ready, "", "the scanner is connected")
+	d.tracker.Set(drivers.Ready, "", connected)
 	// The window slides: a scanner left in continuous mode in front of one
 	// barcode makes one scan, not three a second.
 	repeat := data == s.last && now.Sub(s.lastAt) < d.cfg.RepeatWindow

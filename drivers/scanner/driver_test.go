@@ -48,11 +48,18 @@ type bench struct {
 func start(t *testing.T, cfg Config) *bench {
 	t.Helper()
 	b := &bench{end: make(chan error, 1)}
+	b.run(t, New, cfg)
+	return b
+}
+
+// run makes the driver and lets it begin.
+func (b *bench) run(t *testing.T, make Maker, cfg Config) {
+	t.Helper()
 	cfg.Name, cfg.Open = "scanner/test", b.peer.Open
 	cfg.Sink = func(s Scan) { b.scans = append(b.scans, s.Data) }
 	cfg.OnReject = func(r Reject) { b.rejects = append(b.rejects, r.Code) }
 	cfg.OnStatus = func(s drivers.Status) { b.states = append(b.states, strings.TrimSpace(string(s.State)+" "+s.Code)) }
-	dev, err := New(cfg)
+	dev, err := make(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +68,6 @@ func start(t *testing.T, cfg Config) *bench {
 	b.cancel = cancel
 	go func() { b.end <- dev.Run(ctx) }()
 	synctest.Wait()
-	return b
 }
 
 // send gives bytes to the driver and lets time pass.

@@ -88,15 +88,28 @@ func (f *Framer) add(c byte, frame func(data, code string)) {
 func (f *Framer) end(frame func(data, code string)) {
 	data, long := string(f.buf), f.long
 	f.Reset()
-	switch {
-	case long || data == "": // refused already, or nothing
-	case !utf8.ValidString(data):
-		frame("", drivers.CodeScannerUnreadable)
-	case hasControl(data):
-		frame("", drivers.CodeScannerControl)
-	default:
-		frame(data, "")
+	if long || data == "" { // refused already, or nothing
+		return
 	}
+	if code := unfit(data); code != "" {
+		frame("", code)
+		return
+	}
+	frame(data, "")
+}
+
+// Fit reports whether data may be a scan: text without control characters but GS.
+func Fit(data string) bool { return data != "" && unfit(data) == "" }
+
+// unfit is the fault code of data that is no scan, "" of what is.
+func unfit(data string) string {
+	switch {
+	case !utf8.ValidString(data):
+		return drivers.CodeScannerUnreadable
+	case hasControl(data):
+		return drivers.CodeScannerControl
+	}
+	return ""
 }
 
 // Pending reports whether a scan has begun and not ended.

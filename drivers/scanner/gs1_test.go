@@ -31,6 +31,7 @@ func TestCases(t *testing.T) {
 		dir := filepath.Dir(file)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			var c struct {
+				Driver                string // "" = the one of text
 				GS1                   *scan.Config
 				Scans, Rules, Rejects []string
 			}
@@ -47,7 +48,11 @@ func TestCases(t *testing.T) {
 			}
 			synctest.Test(t, func(t *testing.T) {
 				var rules []string
-				b := start(t, Config{GS1: c.GS1})
+				begin := start
+				if c.Driver == SSIName {
+					begin = func(t *testing.T, cfg Config) *bench { return &startSSI(t, cfg).bench }
+				}
+				b := begin(t, Config{GS1: c.GS1})
 				sink := b.dev.cfg.Sink
 				b.dev.cfg.Sink = func(s Scan) { rules = append(rules, string(s.Rule)); sink(s) }
 				for _, m := range sent.FindAllStringSubmatch(string(want), -1) {

@@ -44,6 +44,7 @@ const (
 
 type port struct {
 	cfg        Config
+	node       string // that it holds
 	lib        serial.Port
 	tty        *os.File // lock, flow control, writing
 	queue      *portio.Queue
@@ -82,29 +83,44 @@ func open(ctx context.Context, cfg Config) (_ drivers.Port, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	node, err := filepath.EvalSymlinks(cfg.Path) // once: both descriptors must be of one device
+	node, err := cfg.node()
 	if err != nil {
-		return nil, fmt.Errorf("serial port %s: %w", cfg.Path, classify(err))
+		return nil, fmt.Errorf("serial port %s: %w", cfg.Where(), classify(err))
 	}
 	if info, err := os.Stat(node); err == nil && info.Mode()&fs.ModeCharDevice == 0 {
-		return nil, fmt.Errorf("serial port %s: %w", cfg.Path, drivers.ErrNotAPort)
+		return nil, fmt.Errorf("serial port %s: %w", cfg.Where(), drivers.ErrNotAPort)
 	}
 	tty, err := os.OpenFile(node, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("serial port %s: %w", cfg.Path, classify(err))
+		return nil, fmt.Errorf("serial port %s: %w", cfg.Where(), classify(err))
 	}
 	p := &port{
-		cfg: cfg, tty: tty, queue: portio.NewQueue(portio.QueueBytes),
+		cfg: cfg, node: node, tty: tty, queue: portio.NewQueue(portio.QueueBytes),
 		writing: make(chan struct{}, 1), readerDone: make(chan struct{}),
 	}
 	p.alive, p.kill = context.WithCancelCause(context.Background())
 	if err := p.setUp(node); err != nil {
 		p.kill(drivers.ErrClosed)
-		return nil, errors.Join(fmt.Errorf("serial port %s: %w", cfg.Path, err), tty.Close())
+		return nil, errors.Join(fmt.Errorf("serial port %s: %w", cfg.Where(), err), tty.Close())
 	}
+	hold(node, cfg.Owner)
 	p.state.Store(stateLive)
 	go p.readLoop()
 	return p, nil
+}
+
+// node is the device file of today, looked up once for an open: both descriptors
+// must be of one device.
+func (c Config) node() (string, error) {
+	file := c.Path
+	if c.USB != (Name{}) {
+		i, err := Find(os.DirFS(c.Root), c.USB)
+		if err != nil {
+			return "", err
+		}
+		file = filepath.Join(c.Root, i.Node)
+	}
+	return filepath.EvalSymlinks(file)
 }
 
 // setUp locks the line, opens it with the library and sets flow control.
@@ -113,7 +129,11 @@ func (p *port) setUp(node string) error {
 	// and opening would disturb the line of whoever holds it.
 	err := control(p.tty, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 	if err != nil {
-		return classify(err)
+		err = classify(err)
+		if who := Holder(node); who != "" && errors.Is(err, drivers.ErrBusy) {
+			err = fmt.Errorf("%w: by %s", err, who)
+		}
+		return err
 	}
 	mode := &serial.Mode{BaudRate: p.cfg.Baud, DataBits: p.cfg.DataBits, Parity: parities[p.cfg.Parity]}
 	if p.cfg.StopBits == 2 {
@@ -230,10 +250,11 @@ func (p *port) Close() error {
 		_ = control(p.tty, func(fd int) error { return unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCOFLUSH) })
 		err := p.closeLib()
 		<-p.readerDone
+		release(p.node) // before the lock goes: nobody else's entry is taken away
 		err = errors.Join(err, p.tty.Close())
 		<-p.writing
 		if err != nil && !errors.Is(classify(err), drivers.ErrUnplugged) {
-			p.closeErr = fmt.Errorf("serial port %s: close: %w", p.cfg.Path, err)
+			p.closeErr = fmt.Errorf("serial port %s: close: %w", p.cfg.Where(), err)
 		}
 	})
 	return p.closeErr

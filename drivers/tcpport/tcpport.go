@@ -1,9 +1,10 @@
 // Package tcpport opens TCP connections as drivers.Port: label printers on
-// port 9100 and serial device servers in raw mode.
+// port 9100, serial device servers in raw mode, and RFID readers on port 5084.
 //
 // Each open port owns one goroutine, which reads and feeds a bounded queue;
-// Close waits for it. A printer takes one connection at a time, so the port
-// holds it until Close.
+// Close waits for it. A printer or reader takes one connection at a time, so the
+// port holds it until Close. A peer that went without a word (power, cable, a
+// firewall that forgot) is noticed by probes within 11 s.
 package tcpport
 
 import (
@@ -28,9 +29,15 @@ const (
 
 // Config says where a network device is.
 type Config struct {
-	Address     string        `yaml:"address"` // host or host:port, default port 9100
+	Address     string        `yaml:"address"` // host or host:port
+	Port        int           `yaml:"-"`       // where Address has none; default 9100
 	DialTimeout time.Duration `yaml:"-"`       // default 3 s
 	Stall       time.Duration `yaml:"-"`       // a line that takes no byte for this long is dead; default 10 s
+
+	// Hold is for protocols that cannot find the next message when a byte is
+	// missing: instead of dropping the oldest bytes that the driver has not read,
+	// the device is held back, as TCP does.
+	Hold bool `yaml:"-"`
 }
 
 // Opener checks cfg and returns an opener that resolves the name anew each
@@ -42,12 +49,15 @@ func Opener(cfg Config) (drivers.Opener, error) {
 	if cfg.Stall == 0 {
 		cfg.Stall = DefaultStall
 	}
+	if cfg.Port == 0 {
+		cfg.Port = DefaultPort
+	}
 	if cfg.DialTimeout < 0 || cfg.Stall < 0 {
 		return nil, fmt.Errorf("tcp port %s: negative time", cfg.Address)
 	}
 	host, service, err := net.SplitHostPort(cfg.Address)
 	if err != nil {
-		host, service = cfg.Address, strconv.Itoa(DefaultPort)
+		host, service = cfg.Address, strconv.Itoa(cfg.Port)
 	}
 	if n, err := strconv.Atoi(service); host == "" || err != nil || n < 1 || n > 65535 {
 		return nil, fmt.Errorf("tcp port: address %q is not host or host:port", cfg.Address)
@@ -97,10 +107,14 @@ func newPort(conn net.Conn, cfg Config) *port {
 
 func (p *port) readLoop() {
 	defer close(p.readerDone)
-	buf := make([]byte, 4096)
+	buf := make([]byte, 16<<10)
 	for {
 		n, err := p.conn.Read(buf)
-		p.queue.Put(buf[:n])
+		if p.cfg.Hold {
+			p.queue.PutAll(p.alive.Done(), buf[:n])
+		} else {
+			p.queue.Put(buf[:n])
+		}
 		if err != nil {
 			p.die(fmt.Errorf("%w: %w", drivers.ErrUnplugged, err))
 			return

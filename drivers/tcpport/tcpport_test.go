@@ -155,3 +155,65 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// A port that holds loses nothing however late the driver reads, and Close ends
+// it while the device is held back.
+func TestHold(t *testing.T) {
+	p, far := connect(t, Config{Hold: true})
+	sent := make([]byte, 1<<20)
+	for i := range sent {
+		sent[i] = byte(i * 7 >> 3)
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := far.Write(sent)
+		written <- err
+	}()
+	// Full: more has come than the queue takes.
+	for end := time.Now().Add(20 * time.Second); p.(*port).queue.Len() < 64<<10; {
+		if time.Now().After(end) {
+			t.Fatal("the queue never fills")
+		}
+		<-time.After(time.Millisecond)
+	}
+	got := make([]byte, 0, len(sent))
+	buf := make([]byte, 1000)
+	for len(got) < len(sent) {
+		n, err := p.Read(t.Context(), buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, buf[:n]...)
+	}
+	if err := <-written; err != nil || !bytes.Equal(got, sent) || p.(*port).Dropped() != 0 {
+		t.Errorf("%v, %d dropped, same bytes: %v", err, p.(*port).Dropped(), bytes.Equal(got, sent))
+	}
+	go func() { _, _ = far.Write(sent) }()
+	for end := time.Now().Add(20 * time.Second); p.(*port).queue.Len() < 64<<10; {
+		if time.Now().After(end) {
+			t.Fatal("the queue never fills again")
+		}
+		<-time.After(time.Millisecond)
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("close while the device is held back: %v", err)
+	}
+}
+
+// A device may have another usual port than a printer.
+func TestUsualPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	open, err := Opener(Config{Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Close()
+}

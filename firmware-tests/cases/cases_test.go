@@ -41,6 +41,7 @@ import (
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/ziotc"
 )
 
 var update = flag.Bool("update", false, "write the want files anew (then read the difference: they come from manuals)")
@@ -176,6 +177,15 @@ func start(ctx context.Context, t *testing.T, dir string, book *record.Book, por
 		var s *rfid.Reader
 		s, err = rfid.New(p, book)
 		dev, run = s, []func(){func() { _ = s.Run(ctx, port) }}
+	case "ziotc":
+		p := ziotc.Params{Brokers: []string{"none"}, ClientID: "RD1", Events: "e", Commands: "c", HeartbeatMs: 60_000, ReportMs: 1000}
+		params(&p)
+		var r *ziotc.Reader
+		r, err = ziotc.New(p, book)
+		dev, run = r, []func(){func() {
+			defer context.AfterFunc(ctx, func() { _ = port.Close() })()
+			_ = r.Serve(ctx, port)
+		}}
 	default:
 		t.Fatalf("no device %q", kind)
 	}
@@ -210,6 +220,21 @@ func do(dev device, port *linetest.Port, step string) error {
 		}
 	case *scanner.Scanner:
 		if verb == "scan" {
+			code, err := strconv.Unquote(arg)
+			if err == nil {
+				_, err = d.Scan(code)
+			}
+			return err
+		}
+	case *ziotc.Reader:
+		switch verb {
+		case "field":
+			var list []record.Tag
+			if err := json.Unmarshal([]byte(arg), &list); err != nil {
+				return err
+			}
+			return d.Field(list)
+		case "scan":
 			code, err := strconv.Unquote(arg)
 			if err == nil {
 				_, err = d.Scan(code)

@@ -12,6 +12,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/ziotc"
 )
 
 // The types below are the command line of `tote emulate`, for a parser that
@@ -78,6 +79,15 @@ type GPIOArgs struct {
 	gpio.Params `embed:""`
 }
 
+// ZIOTCArgs are the flags of `tote emulate ziotc`.
+type ZIOTCArgs struct {
+	Name         string `help:"Name in the record and in the ready line (default: the kind)."`
+	Control      string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record       string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON         bool   `name:"json" help:"Ready lines as JSON."`
+	ziotc.Params `embed:""`
+}
+
 // GroupArgs are the flags of `tote emulate group`.
 type GroupArgs struct {
 	File string `arg:"" help:"JSON file: {\"devices\":[{\"kind\":\"scale\",\"link\":…}]}."`
@@ -121,6 +131,12 @@ func (a RobotArgs) Options() (Options, error) {
 // Options for Main.
 func (a ConveyorArgs) Options() (Options, error) {
 	d := Device{Kind: Conveyor, Name: a.Name, Control: a.Control, Record: a.Record, Conveyor: a.Params}
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a ZIOTCArgs) Options() (Options, error) {
+	d := Device{Kind: ZIOTC, Name: a.Name, Control: a.Control, Record: a.Record, ZIOTC: a.Params}
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

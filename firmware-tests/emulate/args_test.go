@@ -59,14 +59,14 @@ func TestArgs(t *testing.T) {
 			[]string{"printer", "--listen", "127.0.0.1:9100", "--label-ms", "50", "--peel"},
 			Options{Devices: []Device{{
 				Kind: Printer, Listen: "127.0.0.1:9100", Control: "127.0.0.1:0",
-				Printer: printer.Params{LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
+				Printer: printer.Params{Language: "zpl", LabelMs: 50, MaxFormats: 50, LabelDots: 1218, Model: "TOTE-203dpi", Peel: true},
 			}}},
 		},
 		{
 			[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{
 				Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
-				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3},
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
 			}}},
 		},
 		{
@@ -74,7 +74,18 @@ func TestArgs(t *testing.T) {
 			Options{Devices: []Device{{
 				Kind: RFID, Link: "/tmp/x/r0", Control: "127.0.0.1:0",
 				RFID: rfid.Params{
-					Ports: 8, Address: 1, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+					Family: "r2000", Lead: "bb", Model: "M100 26dBm V1.0",
+					Ports: 8, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 7, Steady: true,
+				},
+			}}},
+		},
+		{
+			[]string{"rfid", "--family", "r200", "--lead", "aa"},
+			Options{Devices: []Device{{
+				Kind: RFID, Control: "127.0.0.1:0",
+				RFID: rfid.Params{
+					Family: "r200", Lead: "aa", Model: "M100 26dBm V1.0",
+					Ports: 4, Firmware: "1.9", PowerDbm: 30, RoundMs: 30, PerSecond: 400, RestartMs: 300, Seed: 1,
 				},
 			}}},
 		},
@@ -158,6 +169,7 @@ func defaults(t *testing.T, p scale.Params) scale.Params {
 		p.SettleMs = 300
 	}
 	p.CapacityMg, p.Unit, p.Step, p.StableTimeoutMs, p.UpdateMs = 32_100_000, "g", 1, 5000, 100
+	p.Protocol, p.DriftMg = "mt-sics", 7000
 	p.Model, p.Serial = "TOTE-AL", "B021002593"
 	return p
 }

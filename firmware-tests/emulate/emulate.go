@@ -26,6 +26,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/ziotc"
 )
 
 // Kinds of devices.
@@ -38,6 +39,7 @@ const (
 
 	Conveyor = "conveyor"
 	GPIO     = "gpio"
+	ZIOTC    = "ziotc"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -45,7 +47,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, Robot, Conveyor or GPIO
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO or ZIOTC
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer: TCP address, host:port, port 0 is chosen
@@ -60,6 +62,7 @@ type Device struct {
 	Conveyor conveyor.Params `json:"conveyor,omitzero"` // speaks MQTT: no Link, no pty
 	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
 	Robot    robot.Params    `json:"robot,omitzero"`    // speaks MQTT: no Link, no pty
+	ZIOTC    ziotc.Params    `json:"ziotc,omitzero"`    // speaks MQTT: no Link, no pty
 }
 
 // Options is what Main runs.
@@ -170,7 +173,7 @@ func start(d Device) (Ready, func(context.Context) error, error) {
 	if err != nil {
 		return fail(err)
 	}
-	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO
+	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC
 	if !onPty && d.Link != "" {
 		return fail(fmt.Errorf("%w: a %s has no device path", ErrSpec, d.Kind))
 	}
@@ -227,6 +230,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	case *conveyor.Conveyor:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *gpio.Board:
+		wg.Go(func() { _ = d.Run(ctx) })
+	case *ziotc.Reader:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *printer.Printer:
 		wg.Go(func() { d.Run(ctx) })

@@ -14,6 +14,7 @@ import (
 	"tote/firmware-tests/robot"
 	"tote/firmware-tests/scale"
 	"tote/firmware-tests/scanner"
+	"tote/firmware-tests/ziotc"
 )
 
 // faulty is what all emulators have in common.
@@ -85,9 +86,16 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = b, func() any { return b.State() }
 		return b, nil
+	case ZIOTC:
+		r, err := ziotc.New(d.ZIOTC, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = r, func() any { return r.State() }
+		return r, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s and %s",
-		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO)
+	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s and %s",
+		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, Robot, Conveyor, GPIO, ZIOTC)
 }
 
 // State is the device as the control API shows it.
@@ -141,6 +149,11 @@ type (
 		*target
 		control.Levelled
 	}
+	ziotcFace struct {
+		*target
+		control.Readable
+		control.Scannable
+	}
 	robotFace struct {
 		*target
 		control.Acting
@@ -163,6 +176,8 @@ func (t *target) face(device any) control.Target {
 		return conveyorFace{t, d}
 	case *gpio.Board:
 		return gpioFace{t, d}
+	case *ziotc.Reader:
+		return ziotcFace{t, d, d}
 	}
 	return t
 }

@@ -10,7 +10,7 @@ import (
 
 // broken tells whether the printer cannot move paper at all.
 func (p *Printer) broken() bool {
-	return p.faults.On(PaperOut) || p.faults.On(RibbonOut) || p.faults.On(HeadOpen) || p.faults.On(line.Stall)
+	return p.faults.On(PaperOut) || p.faults.On(RibbonOut) || p.faults.On(HeadOpen) || p.faults.On(Jam) || p.faults.On(line.Stall)
 }
 
 // Run is the print engine: it turns formats into labels until ctx ends. A
@@ -78,6 +78,12 @@ func (p *Printer) feed(ctx context.Context) bool {
 
 // eject records a label that has come out.
 func (p *Printer) eject(j *job) {
+	var marks []func()
+	defer func() {
+		for _, tell := range marks {
+			tell()
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	j.copy++
@@ -85,6 +91,10 @@ func (p *Printer) eject(j *job) {
 	p.waiting = p.params.Peel
 	if p.batch == j && j.copy >= j.format.copies {
 		p.batch = nil
+		marks, j.marks = j.marks, nil
+		if p.newest == j {
+			p.newest = nil
+		}
 	}
 	l := label(j)
 	l.Copy = j.copy
@@ -99,7 +109,7 @@ func (p *Printer) cancel() {
 	for _, j := range p.buffer {
 		p.cancelledLocked(j)
 	}
-	p.buffer = nil
+	p.buffer, p.newest = nil, nil
 	if p.batch != nil {
 		p.cancelledLocked(p.batch)
 		p.batch = nil

@@ -1,9 +1,11 @@
-// Package printer emulates a ZPL label printer: it takes formats over a serial
-// line or over TCP (as port 9100), prints them one label after the other at
-// its own speed and answers status queries the way the ZPL II guide tells.
+// Package printer emulates a label or receipt printer: it takes jobs over a
+// serial line or over TCP (as port 9100), prints them one label after the other
+// at its own speed and answers status queries the way the manual of its language
+// tells.
 //
 // Sources: ZPL II Programming Guide 45541L-004 for ~HS, ~HI, ^BC, ^FH, ^PQ,
-// ~JA, ~PP, ~PS; see firmware-tests/cases/printer/README.md for what each
+// ~JA, ~PP, ~PS; TSC programming manual for TSPL; EPL programming guide 14245L;
+// ESC/POS command reference; see firmware-tests/cases/printer/README.md for what each
 // answer was checked against. The package shares no code with the drivers.
 //
 // A written byte is not a printed label: the printer accepts everything while
@@ -30,6 +32,8 @@ const (
 	HeadOpen   = "head_open"          // as paper out; flag o
 	Pause      = "pause"              // takes and keeps formats; the same as ~PP and ~PS
 	Silent     = "silent_after_print" // from the next format on: prints, but answers nothing more
+	Jam        = "jam"                // as paper out; ZPL has no flag for it and says pause
+	Wrong      = "wrong_answers"      // answers what is no status
 	QuietError = "quiet_on_error"     // no answer to ~HS while out of paper or ribbon or open, as the guide tells of some models
 )
 
@@ -47,6 +51,8 @@ type Params struct {
 	Model      string `json:"model,omitempty" default:"TOTE-203dpi" help:"Model as ~HI tells it."`
 	Peel       bool   `json:"peel,omitempty" help:"Peel-off mode: each label waits to be taken."`
 	Transfer   bool   `json:"transfer,omitempty" help:"Thermal transfer mode."`
+	Language   string `json:"language,omitempty" default:"zpl" help:"zpl, tspl, epl2 or escpos."`
+	Basic      bool   `json:"basic,omitempty" help:"TSPL: knows ESC !? only. ESC/POS: knows no process IDs."`
 }
 
 func (p Params) fill() (Params, error) {
@@ -61,6 +67,12 @@ func (p Params) fill() (Params, error) {
 	}
 	if p.Model == "" {
 		p.Model = "TOTE-203dpi"
+	}
+	if p.Language == "" {
+		p.Language = "zpl"
+	}
+	if tongues[p.Language] == nil {
+		return p, fmt.Errorf("%w: language %q", ErrParams, p.Language)
 	}
 	if p.LabelMs < 0 || p.MaxFormats < 0 || p.LabelDots < 0 || p.LabelDots > 9999 {
 		return p, fmt.Errorf("%w: negative, or label longer than 9999 dots", ErrParams)
@@ -83,7 +95,8 @@ type State struct {
 type job struct {
 	number int
 	format format
-	copy   int // copies printed
+	copy   int      // copies printed
+	marks  []func() // called when it is printed
 }
 
 // Printer is one emulated printer.
@@ -95,6 +108,7 @@ type Printer struct {
 	mu       sync.Mutex
 	buffer   []*job // received, not yet being printed
 	batch    *job   // being printed
+	newest   *job   // received last, nil when it is out
 	moving   bool   // a label of the batch is under way
 	jobs     int    // formats received since the start
 	printed  int
@@ -121,7 +135,7 @@ func New(p Params, book *record.Book) (*Printer, error) {
 	return &Printer{
 		params: p,
 		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug,
-			PaperOut, RibbonOut, HeadOpen, Pause, Silent, QuietError),
+			PaperOut, RibbonOut, HeadOpen, Pause, Silent, Jam, Wrong, QuietError),
 		book:    book,
 		length:  p.LabelDots,
 		changed: make(chan struct{}),
@@ -189,7 +203,8 @@ func (p *Printer) statusLocked() status {
 		paperOut:   p.faults.On(PaperOut),
 		ribbonOut:  p.faults.On(RibbonOut),
 		headOpen:   p.faults.On(HeadOpen),
-		paused:     p.faults.On(Pause),
+		paused:     p.faults.On(Pause) || p.faults.On(Jam) && p.params.Language == "zpl",
+		jam:        p.faults.On(Jam),
 		bufferFull: len(p.buffer) >= p.params.MaxFormats,
 		partial:    p.partials > 0,
 		transfer:   p.params.Transfer,
@@ -198,6 +213,7 @@ func (p *Printer) statusLocked() status {
 		formats:    len(p.buffer),
 		length:     p.length,
 	}
+	s.busy = p.batch != nil || len(p.buffer) > 0
 	if p.batch != nil {
 		s.remaining = p.batch.format.copies - p.batch.copy
 	}

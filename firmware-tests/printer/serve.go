@@ -1,6 +1,7 @@
 package printer
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -32,21 +33,51 @@ func (p *Printer) addPlug(c plug) {
 // when a connection ended waits for the next one, as in a real printer.
 type channel struct {
 	p      *Printer
-	parser parser
+	parser speech
 	voice  *line.Voice
 	part   bool // counted in Printer.partials
 }
 
 func (p *Printer) newChannel() *channel {
 	c := &channel{p: p}
-	c.parser.host = c.host
-	c.parser.done = p.receive
+	c.parser = tongues[p.params.Language](c)
 	return c
+}
+
+// speech is the parser of a language.
+type speech interface {
+	write(b []byte)
+	partial() bool // in the middle of a job
+}
+
+// tongues make the parser of each language.
+var tongues = map[string]func(c *channel) speech{
+	"zpl":    func(c *channel) speech { return &parser{host: c.host, done: c.p.receive} },
+	"tspl":   func(c *channel) speech { return newTSPL(c) },
+	"epl2":   func(c *channel) speech { return newEPL2(c) },
+	"escpos": func(c *channel) speech { return newESCPOS(c) },
+}
+
+// status is what the printer would answer now; ok is false when it says nothing
+// at all.
+func (c *channel) status() (s status, ok bool) {
+	p := c.p
+	if p.faults.On(line.Stall) {
+		return s, false
+	}
+	p.setPartial(&c.part, c.parser.partial())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s = p.statusLocked()
+	return s, !(p.faults.On(QuietError) && (s.paperOut || s.ribbonOut || s.headOpen))
 }
 
 // serve reads rw until it ends for good and closes it.
 func (c *channel) serve(ctx context.Context, rw io.ReadWriteCloser) {
-	c.voice = line.NewVoice(rw, c.p.faults, 2)
+	voice := line.NewVoice(rw, c.p.faults, 2)
+	c.p.mu.Lock()
+	c.voice = voice // the engine speaks too
+	c.p.mu.Unlock()
 	stop := make(chan struct{})
 	in := line.Pump(rw, stop)
 	defer func() {
@@ -114,11 +145,14 @@ func (p *Printer) receive(f format) {
 	p.jobs++
 	j := &job{number: p.jobs, format: f}
 	p.buffer = append(p.buffer, j)
+	p.newest = j
 	if p.faults.On(Silent) {
 		p.muted = true
 	}
 	l := label(j)
-	l.ZPL = string(f.source)
+	if p.params.Language == "zpl" {
+		l.ZPL = string(f.source)
+	}
 	p.book.Add(record.Entry{Kind: record.Received, Label: l})
 	p.touch()
 }
@@ -133,12 +167,7 @@ func (c *channel) host(cmd string) {
 	case "~HS":
 		// A control command inside a format is answered at once; the format
 		// counts as partial already.
-		p.setPartial(&c.part, c.parser.partial())
-		p.mu.Lock()
-		s := p.statusLocked()
-		quiet := p.faults.On(QuietError) && (s.paperOut || s.ribbonOut || s.headOpen)
-		p.mu.Unlock()
-		if !quiet {
+		if s, ok := c.status(); ok {
 			c.say(s.hostStatus())
 		}
 	case "~HQES":
@@ -160,9 +189,25 @@ func (c *channel) host(cmd string) {
 
 func (c *channel) say(frame []byte) {
 	c.p.mu.Lock()
-	muted := c.p.muted
+	muted, voice := c.p.muted, c.voice
 	c.p.mu.Unlock()
+	if c.p.faults.On(Wrong) {
+		frame = bytes.Repeat([]byte("?!"), len(frame))
+	}
 	if !muted {
-		c.voice.Say(frame)
+		voice.Say(frame)
+	}
+}
+
+// whenPrinted calls tell as soon as everything received so far is out.
+func (p *Printer) whenPrinted(tell func()) {
+	p.mu.Lock()
+	if p.newest != nil {
+		p.newest.marks = append(p.newest.marks, tell)
+		tell = nil
+	}
+	p.mu.Unlock()
+	if tell != nil {
+		tell()
 	}
 }

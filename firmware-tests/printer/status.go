@@ -11,6 +11,7 @@ type status struct {
 	remaining                             int  // labels remaining in the batch
 	length                                int  // label length in dots
 	peel                                  bool
+	jam, busy                             bool // busy: anything received is not out yet
 }
 
 // hostStatus is the answer to ~HS, three strings of fixed width:

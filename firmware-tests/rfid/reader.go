@@ -1,8 +1,9 @@
-// Package rfid emulates a UHF RFID reader of the R2000 family on a serial line,
-// and the air in front of its antennas: tags that lie in the field and cartons
-// that move through it, read more or less often and strongly.
+// Package rfid emulates UHF RFID readers on a serial line, and the air in front
+// of their antennas: tags that lie in the field and cartons that move through
+// it, read more or less often and strongly.
 //
-// Wire: UHF RFID Reader Serial Interface Protocol V3.7; see
+// Families: r2000 (UHF RFID Reader Serial Interface Protocol V3.7), r200 (M100
+// module protocol), uhf18 and uhf288 (UHFReader18 User's Manual V2.0); see
 // firmware-tests/cases/rfid/README.md for what each answer was checked against.
 // The package shares no code with the drivers.
 //
@@ -31,7 +32,17 @@ import (
 const (
 	BadChecksum = "bad_checksum" // the check of every packet is wrong
 	Babble      = "babble"       // it sends noise without a pause and does nothing else
-	Refuse      = "refuse"       // every setting is answered with 11, failed
+	Refuse      = "refuse"       // every setting is answered with failed
+	NoRoundEnd  = "no_round_end" // rounds end without a word
+	Restart     = "restart"      // it starts anew again and again, and is deaf
+)
+
+// Families of readers.
+const (
+	FamilyR2000  = "r2000"
+	FamilyR200   = "r200"
+	FamilyUHF18  = "uhf18"
+	FamilyUHF288 = "uhf288"
 )
 
 // AntennaBroken is the name of the fault of an antenna, from 1.
@@ -53,9 +64,13 @@ const (
 
 // Params describe a reader. Zero fields take the default.
 type Params struct {
-	Ports     int    `json:"ports,omitempty" default:"4" help:"Antenna ports, 4 or 8."`
-	Address   int    `json:"address,omitempty" default:"1" help:"Address on the line, 1 to 254."`
+	Family    string `json:"family,omitempty" default:"r2000" enum:"r2000,r200,uhf18,uhf288" help:"How it talks: ${enum}."`
+	Lead      string `json:"lead,omitempty" default:"bb" enum:"bb,aa" help:"First byte of an r200 frame: ${enum}."`
+	Pushes    bool   `json:"pushes,omitempty" help:"A uhf18 begins in scan mode and pushes tags by itself."`
+	Ports     int    `json:"ports,omitempty" default:"4" help:"Antenna ports of an r2000, 4 or 8; the others have what they have."`
+	Address   int    `json:"address,omitempty" help:"Address on the line, 1 to 254; of a uhf18 or uhf288 0 to 254, default 0."`
 	Firmware  string `json:"firmware,omitempty" default:"1.9" help:"Firmware version, major.minor."`
+	Model     string `json:"model,omitempty" default:"M100 26dBm V1.0" help:"What an r200 calls its hardware."`
 	PowerDbm  int    `json:"powerDbm,omitempty" default:"30" help:"Power set at the start, 1 to 33 dBm."`
 	RoundMs   int64  `json:"roundMs,omitempty" default:"30" help:"How long a round stays on one antenna."`
 	PerSecond int    `json:"perSecond,omitempty" default:"400" help:"Most tags the air has room for in a second."`
@@ -65,8 +80,18 @@ type Params struct {
 }
 
 func (p Params) fill() (Params, error) {
+	def(&p.Family, FamilyR2000)
+	def(&p.Lead, "bb")
+	def(&p.Model, "M100 26dBm V1.0")
 	def(&p.Ports, 4)
-	def(&p.Address, 1)
+	if only, ok := map[string]int{FamilyR200: 1, FamilyUHF18: 1, FamilyUHF288: 4}[p.Family]; ok {
+		p.Ports = only
+	} else if p.Family != FamilyR2000 {
+		return p, fmt.Errorf("%w: family %q", ErrParams, p.Family)
+	}
+	if p.Family == FamilyR2000 {
+		def(&p.Address, 1)
+	}
 	def(&p.Firmware, "1.9")
 	def(&p.PowerDbm, fullPower)
 	def(&p.RoundMs, 30)
@@ -75,7 +100,12 @@ func (p Params) fill() (Params, error) {
 	def(&p.Seed, 1)
 	var major, minor byte
 	n, err := fmt.Sscanf(p.Firmware, "%d.%d", &major, &minor)
-	if p.Ports != 4 && p.Ports != 8 || p.Address < 1 || p.Address > 254 || n != 2 || err != nil || p.PowerDbm < 1 || p.PowerDbm > 33 ||
+	ports, lowest := p.Ports == 4 || p.Ports == 8, 1
+	if p.Family != FamilyR2000 {
+		ports, lowest = true, 0
+	}
+	if !ports || p.Address < lowest || p.Address > 254 || n != 2 || err != nil || p.PowerDbm < 1 || p.PowerDbm > 33 ||
+		p.Lead != "bb" && p.Lead != "aa" || len(p.Model) > 60 ||
 		p.RoundMs < 10 || p.RoundMs > 1000 || p.PerSecond < 1 || p.PerSecond > 10_000 || p.RestartMs < 0 || p.RestartMs > 10_000 {
 		return p, fmt.Errorf("%w: %+v", ErrParams, p)
 	}
@@ -134,8 +164,11 @@ func New(p Params, book *record.Book) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := []string{line.Noise, line.Split, line.Stall, line.Unplug, BadChecksum, Babble, Refuse}
+	names := []string{line.Noise, line.Split, line.Stall, line.Unplug, BadChecksum, Babble, Refuse, NoRoundEnd, Restart}
 	for i := range p.Ports {
+		if p.Ports == 1 {
+			break // these do not notice
+		}
 		names = append(names, AntennaBroken(i+1))
 	}
 	return &Reader{
@@ -257,12 +290,20 @@ func (r *Reader) Run(ctx context.Context, port Port) error {
 		}
 	}()
 	s := &session{r: r, voice: line.NewVoice(port, r.faults, r.params.Seed)}
+	switch r.params.Family {
+	case FamilyR200:
+		s.f = newR200(s)
+	case FamilyUHF18, FamilyUHF288:
+		s.f = newUHF(s)
+	default:
+		s.f = &r2000{session: s}
+	}
 	timer := time.NewTicker(step)
 	defer timer.Stop()
 	for {
 		// Without a round there is nothing to do between two commands.
 		var tick <-chan time.Time
-		if s.round != nil || s.deaf() || r.faults.On(Babble) || len(s.waiting) > 0 {
+		if s.busy() {
 			tick = timer.C
 		}
 		select {

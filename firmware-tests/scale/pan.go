@@ -12,6 +12,7 @@ var ErrParams = errors.New("scale: impossible parameters")
 
 // Params describe a scale. Zero fields take the default.
 type Params struct {
+	Protocol        string `json:"protocol,omitempty" default:"mt-sics" enum:"mt-sics,toledo,toledo-plain,nci,toledo-8213,sma,a-and-d,kern,ohaus,hid" help:"What it speaks: mt-sics, toledo, toledo-plain, nci, toledo-8213, sma, a-and-d, kern, ohaus or hid (reports of a USB scale, on a pty)."`
 	CapacityMg      int64  `json:"capacityMg,omitempty" default:"32100000" help:"Capacity in milligrams."`
 	Unit            string `json:"unit,omitempty" default:"g" enum:"g,kg" help:"Unit of the display: g or kg."`
 	Decimals        *int   `json:"decimals,omitempty" help:"Digits after the point (default 1 for g, 3 for kg)."`
@@ -19,12 +20,15 @@ type Params struct {
 	SettleMs        int64  `json:"settleMs,omitempty" default:"300" help:"Milliseconds until a changed load is stable."`
 	StableTimeoutMs int64  `json:"stableTimeoutMs,omitempty" default:"5000" help:"How long S, Z and T wait for stability, in milliseconds."`
 	UpdateMs        int64  `json:"updateMs,omitempty" default:"100" help:"Milliseconds between two display updates (SIR, SR)."`
+	DriftMg         int64  `json:"driftMg,omitempty" default:"7000" help:"How far the fault drift moves the zero point, in milligrams."`
 	Model           string `json:"model,omitempty" default:"TOTE-AL" help:"Model as I2 tells it."`
 	Serial          string `json:"serial,omitempty" default:"B021002593" help:"Serial number as I4 and @ tell it."`
 }
 
 // fill puts defaults in place of zero fields and refuses what cannot be.
 func (p Params) fill() (Params, error) {
+	set(&p.Protocol, "mt-sics")
+	set(&p.DriftMg, 7_000)
 	set(&p.CapacityMg, 32_100_000)
 	set(&p.Unit, "g")
 	set(&p.Step, 1)
@@ -40,7 +44,16 @@ func (p Params) fill() (Params, error) {
 		}
 		p.Decimals = &d
 	}
+	_, known := languages[p.Protocol]
 	switch {
+	case !known && p.Protocol != "mt-sics":
+		return p, fmt.Errorf("%w: protocol %q", ErrParams, p.Protocol)
+	case strings.HasPrefix(p.Protocol, "toledo") && (*p.Decimals > 5 || p.Step != 1 && p.Step != 2 && p.Step != 5):
+		return p, fmt.Errorf("%w: Toledo has increments of 1, 2 and 5 and at most 5 decimals", ErrParams)
+	case p.Protocol == "toledo-8213" && *p.Decimals == 0:
+		return p, fmt.Errorf("%w: the 8213 format has a decimal point", ErrParams)
+	case p.DriftMg < 0:
+		return p, fmt.Errorf("%w: a drift below zero", ErrParams)
 	case p.Unit != "g" && p.Unit != "kg":
 		return p, fmt.Errorf("%w: unit %q", ErrParams, p.Unit)
 	case *p.Decimals < 0 || *p.Decimals > 6 || unitMg(p.Unit)%pow10(*p.Decimals) != 0:
@@ -97,6 +110,7 @@ type pan struct {
 	p        Params
 	from, to int64     // the display moves from one to the other, milligrams on the pan
 	since    time.Time // when the load changed
+	drift    int64     // milligrams that the cell feels and nobody put there
 	zero     int64     // milligrams on the pan that show as zero
 	tare     int64     // milligrams above zero that show as net zero
 }
@@ -104,6 +118,7 @@ type pan struct {
 // change puts the load at mg, settling from what the display shows now.
 func (n *pan) change(now time.Time, mg int64) {
 	n.from, _ = n.load(now)
+	n.from -= n.drift
 	n.to, n.since = mg, now
 }
 
@@ -117,10 +132,10 @@ func (n *pan) stableAt() time.Time {
 func (n *pan) load(now time.Time) (mg int64, settled bool) {
 	left := n.stableAt().Sub(now).Milliseconds()
 	if left <= 0 || n.p.SettleMs == 0 {
-		return n.to, true
+		return n.to + n.drift, true
 	}
 	left = min(left, n.p.SettleMs)
-	return n.to - (n.to-n.from)*left/n.p.SettleMs*left/n.p.SettleMs, false
+	return n.to + n.drift - (n.to-n.from)*left/n.p.SettleMs*left/n.p.SettleMs, false
 }
 
 // increment is the smallest step of the display in milligrams.

@@ -1,9 +1,10 @@
-// Package scale emulates a bench scale that speaks MT-SICS levels 0 and 1
-// (Mettler Toledo Standard Interface Command Set) the way an AL-IC balance
-// does: 9600 8N1, CRLF, upper case.
+// Package scale emulates a bench scale that speaks one of several protocols:
+// MT-SICS levels 0 and 1 (Mettler Toledo Standard Interface Command Set) the way
+// an AL-IC balance does, or one of those in languages.go.
 //
 // Sources: the interface chapter of the AL-IC operating instructions and the
-// MT-SICS reference manuals; see firmware-tests/cases/scale/README.md for what
+// MT-SICS reference manuals for MT-SICS; for the others, and for what each
+// answer was checked against, see firmware-tests/cases/scale/README.md for what
 // each answer was checked against. The package shares no code with the drivers.
 //
 // Run owns the line and one reading goroutine; Put, Remove, SetFault and State
@@ -27,7 +28,9 @@ const (
 	Unstable   = "unstable"    // the pan never comes to rest
 	Overload   = "overload"    // the cell is pressed down
 	Underload  = "underload"   // the pan is off
-	LineErrors = "line_errors" // every command arrives damaged: ET
+	LineErrors = "line_errors" // every command arrives damaged: ET, or what the protocol has for it
+	Drift      = "drift"       // the zero point has moved: an empty pan rests beside zero
+	BadCheck   = "bad_check"   // toledo: the checksum of every frame is wrong
 )
 
 // ErrWeight: no such weight can be put on the pan.
@@ -88,7 +91,7 @@ func New(p Params, book *record.Book, now func() time.Time) (*Scale, error) {
 	}
 	return &Scale{
 		params: p,
-		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug, Unstable, Overload, Underload, LineErrors),
+		faults: line.NewFaults(faultsOf(p.Protocol)...),
 		book:   book,
 		now:    now,
 		wake:   make(chan struct{}, 1),
@@ -144,6 +147,12 @@ func (s *Scale) SetFault(name string, on bool) error {
 	if name == Unstable && !on {
 		// The table comes to rest: the pan settles anew.
 		s.pan.change(s.now(), s.load)
+	}
+	if name == Drift {
+		s.pan.drift = 0
+		if on {
+			s.pan.drift = s.params.DriftMg
+		}
 	}
 	s.book.Add(record.Entry{Kind: record.Fault, Fault: &record.SwitchedFault{Name: name, On: on}})
 	s.poke()
@@ -210,7 +219,8 @@ func (s *Scale) Run(ctx context.Context, port Port) error {
 		for range in { // wait for the reader
 		}
 	}()
-	c := &session{s: s, voice: line.NewVoice(port, s.faults, 1)}
+	voice := line.NewVoice(port, s.faults, 1)
+	c := s.converse(voice)
 	var buf []byte
 	for {
 		timer := time.NewTimer(c.due())
@@ -224,7 +234,7 @@ func (s *Scale) Run(ctx context.Context, port Port) error {
 				return nil
 			}
 			if p.Lost {
-				buf, *c = nil, session{s: s, voice: c.voice}
+				buf, c = nil, s.converse(voice)
 				break
 			}
 			buf = c.feed(append(buf, p.Data...))
@@ -234,6 +244,22 @@ func (s *Scale) Run(ctx context.Context, port Port) error {
 		timer.Stop()
 		c.tick()
 	}
+}
+
+// conversation is what goes on over the line, in one of the protocols.
+type conversation interface {
+	feed(buf []byte) []byte // takes whole commands off buf and returns the rest
+	due() time.Duration     // how long until tick has something to do
+	tick()
+}
+
+// converse begins to talk.
+func (s *Scale) converse(voice *line.Voice) conversation {
+	c := &session{s: s, voice: voice}
+	if l, ok := languages[s.params.Protocol]; ok {
+		return &talk{session: c, l: l, next: s.now()}
+	}
+	return c
 }
 
 // feed takes whole lines off buf and returns the rest.

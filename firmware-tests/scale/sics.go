@@ -190,14 +190,7 @@ func (c *session) settle(verb string, r reading) {
 
 // zero makes the load on the pan the new zero, if it is near the old one.
 func (c *session) zero(verb string, r reading) {
-	s := c.s
-	s.mu.Lock()
-	mg, _ := s.pan.load(s.now())
-	limit := s.pan.zeroRange()
-	if mg >= -limit && mg <= limit {
-		s.pan.zero, s.pan.tare, s.told = mg, 0, answer{}
-	}
-	s.mu.Unlock()
+	mg, limit := c.s.rezero()
 	switch {
 	case mg > limit:
 		c.say(verb + " +")
@@ -208,6 +201,19 @@ func (c *session) zero(verb string, r reading) {
 	default:
 		c.say("Z A")
 	}
+}
+
+// rezero makes the load the new zero if it is near enough to the old one, and
+// tells both.
+func (s *Scale) rezero() (mg, limit int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mg, _ = s.pan.load(s.now())
+	limit = s.pan.zeroRange()
+	if mg >= -limit && mg <= limit {
+		s.pan.zero, s.pan.tare, s.told = mg, 0, answer{}
+	}
+	return mg, limit
 }
 
 // repeat sends the next line of SIR or SR.
@@ -243,14 +249,18 @@ func (c *session) weight(id, command string, r reading) {
 	q, text, load := s.quantity(r.mg), s.pan.text(r.mg)+" "+s.params.Unit, s.loads
 	s.mu.Unlock()
 	// Not under the lock: a split frame takes its time.
-	if !c.say(fmt.Sprintf("%s %c %s", id, r.cond, q)) || r.cond != stable {
-		return
+	if c.say(fmt.Sprintf("%s %c %s", id, r.cond, q)) && r.cond == stable {
+		s.heard(load, r.mg, text, command)
 	}
+}
+
+// heard records a stable weight that somebody heard.
+func (s *Scale) heard(load int, mg int64, text, command string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := (answer{load, text}); s.told != now {
 		s.told = now
-		s.book.Add(record.Entry{Kind: record.Answered, Weight: &record.Weight{Mg: r.mg, Text: text, Command: command}})
+		s.book.Add(record.Entry{Kind: record.Answered, Weight: &record.Weight{Mg: mg, Text: text, Command: command}})
 	}
 }
 

@@ -5,6 +5,9 @@
 // without its AIM identifier; GS separators are 1D hex. The package shares no
 // code with the drivers.
 //
+// With Params.Protocol ssi it speaks Zebra's Simple Serial Interface instead, see
+// ssi.go.
+//
 // Run owns the reading side of the line (a scanner ignores what it is sent);
 // Scan writes from the caller's goroutine, one scan at a time.
 package scanner
@@ -31,6 +34,10 @@ const (
 	TildeGS   = "tilde_gs"  // separators become tildes on the way
 	NoAIM     = "no_aim"    // the AIM identifier is not sent
 	NoSuffix  = "no_suffix" // the suffix is not sent
+
+	BadCheck = "bad_checksum" // SSI: each packet is wrong the first time it is sent
+	Power    = "power"        // SSI: the settings are lost; a host that notices sets them again
+	Denied   = "denied"       // SSI: settings are refused
 )
 
 // Errors of the scanner.
@@ -47,7 +54,17 @@ type Params struct {
 	Suffix string `json:"suffix,omitempty" help:"Sent after each code (default CR)."`
 	Chunk  int    `json:"chunk,omitempty" default:"16" help:"Bytes sent at once."`
 	GapMs  int64  `json:"gapMs,omitempty" default:"3" help:"Milliseconds between two chunks."`
+
+	Protocol string `json:"protocol,omitempty" default:"text" help:"text or ssi."`
+	Revision string `json:"revision,omitempty" default:"NBRFWAAS N 4c 1A2B" help:"SSI: what it says it is."`
+	AckMs    int64  `json:"ackMs,omitempty" default:"2000" help:"SSI: milliseconds until a packet is sent again."`
 }
+
+// Protocols.
+const (
+	Text = "text"
+	SSI  = "ssi"
+)
 
 func (p Params) fill() (Params, error) {
 	if p.Suffix == "" {
@@ -58,6 +75,18 @@ func (p Params) fill() (Params, error) {
 	}
 	if p.GapMs == 0 {
 		p.GapMs = 3
+	}
+	if p.Protocol == "" {
+		p.Protocol = Text
+	}
+	if p.Revision == "" {
+		p.Revision = "NBRFWAAS N 4c 1A2B"
+	}
+	if p.AckMs == 0 {
+		p.AckMs = 2000
+	}
+	if p.Protocol != Text && p.Protocol != SSI || p.AckMs < 0 || p.AckMs > 60_000 || len(p.Revision) > 200 {
+		return p, fmt.Errorf("%w: protocol %q, %d ms for an ACK", ErrParams, p.Protocol, p.AckMs)
 	}
 	if p.Chunk < 0 || p.GapMs < 0 || p.GapMs > 1000 {
 		return p, fmt.Errorf("%w: chunk %d, gap %d ms", ErrParams, p.Chunk, p.GapMs)
@@ -90,6 +119,8 @@ type Scanner struct {
 	port  Port
 	voice *line.Voice
 	state State
+	ssi   ssi
+	kick  chan struct{} // a packet waits for its acknowledgement
 }
 
 // New makes a scanner.
@@ -100,8 +131,9 @@ func New(p Params, book *record.Book) (*Scanner, error) {
 	}
 	return &Scanner{
 		params: p,
-		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug, Duplicate, DropGS, TildeGS, NoAIM, NoSuffix),
+		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug, Duplicate, DropGS, TildeGS, NoAIM, NoSuffix, BadCheck, Power, Denied),
 		book:   book,
+		kick:   make(chan struct{}, 1),
 	}, nil
 }
 
@@ -119,6 +151,9 @@ func (s *Scanner) SetFault(name string, on bool) error {
 	s.book.Add(record.Entry{Kind: record.Fault, Fault: &record.SwitchedFault{Name: name, On: on}})
 	s.mu.Lock()
 	port := s.port
+	if name == Power && on {
+		s.ssi = ssi{}
+	}
 	s.mu.Unlock()
 	if name != line.Unplug || port == nil {
 		return nil
@@ -145,6 +180,7 @@ func (s *Scanner) Scan(code string) (record.Entry, error) {
 	}
 	s.scanning.Lock()
 	defer s.scanning.Unlock()
+	s.acknowledged()
 	s.mu.Lock()
 	voice := s.voice
 	s.state.Scans++
@@ -152,6 +188,9 @@ func (s *Scanner) Scan(code string) (record.Entry, error) {
 	s.mu.Unlock()
 
 	frame, sent, written := s.frame(code), "", false
+	if s.params.Protocol == SSI {
+		frame = s.packets(code)
+	}
 	if voice != nil && !s.faults.On(line.Stall) {
 		times := 1
 		if s.faults.On(Duplicate) {
@@ -202,10 +241,16 @@ func (s *Scanner) Run(ctx context.Context, port Port) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-in:
+		case piece, ok := <-in:
 			if !ok {
 				return nil
 			}
+			if s.params.Protocol == SSI {
+				s.hear(piece)
+			}
+		case <-s.kick:
+		case <-s.again():
+			s.resend()
 		}
 	}
 }

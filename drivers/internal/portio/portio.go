@@ -24,6 +24,7 @@ const QueueBytes = 64 << 10
 type Queue struct {
 	limit int
 	wake  chan struct{} // one token: there may be something new
+	room  chan struct{} // one token: there may be room again
 
 	mu      sync.Mutex
 	buf     []byte
@@ -33,7 +34,7 @@ type Queue struct {
 
 // NewQueue returns a queue of at most limit bytes.
 func NewQueue(limit int) *Queue {
-	return &Queue{limit: limit, wake: make(chan struct{}, 1)}
+	return &Queue{limit: limit, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // Put adds received bytes.
@@ -47,7 +48,29 @@ func (q *Queue) Put(p []byte) {
 	}
 	q.buf = append(q.buf, p...)
 	q.mu.Unlock()
-	q.signal()
+	q.signal(q.wake)
+}
+
+// PutAll adds received bytes and drops none: while there is no room it waits,
+// until done is closed. Then what did not fit is lost.
+func (q *Queue) PutAll(done <-chan struct{}, p []byte) {
+	for {
+		q.mu.Lock()
+		n := min(len(p), q.limit-len(q.buf))
+		q.buf, p = append(q.buf, p[:n]...), p[n:]
+		q.mu.Unlock()
+		if n > 0 {
+			q.signal(q.wake)
+		}
+		if len(p) == 0 {
+			return
+		}
+		select {
+		case <-q.room:
+		case <-done:
+			return
+		}
+	}
 }
 
 // Fail ends the queue: bytes already here can still be read, then err comes.
@@ -58,7 +81,7 @@ func (q *Queue) Fail(err error) {
 		q.err = err
 	}
 	q.mu.Unlock()
-	q.signal()
+	q.signal(q.wake)
 }
 
 // Clear throws away what is here; used on Close.
@@ -68,6 +91,13 @@ func (q *Queue) Clear() {
 	q.mu.Unlock()
 }
 
+// Len is how much is here.
+func (q *Queue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.buf)
+}
+
 // Dropped counts bytes lost because nobody read them.
 func (q *Queue) Dropped() uint64 {
 	q.mu.Lock()
@@ -75,9 +105,9 @@ func (q *Queue) Dropped() uint64 {
 	return q.dropped
 }
 
-func (q *Queue) signal() {
+func (q *Queue) signal(token chan struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case token <- struct{}{}:
 	default:
 	}
 }
@@ -96,6 +126,7 @@ func (q *Queue) Read(ctx context.Context, p []byte) (int, error) {
 		err := q.err
 		q.mu.Unlock()
 		if n > 0 {
+			q.signal(q.room)
 			return n, nil
 		}
 		if err != nil {

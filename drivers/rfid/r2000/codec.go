@@ -57,59 +57,8 @@ func sum(p []byte) (s byte) {
 	return s
 }
 
-// Framer cuts the byte stream into packets, by length: EPCs hold every byte
-// value. When a packet is impossible or its check is wrong, one byte is dropped
-// and the search goes on behind it, for a good packet may hide inside. It holds
-// no clock and does no I/O.
-type Framer struct {
-	buf []byte
-	bad uint64
-}
-
-// Push takes received bytes and calls frame for each whole packet. Data is
-// only valid during the call.
-func (f *Framer) Push(p []byte, frame func(Frame)) {
-	f.buf = append(f.buf, p...)
-	f.scan(frame)
-}
-
-// Skip gives up on the packet that has begun and looks for others behind its
-// first byte: call it when its rest did not come. A length byte made by noise
-// would otherwise hold back good packets.
-func (f *Framer) Skip(frame func(Frame)) {
-	if len(f.buf) == 0 {
-		return
-	}
-	f.bad++
-	f.buf = f.buf[:copy(f.buf, f.buf[1:])]
-	f.scan(frame)
-}
-
-func (f *Framer) scan(frame func(Frame)) {
-	at, inBad := 0, false
-	for at < len(f.buf) {
-		rest := f.buf[at:]
-		n, whole := packet(rest)
-		if n > 0 && !whole {
-			break // may become one
-		}
-		if n == 0 {
-			if !inBad {
-				f.bad++ // a run of thrown away bytes counts once
-			}
-			inBad = true
-			at++
-			continue
-		}
-		inBad = false
-		frame(Frame{Addr: rest[2], Cmd: rest[3], Data: rest[4 : n-1]})
-		at += n
-	}
-	f.buf = f.buf[:copy(f.buf, f.buf[at:])]
-}
-
-// packet looks at the front of p. n is 0 when no packet begins here, else its
-// size; whole says that all of it is here and right.
+// packet is the rounds.Packet of the family: found by length, never by
+// terminator.
 func packet(p []byte) (n int, whole bool) {
 	if p[0] != header {
 		return 0, false
@@ -130,14 +79,8 @@ func packet(p []byte) (n int, whole bool) {
 	return n, true
 }
 
-// Pending reports whether a packet has begun and not ended.
-func (f *Framer) Pending() bool { return len(f.buf) > 0 }
-
-// Reset forgets what was received.
-func (f *Framer) Reset() { f.buf = f.buf[:0] }
-
-// Bad counts runs of bytes that were thrown away.
-func (f *Framer) Bad() uint64 { return f.bad }
+// unpack reads a packet that packet called whole. Data is a part of p.
+func unpack(p []byte) Frame { return Frame{Addr: p[2], Cmd: p[3], Data: p[4 : len(p)-1]} }
 
 // Tag is one sighting as the reader reports it.
 type Tag struct {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"tote/drivers/rfid/internal/rounds"
 )
 
 // vector is one R2000 packet of the shared data.
@@ -68,12 +70,9 @@ func vectors(t *testing.T) []vector {
 
 // decode feeds everything to a framer, gives up on what stays unfinished, and
 // returns the packets.
-func decode(f *Framer, chunks ...[]byte) []Frame {
+func decode(f *rounds.Framer, chunks ...[]byte) []Frame {
 	var out []Frame
-	keep := func(fr Frame) {
-		fr.Data = bytes.Clone(fr.Data)
-		out = append(out, fr)
-	}
+	keep := func(wire []byte) { out = append(out, unpack(bytes.Clone(wire))) }
 	for _, c := range chunks {
 		f.Push(c, keep)
 	}
@@ -87,7 +86,7 @@ func TestCapturedPackets(t *testing.T) {
 	tags, ends := 0, 0
 	for _, v := range vectors(t) {
 		wire := v.wire(t)
-		got := decode(new(Framer), wire)
+		got := decode(rounds.NewFramer(packet), wire)
 		if !v.CheckOK {
 			if len(got) != 0 {
 				t.Errorf("%s: accepted with a wrong check: %+v", v.Hex, got)
@@ -142,7 +141,7 @@ func TestNoBitFlipIsAccepted(t *testing.T) {
 			flips++
 			spoiled := bytes.Clone(wire)
 			spoiled[bit/8] ^= 1 << (bit % 8)
-			if got := decode(new(Framer), spoiled); len(got) != 0 {
+			if got := decode(rounds.NewFramer(packet), spoiled); len(got) != 0 {
 				t.Errorf("%s with bit %d changed is accepted as %+v", v.Hex, bit, got)
 			}
 		}
@@ -176,12 +175,12 @@ func TestFramerFindsPackets(t *testing.T) {
 		"a packet cut short":                {tagFrame[:20], 0, 1},
 	} {
 		for _, size := range []int{1, 2, 7, len(tc.in)} {
-			var f Framer
+			f := rounds.NewFramer(packet)
 			var chunks [][]byte
 			for rest := []byte(tc.in); len(rest) > 0; rest = rest[min(size, len(rest)):] {
 				chunks = append(chunks, rest[:min(size, len(rest))])
 			}
-			if got := decode(&f, chunks...); len(got) != tc.want {
+			if got := decode(f, chunks...); len(got) != tc.want {
 				t.Errorf("%s, by %d: %d packets, want %d", name, size, len(got), tc.want)
 			}
 			// Bytes that come one by one make a run of noise several runs.
@@ -190,22 +189,22 @@ func TestFramerFindsPackets(t *testing.T) {
 			}
 		}
 	}
-	var f Framer
-	f.Push([]byte(tagFrame[:9]), func(Frame) { t.Error("half a packet") })
+	f := rounds.NewFramer(packet)
+	f.Push([]byte(tagFrame[:9]), func([]byte) { t.Error("half a packet") })
 	f.Reset()
-	f.Skip(func(Frame) { t.Error("nothing to skip") })
-	if got := decode(&f, []byte(endFrame)); len(got) != 1 {
+	f.Skip(func([]byte) { t.Error("nothing to skip") })
+	if got := decode(f, []byte(endFrame)); len(got) != 1 {
 		t.Errorf("after Reset: %+v", got)
 	}
 }
 
 // The framer holds at most one packet beside what it is given.
 func TestFramerIsBounded(t *testing.T) {
-	var f Framer
+	f := rounds.NewFramer(packet)
 	for range 1000 {
-		f.Push([]byte("\xa0\x50\xa0\xa0\x4f\xff\x00"), func(Frame) {})
-		if len(f.buf) > maxLen+2 {
-			t.Fatalf("%d bytes are held", len(f.buf))
+		f.Push([]byte("\xa0\x50\xa0\xa0\x4f\xff\x00"), func([]byte) {})
+		if f.Held() > maxLen+2 {
+			t.Fatalf("%d bytes are held", f.Held())
 		}
 	}
 }
@@ -278,7 +277,7 @@ func TestFrameRoundTrip(t *testing.T) {
 			Data: rapid.SliceOfN(rapid.Byte(), 0, maxLen-3).Draw(t, "data"),
 		}
 		noise := rapid.SliceOfN(rapid.ByteRange(0, 0x9f), 0, 20)
-		got := decode(new(Framer), noise.Draw(t, "before"), want.Append(nil), noise.Draw(t, "after"))
+		got := decode(rounds.NewFramer(packet), noise.Draw(t, "before"), want.Append(nil), noise.Draw(t, "after"))
 		if len(got) != 1 || got[0].Addr != want.Addr || got[0].Cmd != want.Cmd || !bytes.Equal(got[0].Data, want.Data) {
 			t.Fatalf("%+v, want %+v", got, want)
 		}
@@ -294,13 +293,12 @@ func FuzzFramer(f *testing.F) {
 	f.Add([]byte("\xa0\x05\x01\x8a\x02\x22\xac"), 5)
 	f.Fuzz(func(t *testing.T, in []byte, size int) {
 		size = max(1, size)
-		var one, cut Framer
-		whole := decode(&one, in)
+		whole := decode(rounds.NewFramer(packet), in)
 		var chunks [][]byte
 		for rest := in; len(rest) > 0; rest = rest[min(size, len(rest)):] {
 			chunks = append(chunks, rest[:min(size, len(rest))])
 		}
-		pieces := decode(&cut, chunks...)
+		pieces := decode(rounds.NewFramer(packet), chunks...)
 		if d := cmp.Diff(whole, pieces); d != "" {
 			t.Errorf("by %d (-whole +pieces)\n%s", size, d)
 		}

@@ -10,8 +10,6 @@
 package r2000
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -20,6 +18,7 @@ import (
 
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/rfid/internal/rounds"
 )
 
 // DriverName is this driver's name in the table of drivers.
@@ -30,9 +29,6 @@ const (
 	DefaultAddress    = 1
 	DefaultPorts      = 4
 	DefaultRSSIOffset = -129
-	DefaultAnswer     = 500 * time.Millisecond
-	DefaultSilence    = 2 * time.Second
-	DefaultRetry      = time.Second
 	// Baud is the rate these readers are delivered with.
 	Baud = 115200
 )
@@ -63,47 +59,33 @@ type Config struct {
 
 // Driver is one reader.
 type Driver struct {
+	*rounds.Driver
 	cfg      Config
-	tracker  *drivers.Tracker
 	firmware atomic.Pointer[string]
-	stats    struct{ reads, rounds, bad, blank, late, resets, missing atomic.Uint64 }
-}
-
-// Stats counts since New.
-type Stats struct {
-	Reads   uint64 // delivered to the sink
-	Rounds  uint64 // ended by the reader
-	Bad     uint64 // runs of bytes that were no packet, and packets that contradict themselves
-	Blank   uint64 // tags without an EPC
-	Late    uint64 // rounds started anew because their end did not come
-	Resets  uint64 // the reader was silent and was reset
-	Missing uint64 // times that an antenna was reported missing
 }
 
 // New checks the configuration; it touches no hardware.
 func New(cfg Config) (*Driver, error) {
 	cfg = cfg.filled()
 	switch {
-	case cfg.Name == "":
-		return nil, errors.New("r2000: a name is needed")
-	case cfg.Open == nil || cfg.Sink == nil:
-		return nil, fmt.Errorf("r2000 %s: a port and a sink are needed", cfg.Name)
 	case cfg.Ports != 4 && cfg.Ports != 8:
 		return nil, fmt.Errorf("r2000 %s: %d ports, there are readers with 4 and 8", cfg.Name, cfg.Ports)
 	case cfg.Power < 0 || cfg.Power > MaxPower:
 		return nil, fmt.Errorf("r2000 %s: power %d dBm, want 1 to %d", cfg.Name, cfg.Power, MaxPower)
 	case cfg.Address < 0 || cfg.Address > AddrBroadcast:
 		return nil, fmt.Errorf("r2000 %s: address %d, want 0 to 255", cfg.Name, cfg.Address)
-	case cfg.Answer < 10*time.Millisecond || cfg.Silence < cfg.Answer || cfg.Retry < 10*time.Millisecond:
-		return nil, fmt.Errorf("r2000 %s: answer %v, silence %v, retry %v: want at least 10ms, and silence not below answer",
-			cfg.Name, cfg.Answer, cfg.Silence, cfg.Retry)
 	}
-	for i, a := range cfg.Antennas {
-		if a < 1 || a > cfg.Ports || slices.Contains(cfg.Antennas[:i], a) {
-			return nil, fmt.Errorf("r2000 %s: antennas %v: want different ports from 1 to %d", cfg.Name, cfg.Antennas, cfg.Ports)
-		}
+	if err := rounds.CheckAntennas(cfg.Antennas, cfg.Ports); err != nil {
+		return nil, fmt.Errorf("r2000 %s: %w", cfg.Name, err)
 	}
-	return &Driver{cfg: cfg, tracker: drivers.NewTracker(cfg.Name, DriverName, cfg.Log, cfg.OnStatus)}, nil
+	d := &Driver{cfg: cfg}
+	var err error
+	d.Driver, err = rounds.New(rounds.Config{
+		Driver: DriverName, Name: cfg.Name, Open: cfg.Open, Sink: cfg.Sink, Antennas: len(cfg.Antennas),
+		Answer: cfg.Answer, Silence: cfg.Silence, Retry: cfg.Retry, Log: cfg.Log, OnStatus: cfg.OnStatus,
+		Packet: packet, Mine: func(wire []byte) bool { return cfg.Address == AddrBroadcast || wire[2] == byte(cfg.Address) },
+	}, family{d})
+	return d, err
 }
 
 func (c Config) filled() Config {
@@ -114,24 +96,17 @@ func (c Config) filled() Config {
 	fill(&c.Ports, DefaultPorts)
 	fill(&c.Address, DefaultAddress)
 	fill(&c.RSSIOffset, DefaultRSSIOffset)
-	fill(&c.Answer, DefaultAnswer)
-	fill(&c.Silence, max(DefaultSilence, c.Answer))
-	fill(&c.Retry, DefaultRetry)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c
 }
 
-func fill[T comparable](v *T, standard T) {
-	var zero T
-	if *v == zero {
+func fill(v *int, standard int) {
+	if *v == 0 {
 		*v = standard
 	}
 }
-
-// Status gives the state of the reader.
-func (d *Driver) Status() drivers.Status { return d.tracker.Status() }
 
 // Firmware is what the reader calls its version, "1.9", or "" before it told.
 func (d *Driver) Firmware() string {
@@ -139,54 +114,4 @@ func (d *Driver) Firmware() string {
 		return *v
 	}
 	return ""
-}
-
-// Stats gives the counters.
-func (d *Driver) Stats() Stats {
-	s := &d.stats
-	return Stats{
-		s.reads.Load(), s.rounds.Load(), s.bad.Load(), s.blank.Load(), s.late.Load(), s.resets.Load(), s.missing.Load(),
-	}
-}
-
-// Run opens the port and reads tags until the reader is gone (an error) or ctx
-// is done (nil). It may be called again, not twice at a time.
-func (d *Driver) Run(ctx context.Context) error {
-	return d.tracker.Session(ctx, d.cfg.Open, d.serve)
-}
-
-// resetLimit is how many resets in a row may be in vain until the port is
-// opened anew: a converter in between may need that.
-const resetLimit = 3
-
-// serve sets the reader up and keeps it reading; whenever that ends, the reader
-// is set up again, after a reset if it was silent.
-func (d *Driver) serve(ctx context.Context, port drivers.Port) error {
-	s := &session{d: d, port: port}
-	for {
-		code, err := s.setUp(ctx)
-		if err == nil && code == "" {
-			code, err = s.inventory(ctx)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			return err
-		}
-		d.tracker.Set(drivers.Degraded, code, "")
-		if code == drivers.CodeRFIDSilent || code == drivers.CodeRFIDUnreadable {
-			if s.resets++; s.resets > resetLimit {
-				return fmt.Errorf("after %d resets: %w", resetLimit, drivers.Coded(code))
-			}
-			d.stats.resets.Add(1)
-			// Its answer, if it gives one, is of no use.
-			if err := s.write(ctx, CmdReset); err != nil {
-				return err
-			}
-		}
-		if err := s.pause(ctx, d.cfg.Retry); err != nil {
-			return err
-		}
-	}
 }

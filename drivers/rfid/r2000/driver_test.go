@@ -16,6 +16,7 @@ import (
 	"tote/drivers"
 	"tote/drivers/drivertest"
 	"tote/drivers/rfid"
+	"tote/drivers/rfid/internal/rounds"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -56,24 +57,28 @@ func (a *answers) Read(ctx context.Context, p []byte) (int, error) {
 }
 
 func TestConformance(t *testing.T) {
-	drivertest.Conformance(t, drivertest.Suite{
-		New: func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
-			d, err := New(Config{
-				Name: "rfid/test", Answer: 30 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 20 * time.Millisecond,
-				Open: func(ctx context.Context) (drivers.Port, error) {
-					port, err := open(ctx)
-					if err != nil {
-						return nil, err
-					}
-					return &answers{Port: port}, nil
-				},
-				Sink: func(r rfid.Read) { deliver(text(r)) },
-			})
+	with := func(cfg Config) func(*testing.T, drivers.Opener, func(string)) drivertest.Device {
+		return func(t *testing.T, open drivers.Opener, deliver func(string)) drivertest.Device {
+			cfg := cfg
+			cfg.Name = "rfid/test"
+			cfg.Open = func(ctx context.Context) (drivers.Port, error) {
+				port, err := open(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return &answers{Port: port}, nil
+			}
+			cfg.Sink = func(r rfid.Read) { deliver(text(r)) }
+			d, err := New(cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return d
-		},
+		}
+	}
+	drivertest.Conformance(t, drivertest.Suite{
+		New:   with(Config{Answer: 30 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 20 * time.Millisecond}),
+		Flips: &drivertest.Flips{}, Day: &drivertest.Day{New: with(Config{})},
 		Ask: "\xa0\x04\x01\x89\x01\xd1", Frame: tagFrame + endFrame, Want: tagText,
 		Garbage: "\x00\xa0\x47\xff", // pretends to be a packet of 73 bytes
 	})
@@ -93,7 +98,7 @@ type reader struct {
 	states  []string
 	end     chan error
 	cancel  context.CancelFunc
-	framer  Framer
+	framer  *rounds.Framer
 	resets  int
 	silence bool
 }
@@ -104,8 +109,9 @@ func start(t *testing.T, cfg Config, script *reader) *reader {
 	t.Helper()
 	r := script
 	r.end = make(chan error, 1)
+	r.framer = rounds.NewFramer(packet)
 	r.peer.OnWrite = func(p []byte) (int, error) {
-		r.framer.Push(p, r.command)
+		r.framer.Push(p, func(wire []byte) { r.command(unpack(wire)) })
 		return len(p), nil
 	}
 	cfg.Name, cfg.Open = "rfid/test", r.peer.Open
@@ -450,7 +456,7 @@ func TestWatchdog(t *testing.T) {
 		if s := r.dev.Status(); s.State != drivers.Degraded || s.Code != drivers.CodeRFIDSilent {
 			t.Errorf("status %+v", s)
 		}
-		if r.resets != 1+resetLimit || r.peer.IsOpen() {
+		if r.resets != 1+rounds.ResetLimit || r.peer.IsOpen() {
 			t.Errorf("%d resets, port open: %v", r.resets, r.peer.IsOpen())
 		}
 		if d := cmp.Diff([]string{"opening", "ready", "degraded DEV-501", "ready", "degraded DEV-501"}, r.states); d != "" {
