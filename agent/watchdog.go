@@ -19,18 +19,20 @@ func (a *Agent) toSystemd(say func() error) {
 	}
 }
 
-// startWatchdog ends the start as systemd sees it. A state that is built anew and a
-// quorum that is not there are not waited for: both can take as long as they like,
-// and systemd would kill a start that does.
+// startWatchdog ends the start as systemd sees it: when scans are accepted, so that
+// who waits for it can go on; but a state that is built anew and a quorum that is not
+// there are waited for no longer than the watchdog would. Both can take as long as
+// they like, and systemd would kill a start that does.
 func (a *Agent) startWatchdog(context.Context) error {
 	n := a.opt.Notify
 	if n == nil {
 		return nil
 	}
-	a.toSystemd(n.Ready)
 	w := watchdog{{"store", a.store.Alive}, {"broker", a.broker.Alive}}
 	every := cmp.Or(n.Watchdog(), 30*time.Second) / feedings
 	return a.sup.Go("watchdog", func(ctx context.Context) error {
+		a.waitReady(ctx, every*feedings)
+		a.toSystemd(n.Ready)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		shown, told := "", ""
@@ -56,6 +58,19 @@ func (a *Agent) startWatchdog(context.Context) error {
 			}
 		}
 	})
+}
+
+// waitReady waits until scans are accepted, and not longer than limit.
+func (a *Agent) waitReady(ctx context.Context, limit time.Duration) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); a.isReady() != nil && time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // inShort is the line that systemctl status shows.

@@ -49,13 +49,18 @@ need node nodejs "the tests of the scripts in web/assets are skipped"
 need chromium chromium "the browser tests of web are skipped"
 need zbarimg zbar-tools "drawn labels are not read back"
 need ZXingReader zxing-cpp-tools "drawn labels are not read back"
-need qemu-arm-static qemu-user-static "the 32-bit satellite is built and not run"
+need qemu-arm-static qemu-user-static "the programs for ARM are built and not run"
+need dpkg-deb dpkg "the packages are built and not read"
+need systemd-analyze systemd "how exposed the service is was not measured"
+need shellcheck shellcheck "the scripts of the package are run and not looked through"
 # Power cuts on a real file system. Only root may mount, so nobody else needs it.
 if [ "$(id -u)" -eq 0 ]; then
 	need mkfs.ext4 e2fsprogs "power cuts are only simulated"
 	need mount mount "power cuts are only simulated"
+	need debootstrap debootstrap "the package is built and not installed"
+	need unshare util-linux "the package is built and not installed"
 else
-	say "not root: power cuts are only simulated, the ones on a real file system are skipped"
+	say "not root: power cuts are only simulated, the ones on a real file system are skipped; the package is built and not installed"
 fi
 
 # Browser tests and other Node tools bring a lock file; installed only when it

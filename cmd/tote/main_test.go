@@ -396,7 +396,7 @@ func TestRootWritesAsTheOwner(t *testing.T) {
 		t.Skip("SKIPPED: not root, so there is nobody else to be")
 	}
 	const other = 54321
-	dir, err := os.MkdirTemp("", "tote-owner")
+	dir, err := os.MkdirTemp("", "tote-owner") //nolint:usetesting // another user must get in
 	if err != nil {
 		t.Fatal(err)
 	}
