@@ -53,7 +53,7 @@ func emulators() map[string]emulator {
 func without() map[string]string {
 	const atBroker = "it speaks at the broker of a gateway, not at a port; tried out with its emulator in agent/readers_test.go"
 	return map[string]string{
-		"evdev":      "its emulator would need uinput of the kernel; tried out on written events in drivers/scanner/evdev",
+		"wedge":      "its emulator would need uinput of the kernel; tried out on written events in drivers/scanner/evdev",
 		"hid":        "its emulator speaks reports, which have no serial line; tried out in drivers/scale/hid",
 		"regex":      "it is whatever somebody writes; its trial has a pattern of its own",
 		"ziotc":      atBroker,
