@@ -127,6 +127,7 @@ type Agent struct {
 	doors      []door
 	robots     atomic.Pointer[fleet.Master] // nil without robots
 	conveyors  *conveyor.Controller         //
+	lights     []lightOf                    // pick-to-light controllers
 	readings   readings
 	changes    changes
 	ready      atomic.Bool
@@ -171,6 +172,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	}
 	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
+	a.lights = a.newLights(cfg.Lights)
 	bc, err := a.brokerConfig()
 	if err != nil {
 		return nil, err

@@ -113,6 +113,7 @@ const (
 	CodeButtonHeld   = "DEV-602"
 	CodeEStopPressed = "DEV-603"
 	CodeEStopLatched = "DEV-604"
+	CodeLightGone    = "DEV-605"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -233,6 +234,7 @@ func Faults() []Fault {
 		{CodeButtonHeld, "A button is pressed for longer than a hand presses: it is stuck, or its wires touch.", "Free the button, check its wire. What it does can be done with its barcode meanwhile."},
 		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
 		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
+		{CodeLightGone, "A pick-to-light controller is not connected. Its lamps show nothing that is true.", "Check its power, its network and its token. Pick by handheld meanwhile: the scan of the bin does what its button does."},
 	}
 }
 

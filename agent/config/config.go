@@ -20,6 +20,7 @@ type Config struct {
 	Sensors       []Sensor   `yaml:"sensors,omitempty" doc:"Temperature sensors that are plugged into this gateway."`
 	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
+	Lights        []Light    `yaml:"lights,omitempty" doc:"Pick-to-light controllers that speak MQTT with this gateway. The same on all gateways a controller may connect to."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Handheld      Handheld   `yaml:"handheld,omitempty" doc:"How the scanners of handheld pages type."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`

@@ -100,6 +100,9 @@ func validate(c *Config, src *source) Problems {
 	for i, c := range c.Conveyors {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
 	}
+	for i, l := range c.Lights {
+		k.light("lights["+strconv.Itoa(i)+"]", l)
+	}
 	if c.Cluster != nil {
 		k.cluster(*c.Cluster, c.Satellite())
 	}
