@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,15 @@ func TestOneRootForAll(t *testing.T) {
 		all.Go(func() {
 			err := bootstrap(t.Context(), root, rootMaker{make: func(_ context.Context, part, _ string) ([]byte, error) {
 				made.Add(1)
+				// Another process would wait.
+				other, err := os.Open(root + ".lock")
+				if err != nil {
+					return nil, err
+				}
+				if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+					t.Errorf("nobody holds the lock: %v", err)
+				}
+				_ = other.Close()
 				return nil, whole(part)
 			}})
 			if _, gone := os.Stat(filepath.Join(root, rootCheck)); err != nil || gone != nil {
