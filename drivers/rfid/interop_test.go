@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tote/drivers"
+	"tote/drivers/drivertest"
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/internal/rounds"
 	"tote/drivers/rfid/presence"
@@ -26,6 +28,11 @@ import (
 	emurfid "tote/firmware-tests/rfid"
 	"tote/gs1"
 )
+
+func TestMain(m *testing.M) {
+	drivertest.Waiting()
+	os.Exit(m.Run())
+}
 
 // device is the driver of any family.
 type device interface {
@@ -164,6 +171,7 @@ const epcA, epcB = "3074257BF7194E4000001A85", "E2004074850A0103163070E1"
 // What a reader sees, it reads: EPC, antenna, strength in its own unit, PC where
 // it tells one. Its power is what the configuration says.
 func TestReadsAgainstTheEmulator(t *testing.T) {
+	t.Parallel()
 	both := []record.Tag{{EPC: epcA, Antenna: 1}, {EPC: epcB, Antenna: 2}}
 	for _, tc := range []struct {
 		name   string
@@ -210,6 +218,7 @@ func TestReadsAgainstTheEmulator(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPortal(t, tc.create, tc.params)
 			for i := range tc.tags {
 				tc.tags[i].Rate, tc.tags[i].RSSI = 100, -60
@@ -302,20 +311,26 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 				}
 				tags[i] = record.Tag{EPC: digits, Rate: 100, Miss: 0.3}
 			}
-			e, err := p.hand.Pass(t.Context(), tags, 400)
-			if err != nil {
-				t.Fatal(err)
+			// On a busy machine few frames leave the reader in one pass: then they go by again.
+			left, got, sent, passes := map[string]int{}, map[string]int{}, 0, 0
+			for ; sent < 20; passes++ {
+				e, err := p.hand.Pass(t.Context(), tags, 400)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, digits := range e.Tags.EPCs {
+					got[digits] += 0
+				}
+				for digits, n := range e.Tags.Reads {
+					left[digits] += n
+					sent += n
+				}
 			}
-			sent := 0
-			for _, n := range e.Tags.Reads {
-				sent += n
-			}
-			got := map[string]int{}
 			p.until("all frames", func() bool {
 				for _, r := range p.take() {
 					got[r.EPC]++
 				}
-				for digits, n := range e.Tags.Reads {
+				for digits, n := range left {
 					if got[digits] < n {
 						return false
 					}
@@ -325,12 +340,9 @@ func TestNothingIsLostOrMadeUp(t *testing.T) {
 			// What was heard of a tag before the carton left may be told just after
 			// its record was written: one frame each, a round tells a tag once.
 			for digits, n := range got {
-				if was, ours := e.Tags.Reads[digits]; !ours || n > was+1 {
+				if was, ours := left[digits]; !ours || n > was+passes {
 					t.Errorf("%s: %d frames were sent, %d read", digits, was, n)
 				}
-			}
-			if sent < 20 {
-				t.Errorf("%d frames were sent", sent)
 			}
 		})
 	}
@@ -344,80 +356,84 @@ func quick(antennas ...int) r2000.Config {
 }
 
 func TestFaultsAgainstTheEmulator(t *testing.T) {
+	t.Parallel()
 	for _, f := range families {
-		t.Run(f.name, func(t *testing.T) {
-			t.Parallel() // it waits most of the time
+		for _, tc := range []struct {
+			fault string
+			state drivers.State
+			code  string
+			reads bool // it goes on reading meanwhile
+		}{
+			{line.Noise, "", "", true},
+			{line.Split, "", "", true},
+			{emurfid.NoRoundEnd, "", "", true},
+			{emurfid.AntennaBroken(2), drivers.Degraded, drivers.CodeRFIDAntenna, true},
+			{line.Stall, drivers.Degraded, drivers.CodeRFIDSilent, false},
+			{emurfid.Restart, drivers.Degraded, drivers.CodeRFIDSilent, false},
+			{emurfid.BadChecksum, drivers.Degraded, drivers.CodeRFIDUnreadable, false},
+			{emurfid.Babble, drivers.Degraded, drivers.CodeRFIDUnreadable, false},
+			{line.Unplug, drivers.Absent, drivers.CodeUnplugged, false},
+		} {
 			create := f.two
 			if create == nil {
 				create = f.one
 			}
-			p := newPortal(t, create, f.params)
-			if err := p.hand.Field(t.Context(), []record.Tag{{EPC: epcA, Rate: 200}}); err != nil {
-				t.Fatal(err)
+			if tc.fault == emurfid.AntennaBroken(2) && f.two == nil {
+				continue
 			}
-			// A check of 8 bits lets one damaged frame in 256 through: under noise a
-			// tag may be made up now and then, and presence must not fall for a
-			// single read.
-			fresh := func(noisy bool) {
-				t.Helper()
-				p.take()
-				n := 0
-				p.until("fresh reads", func() bool {
-					for _, r := range p.take() {
-						switch {
-						case r.EPC == epcA:
-							n++
-						case !noisy || !f.sum:
-							t.Errorf("made up: %+v", r)
-						}
-					}
-					return n >= 3
-				})
-			}
-			fresh(false)
-			for _, tc := range []struct {
-				fault string
-				state drivers.State
-				code  string
-				reads bool // it goes on reading meanwhile
-			}{
-				{line.Noise, "", "", true},
-				{line.Split, "", "", true},
-				{emurfid.NoRoundEnd, "", "", true},
-				{emurfid.AntennaBroken(2), drivers.Degraded, drivers.CodeRFIDAntenna, true},
-				{line.Stall, drivers.Degraded, drivers.CodeRFIDSilent, false},
-				{emurfid.Restart, drivers.Degraded, drivers.CodeRFIDSilent, false},
-				{emurfid.BadChecksum, drivers.Degraded, drivers.CodeRFIDUnreadable, false},
-				{emurfid.Babble, drivers.Degraded, drivers.CodeRFIDUnreadable, false},
-				{line.Unplug, drivers.Absent, drivers.CodeUnplugged, false},
-			} {
-				if tc.fault == emurfid.AntennaBroken(2) && f.two == nil {
-					continue
+			t.Run(f.name+"/"+tc.fault, func(t *testing.T) {
+				t.Parallel() // it waits most of the time
+				p := newPortal(t, create, f.params)
+				if err := p.hand.Field(t.Context(), []record.Tag{{EPC: epcA, Rate: 200}}); err != nil {
+					t.Fatal(err)
 				}
-				t.Run(tc.fault, func(t *testing.T) {
+				p.fresh(false)
+				for range 2 { // and once more, for what the first time left behind
 					p.fault(tc.fault, true)
 					if tc.state != "" {
 						p.state(tc.state, tc.code)
 					}
 					if tc.reads {
-						fresh(tc.fault == line.Noise)
+						p.fresh(tc.fault == line.Noise && f.sum)
 					}
 					p.fault(tc.fault, false)
 					p.state(drivers.Ready, "")
 					p.until("the last of the damaged frames", func() bool { return len(p.take()) > 0 })
-					fresh(false)
-				})
-			}
-		})
+					p.fresh(false)
+				}
+			})
+		}
 	}
 }
 
+// fresh waits for new reads of the tag in the field. A check of 8 bits lets one
+// damaged frame in 256 through: with madeUp, other tags may be read under noise, now and then,
+// and presence must not fall for a single read.
+func (p *portal) fresh(madeUp bool) {
+	p.t.Helper()
+	p.take()
+	n := 0
+	p.until("fresh reads", func() bool {
+		for _, r := range p.take() {
+			switch {
+			case r.EPC == epcA:
+				n++
+			case !madeUp:
+				p.t.Errorf("made up: %+v", r)
+			}
+		}
+		return n >= 3
+	})
+}
+
 func TestAllAntennasBroken(t *testing.T) {
+	t.Parallel()
 	for _, f := range families {
 		if f.two == nil {
 			continue // it does not notice
 		}
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPortal(t, f.one, f.params)
 			p.fault(emurfid.AntennaBroken(1), true)
 			p.state(drivers.Degraded, drivers.CodeRFIDAntenna)
