@@ -333,10 +333,11 @@ func (c devicesTraceCmd) ofAgent(ctx context.Context) error {
 	for after := uint64(0); ctx.Err() == nil; {
 		var page api.Trace
 		path := fmt.Sprintf("/v1/devices/%s/trace?after=%d&wait=1000", url.PathEscape(c.Device), after)
-		if err := c.ask(ctx, http.MethodGet, path, "", nil, &page); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		err := c.ask(ctx, http.MethodGet, path, "", nil, &page)
+		if ctx.Err() != nil {
+			return nil // it was stopped, or the time is over
+		}
+		if err != nil {
 			return err
 		}
 		if tr == nil {
