@@ -72,6 +72,9 @@ func (d devicesFrom) devices(ctx context.Context) ([]inspect.Device, error) {
 		if c.Serial != nil {
 			line := c.Serial.Port(c.Name)
 			dev.Line = &line
+			if node, err := filepath.EvalSymlinks(line.Path); err == nil && line.Path != "" {
+				dev.Node = node // also of a port that no list has
+			}
 		}
 		out = append(out, dev)
 	}
