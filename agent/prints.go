@@ -49,11 +49,7 @@ func send(ctx context.Context, p *printer.Driver, job []byte, tag string, before
 		tag = ""
 	}
 	o, detail, err := p.PrintTag(ctx, job, tag, beforeSend)
-	text = detail.Code
-	if detail.Text != "" {
-		text += " " + detail.Text
-	}
-	return outcomes[o], text, err
+	return outcomes[o], strings.TrimSpace(detail.Code + " " + detail.Text), err
 }
 
 // drawPrint draws what a print asks for in the language of the printer it goes

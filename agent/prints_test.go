@@ -112,6 +112,11 @@ func TestLabelsOnRequest(t *testing.T) {
 			t.Fatalf("%d %s", code, b)
 		}
 		s.must(json.Unmarshal(b, &list))
+		for _, p := range list {
+			if strings.TrimSpace(p.Detail) != p.Detail {
+				t.Errorf("%s: detail %q", p.ID, p.Detail)
+			}
+		}
 		return list
 	}
 	states := func(want string, n int) func() bool {

@@ -72,6 +72,9 @@ func (d devicesFrom) devices(ctx context.Context) ([]inspect.Device, error) {
 		if c.Serial != nil {
 			line := c.Serial.Port(c.Name)
 			dev.Line = &line
+			if node, err := filepath.EvalSymlinks(line.Path); err == nil && line.Path != "" {
+				dev.Node = node // also of a port that no list has
+			}
 		}
 		out = append(out, dev)
 	}
@@ -333,10 +336,11 @@ func (c devicesTraceCmd) ofAgent(ctx context.Context) error {
 	for after := uint64(0); ctx.Err() == nil; {
 		var page api.Trace
 		path := fmt.Sprintf("/v1/devices/%s/trace?after=%d&wait=1000", url.PathEscape(c.Device), after)
-		if err := c.ask(ctx, http.MethodGet, path, "", nil, &page); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		err := c.ask(ctx, http.MethodGet, path, "", nil, &page)
+		if ctx.Err() != nil {
+			return nil // it was stopped, or the time is over
+		}
+		if err != nil {
 			return err
 		}
 		if tr == nil {

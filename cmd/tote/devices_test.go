@@ -55,6 +55,15 @@ func TestDevicesList(t *testing.T) {
 	tote(t, env, "devices", "list", "--config", "/nonexistent").want(t, 0, "PORT", "")
 	tote(t, env, "devices", "list", "--config", file(t, "bad.yaml", "x: 1")).want(t, 1, "", "CFG_UNKNOWN_KEY")
 
+	// A port that no list has, and one that is not there.
+	link := emulated(t, emulate.Scale)
+	cfg = file(t, "agent.yaml", goodConfig+"stations: [{id: pack1, scale: {driver: mt-sics, serial: {path: "+link+"}}, scanner: {serial: {path: "+link+"x}}}]\n")
+	r = tote(t, env, "devices", "list", "--config", cfg)
+	r.want(t, 0, "/dev/pts/", "")
+	if n := strings.Count(r.out, "not plugged in"); n != 1 {
+		t.Errorf("%d not plugged in\n%s", n, r.out)
+	}
+
 	// A running agent knows more: the state, and who a device says it is.
 	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {

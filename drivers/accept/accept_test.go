@@ -298,7 +298,7 @@ func TestMarkdown(t *testing.T) {
 | 99 of 100 within | 2.00 ms |
 | received | 9 bytes |
 | frames | 3 |
-| of these not readable | 1 |
+| of these not readable, or telling of a fault | 1 |
 `
 	if d := cmp.Diff(want, r.Markdown()); d != "" {
 		t.Errorf("-want +got\n%s", d)

@@ -16,7 +16,7 @@ type Figures struct {
 	P99Ms   float64 `json:"p99Ms,omitempty"`
 	Bytes   int     `json:"bytes"`  // received
 	Frames  int     `json:"frames"` // of these, whole frames; 0 for a driver that cannot read them aloud
-	Errors  int     `json:"errors"` // frames that could not be read
+	Errors  int     `json:"errors"` // frames that could not be read, or that tell of a fault, as an open head
 }
 
 // maxTimes bounds what is kept for the percentiles; the newest stay.

@@ -98,7 +98,7 @@ func (r Report) Markdown() string {
 	if r.Figures.Answers > 0 {
 		fmt.Fprintf(&b, "| response time, half of %d answers within | %.2f ms |\n| 99 of 100 within | %.2f ms |\n", r.Figures.Answers, r.Figures.P50Ms, r.Figures.P99Ms)
 	}
-	fmt.Fprintf(&b, "| received | %d bytes |\n| frames | %d |\n| of these not readable | %d |\n", r.Figures.Bytes, r.Figures.Frames, r.Figures.Errors)
+	fmt.Fprintf(&b, "| received | %d bytes |\n| frames | %d |\n| of these not readable, or telling of a fault | %d |\n", r.Figures.Bytes, r.Figures.Frames, r.Figures.Errors)
 	return b.String()
 }
 

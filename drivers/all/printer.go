@@ -60,5 +60,8 @@ func (p trialPrinter) Sample(ctx context.Context) (string, bool, error) {
 		return "", false, err
 	}
 	outcome, detail, err := p.Print(ctx, job, func(context.Context) error { return nil })
-	return strings.TrimSpace(string(outcome) + " " + detail.Code + " " + detail.Text), outcome == printer.Printed, err
+	if outcome == printer.Printed {
+		return string(outcome), true, err
+	}
+	return strings.Join(strings.Fields(string(outcome)+" "+detail.Code+" "+detail.Text), " "), false, err
 }

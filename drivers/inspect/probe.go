@@ -327,12 +327,12 @@ func (t Target) yaml(r all.Driver, line serialport.Config) string {
 	if t.TCP != "" {
 		return head + fmt.Sprintf("tcp: %q\n", t.TCP)
 	}
-	keys := []string{fmt.Sprintf("path: %q", t.Name)}
+	where := fmt.Sprintf("path: %q", t.Name)
 	if t.Alone && t.USB != nil && t.Port.USB == (serialport.Name{}) {
-		keys = []string{fmt.Sprintf("usb: %q", t.USB.ID)}
+		where = fmt.Sprintf("usb: %q", t.USB.ID)
 		if t.USB.Serial != "" {
-			keys = append(keys, fmt.Sprintf("serial_number: %q", t.USB.Serial))
+			where += fmt.Sprintf(", serial_number: %q", t.USB.Serial)
 		}
 	}
-	return head + "serial: {" + strings.Join(append(keys, all.LineKeys(line)...), ", ") + "}\n"
+	return head + "serial: {" + strings.Join(append([]string{where}, all.LineKeys(line)...), ", ") + "}\n"
 }

@@ -28,6 +28,12 @@ type Read struct {
 	// document: a number to compare with others of the same reader, never dBm.
 	// 0 when the reader tells dBm, or nothing.
 	RawRSSI int
+
+	// Phase is the phase of the tag's answer against the reader's carrier, in
+	// hundredths of a degree, 0 to 35999; of readers that tell half a turn alone,
+	// below 18000. It means nothing without HasPhase, and nothing here goes by it.
+	Phase    int
+	HasPhase bool
 }
 
 // toggle is the bit of the PC word that says: what follows is an application

@@ -23,10 +23,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func text(r rfid.Read) string {
-	return fmt.Sprintf("%s pc %04X ant %d %d dBm", r.EPC, r.PC, r.Antenna, r.RSSI)
+	return fmt.Sprintf("%s pc %04X ant %d %d dBm %d.%02d° %v", r.EPC, r.PC, r.Antenna, r.RSSI, r.Phase/100, r.Phase%100, r.HasPhase)
 }
 
-const tagText = "000000000000000000001545 pc 3000 ant 1 -60 dBm"
+const tagText = "000000000000000000001545 pc 3000 ant 1 -60 dBm 0.00° true"
 
 var (
 	aliveFrame = string(Answer{OpRead, StatusAlive, nil}.Append(nil))

@@ -162,7 +162,7 @@ func (d family) tag(a Answer, r *rounds.Round) {
 		r.Over, r.Ignore = false, true
 		return
 	}
-	read := rfid.Read{EPC: fmt.Sprintf("%X", t.EPC), PC: t.PC, Antenna: t.Antenna, RSSI: t.RSSI, At: d.cfg.Now()}
+	read := rfid.Read{EPC: fmt.Sprintf("%X", t.EPC), PC: t.PC, Antenna: t.Antenna, RSSI: t.RSSI, Phase: t.Phase * 100, HasPhase: true, At: d.cfg.Now()}
 	if !d.alive.IsZero() {
 		read.ReaderTime = d.alive.Add(time.Duration(t.Ms) * time.Millisecond)
 	}

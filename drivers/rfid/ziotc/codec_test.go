@@ -55,6 +55,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"type":"SIMPLE","data":{"idHex":"3000","antenna":-1}}`:                                   ErrTag,
 		`{"type":"SIMPLE","data":{"idHex":"3000","antenna":1e9}}`:                                  ErrJSON,
 		`{"type":"SIMPLE","data":{"idHex":"3000","peakRssi":-9000}}`:                               ErrTag,
+		`{"type":"SIMPLE","data":{"idHex":"3000","phase":361}}`:                                    ErrTag,
 		`{"type":"SIMPLE","data":{"idHex":"3000","PC":"3000F"}}`:                                   ErrTag,
 		`{"type":"SIMPLE","data":{"idHex":"3000","EPCid":"3000"}}`:                                 ErrTag,
 		`{"type":"X","data":{"tagData":[{"EPCid":"zz"}]}}`:                                         ErrTag,

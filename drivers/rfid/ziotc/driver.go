@@ -369,7 +369,7 @@ func (s *session) tags(e Report) {
 	}
 	for _, t := range e.Tags {
 		s.d.stats.reads.Add(1)
-		s.d.cfg.Sink(rfid.Read{EPC: t.EPC, PC: t.PC, Antenna: t.Antenna, RSSI: t.RSSI, At: now, ReaderTime: e.At})
+		s.d.cfg.Sink(rfid.Read{EPC: t.EPC, PC: t.PC, Antenna: t.Antenna, RSSI: t.RSSI, Phase: t.Phase, HasPhase: t.HasPhase, At: now, ReaderTime: e.At})
 	}
 	for _, b := range e.Barcodes {
 		s.d.stats.barcodes.Add(1)

@@ -65,7 +65,13 @@ func start(t *testing.T, f Family) *bench {
 	b.peer.OnWrite = func(p []byte) (int, error) { b.wrote = append(b.wrote, string(p)); return len(p), nil }
 	dev, err := New(Config{
 		Name: "rfid/test", Family: f, Open: b.peer.Open,
-		Sink:     func(r rfid.Read) { b.reads = append(b.reads, fmt.Sprintf("%s %d %d", r.EPC, r.Antenna, r.RSSI)) },
+		Sink: func(r rfid.Read) {
+			line := fmt.Sprintf("%s %d %d", r.EPC, r.Antenna, r.RSSI)
+			if r.HasPhase {
+				line += fmt.Sprintf(" %d°/100", r.Phase)
+			}
+			b.reads = append(b.reads, line)
+		},
 		Barcode:  func(c Barcode) { b.barcodes = append(b.barcodes, c.Symbology+" "+c.Data) },
 		OnStatus: func(s drivers.Status) { b.states = append(b.states, strings.TrimSpace(string(s.State)+" "+s.Code)) },
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,9 @@ type Tag struct {
 	PC      uint16 // 0 = not told
 	Antenna int    // from 1; 0 = not told
 	RSSI    int    // dBm; 0 = not told
+
+	Phase    int  // hundredths of a degree, 0 to 35999
+	HasPhase bool // the reader told it
 }
 
 // Barcode is one scan of a sled with an imager.
@@ -104,6 +108,7 @@ type tag struct {
 	Antenna  int         `json:"antenna"`
 	PeakRSSI json.Number `json:"peakRssi"`
 	PC       string      `json:"PC"`
+	Phase    json.Number `json:"phase"` // degrees
 }
 
 // data is what "data" of a message with reads holds: one tag of a fixed reader,
@@ -231,6 +236,13 @@ func (t tag) decode() (Tag, error) {
 			return Tag{}, fmt.Errorf("%w: RSSI %.20q", ErrTag, t.PeakRSSI)
 		}
 		out.RSSI = int(dBm)
+	}
+	if t.Phase != "" {
+		deg, err := t.Phase.Float64()
+		if err != nil || deg < -360 || deg > 360 {
+			return Tag{}, fmt.Errorf("%w: phase %.20q", ErrTag, t.Phase)
+		}
+		out.Phase, out.HasPhase = (int(math.Round(deg*100))+36000)%36000, true
 	}
 	return out, nil
 }

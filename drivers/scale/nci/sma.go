@@ -37,7 +37,7 @@ func ParseSMA(p []byte) (scale.Answer, error) {
 		return scale.Answer{Kind: scale.AnswerSyntax}, nil
 	case string(p) == "!":
 		return scale.Answer{Kind: scale.AnswerTransmit}, nil
-	case len(p) > 4 && p[3] == ':': // about and information lines
+	case len(p) >= 4 && p[3] == ':': // about and information lines; END: has nothing behind it
 		return scale.Answer{Kind: scale.AnswerIrrelevant}, nil
 	case len(p) != smaLen || bytes.IndexByte([]byte("123456789"), p[1]) < 0 || p[3] != ' ' && p[3] != 'M':
 		return scale.Answer{}, bad
@@ -87,7 +87,7 @@ func identitySMA(ctx context.Context, port drivers.Port) (drivers.Identity, erro
 	for ask, left := "\nA\r", 8; left > 0; ask, left = "\nB\r", left-1 {
 		more := false
 		err := scale.Exchange(ctx, port, &scale.Lines{CR: true}, ask, aboutTime, func(p []byte) bool {
-			if len(p) > 4 && p[3] == ':' {
+			if len(p) >= 4 && p[3] == ':' {
 				if field := into[string(p[:3])]; field != nil {
 					*field = printable(p[4:])
 				}
