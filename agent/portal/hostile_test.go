@@ -1,13 +1,16 @@
 package portal
 
 import (
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tote/drivers/rfid/presence"
 	"tote/gs1"
+	"tote/warehouse"
 )
 
 // queued is what a portal makes of one window, before it is told.
@@ -45,5 +48,22 @@ func TestLongTags(t *testing.T) {
 		if e, _ := gs1.ReadTag(s); len(s) == 128 && e.Scheme != "" {
 			t.Errorf("%s is taken for %s", s, e.Key())
 		}
+	}
+}
+
+// TestMoreTagsThanAPassMayHave: the cartons stay, and the weakest of the rest go.
+func TestMoreTagsThanAPassMayHave(t *testing.T) {
+	pass := presence.Pass{From: time.Now(), To: time.Now()}
+	for i := range warehouse.MaxPassTags + 100 {
+		pass.Tags = append(pass.Tags, presence.Seen{Key: fmt.Sprintf("E2%08X", i), EPC: fmt.Sprintf("E2%08X", i), BestRSSI: -40 - i%20})
+	}
+	carton := "urn:epc:id:sscc:9521234.3000000001"
+	pass.Tags = append(pass.Tags, presence.Seen{Key: carton, BestRSSI: -64})
+	got := queued(t, pass)
+	if len(got.EPCs) != warehouse.MaxPassTags || len(got.RSSI) != len(got.EPCs) || !slices.Contains(got.EPCs, carton) || !slices.IsSorted(got.EPCs) {
+		t.Errorf("%d tags, %d strengths, carton %v", len(got.EPCs), len(got.RSSI), slices.Contains(got.EPCs, carton))
+	}
+	if weak := slices.Min(slices.DeleteFunc(got.RSSI, func(n int) bool { return n == -64 })); weak != -58 && weak != -59 {
+		t.Errorf("the weakest that stayed has %d dBm", weak)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
 	"tote/gs1/epc"
+	"tote/warehouse"
 )
 
 // queue bounds the reads waiting: two seconds of a busy reader.
@@ -251,6 +252,32 @@ func (p *Portal) watch(pass presence.Pass) {
 	}
 }
 
+// most are the tags of a pass, as many as one may have: a pass with more would be
+// refused, parcels and all. Units and cartons are never left out before other tags,
+// and those that were heard best stay: what is missing is then seen by a person.
+func (p *Portal) most(tags []presence.Seen) []presence.Seen {
+	tags = slices.Clone(tags)
+	left := len(tags) - warehouse.MaxPassTags
+	if left <= 0 {
+		return tags
+	}
+	slices.SortStableFunc(tags, func(a, b presence.Seen) int {
+		unit := func(s presence.Seen) int {
+			if strings.HasPrefix(s.Key, "urn:epc:id:"+epc.SSCC+":") {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(unit(a)-unit(b), b.BestRSSI-a.BestRSSI)
+	})
+	p.mu.Lock()
+	p.crowd += uint64(left)
+	p.mu.Unlock()
+	p.cfg.Log.Warn("more tags in one pass than can be recorded, the weakest are left out", "dock", p.cfg.Dock,
+		"code", drivers.CodePortalCrowd, "tags", len(tags), "left_out", left, "action", drivers.FaultOf(drivers.CodePortalCrowd).Action)
+	return tags[:warehouse.MaxPassTags]
+}
+
 // passed queues one pass. A window without any tag is nothing: a person walked
 // through. A carton whose tags are dead is found when the truck departs.
 func (p *Portal) passed(pass presence.Pass) {
@@ -259,7 +286,7 @@ func (p *Portal) passed(pass presence.Pass) {
 		return
 	}
 	one := Pass{Way: pass.Way, From: pass.From, To: pass.To}
-	tags := slices.Clone(pass.Tags)
+	tags := p.most(pass.Tags)
 	slices.SortFunc(tags, func(a, b presence.Seen) int { return cmp.Compare(told(a), told(b)) })
 	for _, t := range tags {
 		one.EPCs, one.RSSI = append(one.EPCs, told(t)), append(one.RSSI, max(-128, min(t.BestRSSI, 0)))
