@@ -85,12 +85,21 @@ func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 // ssccTags begins the identity of a logistic unit.
 const ssccTags = "urn:epc:id:sscc:"
 
+// span is when a pass was, in Unix milliseconds. How long it took is told by the
+// clock that cannot be set: one that was set back meanwhile must not make an end
+// before the beginning, which is refused, and the pass lost.
+func span(p portal.Pass) (from, to int64) {
+	to = max(p.To.UnixMilli(), 0)
+	return max(to-max(p.To.Sub(p.From), 0).Milliseconds(), 0), to
+}
+
 // passed records a pass, and receives the units that came in where the dock is one
 // that receives. Each try has the same ids, so what was done before is not done again.
 func (a *Agent) passed(ctx context.Context, cfg config.Dock, p portal.Pass) error {
 	by := replica.By{ID: p.ID, Actor: "portal/" + cfg.ID}
+	from, to := span(p)
 	res, err := a.store.Do(ctx, by, warehouse.PortalPass{
-		Dock: cfg.ID, EPCs: p.EPCs, Way: string(p.Way), From: p.From.UnixMilli(), To: p.To.UnixMilli(), RSSI: p.RSSI,
+		Dock: cfg.ID, EPCs: p.EPCs, Way: string(p.Way), From: from, To: to, RSSI: p.RSSI,
 	})
 	if err != nil {
 		return err

@@ -50,15 +50,6 @@ func ElementString(elements []Element) (string, error) {
 // Nothing is checked.
 func Bracketed(elements []Element) string { return ai.Bracketed(elements) }
 
-// Title returns the data title of an AI as printed on labels ("SSCC", "GTIN"),
-// or "" for an unknown one.
-func Title(name string) string { return ai.Title(name) }
-
-// NeedsSeparator reports whether a value of this AI must be ended by a
-// separator (FNC1, GS) when another element follows. Two digits decide, so that
-// an AI nobody knows can be split as well.
-func NeedsSeparator(name string) bool { return ai.NeedsSeparator(name) }
-
 // CheckDigit returns the mod-10 check digit (as '0'..'9') that belongs behind
 // digits: weights 3, 1, 3 … from the right. ErrCharset when digits holds
 // anything else, ErrEmpty when there is nothing.

@@ -500,7 +500,11 @@ func TestScaleByHand(t *testing.T) {
 	if r.Code != drivers.CodeScaleNotEmpty || r.Cause == "" || r.Action == "" || !strings.Contains(r.Text, "0.00 kg") {
 		t.Errorf("%+v", r)
 	}
-	if d := cmp.Diff([]string{"site/api pack1/scale zero", "site/api pack1/scale tare", "site/api pack1/scale clear-tare", "site/api pack9/scale zero", "site/api pack1/scale zero"}, g.robots); d != "" {
+	g.scaleErr = drivers.Coded(drivers.CodeScaleSilent)
+	if r := g.want(http.StatusConflict, g.post("/v1/devices/pack1%2Fscale/zero", "{}")).refusal(t); strings.Contains(r.Text, "shows") {
+		t.Errorf("a silent scale shows nothing: %+v", r)
+	}
+	if d := cmp.Diff([]string{"site/api pack1/scale zero", "site/api pack1/scale tare", "site/api pack1/scale clear-tare", "site/api pack9/scale zero", "site/api pack1/scale zero", "site/api pack1/scale zero"}, g.robots); d != "" {
 		t.Error(d)
 	}
 }

@@ -40,7 +40,7 @@ func (s *server) deviceTrace(w http.ResponseWriter, r *http.Request) error {
 	}
 	t, ok := s.cfg.Trace(r.Context(), r.PathValue("name"), after, time.Duration(wait)*time.Millisecond)
 	if !ok {
-		return refuse(http.StatusNotFound, CodeNotFound, "no device "+r.PathValue("name")+" on a port of this gateway")
+		return refuse(http.StatusNotFound, CodeNotFound, "no device "+r.PathValue("name")+" on a port of this gateway; tote devices list shows those it has")
 	}
 	reply(w, http.StatusOK, t)
 	return nil

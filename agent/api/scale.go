@@ -27,7 +27,11 @@ func (s *server) scale(act string) func(http.ResponseWriter, *http.Request) erro
 			return refuse(http.StatusNotFound, CodeNotFound, "this gateway has no scale "+device)
 		case err != nil && drivers.CodeOf(err) != "":
 			f := drivers.FaultOf(drivers.CodeOf(err))
-			return &httpError{http.StatusConflict, Refusal{Code: f.Code, Text: device + " shows " + shows, Cause: f.Cause, Action: f.Action}}
+			text := device + " shows " + shows
+			if f.Code == drivers.CodeScaleSilent { // shows is from before
+				text = device + " was last heard with " + shows
+			}
+			return &httpError{http.StatusConflict, Refusal{Code: f.Code, Text: text, Cause: f.Cause, Action: f.Action}}
 		case err != nil:
 			return err
 		}

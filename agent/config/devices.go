@@ -8,6 +8,7 @@ type Device struct {
 	Serial *Serial
 	TCP    string
 	HID    *HID
+	Input  *Input
 }
 
 // Where is how the device is reached, for people.
@@ -21,6 +22,8 @@ func (d Device) Where() string {
 		if c, err := d.HID.Config(); err == nil {
 			return c.Where()
 		}
+	case d.Input != nil:
+		return d.Input.Path
 	}
 	return "by topics of the broker"
 }
@@ -30,7 +33,7 @@ func (c *Config) Devices() []Device {
 	var out []Device
 	for _, s := range c.Stations {
 		if s.Scanner != nil {
-			out = append(out, Device{Name: s.ID + "/scanner", Driver: s.Scanner.Driver, Serial: s.Scanner.Serial})
+			out = append(out, Device{Name: s.ID + "/scanner", Driver: s.Scanner.Driver, Serial: s.Scanner.Serial, Input: s.Scanner.Input})
 		}
 		if s.Scale != nil {
 			out = append(out, Device{Name: s.ID + "/scale", Driver: s.Scale.Driver, Serial: s.Scale.Serial, HID: s.Scale.HID})
@@ -38,12 +41,15 @@ func (c *Config) Devices() []Device {
 		if s.Printer != nil {
 			out = append(out, Device{Name: s.ID + "/printer", Driver: s.Printer.Driver, Serial: s.Printer.Serial, TCP: s.Printer.TCP})
 		}
+		if s.Slips != nil {
+			out = append(out, Device{Name: s.ID + "/slips", Driver: s.Slips.Driver, Serial: s.Slips.Serial, TCP: s.Slips.TCP})
+		}
 	}
 	for _, d := range c.Docks {
 		if d.Scanner != nil {
-			out = append(out, Device{Name: d.ID + "/scanner", Driver: d.Scanner.Driver, Serial: d.Scanner.Serial})
+			out = append(out, Device{Name: d.ID + "/scanner", Driver: d.Scanner.Driver, Serial: d.Scanner.Serial, Input: d.Scanner.Input})
 		}
-		if d.RFID != nil {
+		if d.RFID != nil && d.RFID.ReaderOf == "" { // else it is the reader of another dock
 			out = append(out, Device{Name: d.ID + "/rfid", Driver: d.RFID.Driver, Serial: d.RFID.Serial, TCP: d.RFID.TCP})
 		}
 	}

@@ -17,11 +17,15 @@ func TestDevices(t *testing.T) {
     scale: {driver: hid, hid: {usb: "0922:8003"}}
     printer: {driver: zpl, tcp: "192.0.2.1:9100"}
   - id: p2
+    scanner: {driver: wedge, input: {path: /dev/input/by-id/k}}
     scale: {driver: mt-sics, serial: {usb: "0403:6001", serial_number: A1}}
+    slips: {driver: escpos, tcp: "192.0.2.2:9100"}
 docks:
   - id: d1
     scanner: {serial: {path: /dev/b}}
-    rfid: {driver: ziotc, mqtt: {client_id: RD1, events: a, commands: b}}
+    rfid: {driver: ziotc, mqtt: {client_id: RD1, events: a, commands: b}, door_ports: 1}
+  - id: d2
+    rfid: {reader_of: d1, door_ports: 2}
 sensors:
   - {id: s1, driver: xy-md02, serial: {path: /dev/c}}
 `))
@@ -33,7 +37,7 @@ sensors:
 		got = append(got, fmt.Sprintf("%s %s %s", d.Name, d.Driver, d.Where()))
 	}
 	want := []string{
-		"p1/scanner serial-scanner /dev/a", "p1/scale hid " + hidName(got), "p1/printer zpl 192.0.2.1:9100", "p2/scale mt-sics usb:0403:6001:A1",
+		"p1/scanner serial-scanner /dev/a", "p1/scale hid " + hidName(got), "p1/printer zpl 192.0.2.1:9100", "p2/scanner wedge /dev/input/by-id/k", "p2/scale mt-sics usb:0403:6001:A1", "p2/slips escpos 192.0.2.2:9100",
 		"d1/scanner serial-scanner /dev/b", "d1/rfid ziotc by topics of the broker", "s1/sensor xy-md02 /dev/c",
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -200,10 +200,23 @@ func (p *Portal) sighted(s sighting) []presence.Pass {
 func told(s presence.Seen) string {
 	for _, known := range []string{"urn:epc:id:" + epc.SGTIN + ":", "urn:epc:id:" + epc.SSCC + ":", "urn:epc:raw:"} {
 		if strings.HasPrefix(s.Key, known) {
-			return s.Key
+			return short(s.Key)
 		}
 	}
-	return strings.ToUpper(s.EPC)
+	return short(strings.ToUpper(s.EPC))
+}
+
+// longest is the longest tag the state machine takes, bytes. One that is longer would
+// have the whole pass refused, parcels and all.
+const longest = 128
+
+// short cuts a tag that is too long, and says so: what is left is no EPC of anything,
+// and enough for a person to find it by.
+func short(tag string) string {
+	if len(tag) <= longest {
+		return tag
+	}
+	return strings.ToValidUTF8(tag[:longest-1], "") + "~"
 }
 
 // ManyUntold is after how many passes without a direction something is broken: one

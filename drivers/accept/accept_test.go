@@ -179,6 +179,11 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		n      int    // checks in all
 	}{
 		{"no device", healthy(&weight), func(_ *Subject, p *drivertest.Peer) { p.Plug(false) }, nil, "failed its port opens: the device is not there", 1},
+		{
+			"the gateway has it", healthy(&weight), func(s *Subject, _ *drivertest.Peer) {
+				s.Open = func(context.Context) (drivers.Port, error) { return nil, drivers.ErrBusy }
+			}, nil, "failed its port opens: the port is held by another program. Stop the gateway", 1,
+		},
 		{"it does not say who it is", func(q string) string { return map[string]string{"?": "W 0"}[q] }, nil, nil, "failed it says who it is: question 1", 11},
 		{"bad firmware", func(q string) string { return map[string]string{"?": "W 0", "WHO": "I T1 6.3"}[q] }, nil, nil, "failed its firmware is not known to be bad: https://example.com; DEV-112: lies when cold", 11},
 		{"never ready", func(q string) string { return map[string]string{"WHO": "I T1 7.0"}[q] }, nil, nil, "failed its driver gets ready: never ready in 20s: it is degraded DEV-201", 4},

@@ -2,6 +2,7 @@ package accept
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,6 +67,9 @@ func opens(ctx context.Context, r *run) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Limit)
 	defer cancel()
 	port, err := r.Open(ctx)
+	if errors.Is(err, drivers.ErrBusy) {
+		return "", fmt.Errorf("%w. Stop the gateway, or who else has it, while the device is tried out", err)
+	}
 	if err != nil {
 		return "", err
 	}

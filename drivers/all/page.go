@@ -3,6 +3,8 @@ package all
 import (
 	"fmt"
 	"strings"
+
+	"tote/drivers/serialport"
 )
 
 // Proof says by whose bytes the driver was judged, or "unproven".
@@ -11,6 +13,27 @@ func (d Driver) Proof() string {
 		return "unproven"
 	}
 	return d.Evidence
+}
+
+// LineKeys are the settings of a line as the configuration has them, those of
+// its defaults left out.
+func LineKeys(line serialport.Config) (keys []string) {
+	if line.Baud != 0 && line.Baud != serialport.DefaultBaud {
+		keys = append(keys, fmt.Sprintf("baud: %d", line.Baud))
+	}
+	if line.DataBits != 0 && line.DataBits != 8 {
+		keys = append(keys, fmt.Sprintf("data_bits: %d", line.DataBits))
+	}
+	if line.Parity != "" && line.Parity != serialport.ParityNone {
+		keys = append(keys, "parity: "+string(line.Parity))
+	}
+	if line.StopBits > 1 {
+		keys = append(keys, fmt.Sprintf("stop_bits: %d", line.StopBits))
+	}
+	if line.XonXoff {
+		keys = append(keys, "xon_xoff: true")
+	}
+	return keys
 }
 
 // Page is the table of drivers for people, docs/devices.md.
@@ -27,13 +50,27 @@ func Page() string {
 	for _, k := range []struct {
 		kind  Kind
 		title string
-	}{{Scale, "Scales"}, {Printer, "Printers"}, {Scanner, "Scanners"}, {RFID, "RFID readers"}, {Sensor, "Sensors"}} {
+		under string // key of its examples
+	}{
+		{Scale, "Scales", "scale:\n  "},
+		{Printer, "Printers", "printer:\n  "},
+		{Scanner, "Scanners", "scanner:\n  "},
+		{RFID, "RFID readers", "rfid:\n  "},
+		{Sensor, "Sensors", "- id: cold1\n  "},
+	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| driver | what it speaks | judged by |\n|---|---|---|\n", k.title)
 		for _, d := range Drivers() {
 			if d.Kind == k.kind {
 				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", d.Name, d.Doc, d.Proof())
 			}
 		}
+		b.WriteString("\n```yaml\n")
+		for _, d := range Drivers() {
+			if d.Kind == k.kind {
+				b.WriteString(k.under + strings.ReplaceAll(strings.TrimSpace(d.Example), "\n", "\n  ") + "\n")
+			}
+		}
+		b.WriteString("```\n")
 	}
 	return b.String()
 }

@@ -16,15 +16,15 @@ func printers() []Driver {
 		return Driver{
 			Name: l.Name, Kind: Printer, Doc: doc,
 			Example: "driver: " + l.Name + `
-tcp: {address: "192.0.2.20:9100"}
-# or: serial: {path: /dev/serial/by-id/usb-printer-port0, baud: 9600, xonXoff: true}
+tcp: "192.0.2.20:9100"
+# or: serial: {path: /dev/serial/by-id/usb-printer-port0, baud: 9600, xon_xoff: true}
 `,
 			Evidence: evidence, Lines: serial, TCPPort: 9100, Ask: ask, Decode: l.Decode, Trial: tryPrinter(l),
 		}
 	}
 	return []Driver{
 		row(printer.ZPL, "Label printers with ZPL II (Zebra and emulations), by TCP port 9100 or a serial line. A label counts as printed only when ~HS showed the printer holding it and then done with it, one with an RFID tag when the tag was read back too.",
-			"status answers of the ZPL II programming guide; labels drawn by zpl-renderer-js and scanned by zbar and zxing", printer.AskZPL),
+			"status fields of the ZPL II programming guide, answers that three programs hold; labels drawn by zpl-renderer-js and scanned by zbar and zxing", printer.AskZPL),
 		row(printer.TSPL, "Label printers with TSPL or TSPL2 (TSC and others). A label counts as printed only when ESC !S, or ESC !? where that is not answered, showed the printer at work and then idle without a fault.",
 			"status tables of the TSC programming manual", printer.AskStatus(printer.TSPL)),
 		row(printer.EPL2, "Label printers with EPL2 (Eltron, Zebra and emulations) of 203 dpi. A label counts as printed only when ^ee told 50, at work, and then 00. No Data Matrix and no QR Code.",

@@ -30,8 +30,8 @@ power_dbm: 27
 			Doc: "UHF RFID readers of the Impinj R2000 family (packets that begin with A0) on a serial line. Reads with one antenna or switches between up to 8; settings in flash are only written when they differ.",
 			Example: `driver: r2000
 serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
-antennas: [1, 2]
-power: 27
+antennas: 2
+power_dbm: 27
 `,
 			Evidence: "captured frames of pyImpinj",
 			Lines:    []serialport.Config{{Baud: r2000.Baud}, {Baud: 57600}},
@@ -45,7 +45,7 @@ power: 27
 			Doc: "UHF RFID modules of the R200 family (M100, YRM100, JRD-4035, R200; frames BB … 7E or AA … DD) on a serial line. One antenna; every read is checked by the CRC of the tag itself.",
 			Example: `driver: r200
 serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
-power: 26
+power_dbm: 26
 `,
 			Evidence: "worked examples of the module manual, captured frames",
 			Lines:    []serialport.Config{{Baud: r200.Baud}, {Baud: 57600}},
@@ -59,8 +59,8 @@ power: 26
 			Doc: "UHF RFID modules that speak ThingMagic's Mercury protocol (M6e, Micro, Nano, M7e) on a serial line. Up to 4 antennas, strength, the reader's own time; every read is checked by the CRC of the tag itself. The module forgets its region: give it one.",
 			Example: `driver: thingmagic
 serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
-antennas: [1]
-power: 27
+antennas: 1
+power_dbm: 27
 region: eu
 `,
 			Evidence: "a captured tag record of an M6e Nano, captured version answers of three modules",
@@ -76,7 +76,7 @@ region: eu
 			Doc: "UHF RFID readers that speak the protocol of UHFReader18 (RRU9803, RRU9809, many of Chafon) on a serial line. One antenna; these readers tell neither strength nor PC word. A reader that pushes tags by itself is set to answer.",
 			Example: `driver: uhf18
 serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 57600}
-power: 26
+power_dbm: 26
 `,
 			Evidence: "test frames of chafon-rfid, captured frames of four readers",
 			Lines:    []serialport.Config{{Baud: uhf18.Baud}, {Baud: 115200}, {Baud: 9600}},
@@ -90,8 +90,8 @@ power: 26
 			Doc: "UHF RFID readers that speak the protocol of UHFReader288 (Chafon CF-RU and CF-MU series, UHFReader86) on a serial line. Up to 4 antennas in turn; the strength is in a unit of the reader's own.",
 			Example: `driver: uhf288
 serial: {path: /dev/serial/by-id/usb-rfid-port0, baud: 115200}
-antennas: [1, 2]
-power: 26
+antennas: 2
+power_dbm: 26
 `,
 			Evidence: "test frames of chafon-rfid, captured frames of four readers",
 			Lines:    []serialport.Config{{Baud: uhf18.Baud288}, {Baud: uhf18.Baud}},

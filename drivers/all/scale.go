@@ -3,6 +3,7 @@ package all
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"tote/drivers"
 	"tote/drivers/scale"
@@ -44,7 +45,7 @@ func scales() []Driver {
 		{
 			toledo.Protocol(), nil,
 			"Indicators that send the Toledo continuous output with its checksum (Mettler Toledo, Rice Lake, Fairbanks, KERN FTC, OHAUS Defender and others). Damaged frames are dropped.", "",
-			"tables of five makers' manuals",
+			"", // five makers' manuals have tables of it, none prints a frame: ours are composed
 			[]serialport.Config{evenSeven(9600), evenSeven(4800), {Baud: 9600}},
 		},
 		{
@@ -62,7 +63,7 @@ func scales() []Driver {
 		{
 			nci.T8213("lb"), unitMaker,
 			"Scales with the Toledo 8213 demand format (also called EH-SCP). Polls W. It tells no unit: give the one the scale is set to.", "unit: lb\n",
-			"manuals of Transcell, Rice Lake and Brecknell",
+			"", // the manuals of Transcell, Rice Lake and Brecknell describe it, none prints an answer
 			[]serialport.Config{evenSeven(9600), {Baud: 9600}},
 		},
 		{
@@ -106,11 +107,14 @@ func scales() []Driver {
 	for _, r := range rows {
 		d := Driver{
 			Name: r.p.Name, Kind: Scale, Doc: r.doc, Evidence: r.evidence, Lines: r.lines, Scale: r.make, Ask: r.p.Identify,
-			Example: "driver: " + r.p.Name + "\n" + r.settings + "serial: {path: /dev/serial/by-id/usb-scale-port0, baud: 9600}\n",
-			Decode:  r.p.Decoder,
+			Decode: r.p.Decoder,
 			Trial: func(name string, open drivers.Opener, tell func(drivers.Told)) (drivers.Device, error) {
 				return scale.New(scale.Config{Name: name, Protocol: r.p, Open: open, Sink: func(w scale.Reading) { tell(toldWeight(w)) }})
 			},
+		}
+		if len(r.lines) > 0 {
+			keys := append([]string{"path: /dev/serial/by-id/usb-scale-port0"}, LineKeys(r.lines[0])...)
+			d.Example = "driver: " + r.p.Name + "\n" + r.settings + "serial: {" + strings.Join(keys, ", ") + "}\n"
 		}
 		if d.Scale == nil {
 			d.Scale = scale.Fixed(r.p)

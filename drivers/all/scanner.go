@@ -12,7 +12,6 @@ func scanners() []Driver {
 			Doc: "Barcode scanners on a serial line (RS-232, or USB in COM port mode) that end each scan with CR, LF or CR LF. GS separators are kept.",
 			Example: `driver: serial-scanner
 serial: {path: /dev/serial/by-id/usb-scanner-port0, baud: 9600}
-suffix: any
 `,
 			Evidence: "scan vectors of the GS1 syntax engine",
 			Lines:    []serialport.Config{{Baud: 9600}, {Baud: 115200}},

@@ -129,7 +129,7 @@ func TestProbe(t *testing.T) {
 			"asked at its second setting", &device{line: "2400 7E2", answers: map[string]string{"WHO": "R 900\n"}}, true,
 			Finding{
 				Verdict: Found, Driver: "reader", Evidence: "a manual", Identity: &drivers.Identity{Maker: "Acme", Model: "900"}, Line: "2400 7E2",
-				Heard: "52203930300a", Text: "a rfid that driver reader understands: Acme, 900",
+				Heard: "52203930300a", Text: "an RFID reader that driver reader understands: Acme, 900",
 				YAML: "rfid:\n  driver: reader\n  serial: {usb: \"0403:6001\", serial_number: \"A1\", baud: 2400, data_bits: 7, parity: even, stop_bits: 2}\n",
 			},
 		},
@@ -260,6 +260,27 @@ func TestList(t *testing.T) {
 	}
 	if got[1].Evidence == "" {
 		t.Error("nobody says by what the driver was judged")
+	}
+}
+
+func TestWriteList(t *testing.T) {
+	for _, c := range []struct {
+		row  Row
+		want string
+	}{
+		{Row{Port: "/dev/ttyS1", Node: "/dev/ttyS1"}, "free"},
+		{Row{Port: "/dev/ttyS1", Node: "/dev/ttyS1", Holder: "tote (process 1)", Device: "a"}, "a line that is no USB device, in use by tote (process 1)"},
+		{Row{Port: "/dev/gone", Device: "a", State: "absent"}, "not plugged in"},
+		{Row{Port: "192.0.2.1:9100", Device: "a", State: "ready"}, "in the network, or not plugged in"},
+		{Row{Port: "/dev/ttyS0", Node: "/dev/ttyS0", Console: true}, "console of the machine"},
+	} {
+		var b strings.Builder
+		if err := WriteList(&b, []Row{c.row}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "  "+c.want+"  ") {
+			t.Errorf("%+v:\n%s", c.row, b.String())
+		}
 	}
 }
 

@@ -242,7 +242,8 @@ func (t Target) try(ctx context.Context, s step, f *Finding) (found bool, err er
 }
 
 // listen waits for a device that talks by itself and finds who reads it best: at
-// least nine bytes of ten, in whole frames.
+// least nine bytes of ten, in whole frames. A printer is none: it only answers, and
+// its answers have so little shape that its driver finds one in any noise.
 func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all.Driver, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, listenFor)
 	defer cancel()
@@ -257,7 +258,7 @@ func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all
 	}
 	most := len(heard) * 9 / 10
 	for _, r := range rows {
-		if len(heard) == 0 || r.Decode == nil {
+		if len(heard) == 0 || r.Decode == nil || r.Kind == all.Printer {
 			continue
 		}
 		good := 0
@@ -290,7 +291,7 @@ func (f *Finding) heard(ear *tap.Tap) {
 // found fills in what answered.
 func (t Target) found(f *Finding, s step, r all.Driver, id drivers.Identity) {
 	f.Verdict, f.Driver, f.Evidence = Found, r.Name, r.Proof()
-	f.Text = "a " + string(r.Kind) + " that driver " + r.Name + " understands"
+	f.Text = article(r.Kind) + " that driver " + r.Name + " understands"
 	if id.Known() {
 		f.Identity = &id
 		f.Text += ": " + id.String()
@@ -305,6 +306,14 @@ func (t Target) found(f *Finding, s step, r all.Driver, id drivers.Identity) {
 		}
 	}
 	f.YAML = t.yaml(r, s.line)
+}
+
+// article is a device of a kind in words.
+func article(k all.Kind) string {
+	if k == all.RFID {
+		return "an RFID reader"
+	}
+	return "a " + string(k)
 }
 
 // yaml is what belongs into the configuration: below its station or dock, or a
@@ -325,20 +334,5 @@ func (t Target) yaml(r all.Driver, line serialport.Config) string {
 			keys = append(keys, fmt.Sprintf("serial_number: %q", t.USB.Serial))
 		}
 	}
-	if line.Baud != 0 && line.Baud != serialport.DefaultBaud {
-		keys = append(keys, fmt.Sprintf("baud: %d", line.Baud))
-	}
-	if line.DataBits != 0 && line.DataBits != 8 {
-		keys = append(keys, fmt.Sprintf("data_bits: %d", line.DataBits))
-	}
-	if line.Parity != "" && line.Parity != serialport.ParityNone {
-		keys = append(keys, "parity: "+string(line.Parity))
-	}
-	if line.StopBits > 1 {
-		keys = append(keys, fmt.Sprintf("stop_bits: %d", line.StopBits))
-	}
-	if line.XonXoff {
-		keys = append(keys, "xon_xoff: true")
-	}
-	return head + "serial: {" + strings.Join(keys, ", ") + "}\n"
+	return head + "serial: {" + strings.Join(append(keys, all.LineKeys(line)...), ", ") + "}\n"
 }

@@ -15,14 +15,17 @@ func WriteList(w io.Writer, rows []Row) error {
 	fmt.Fprintln(tw, "PORT\tNODE\tWHAT IS THERE\tDEVICE\tDRIVER\tSTATE")
 	for _, r := range rows {
 		what := "free"
-		if r.USB != nil {
-			what = r.USB.String()
-		}
 		switch {
+		case r.USB != nil:
+			what = r.USB.String()
 		case r.Console:
 			what = "console of the machine"
-		case r.Node == "" && r.USB == nil:
+		case r.Node == "" && strings.HasPrefix(r.Port, "/"):
+			what = "not plugged in"
+		case r.Node == "":
 			what = "in the network, or not plugged in"
+		case r.Holder != "" || r.Device != "":
+			what = "a line that is no USB device"
 		}
 		if r.Identity != nil {
 			what += " (" + r.Identity.String() + ")"

@@ -21,16 +21,6 @@ type ID struct{ Vendor, Product uint16 }
 // String writes an id as lsusb does.
 func (i ID) String() string { return fmt.Sprintf("%04x:%04x", i.Vendor, i.Product) }
 
-// Known lists the scales of this class that others have read (erjiang/usbscale),
-// with who made them.
-func Known() map[ID]string {
-	return map[ID]string{
-		{0x0922, 0x8003}: "Dymo M10", {0x0922, 0x8004}: "Dymo M25", {0x0922, 0x8009}: "Dymo S180", {0x6096, 0x0158}: "Sanford Dymo 10 lb",
-		{0x0eb8, 0xf000}: "Mettler Toledo", {0x0b67, 0x555e}: "Fairbanks SCB-R9000", {0x0d8f, 0x0200}: "Pitney Bowes 397-B",
-		{0x1446, 0x6a73}: "Stamps.com 510", {0x2474, 0x0550}: "Stamps.com 5 lb", {0x2474, 0x3550}: "Stamps.com 35 lb", {0x7b7c, 0x0100}: "USPS PS311",
-	}
-}
-
 // Config says which USB scale is meant.
 type Config struct {
 	Path string // a hidraw node or a link to one; "" = the first scale found

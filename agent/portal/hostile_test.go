@@ -1,0 +1,49 @@
+package portal
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"tote/drivers/rfid/presence"
+	"tote/gs1"
+)
+
+// queued is what a portal makes of one window, before it is told.
+func queued(t *testing.T, pass presence.Pass) Pass {
+	t.Helper()
+	p, err := New(Config{Dock: "dock1", Log: slog.New(slog.DiscardHandler), Presence: presence.Config{Eye: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.passed(pass)
+	one, ok := p.oldest()
+	if !ok {
+		t.Fatal("nothing waits")
+	}
+	return one
+}
+
+// TestLongTags: one tag that says more than the state machine takes must not have
+// the whole pass refused, parcels and all.
+func TestLongTags(t *testing.T) {
+	long := strings.Repeat("ABCD", 31) // all that a PC word can announce
+	afi := "urn:epc:raw:496.x41.x" + long
+	pass := queued(t, presence.Pass{To: time.Now(), From: time.Now(), Tags: []presence.Seen{
+		{Key: long, EPC: long, BestRSSI: -50},
+		{Key: afi, EPC: long, PC: 0xF941, BestRSSI: -50},
+		{Key: "urn:epc:id:sscc:9521234.3000000001", BestRSSI: -50},
+	}})
+	if len(pass.EPCs) != 3 || len(pass.RSSI) != 3 {
+		t.Fatalf("%+v", pass)
+	}
+	for _, s := range pass.EPCs {
+		if len(s) > 128 {
+			t.Errorf("%d bytes: %s", len(s), s)
+		}
+		if e, _ := gs1.ReadTag(s); len(s) == 128 && e.Scheme != "" {
+			t.Errorf("%s is taken for %s", s, e.Key())
+		}
+	}
+}
