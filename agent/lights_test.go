@@ -171,6 +171,8 @@ func TestPickToLight(t *testing.T) {
 	if r := b.press(4, other); r.OK || r.Code != replica.CodeSeqReused {
 		t.Errorf("a sequence used for another press: %+v", r)
 	}
+	s.must(b.client.Publish(s.ctx(), topics.Of("s1", topics.Light, "pl1", topics.State, topics.Conn), []byte(`{"state":"offline"}`), true))
+	row(drivers.Absent, drivers.CodeLightGone)
 }
 
 // TestAPressIsAnswered: a light writes nothing but presses, and a gateway without
