@@ -110,7 +110,10 @@ func (a *Agent) startStations(context.Context) error {
 			return fmt.Errorf("sensor %s: %w", s.ID, err)
 		}
 	}
-	return a.startDoors(a.cfg.Docks, scanned)
+	if err := a.startDoors(a.cfg.Docks, scanned); err != nil {
+		return err
+	}
+	return a.startPlaces()
 }
 
 func (a *Agent) startHTTP(context.Context) error {
@@ -239,7 +242,7 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
 		Quorum:    a.quorum,
-		Readers:   brokerReaders(a.cfg.Docks),
+		Readers:   brokerReaders(a.cfg.ReadersMQTT()),
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
 		Asked:     func(class, id string) { a.projector.Asked(class, id) },
 		State: func(dev broker.Device, name string, payload []byte) {

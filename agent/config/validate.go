@@ -91,6 +91,9 @@ func validate(c *Config, src *source) Problems {
 			k.output(p+".buzzer", d.Buzzer.Line, d.Buzzer.GPIO)
 		}
 	}
+	if c.Places != nil {
+		k.places(*c.Places)
+	}
 	for i, e := range c.EStops {
 		k.estop("estops["+strconv.Itoa(i)+"]", e)
 	}
