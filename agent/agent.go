@@ -145,6 +145,7 @@ type Agent struct {
 	images    atomic.Pointer[images.Cache] // nil without pictures
 	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
+	measured  measured
 }
 
 // New checks the configuration and touches nothing.
@@ -195,6 +196,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if a.store, closeStore, err = a.openStore(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	a.store = timedStore{a.store, &a.measured.commands}
 	defer func() {
 		a.ready.Store(false)
 		a.toSystemd(a.opt.Notify.Stopping)
