@@ -64,7 +64,7 @@ func newWireRig(t *testing.T) *wireRig {
 	files := openFiles(t)
 	t.Cleanup(func() { // last of all
 		goleak.VerifyNone(t, ignore)
-		if now := openFiles(t); now != files {
+		if now := openFiles(t); now > files { // the test before may still close some
 			t.Errorf("%d files are open, %d before", now, files)
 		}
 	})
