@@ -135,6 +135,16 @@ func (m *machine) runsAgent() (took time.Duration, stop func()) {
 			}
 		}
 	}
+	// systemd goes on reading: an agent whose words pile up waits for it for ever.
+	_ = systemd.SetReadDeadline(time.Time{})
+	m.Cleanup(func() { _ = systemd.Close() })
+	go func() {
+		for b := make([]byte, 4096); ; {
+			if _, err := systemd.Read(b); err != nil {
+				return
+			}
+		}
+	}()
 	return took, func() {
 		m.Helper()
 		defer cancel()

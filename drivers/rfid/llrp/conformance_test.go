@@ -60,11 +60,14 @@ type wireRig struct {
 
 func newWireRig(t *testing.T) *wireRig {
 	t.Helper()
+	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		_ = ln.Close() // with the first socket the runtime opens files of its own, and keeps them
+	}
 	ignore := goleak.IgnoreCurrent()
 	files := openFiles(t)
 	t.Cleanup(func() { // last of all
 		goleak.VerifyNone(t, ignore)
-		if now := openFiles(t); now != files {
+		if now := openFiles(t); now > files { // the test before may still close some
 			t.Errorf("%d files are open, %d before", now, files)
 		}
 	})
