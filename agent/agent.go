@@ -127,6 +127,7 @@ type Agent struct {
 	doors      []door
 	robots     atomic.Pointer[fleet.Master] // nil without robots
 	conveyors  *conveyor.Controller         //
+	lights     []lightOf                    // pick-to-light controllers
 	readings   readings
 	changes    changes
 	ready      atomic.Bool
@@ -144,6 +145,7 @@ type Agent struct {
 	images    atomic.Pointer[images.Cache] // nil without pictures
 	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
+	measured  measured
 }
 
 // New checks the configuration and touches nothing.
@@ -171,6 +173,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	}
 	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
+	a.lights = a.newLights(cfg.Lights)
 	bc, err := a.brokerConfig()
 	if err != nil {
 		return nil, err
@@ -193,6 +196,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if a.store, closeStore, err = a.openStore(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	a.store = timedStore{a.store, &a.measured.commands}
 	defer func() {
 		a.ready.Store(false)
 		a.toSystemd(a.opt.Notify.Stopping)

@@ -14,6 +14,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/identity"
 	"tote/agent/identity/members"
+	"tote/agent/metrics"
 	"tote/agent/replica"
 	"tote/agent/satellite/desk"
 	"tote/raftstore"
@@ -194,6 +195,10 @@ func (s clusterStore) Disk() *api.Disk {
 	d, err := s.Store.Disk()
 	out := &api.Disk{
 		Level: d.Level, Free: d.Free, Needed: d.Needed, SyncMs: d.SyncP99.Milliseconds(), Slow: d.Slow, Code: d.Code(),
+		Syncs: metrics.Spread{Counts: d.Syncs, Sum: d.SyncSum.Seconds()},
+	}
+	for _, b := range raftstore.SyncBounds {
+		out.Syncs.Bounds = append(out.Syncs.Bounds, b.Seconds())
 	}
 	if err != nil {
 		out.Text = err.Error()

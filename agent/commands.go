@@ -22,13 +22,19 @@ func (c commands) Command(ctx context.Context, dev broker.Device, name string, p
 	if dev.Class == topics.Conveyor {
 		return c.a.conveyors.Handle(ctx, dev.ID, name, payload)
 	}
-	if dev.Class != topics.Handheld || name != topics.Cmd {
+	var res handheld.Result
+	var err error
+	switch {
+	case dev.Class == topics.Handheld && name == topics.Cmd:
+		res, err = c.a.verb(ctx, dev.Class, dev.ID, payload)
+	case dev.Class == topics.Light && name == topics.Press:
+		res, err = c.a.press(ctx, dev.ID, payload)
+	default:
 		c.answer(dev, handheld.Result{Code: warehouse.CodeUnknownKind, Text: "nobody listens to up/" + name})
 		return nil
 	}
-	res, err := c.a.verb(ctx, dev.Class, dev.ID, payload)
 	if err != nil {
-		c.a.log.Warn("verb not recorded; the handheld sends it again", "device", dev.String(), "err", err)
+		c.a.log.Warn("verb not recorded; the device sends it again", "device", dev.String(), "err", err)
 		return err
 	}
 	c.answer(dev, res)
@@ -42,16 +48,29 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 	if refused != nil {
 		return req.Refuse(refused, a.next(device)), nil
 	}
-	last, err := a.store.LastSeq(deviceKey(device))
+	res, err := a.record(ctx, class, device, req)
 	if err != nil {
-		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
+		return handheld.Result{}, err
+	}
+	if res.Next == nil {
+		res.Next = a.next(device)
+	}
+	return req.Answer(res), nil
+}
+
+// record proposes what a device that counts its messages asked for.
+func (a *Agent) record(ctx context.Context, class, device string, req handheld.Request) (warehouse.Result, error) {
+	key := class + "/" + device
+	last, err := a.store.LastSeq(key)
+	if err != nil {
+		return warehouse.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
 	}
 	res := seqJump(last, req.Seq)
 	if !handheld.Jumps(last, req.Seq) {
-		res, err = a.store.Do(ctx, replica.By{Device: deviceKey(device), Seq: req.Seq, Actor: "handheld/" + device}, req.Command)
+		res, err = a.store.Do(ctx, replica.By{Device: key, Seq: req.Seq, Actor: key}, req.Command)
 	}
 	if err != nil {
-		return handheld.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
+		return warehouse.Result{}, fmt.Errorf("seq %d: %w", req.Seq, err)
 	}
 	if seqTold[res.Code] {
 		a.projector.Connected(class, device) // tell it where to go on
@@ -59,10 +78,7 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 			a.relay.send(callTwice, relayed{Topic: broker.Device{Class: class, ID: device}.String()})
 		}
 	}
-	if res.Next == nil {
-		res.Next = a.next(device)
-	}
-	return req.Answer(res), nil
+	return res, nil
 }
 
 // next is what the device shows, for answers that carry no step of their own.

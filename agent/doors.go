@@ -44,7 +44,9 @@ func (a *Agent) startDoors(docks []config.Dock, scanned map[string]func(string))
 		var reader rfid.Reader
 		if d.RFID.ReaderOf == "" {
 			var err error
-			if reader, err = a.startReader(d, routes(d.ID, docks, watches), scanned[d.ID]); err != nil {
+			to := routes(d.ID, docks, watches)
+			reader, err = a.startReader(d.ID+"/rfid", d.RFID, sinks{read: func(r rfid.Read) { hear(to, r) }, barcode: scanned[d.ID]})
+			if err != nil {
 				return fmt.Errorf("dock %s: %w", d.ID, err)
 			}
 		}
@@ -85,12 +87,21 @@ func millis(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 // ssccTags begins the identity of a logistic unit.
 const ssccTags = "urn:epc:id:sscc:"
 
+// span is when a pass was, in Unix milliseconds. How long it took is told by the
+// clock that cannot be set: one that was set back meanwhile must not make an end
+// before the beginning, which is refused, and the pass lost.
+func span(p portal.Pass) (from, to int64) {
+	to = max(p.To.UnixMilli(), 0)
+	return max(to-max(p.To.Sub(p.From), 0).Milliseconds(), 0), to
+}
+
 // passed records a pass, and receives the units that came in where the dock is one
 // that receives. Each try has the same ids, so what was done before is not done again.
 func (a *Agent) passed(ctx context.Context, cfg config.Dock, p portal.Pass) error {
 	by := replica.By{ID: p.ID, Actor: "portal/" + cfg.ID}
+	from, to := span(p)
 	res, err := a.store.Do(ctx, by, warehouse.PortalPass{
-		Dock: cfg.ID, EPCs: p.EPCs, Way: string(p.Way), From: p.From.UnixMilli(), To: p.To.UnixMilli(), RSSI: p.RSSI,
+		Dock: cfg.ID, EPCs: p.EPCs, Way: string(p.Way), From: from, To: to, RSSI: p.RSSI,
 	})
 	if err != nil {
 		return err
@@ -160,22 +171,30 @@ func hear(routes []route, r rfid.Read) {
 	}
 }
 
-// startReader starts the RFID reader of a dock; what a reader with an imager scans
-// goes to scanned.
-func (a *Agent) startReader(cfg config.Dock, to []route, scanned func(string)) (rfid.Reader, error) {
-	driver, ok := all.Find(cfg.RFID.Driver)
+// sinks is where goes what a reader says.
+type sinks struct {
+	read    func(rfid.Read)
+	barcode func(code string)    // of a reader with an imager
+	status  func(drivers.Status) // nil = nobody cares
+}
+
+// startReader starts an RFID reader.
+func (a *Agent) startReader(name string, cfg *config.RFID, to sinks) (rfid.Reader, error) {
+	driver, ok := all.Find(cfg.Driver)
 	if !ok || driver.Reader == nil {
-		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.RFID.Driver)
+		return nil, fmt.Errorf("no driver %q for an RFID reader", cfg.Driver)
 	}
-	name := cfg.ID + "/rfid"
-	open, err := a.readerOpener(name, cfg.RFID)
+	open, err := a.readerOpener(name, cfg)
 	if err != nil {
 		return nil, err
 	}
 	var reader rfid.Reader // is there before it runs
 	reader, err = driver.Reader(rfid.Settings{
-		Name: name, Open: open, Antennas: cfg.RFID.Ports(), Power: cfg.RFID.PowerDBm, Region: cfg.RFID.Rules(), Version: cfg.RFID.Version, Log: a.log,
-		OnStatus: func(drivers.Status) {
+		Name: name, Open: open, Antennas: cfg.Ports(), Power: cfg.PowerDBm, Region: cfg.Rules(), Version: cfg.Version, Log: a.log,
+		OnStatus: func(s drivers.Status) {
+			if to.status != nil {
+				to.status(s)
+			}
 			if told, ok := reader.(interface{ Identity() drivers.Identity }); ok {
 				a.tells(name, told.Identity())
 			}
@@ -183,11 +202,11 @@ func (a *Agent) startReader(cfg config.Dock, to []route, scanned func(string)) (
 		},
 		Sink: func(r rfid.Read) {
 			a.readings.set(name, r.EPC)
-			hear(to, r)
+			to.read(r)
 		},
 		Barcode: func(_, code string) {
 			a.readings.set(name, code)
-			scanned(code)
+			to.barcode(code)
 		},
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -62,10 +61,11 @@ func (a *Agent) pages() (http.Handler, error) {
 		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Scale: a.actScale, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
 		Formed: a.store.Formed, Trace: a.trace,
-		Backup: func(w io.Writer) error { return a.store.Backup(w, a.cfg.Site) },
+		Backup:  a.backUp,
+		Metrics: a.putMetrics,
 	})
 	mux := http.NewServeMux()
-	for _, path := range []string{"/v1/", "/healthz", "/readyz"} {
+	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, scripts)
 	}
 	mux.Handle("/", console)

@@ -37,12 +37,9 @@ func (a *Agent) readerOpener(name string, cfg *config.RFID) (drivers.Opener, err
 }
 
 // brokerReaders are the RFID readers that may connect.
-func brokerReaders(docks []config.Dock) (out []broker.Reader) {
-	for _, d := range docks {
-		if d.RFID != nil && d.RFID.MQTT != nil {
-			m := d.RFID.MQTT
-			out = append(out, broker.Reader{ClientID: m.ClientID, Says: strings.Fields(m.Events), Hears: strings.TrimSpace(m.Commands)})
-		}
+func brokerReaders(readers []config.ReaderMQTT) (out []broker.Reader) {
+	for _, m := range readers {
+		out = append(out, broker.Reader{ClientID: m.ClientID, Says: strings.Fields(m.Events), Hears: strings.TrimSpace(m.Commands)})
 	}
 	return out
 }

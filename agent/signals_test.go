@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"tote/agent/station"
@@ -74,12 +75,21 @@ func TestEStopIsObserved(t *testing.T) {
 			return false
 		})
 	}
+	says := func(stopped bool) {
+		t.Helper()
+		if _, b := s.call("GET", "/", "", ""); strings.Contains(string(b), "EMERGENCY STOP hall1") != stopped {
+			t.Errorf("the console says EMERGENCY STOP: %v", !stopped)
+		}
+	}
 	level := func(line string, high bool) { s.must(s.dev["dock1/io"].Level(s.ctx(), line, high)) }
 	want(drivers.Degraded, drivers.CodeEStopPressed) // low from the start
+	says(true)
 	level("STOP", true)
 	want(drivers.Degraded, drivers.CodeEStopLatched)
+	says(true)
 	level("RESET", false)
 	want(drivers.Ready, "")
+	says(false)
 	level("RESET", true)
 	level("STOP", false)
 	want(drivers.Degraded, drivers.CodeEStopPressed)

@@ -46,6 +46,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"stations", a.startStations},
 		{"ports", func(context.Context) error { return a.sup.Go("ports", a.watchPorts) }},
 		{"estops", a.startEStops},
+		{"lights", a.startLights},
 		{"fleet", a.startFleet},
 		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
@@ -109,7 +110,10 @@ func (a *Agent) startStations(context.Context) error {
 			return fmt.Errorf("sensor %s: %w", s.ID, err)
 		}
 	}
-	return a.startDoors(a.cfg.Docks, scanned)
+	if err := a.startDoors(a.cfg.Docks, scanned); err != nil {
+		return err
+	}
+	return a.startPlaces()
 }
 
 func (a *Agent) startHTTP(context.Context) error {
@@ -238,12 +242,15 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
 		Quorum:    a.quorum,
-		Readers:   brokerReaders(a.cfg.Docks),
+		Readers:   brokerReaders(a.cfg.ReadersMQTT()),
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
 		Asked:     func(class, id string) { a.projector.Asked(class, id) },
 		State: func(dev broker.Device, name string, payload []byte) {
-			if dev.Class == topics.Conveyor {
+			switch dev.Class {
+			case topics.Conveyor:
 				a.conveyors.State(dev.ID, name, payload)
+			case topics.Light:
+				a.lightConn(dev.ID, payload)
 			}
 		},
 	}
@@ -266,9 +273,9 @@ func (a *Agent) projectionConfig() projection.Config {
 	c := projection.Config{
 		Log:  a.log,
 		View: a.patiently,
-		LastSeq: func(device string) (last uint64, err error) {
+		LastSeq: func(class, id string) (last uint64, err error) {
 			err = a.untilAnswered(func() (err error) {
-				last, err = a.store.LastSeq(deviceKey(device))
+				last, err = a.store.LastSeq(class + "/" + id)
 				return err
 			})
 			return last, err
@@ -283,6 +290,12 @@ func (a *Agent) projectionConfig() projection.Config {
 	}
 	for _, d := range a.cfg.Docks {
 		c.Docks = append(c.Docks, d.ID)
+	}
+	for _, l := range a.cfg.Lights {
+		if c.Lights == nil {
+			c.Lights = map[string]map[string]string{}
+		}
+		c.Lights[l.ID] = l.Bins()
 	}
 	return c
 }

@@ -99,6 +99,8 @@ const (
 
 	CodePortalCrowd  = "DEV-530"
 	CodePortalUntold = "DEV-531"
+	CodePlacesCrowd  = "DEV-532"
+	CodePlacesLost   = "DEV-533"
 
 	CodeZebraSilent     = "DEV-540"
 	CodeZebraUnreadable = "DEV-541"
@@ -113,6 +115,7 @@ const (
 	CodeButtonHeld   = "DEV-602"
 	CodeEStopPressed = "DEV-603"
 	CodeEStopLatched = "DEV-604"
+	CodeLightGone    = "DEV-605"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -219,6 +222,8 @@ func Faults() []Fault {
 
 		{CodePortalCrowd, "A dock's portal hears more tags than it can follow, and forgets those it heard longest ago.", "Take away what lies near the door, lower the reader's power, or leave tags out that are no goods (except_tags). Carry what passed meanwhile through again."},
 		{CodePortalUntold, "A dock's portal that should tell in from out has not for ten passes.", "Look for a dead antenna or photo-eye on one side, and whether inner and outer are swapped on one of the two: what they say must agree."},
+		{CodePlacesCrowd, "The readers that watch places hear more tags than can be followed, and those that were not read for longest are forgotten.", "Leave tags out that are no goods (only_tags, except_tags of rfid_places), or lower the readers' power."},
+		{CodePlacesLost, "The site had no majority for so long that too many tags moved at its places meanwhile; the oldest are lost.", "Bring the other gateways back. Where such a tag was seen last is known again when it moves."},
 
 		{CodeZebraSilent, "The RFID reader does not answer and sends no heartbeats.", "Check its power and network, that its heartbeat is switched on, and that its topics and client id are as configured."},
 		{CodeZebraUnreadable, "The RFID reader sends messages that cannot be read.", "Check that the topics of the reader carry its own JSON messages, and its firmware."},
@@ -233,6 +238,7 @@ func Faults() []Fault {
 		{CodeButtonHeld, "A button is pressed for longer than a hand presses: it is stuck, or its wires touch.", "Free the button, check its wire. What it does can be done with its barcode meanwhile."},
 		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
 		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
+		{CodeLightGone, "A pick-to-light controller is not connected. Its lamps show nothing that is true.", "Check its power, its network and its token. Pick by handheld meanwhile: the scan of the bin does what its button does."},
 	}
 }
 

@@ -36,6 +36,15 @@ type syncTimes struct {
 	mu   sync.Mutex
 	n    int
 	ring [256]syncTime
+	// All since the start, by SyncBounds, and the sum of them.
+	counts [len(SyncBounds) + 1]uint64
+	sum    time.Duration
+}
+
+// SyncBounds are the bounds of Disk.Syncs.
+var SyncBounds = [...]time.Duration{
+	500 * time.Microsecond, time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
+	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 10 * time.Second,
 }
 
 type syncTime struct {
@@ -48,6 +57,16 @@ func (t *syncTimes) add(now time.Time, took time.Duration) {
 	defer t.mu.Unlock()
 	t.ring[t.n%len(t.ring)] = syncTime{now, took}
 	t.n++
+	at, _ := slices.BinarySearch(SyncBounds[:], took)
+	t.counts[at]++
+	t.sum += took
+}
+
+// all is how many writes took how long since the start.
+func (t *syncTimes) all() (counts []uint64, sum time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.counts[:]), t.sum
 }
 
 // p99 returns the time that 99 of 100 writes of the last minute did not pass,

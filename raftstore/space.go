@@ -527,6 +527,10 @@ type Disk struct {
 	// 0 when there were too few to tell.
 	SyncP99 time.Duration
 	Slow    bool // SyncP99 is or was lately too long
+	// Syncs counts the writes of the log since the start by how long they took:
+	// up to each of SyncBounds, and longer than all. SyncSum is all their time.
+	Syncs   []uint64
+	SyncSum time.Duration
 }
 
 // Code is the fault of the disk, the worst one; "" when it is well.
@@ -547,7 +551,9 @@ func (d Disk) Code() string {
 // Disk tells how the disk of the data folder is.
 func (s *Store) Disk() (Disk, error) {
 	free, err := s.disk.fs.Free(s.disk.dir)
+	syncs, sum := s.logs.syncs.all()
 	return Disk{
+		Syncs: syncs, SyncSum: sum,
 		Level: s.disk.now().String(), Free: free, Needed: s.disk.minFree,
 		SyncP99: s.logs.syncs.p99(time.Now()), Slow: s.slow.Load(),
 	}, err

@@ -50,6 +50,7 @@ var table = []entry{
 	command(KindRobotPick, "RobotPick", 1, robotPick).upTo(2),    // 2: Said
 	command(KindPortalPass, "PortalPass", 1, portalPass).upTo(2), // 2: way, times, strengths
 	command(KindUnitCameIn, "UnitCameIn", 1, unitCameIn),
+	command(KindTagSeen, "TagSeen", 1, tagSeenAt),
 	command(KindInduct, "Induct", 1, induct),
 	command(KindDivert, "Divert", 1, divert),
 	command(KindClearFallout, "ClearFallout", 1, clearFallout),

@@ -140,7 +140,7 @@ func (c *change) dropParcel(j *LabelJob) error {
 	if err := c.dropDocs(j.ID); err != nil {
 		return err
 	}
-	keys := [][]byte{key(kLU, j.ID), key(kBelt, j.ID), key(kJob, j.ID), key(kGiven, j.Carrier, j.Tracking)}
+	keys := [][]byte{key(kLU, j.ID), key(kSight, sightUnit, j.ID), key(kBelt, j.ID), key(kJob, j.ID), key(kGiven, j.Carrier, j.Tracking)}
 	for _, v := range j.Voided {
 		keys = append(keys, key(kGiven, v.Label.Carrier, v.Label.Tracking))
 	}

@@ -51,6 +51,8 @@ type Found struct {
 	Path   []string   `json:"path,omitempty"`  // places of a unit, from where it stands to who answers for it
 	Goods  []Location `json:"goods"`           // by place
 	Next   string     `json:"next,omitempty"`  // place to go on behind; "" = that is all
+	// Seen is where readers saw the unit last, or the one with the serial number.
+	Seen *Sight `json:"seen,omitempty"`
 	// Archived is when the order, or the one of the unit, left for the archive.
 	Archived int64 `json:"archived,omitempty"`
 }
@@ -58,6 +60,14 @@ type Found struct {
 // Find says what a code means and where that is; nil when nothing here has it.
 // Goods are listed from behind a place, about limit of them: a place is not cut.
 func Find(r Reader, code, from string, limit int) (*Found, error) {
+	f, err := findCode(r, code, from, limit)
+	if err == nil && f != nil {
+		err = f.noteSeen(r)
+	}
+	return f, err
+}
+
+func findCode(r Reader, code, from string, limit int) (*Found, error) {
 	if !scannable(code) {
 		return nil, nil
 	}

@@ -104,6 +104,9 @@ func (c *change) settle() error {
 			return err
 		}
 	}
+	if err := c.forgetSerials(); err != nil {
+		return err
+	}
 	return c.writeFigures()
 }
 

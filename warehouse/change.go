@@ -39,8 +39,10 @@ type change struct {
 	onHand  int64
 	moved   bool
 	room    []byte // for what is written
-	day     string // what dayFor said last, for items with dayIn as their minimum
-	dayIn   int
+	// leftSerials were taken from their place, and may be at another one now.
+	leftSerials []UnitSerial
+	day         string // what dayFor said last, for items with dayIn as their minimum
+	dayIn       int
 }
 
 type stateCount struct {

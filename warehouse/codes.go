@@ -94,6 +94,7 @@ const (
 	CodeNoPackChange       = "NO_PACK_CHANGE"
 	CodeUnknownReservation = "UNKNOWN_RESERVATION"
 	CodeUnknownLU          = "UNKNOWN_LU"
+	CodeUnknownTag         = "UNKNOWN_TAG"
 	CodeNesting            = "LU_NESTING"
 
 	CodeHeld            = "E_HELD"

@@ -36,6 +36,7 @@ const (
 	KindRobotPick       Kind = 0x0163
 	KindPortalPass      Kind = 0x0164
 	KindUnitCameIn      Kind = 0x0169
+	KindTagSeen         Kind = 0x016a
 	KindInduct          Kind = 0x0165
 	KindDivert          Kind = 0x0166
 	KindClearFallout    Kind = 0x0167

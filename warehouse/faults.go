@@ -95,6 +95,7 @@ var Faults = []Fault{
 	{CodeTooManyWaiting, "Too many of these wait already.", "Decide those that wait, then send it again."},
 	{CodeNoPackChange, "No pack size of this item waits to be confirmed.", "Nothing to do: somebody may have confirmed it."},
 	{CodeUnknownReservation, "No reservation has this id.", "Look at the list of reservations: it may have ended or its order came in."},
+	{CodeUnknownTag, "No unit that is here has this tag: a reader at a place heard it.", "Nothing, when the tag is no business of the site: leave it out with only_tags or except_tags. Else register the unit, or write its identity to the tag."},
 	{CodeUnknownLU, "No logistic unit for stock has this id.", "Scan the label on the pallet or carton; register a new one first."},
 	{CodeNesting, "A unit cannot stand there: inside itself, too deep, or with something in it.", "Take the units apart first."},
 

@@ -11,7 +11,7 @@ import (
 func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64), ended: make(map[string]uint64)}
 	for _, f := range []func() error{
-		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.stations, v.jobs, v.manifests, v.outbox, v.master,
+		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.sights, v.stations, v.jobs, v.manifests, v.outbox, v.master,
 		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.quarters, v.indexes,
 	} {
 		if err := f(); err != nil {
@@ -432,6 +432,21 @@ func (v *inspector) workers() error {
 			v.check(err == nil && b != nil && b.State == BatchActive && b.Worker == ws.Worker, "worker %s: batch %+v", ws.Worker, b)
 		}
 		return true, nil
+	})
+}
+
+// sights: what was seen is kept only of what is here.
+func (v *inspector) sights() error {
+	prefix := under(kSight)
+	return v.r.Range(prefix, func(k, _ []byte) (bool, error) {
+		of := strings.Split(string(k[len(prefix):]), string(rune(sep)))
+		at := kLU
+		if of[0] == sightSerial {
+			at = kSerial
+		}
+		b, err := v.r.Get(key(at, of[1:]...))
+		v.check(b != nil, "%q: the unit is not here", k)
+		return true, err
 	})
 }
 

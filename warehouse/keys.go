@@ -63,6 +63,7 @@ import (
 //	askers since worker                    1              (waiting workers, longest first)
 //	due    at batch                        1              (what AdvanceTime looks at)
 //	lu     id                              LU
+//	sight  what id [sku]                   Sight          (where a unit was seen last: "lu" and its id, "sn" with serial and sku)
 //	in     unit unit                       1              (units for stock that stand in another one)
 //	bench  station                         StationState
 //	job    id                              LabelJob
@@ -167,6 +168,7 @@ const (
 	kAskers   = "askers"
 	kDue      = "due"
 	kLU       = "lu"
+	kSight    = "sight"
 	kIn       = "in"
 	kBench    = "bench"
 	kJob      = "job"

@@ -123,6 +123,9 @@ func placeUnit(c *change, cmd PlaceLU) (Result, error) {
 		return res, err
 	}
 	c.touch("lu", lu.ID)
+	if err := c.drop(key(kSight, sightUnit, lu.ID)); err != nil {
+		return res, err
+	}
 	return res, c.Delete(key(kLU, lu.ID))
 }
 

@@ -162,6 +162,17 @@ func (c *change) expected(o *Order, p *Parcel, must, may *tally) error {
 	return nil
 }
 
+// MaxPassTags is the most tags of one pass from level 5 on: of a pallet of small
+// goods. So many of the longest fit into a command, and into what one may write.
+const MaxPassTags = 1500
+
+func (c *change) mostTags() int {
+	if c.since(level5) {
+		return MaxPassTags
+	}
+	return maxEPCs
+}
+
 func portalPass(c *change, cmd PortalPass) (Result, error) {
 	site, err := c.theSite()
 	if err != nil {
@@ -171,8 +182,8 @@ func portalPass(c *change, cmd PortalPass) (Result, error) {
 	switch {
 	case !slices.Contains(site.Portals, cmd.Dock):
 		return res, refuse(CodeInvalid, "dock %q has no portal", cmd.Dock)
-	case len(cmd.EPCs) > maxEPCs:
-		return res, refuse(CodeInvalid, "%d tags, the most is %d", len(cmd.EPCs), maxEPCs)
+	case len(cmd.EPCs) > c.mostTags():
+		return res, refuse(CodeInvalid, "%d tags, the most is %d", len(cmd.EPCs), c.mostTags())
 	}
 	for i, s := range cmd.EPCs {
 		if s == "" || len(s) > maxBarcode {

@@ -120,7 +120,7 @@ func TestPortalPassOfOneParcel(t *testing.T) {
 func TestPortalPassRefusals(t *testing.T) {
 	w := floor(t)
 	sscc := w.labelled("CUP*1")[0]
-	many := make([]string, 501)
+	many := make([]string, MaxPassTags+1)
 	for i := range many {
 		many[i] = fmt.Sprintf("E2%04X", i)
 	}
@@ -133,8 +133,11 @@ func TestPortalPassRefusals(t *testing.T) {
 	} {
 		w.no(tt, CodeInvalid)
 	}
-	w.no(PortalPass{Dock: "d1", EPCs: many[:500]}, FalloutRFIDExtra)
-	if f := seen(Fallouts(w.tx, true))[0]; f.Qty != 500 || len(f.Detail) > 200 {
+	w.m.Level = 4
+	w.no(PortalPass{Dock: "d1", EPCs: many[:501]}, CodeInvalid)
+	w.m.Level = Level
+	w.no(PortalPass{Dock: "d1", EPCs: many[:MaxPassTags]}, FalloutRFIDExtra)
+	if f := seen(Fallouts(w.tx, true))[0]; f.Qty != MaxPassTags || len(f.Detail) > 200 {
 		t.Errorf("%+v", f)
 	}
 	w.ok(PutSite{Site: testSite()})

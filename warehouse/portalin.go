@@ -139,8 +139,15 @@ func (c *change) seenWith(receipt string, items []string) (string, error) {
 	if room := maxTags - rc.Tags; len(items) > room {
 		items = items[:max(room, 0)]
 	}
+	if c.over(receiveKeys, receiveBytes) {
+		// Units of many deliveries in one pass: the tags are noted with the first ones.
+		return fmt.Sprintf("receipt %s: the tags were not noted with it, too many", receipt), nil
+	}
 	if len(items) > 0 {
-		if _, err := c.noteTags(receipt, items, tagSeen); err != nil {
+		if rc, err = c.openReceiptOf(receipt); err != nil {
+			return "", err
+		}
+		if _, err := c.noteTags(rc, items, tagSeen); err != nil {
 			return "", err
 		}
 	}

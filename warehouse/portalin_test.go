@@ -1,10 +1,12 @@
 package warehouse_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"tote/gs1"
 	. "tote/warehouse"
 )
 
@@ -281,4 +283,55 @@ func portalDay(t *testing.T) *world {
 	w.invariants()
 	w.books()
 	return w
+}
+
+// A pallet of small goods has more tags than 500. The fullest pass there may be fits
+// into a command and into what one may write, whatever its tags are and however many
+// deliveries came in with it.
+func TestFullestPass(t *testing.T) {
+	w := twoDoors(t)
+	strays := make([]string, MaxPassTags)
+	items := make([]string, MaxPassTags)
+	for i := range strays {
+		strays[i] = fmt.Sprintf("%0128d", i)
+		items[i] = w.tag(gtin(1), "900000", i+1)
+	}
+	units := []string{palletTag}
+	for i := range 9 {
+		lu, err := gs1.EncodeSSCC96(7, sscc18(fmt.Sprintf("39529999%09d", 100+i)), gs1.FilterCase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := gs1.DecodeEPC(lu)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.ok(AnnounceReceipt{Source: "oms/main", Receipt: ReceiptSpec{
+			ID: fmt.Sprintf("RX%d", i), Supplier: "S1", Lines: []ReceiptLine{{Line: 1, SKU: "CUP", Qty: 2, LU: e.SSCC}},
+		}})
+		units = append(units, lu)
+	}
+	for _, p := range []PortalPass{
+		seenAt("d1", WayOut, 1000, -50, strays...),
+		seenAt("d2", WayOut, 1000, -40, strays...), // all of them taken from the other door
+		seenAt("d1", WayIn, 90_000, -50, append(units, items[len(units):]...)...),
+		seenAt("d1", WayOut, 180_000, -50, items...),
+	} {
+		if _, _, body, err := Encode(p); err != nil || len(body) > 250<<10 {
+			t.Errorf("%d bytes, %v", len(body), err)
+		}
+		if res := w.apply(p); res.Code == CodeTooBig || res.Code == CodeInvalid {
+			t.Errorf("%s: %+v", p.Way, res)
+		}
+	}
+	w.invariants()
+}
+
+// sscc18 adds the check digit.
+func sscc18(body string) string {
+	sum := 0
+	for i, c := range body {
+		sum += int(c-'0') * (3 - 2*(i%2))
+	}
+	return body + string(rune('0'+(10-sum%10)%10))
 }

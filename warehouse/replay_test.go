@@ -70,6 +70,7 @@ var goldenDays = []struct {
 	{"v7-turns", outOfOrder},
 	{"v8-portal", portalDay},
 	{"v8-labels", printing},
+	{"v8-seen", seeing},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

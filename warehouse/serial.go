@@ -25,6 +25,7 @@ func (c *change) noteSerial(k []byte, place string, s stockKey, qty int64) error
 	}
 	switch {
 	case qty == 0 && string(known) == string(k):
+		c.leftSerials = append(c.leftSerials, UnitSerial{SKU: s.sku, Serial: s.serial})
 		return c.Delete(at)
 	case qty == 0:
 		return nil

@@ -52,14 +52,15 @@ func (SeeTags) Kind() Kind { return KindSeeTags }
 func (BookTags) Kind() Kind { return KindBookTags }
 
 func announceTags(c *change, cmd AnnounceTags) (Result, error) {
-	return c.noteTags(cmd.Receipt, cmd.EPCs, tagExpected)
+	return c.listedTags(cmd.Receipt, cmd.EPCs, tagExpected)
 }
 
 func seeTags(c *change, cmd SeeTags) (Result, error) {
-	return c.noteTags(cmd.Receipt, cmd.EPCs, tagSeen)
+	return c.listedTags(cmd.Receipt, cmd.EPCs, tagSeen)
 }
 
-func (c *change) noteTags(receipt string, epcs []string, what byte) (Result, error) {
+// listedTags notes the tags of one list.
+func (c *change) listedTags(receipt string, epcs []string, what byte) (Result, error) {
 	rc, err := c.openReceiptOf(receipt)
 	if err != nil {
 		return Result{}, err
@@ -67,6 +68,10 @@ func (c *change) noteTags(receipt string, epcs []string, what byte) (Result, err
 	if len(epcs) == 0 || len(epcs) > maxEPCs {
 		return Result{}, refuse(CodeInvalid, "tags: 1 to %d", maxEPCs)
 	}
+	return c.noteTags(rc, epcs, what)
+}
+
+func (c *change) noteTags(rc *Receipt, epcs []string, what byte) (Result, error) {
 	fresh := 0
 	for _, s := range epcs {
 		if !validBarcode(s) {

@@ -24,7 +24,7 @@ const (
 	maxMm       = 1_000_000
 	maxSlots    = 64
 	maxNamed    = 100 // carriers, lanes, stations, portals of a site
-	maxEPCs     = 500 // of one pass
+	maxEPCs     = 500 // of one pass before level 5; of one list of tags
 	maxMinDays  = 3650
 )
 

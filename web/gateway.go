@@ -117,7 +117,15 @@ func (s *server) gatewayPanel(c clock, g *GatewayStatus) gatewayPanel {
 	for _, d := range g.Devices {
 		p.Devices = append(p.Devices, s.deviceRow(c, d))
 	}
-	slices.SortStableFunc(p.Devices, func(a, b deviceRow) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(p.Devices, func(a, b deviceRow) int {
+		if a.stopped() != b.stopped() { // a person may be in danger: above all others
+			if a.stopped() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Name, b.Name)
+	})
 	return p
 }
 
@@ -135,7 +143,38 @@ func (s *server) deviceRow(c clock, d Device) deviceRow {
 	default:
 		row.Level = levelBad
 	}
+	if row.stopped() {
+		row.Level = levelBad
+	}
 	return row
+}
+
+// Codes of an emergency stop that is pressed, or was and is not reset.
+const (
+	estopPressed = "DEV-603"
+	estopLatched = "DEV-604"
+)
+
+// stopped: the device is an emergency stop, and it is not over.
+func (d deviceRow) stopped() bool { return d.Code == estopPressed || d.Code == estopLatched }
+
+// stopLine is what is said of the emergency stops that are not over, nil when
+// there are none.
+func (p *gatewayPanel) stopLine() *status {
+	var names []string
+	var first deviceRow
+	for _, d := range p.Devices {
+		if d.stopped() {
+			if len(names) == 0 {
+				first = d
+			}
+			names = append(names, strings.TrimPrefix(d.Name, "estop/"))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &status{levelBad, "EMERGENCY STOP " + listed(names), first.Since, first.Action}
 }
 
 func linkOf(c clock, link *Sync) syncPanel {
@@ -217,6 +256,9 @@ const namesShown = 4
 func (p *gatewayPanel) status(fallouts int, machines []string) status {
 	bad := slices.Concat(machines, p.bad())
 	down := len(p.Nodes) - p.Up
+	if stop := p.stopLine(); stop != nil {
+		return *stop
+	}
 	switch {
 	case !p.Quorum.OK:
 		return status{levelBad, "NO QUORUM", p.Lost, p.Quorum.Action}

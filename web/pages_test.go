@@ -108,6 +108,11 @@ func TestConsoleOfABareSite(t *testing.T) {
 	}
 }
 
+// stop is an emergency stop.
+func stop(code string, now time.Time) web.Device {
+	return web.Device{Name: "estop/hall1", Driver: "gpio-estop", State: "degraded", Code: code, Text: "an emergency stop", Since: now.Add(-2 * time.Minute)}
+}
+
 func TestStatusLine(t *testing.T) {
 	now := epoch
 	lost := web.Quorum{Since: now.Add(-3 * time.Minute)}
@@ -129,6 +134,14 @@ func TestStatusLine(t *testing.T) {
 		{"conveyor", func(g *web.GatewayStatus) { g.Conveyors = broken.Conveyors }, "warn", "1 machine or device needs a person: cv2"},
 		{"device", func(g *web.GatewayStatus) { g.Devices = broken.Devices }, "warn", "a person: pack1/printer"},
 		{"many", func(g *web.GatewayStatus) { *g = broken; g.Devices[0].State = "absent" }, "warn", "5 machines and devices need a person: R3, R4, cv2, pack1/printer and 1 more"},
+		{"emergency stop", func(g *web.GatewayStatus) { g.Devices = append(broken.Devices, stop("DEV-603", now)) }, "bad", "EMERGENCY STOP hall1 since 13:58:00"},
+		{"not yet reset", func(g *web.GatewayStatus) { g.Devices = append(g.Devices, stop("DEV-604", now)) }, "bad", "EMERGENCY STOP hall1"},
+		{"a danger before all", func(g *web.GatewayStatus) { g.Quorum = lost; g.Devices = []web.Device{stop("DEV-603", now)} }, "bad", "EMERGENCY STOP hall1"},
+		{"a stop that is over", func(g *web.GatewayStatus) {
+			d := stop("", now)
+			d.State = "ready"
+			g.Devices = append(g.Devices, d)
+		}, "ok", "Nothing waits"},
 		{"remarks", func(g *web.GatewayStatus) { g.Robots = broken.Robots[4:] }, "ok", "Nothing waits"},
 		{"worst first", func(g *web.GatewayStatus) { g.Quorum, g.Peers[0].Up, g.Sync.Connected = lost, false, false }, "bad", "NO QUORUM"},
 	} {

@@ -56,6 +56,7 @@ func TestScopesRow57Row89(t *testing.T) {
 		"GET /v1/orders/O1/why":               "service read lead admin",
 		"GET /v1/fallouts":                    "service read lead admin",
 		"GET /v1/late":                        "service read lead admin",
+		"GET /metrics":                        "service read lead admin",
 		"GET /v1/actions":                     "service read lead admin",
 		"GET /v1/holds":                       "service read lead admin",
 		"GET /v1/backorders":                  "service read lead admin",

@@ -23,6 +23,7 @@ import (
 
 	"tote/agent/health"
 	"tote/agent/intake"
+	"tote/agent/metrics"
 	"tote/drivers"
 	"tote/warehouse"
 )
@@ -86,6 +87,8 @@ type Config struct {
 	Formed func() ([]Formed, error)
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
+	// Metrics adds what only the agent knows to a scrape; nil adds nothing.
+	Metrics func(p *metrics.Page)
 }
 
 // Quorum is whether the site can record anything.
@@ -146,6 +149,8 @@ type Disk struct {
 	Slow   bool   `json:"slow"`
 	Code   string `json:"code,omitempty"` // of the table of faults
 	Text   string `json:"text,omitempty"`
+
+	Syncs metrics.Spread `json:"-"` // all writes since the start, for GET /metrics
 }
 
 // Portal is how the RFID portal of a dock copes; Lost and Dropped count since the
@@ -192,7 +197,7 @@ type Refusal struct {
 
 // Routes lists the routes, for the test that holds them against the contract.
 var Routes = []string{
-	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
+	"GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
 	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
@@ -211,6 +216,7 @@ func New(cfg Config) http.Handler {
 	handlers := map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /healthz":                       s.healthz,
 		"GET /readyz":                        s.readyz,
+		"GET /metrics":                       s.metrics,
 		"GET /v1/status":                     s.status,
 		"GET /v1/orders":                     s.orders,
 		"GET /v1/orders/{id}":                s.order,
@@ -309,7 +315,7 @@ type server struct{ cfg Config }
 
 // withoutState are the routes that need no state.
 var withoutState = []string{
-	"GET /healthz", "GET /readyz", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults",
+	"GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/status", "GET /v1/cluster", "GET /v1/faults",
 	"POST /v1/devices/{name}/zero", "POST /v1/devices/{name}/tare", "POST /v1/devices/{name}/clear-tare",
 }
 

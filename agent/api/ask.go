@@ -31,6 +31,9 @@ func (s *server) find(w http.ResponseWriter, r *http.Request) error {
 	if found == nil {
 		return refuse(http.StatusNotFound, warehouse.CodeUnknownBarcode, "nothing here has this code")
 	}
+	if found.Seen != nil {
+		found.Seen.Say(s.cfg.Now().UnixMilli())
+	}
 	reply(w, http.StatusOK, found)
 	return nil
 }

@@ -25,6 +25,13 @@ func TestFind(t *testing.T) {
 	if f := decode[warehouse.Found](t, g.want(http.StatusOK, g.get("/v1/find?code=TEA&limit=1&after=zzz"))); len(f.Goods) != 0 {
 		t.Errorf("%+v", f)
 	}
+	g.want(http.StatusOK, g.command("PutLU", `{"lu":"P1","type":"pallet","at":"bin/B-2"}`))
+	if _, err := warehouse.Apply(g.tx, warehouse.Meta{Index: 99, Now: now, Level: warehouse.Level}, warehouse.TagSeen{Tag: "5031", Place: "B-99", At: now - 7000}); err != nil {
+		t.Fatal(err)
+	}
+	if f := decode[warehouse.Found](t, g.want(http.StatusOK, g.get("/v1/find?code=P1"))); f.Seen == nil || f.Seen.Text != "seen at B-99 12 s ago" {
+		t.Errorf("%+v", f.Seen)
+	}
 	g.done = nil
 	g.refused(http.StatusNotFound, warehouse.CodeUnknownBarcode, g.get("/v1/find?code=NOTHING"))
 	for _, q := range []string{"", "code=", "code=TEA&limit=0"} {

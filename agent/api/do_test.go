@@ -58,7 +58,7 @@ func TestCommandTable(t *testing.T) {
 // gives them, the system itself, or a page of its own.
 var elsewhere = []string{
 	"SignIn", "SignOut", "AskWork", "Scan", "ShortPick", "FinishBatch", "ClaimFloor", "SkipFloor", "ZeroCheck", "HandOver", "SkipLine", "ChangeLot", // handhelds
-	"StartPack", "DoubleCheck", "Pack", "NextCarton", "PackItem", "Load", "Depart", "PortalPass", "UnitCameIn", "Induct", "Divert", // stations, docks, conveyors
+	"StartPack", "DoubleCheck", "Pack", "NextCarton", "PackItem", "Load", "Depart", "PortalPass", "UnitCameIn", "TagSeen", "Induct", "Divert", // stations, docks, conveyors
 	"RobotPick", "AssignTransport", "TransportState", "AssignBatch", "LabelSent", "LabelOutcome", "PrintSent", "PrintOutcome", "AdvanceTime", // the system
 	"PutSite",                                  // PUT /v1/site
 	"AcceptQuote", "DeclineQuote", "BindOrder", // the OMS

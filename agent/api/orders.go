@@ -9,39 +9,7 @@ import (
 )
 
 func (s *server) status(w http.ResponseWriter, _ *http.Request) error {
-	out := Status{Gateway: s.cfg.Status(), Quorum: s.cfg.Quorum()}
-	if s.cfg.Starting != nil && s.cfg.Starting() != "" {
-		out.Orders = map[string]int64{} // nobody knows yet
-		reply(w, http.StatusOK, out)
-		return nil
-	}
-	err := s.cfg.View(func(r warehouse.Reader) error {
-		counts, err := warehouse.CountOrders(r)
-		if err != nil {
-			return err
-		}
-		out.Orders = counts
-		open, err := warehouse.Fallouts(r, true)
-		if err != nil {
-			return err
-		}
-		out.Fallouts = len(open)
-		ups, err := warehouse.Upstreams(r)
-		if err != nil {
-			return err
-		}
-		for _, up := range append([]string{""}, ups...) {
-			n, oldest, err := warehouse.OutboxDepth(r, warehouse.StreamOf(up))
-			if err != nil {
-				return err
-			}
-			out.Outbox += n
-			if n > 0 {
-				out.OutboxAge = max(out.OutboxAge, s.cfg.Now().UnixMilli()-oldest)
-			}
-		}
-		return nil
-	})
+	out, _, err := s.look()
 	if err != nil {
 		return err
 	}

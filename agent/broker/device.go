@@ -12,6 +12,8 @@ const (
 	ClassDock     = "dock"
 	// ClassConveyor is a conveyor or sorter; it has the rights of a device.
 	ClassConveyor = "conveyor"
+	// ClassLight is a pick-to-light controller; it has the rights of a device.
+	ClassLight = "light"
 	// ClassDisplay shows a station or dock: "display:pack1" reads the state
 	// and down branches of station/pack1 and dock/pack1.
 	ClassDisplay = "display"
@@ -48,7 +50,7 @@ func parseClientID(s string) (Device, error) {
 		return Device{}, fmt.Errorf("%w: client id %.80q: want class:id of A-Z a-z 0-9 _ . -", ErrRefused, s)
 	}
 	switch class {
-	case ClassHandheld, ClassStation, ClassDock, ClassConveyor, ClassDisplay, ClassWatch, ClassRobot:
+	case ClassHandheld, ClassStation, ClassDock, ClassConveyor, ClassLight, ClassDisplay, ClassWatch, ClassRobot:
 		return Device{class, id}, nil
 	}
 	return Device{}, fmt.Errorf("%w: client id %.80q: unknown class", ErrRefused, s)

@@ -17,9 +17,11 @@ type Config struct {
 	Stations      []Station  `yaml:"stations,omitempty" doc:"Pack stations whose devices are plugged into this gateway."`
 	Cluster       *Cluster   `yaml:"cluster,omitempty" doc:"The other gateways of the site. Left out: this gateway is alone. Run \"tote site init\" on the first gateway and \"tote cluster join\" on the others."`
 	Docks         []Dock     `yaml:"docks,omitempty" doc:"Dock doors whose devices are plugged into this gateway."`
+	Places        *Places    `yaml:"rfid_places,omitempty" doc:"RFID readers that watch where tags are: in which bin, zone or other place a unit was seen last. It is shown with the answer to where something is, and moves no stock."`
 	Sensors       []Sensor   `yaml:"sensors,omitempty" doc:"Temperature sensors that are plugged into this gateway."`
 	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
+	Lights        []Light    `yaml:"lights,omitempty" doc:"Pick-to-light controllers that speak MQTT with this gateway. The same on all gateways a controller may connect to."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Handheld      Handheld   `yaml:"handheld,omitempty" doc:"How the scanners of handheld pages type."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`

@@ -526,6 +526,13 @@ func TestFloorRules(t *testing.T) {
 		"a region there is not":    {"docks: [{id: d, rfid: {driver: thingmagic, region: moon, serial: {path: /dev/x}}}]\n", "docks[0].rfid.region", config.CodeValue},
 		"more than the 288 has":    {"docks: [{id: d, rfid: {driver: uhf288, antennas: 5, serial: {path: /dev/x}}}]\n", "docks[0].rfid.antennas", config.CodeValue},
 		"conveyor named as a dock": {"docks: [{id: d}]\nconveyors: [{id: d}]\n", "conveyors[0].id", config.CodeTwice},
+		"light named as a dock":    {"docks: [{id: d}]\nlights: [{id: d, modules: [{module: m, bin: B}]}]\n", "lights[0].id", config.CodeTwice},
+		"light without modules":    {"lights: [{id: l}]\n", "lights[0].modules", config.CodeMissing},
+		"module of no topic":       {"lights: [{id: l, modules: [{module: \"1 2\", bin: B}]}]\n", "lights[0].modules[0].module", config.CodeID},
+		"module twice":             {"lights: [{id: l, modules: [{module: m, bin: B}, {module: m, bin: C}]}]\n", "lights[0].modules[1].module", config.CodeTwice},
+		"module without a bin":     {"lights: [{id: l, modules: [{module: m}]}]\n", "lights[0].modules[0].bin", config.CodeMissing},
+		"bin with a tab":           {"lights: [{id: l, modules: [{module: m, bin: \"B\\t1\"}]}]\n", "lights[0].modules[0].bin", config.CodeValue},
+		"bin with two modules":     {"lights: [{id: l, modules: [{module: m, bin: B}]}, {id: k, modules: [{module: m, bin: B}]}]\n", "lights[1].modules[0].bin", config.CodeSamePort},
 		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
 		"relative map":             {"fleet: {map_file: m, robots: [" + robot + "]}\n", "fleet.map_file", config.CodeValue},
 		"two robots of one id":     {"fleet: {map_file: /m, robots: [" + robot + ", " + strings.Replace(robot, "\"1\"", "\"2\"", 1) + "]}\n", "fleet.robots[1].id", config.CodeTwice},
@@ -544,7 +551,7 @@ func TestFloorRules(t *testing.T) {
 		}
 	}
 	good := "cluster: {listen: \"192.0.2.1:7070\"}\nstations: [{id: p, tower: {green: A, amber: B, red: C}}]\n" +
-		"docks: [{id: d, photo_eye: {line: D}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\nconveyors: [{id: c}]\nfleet: {map_file: /m, robots: [" + robot + "]}\n"
+		"docks: [{id: d, photo_eye: {line: D}, rfid: {driver: r2000, serial: {path: /dev/x}}}]\nconveyors: [{id: c}]\nlights: [{id: l, modules: [{module: m, bin: B}]}, {id: k, modules: [{module: m, bin: C}]}]\nfleet: {map_file: /m, robots: [" + robot + "]}\n"
 	if _, err := config.Parse("agent.yaml", []byte(base+good)); err != nil {
 		t.Errorf("a whole floor: %v", err)
 	}

@@ -53,6 +53,9 @@ func (c *Config) Devices() []Device {
 			out = append(out, Device{Name: d.ID + "/rfid", Driver: d.RFID.Driver, Serial: d.RFID.Serial, TCP: d.RFID.TCP})
 		}
 	}
+	for _, r := range c.placeReaders() {
+		out = append(out, Device{Name: r.Device(), Driver: r.Driver, Serial: r.Serial, TCP: r.TCP})
+	}
 	for _, s := range c.Sensors {
 		out = append(out, Device{Name: s.ID + "/sensor", Driver: s.Driver, Serial: s.Serial, TCP: s.TCP})
 	}

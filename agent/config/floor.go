@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"tote/drivers/all"
 )
@@ -128,6 +129,53 @@ type Robot struct {
 // Conveyor is a conveyor or sorter that speaks MQTT.
 type Conveyor struct {
 	ID string `yaml:"id" doc:"Id of the conveyor; its client id is conveyor:<id>." example:"cv1"`
+}
+
+// Light is a pick-to-light controller that speaks MQTT: lamps with a display and
+// a button on a bus of its own.
+type Light struct {
+	ID      string        `yaml:"id" doc:"Id of the controller; its client id is light:<id>." example:"pl1"`
+	Modules []LightModule `yaml:"modules" doc:"Which of its modules hangs at which bin, at least one."`
+}
+
+// LightModule is one lamp with its button.
+type LightModule struct {
+	Module string `yaml:"module" doc:"Address of the module on the bus of its controller, 1 to 64 of A-Z a-z 0-9 _ . -, once per controller." example:"0107"`
+	Bin    string `yaml:"bin" doc:"Bin it hangs at, as its barcode says; a bin has one module." example:"A-01-02"`
+}
+
+// Bins are the bins of the modules.
+func (l Light) Bins() map[string]string {
+	bins := make(map[string]string, len(l.Modules))
+	for _, m := range l.Modules {
+		bins[m.Module] = m.Bin
+	}
+	return bins
+}
+
+func (k *checker) light(path string, l Light) {
+	k.place(path, l.ID)
+	if len(l.Modules) == 0 {
+		k.missing(path + ".modules")
+	}
+	seen := map[string]string{}
+	for i, m := range l.Modules {
+		p := path + ".modules[" + strconv.Itoa(i) + "]"
+		if k.id(p+".module", m.Module) {
+			if other, dup := seen[m.Module]; dup {
+				k.add(CodeTwice, p+".module", "%s is that of %s too", quote(m.Module), other)
+			}
+			seen[m.Module] = p
+		}
+		switch {
+		case m.Bin == "":
+			k.missing(p + ".bin")
+		case len(m.Bin) > 256 || strings.ContainsFunc(m.Bin, unicode.IsControl):
+			k.add(CodeValue, p+".bin", "%s: want at most 256 bytes without control characters", quote(m.Bin))
+		default:
+			k.port(p+".bin", "the bin "+m.Bin)
+		}
+	}
 }
 
 func (k *checker) cluster(c Cluster, satellite bool) {

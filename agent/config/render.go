@@ -82,6 +82,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 		return key == "tcp"
 	case "RFID":
 		return slices.Contains([]string{"tcp", "mqtt", "reader_of", "beside", "door_ports", "only_tags"}, key)
+	case "PlaceReader":
+		return key == "serial" || key == "mqtt"
 	case "Scanner":
 		return key == "input"
 	case "Dock":

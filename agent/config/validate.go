@@ -91,6 +91,9 @@ func validate(c *Config, src *source) Problems {
 			k.output(p+".buzzer", d.Buzzer.Line, d.Buzzer.GPIO)
 		}
 	}
+	if c.Places != nil {
+		k.places(*c.Places)
+	}
 	for i, e := range c.EStops {
 		k.estop("estops["+strconv.Itoa(i)+"]", e)
 	}
@@ -99,6 +102,9 @@ func validate(c *Config, src *source) Problems {
 	}
 	for i, c := range c.Conveyors {
 		k.place("conveyors["+strconv.Itoa(i)+"]", c.ID)
+	}
+	for i, l := range c.Lights {
+		k.light("lights["+strconv.Itoa(i)+"]", l)
 	}
 	if c.Cluster != nil {
 		k.cluster(*c.Cluster, c.Satellite())

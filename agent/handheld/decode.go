@@ -119,6 +119,7 @@ func refuse(code, format string, args ...any) *Refusal {
 // that were there with a value.
 type message struct {
 	CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second string
+	Module, Handheld                                         string // of a press
 	Seq, Qty, At                                             int64
 	given                                                    map[string]bool
 }
@@ -126,16 +127,9 @@ type message struct {
 // Decode reads one up/cmd message of a device. When it returns a Refusal, the
 // Request holds what could be made out of CmdID, Seq and Verb.
 func Decode(device string, payload []byte) (Request, *Refusal) {
-	m, ref := parse(payload)
-	req := Request{Verb: m.Verb, At: m.At}
-	if validID(m.CmdID) {
-		req.CmdID = m.CmdID
-	}
-	if m.Seq >= 1 && m.Seq <= MaxSeq {
-		req.Seq = uint64(m.Seq)
-	}
+	m, ref := parse(payload, fields)
+	req, ref := m.request(payload, ref)
 	if ref != nil {
-		findIDs(&req, payload)
 		return req, ref
 	}
 	cmd, ref := m.command(device)
@@ -146,9 +140,28 @@ func Decode(device string, payload []byte) (Request, *Refusal) {
 	return req, nil
 }
 
-// parse reads the JSON object. It does not use struct decoding: that takes
+// fields are those of an up/cmd message.
+var fields = []string{"cmdId", "seq", "verb", "barcode", "expect", "task", "reason", "kind", "second", "qty", "at"}
+
+// request is the head of a message as far as it could be made out; ref is what
+// parse said.
+func (m *message) request(payload []byte, ref *Refusal) (Request, *Refusal) {
+	req := Request{Verb: m.Verb, At: m.At}
+	if validID(m.CmdID) {
+		req.CmdID = m.CmdID
+	}
+	if m.Seq >= 1 && m.Seq <= MaxSeq {
+		req.Seq = uint64(m.Seq)
+	}
+	if ref != nil {
+		findIDs(&req, payload)
+	}
+	return req, ref
+}
+
+// parse reads the JSON object with the known fields. It does not use struct decoding: that takes
 // fields in any case and silently keeps the last of two.
-func parse(payload []byte) (message, *Refusal) {
+func parse(payload []byte, known []string) (message, *Refusal) {
 	m := message{given: map[string]bool{}}
 	if len(payload) > MaxPayload {
 		return m, refuse(warehouse.CodeMalformed, "message of %d bytes, at most %d", len(payload), MaxPayload)
@@ -172,6 +185,9 @@ func parse(payload []byte) (message, *Refusal) {
 			return m, refuse(warehouse.CodeMalformed, "field %.40q twice", key)
 		}
 		seen[key] = true
+		if !slices.Contains(known, key) {
+			return m, refuse(warehouse.CodeMalformed, "unknown field %.40q", key)
+		}
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			return m, notJSON(err)
@@ -220,6 +236,10 @@ func (m *message) set(key string, raw json.RawMessage) *Refusal {
 		text = &m.Kind
 	case "second":
 		text = &m.Second
+	case "module":
+		text = &m.Module
+	case "handheld":
+		text = &m.Handheld
 	case "seq":
 		num = &m.Seq
 	case "qty":

@@ -29,6 +29,7 @@ import (
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/presence"
 	"tote/gs1/epc"
+	"tote/warehouse"
 )
 
 // queue bounds the reads waiting: two seconds of a busy reader.
@@ -200,10 +201,23 @@ func (p *Portal) sighted(s sighting) []presence.Pass {
 func told(s presence.Seen) string {
 	for _, known := range []string{"urn:epc:id:" + epc.SGTIN + ":", "urn:epc:id:" + epc.SSCC + ":", "urn:epc:raw:"} {
 		if strings.HasPrefix(s.Key, known) {
-			return s.Key
+			return short(s.Key)
 		}
 	}
-	return strings.ToUpper(s.EPC)
+	return short(strings.ToUpper(s.EPC))
+}
+
+// longest is the longest tag the state machine takes, bytes. One that is longer would
+// have the whole pass refused, parcels and all.
+const longest = 128
+
+// short cuts a tag that is too long, and says so: what is left is no EPC of anything,
+// and enough for a person to find it by.
+func short(tag string) string {
+	if len(tag) <= longest {
+		return tag
+	}
+	return strings.ToValidUTF8(tag[:longest-1], "") + "~"
 }
 
 // ManyUntold is after how many passes without a direction something is broken: one
@@ -238,6 +252,32 @@ func (p *Portal) watch(pass presence.Pass) {
 	}
 }
 
+// most are the tags of a pass, as many as one may have: a pass with more would be
+// refused, parcels and all. Units and cartons are never left out before other tags,
+// and those that were heard best stay: what is missing is then seen by a person.
+func (p *Portal) most(tags []presence.Seen) []presence.Seen {
+	tags = slices.Clone(tags)
+	left := len(tags) - warehouse.MaxPassTags
+	if left <= 0 {
+		return tags
+	}
+	slices.SortStableFunc(tags, func(a, b presence.Seen) int {
+		unit := func(s presence.Seen) int {
+			if strings.HasPrefix(s.Key, "urn:epc:id:"+epc.SSCC+":") {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(unit(a)-unit(b), b.BestRSSI-a.BestRSSI)
+	})
+	p.mu.Lock()
+	p.crowd += uint64(left)
+	p.mu.Unlock()
+	p.cfg.Log.Warn("more tags in one pass than can be recorded, the weakest are left out", "dock", p.cfg.Dock,
+		"code", drivers.CodePortalCrowd, "tags", len(tags), "left_out", left, "action", drivers.FaultOf(drivers.CodePortalCrowd).Action)
+	return tags[:warehouse.MaxPassTags]
+}
+
 // passed queues one pass. A window without any tag is nothing: a person walked
 // through. A carton whose tags are dead is found when the truck departs.
 func (p *Portal) passed(pass presence.Pass) {
@@ -246,7 +286,7 @@ func (p *Portal) passed(pass presence.Pass) {
 		return
 	}
 	one := Pass{Way: pass.Way, From: pass.From, To: pass.To}
-	tags := slices.Clone(pass.Tags)
+	tags := p.most(pass.Tags)
 	slices.SortFunc(tags, func(a, b presence.Seen) int { return cmp.Compare(told(a), told(b)) })
 	for _, t := range tags {
 		one.EPCs, one.RSSI = append(one.EPCs, told(t)), append(one.RSSI, max(-128, min(t.BestRSSI, 0)))

@@ -28,9 +28,12 @@ type Config struct {
 	// Publish sends a retained message on state/<name> of a device.
 	Publish func(class, id, name string, payload []byte) error
 	// LastSeq is the newest sequence the site knows of a device.
-	LastSeq func(device string) (uint64, error)
+	LastSeq func(class, id string) (uint64, error)
 	// Stations and Docks are those of this gateway's configuration.
 	Stations, Docks []string
+	// Lights are the pick-to-light controllers of this gateway's configuration:
+	// which of their modules hangs at which bin.
+	Lights map[string]map[string]string
 	// Notify hears each touched key after its topics are published:
 	// "station/pack1", "job/…", "pool", "outbox/control". It must not block.
 	Notify func(key string)
@@ -48,6 +51,7 @@ type Projector struct {
 	// The rest belongs to Run's goroutine.
 	deviceOf map[string]string // worker → handheld last published for
 	sent     map[string]string // topic → payload last published
+	picks    map[string]Lamp   // worker → the lamp it needs
 }
 
 // New makes a Projector.
@@ -59,6 +63,7 @@ func New(cfg Config) *Projector {
 		asked:    map[string]struct{}{},
 		deviceOf: map[string]string{},
 		sent:     map[string]string{},
+		picks:    map[string]Lamp{},
 	}
 }
 
@@ -87,8 +92,11 @@ const everything = "*"
 // Connected publishes what a device that just connected must know and cannot
 // have kept: the newest sequence the site has of it.
 func (p *Projector) Connected(class, id string) {
-	if class == "handheld" {
+	switch class {
+	case "handheld":
 		p.Touch([]string{"device/" + id})
+	case "light":
+		p.Touch([]string{"light/" + id})
 	}
 }
 
@@ -117,6 +125,7 @@ func (p *Projector) Asked(class, id string) {
 // Run publishes everything once and then what changes, until ctx ends.
 func (p *Projector) Run(ctx context.Context) error {
 	clear(p.sent) // a restarted broker holds nothing
+	clear(p.picks)
 	if err := p.all(); err != nil {
 		return err
 	}
@@ -166,10 +175,14 @@ func (p *Projector) all() error {
 	if err != nil {
 		return err
 	}
+	maps.DeleteFunc(p.picks, func(w string, _ Lamp) bool { return !slices.Contains(workers, w) })
 	for _, w := range workers {
 		if err := p.one("worker/" + w); err != nil {
 			return err
 		}
+	}
+	if err := p.lights(); err != nil {
+		return err
 	}
 	var places []string
 	for _, s := range append(stations, p.cfg.Stations...) {
@@ -199,9 +212,13 @@ func (p *Projector) one(key string) error {
 	case "worker":
 		return p.worker(id)
 	case "device":
-		return p.device(id)
+		_, err := p.device(id)
+		return err
+	case "light":
+		return p.connectedLight(id)
 	case "station":
-		return p.step("station", id, warehouse.StationStep)
+		_, err := p.step("station", id, warehouse.StationStep)
+		return err
 	case "dock":
 		return p.dock(id)
 	}
@@ -223,41 +240,50 @@ func (p *Projector) worker(id string) error {
 		return err
 	}
 	if before := p.deviceOf[id]; before != "" && before != now {
-		if err := p.device(before); err != nil {
+		if _, err := p.device(before); err != nil {
 			return err
 		}
 	}
 	delete(p.deviceOf, id)
 	if now == "" {
-		return nil
+		return p.pick(id, "", nil)
 	}
 	p.deviceOf[id] = now
-	return p.device(now)
-}
-
-func (p *Projector) device(id string) error {
-	last, err := p.cfg.LastSeq(id)
+	step, err := p.device(now)
 	if err != nil {
 		return err
 	}
-	if err := p.publish("handheld", id, "seq", struct {
-		Last uint64 `json:"last"`
-	}{last}); err != nil {
-		return err
+	return p.pick(id, now, step)
+}
+
+// device publishes what a handheld shows, and returns it.
+func (p *Projector) device(id string) (*warehouse.Step, error) {
+	if err := p.seq("handheld", id); err != nil {
+		return nil, err
 	}
 	return p.step("handheld", id, warehouse.NextStep)
 }
 
-func (p *Projector) step(class, id string, of func(warehouse.Reader, string) (*warehouse.Step, error)) error {
-	var step *warehouse.Step
-	err := p.cfg.View(func(r warehouse.Reader) (err error) {
+// seq publishes the newest sequence known of a device.
+func (p *Projector) seq(class, id string) error {
+	last, err := p.cfg.LastSeq(class, id)
+	if err != nil {
+		return err
+	}
+	return p.publish(class, id, "seq", struct {
+		Last uint64 `json:"last"`
+	}{last})
+}
+
+func (p *Projector) step(class, id string, of func(warehouse.Reader, string) (*warehouse.Step, error)) (step *warehouse.Step, err error) {
+	err = p.cfg.View(func(r warehouse.Reader) (err error) {
 		step, err = of(r, id)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return p.publish(class, id, "task", step)
+	return step, p.publish(class, id, "task", step)
 }
 
 // Quorum is the retained state/quorum of the site, as the gateway of this broker

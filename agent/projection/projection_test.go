@@ -45,7 +45,7 @@ func newSite(t *testing.T) *site {
 			s.sent = append(s.sent, topic)
 			return nil
 		},
-		LastSeq:  func(device string) (uint64, error) { return uint64(len(device)), nil },
+		LastSeq:  func(_, device string) (uint64, error) { return uint64(len(device)), nil },
 		Stations: []string{"pack1"}, Docks: []string{"dock1"},
 		Notify: func(key string) { s.mu.Lock(); s.notified = append(s.notified, key); s.mu.Unlock() },
 	})

@@ -469,6 +469,7 @@ func (p *Pack) onPrinted(end printEnd) {
 		p.retryAt = time.Now().Add(p.cfg.Retry)
 	}
 	if !end.sent {
+		p.settled = false // it may be recorded as sent all the same
 		p.retryAt = time.Now().Add(p.cfg.Retry)
 		p.printerHint = Hint{HintNoPrinter, end.detail}
 	}

@@ -119,6 +119,11 @@ func (p *Prints) print(ctx context.Context, job warehouse.PrintJob) (more bool, 
 			err = fmt.Errorf("print %s: %s %s", job.ID, res.Code, res.Text)
 		}
 		sent = err == nil
+		if !sent {
+			// It may be recorded all the same, now or a little later, and would
+			// be on its way for ever: it is looked for as after a restart.
+			p.settled = false
+		}
 		return err
 	}
 	drawn, err := p.cfg.Draw(job)

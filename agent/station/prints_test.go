@@ -166,3 +166,39 @@ func TestPrintGivenUpMeanwhile(t *testing.T) {
 		stop()
 	})
 }
+
+// TestPrintWhoseSendingNobodyKnows: the answer to PrintSent is lost, but it is
+// recorded. Nothing left for the printer, and the print must not be on its way for
+// ever: then nobody could have it printed again.
+func TestPrintWhoseSendingNobodyKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		o := &outlet{outcome: warehouse.JobPrinted}
+		lost := false
+		p := NewPrints(PrintsConfig{
+			ID: "pack1", Log: slog.New(slog.DiscardHandler), View: f.view, Send: o.send,
+			Do: func(ctx context.Context, actor string, c warehouse.Command) (warehouse.Result, error) {
+				res, err := f.do(ctx, actor, c)
+				if _, sent := c.(warehouse.PrintSent); sent && !lost {
+					lost = true
+					return warehouse.Result{}, errors.New("outcome not known")
+				}
+				return res, err
+			},
+			Draw: func(j warehouse.PrintJob) (Drawn, error) { return Drawn{Bytes: []byte(j.Label.Ref)}, nil },
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- p.Run(ctx) }()
+		f.must(asksFor("T-1", "T-2"))
+		pass(30 * time.Second)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		want := []string{"T-1 UNKNOWN the gateway restarted while the label was on its way", "T-2 PRINTED"}
+		if d := cmp.Diff(want, f.prints()); d != "" || len(o.sent) != 1 {
+			t.Errorf("sent %q (-want +got)\n%s", o.sent, d)
+		}
+	})
+}

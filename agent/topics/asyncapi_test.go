@@ -358,6 +358,12 @@ func TestExamples(t *testing.T) {
 			if next, ok := p["next"].(map[string]any); ok {
 				seen["do="+next["do"].(string)] = true
 			}
+			if name == "lightPress" {
+				b, _ := json.Marshal(p)
+				if _, ref := handheld.DecodePress(map[string]string{"0107": "A-01-02"}, b); ref != nil {
+					t.Errorf("example %s is refused: %v", e.Name, ref)
+				}
+			}
 			if name == "handheldCommand" {
 				b, _ := json.Marshal(p)
 				if _, ref := handheld.Decode("h1", b); ref != nil {
@@ -430,7 +436,7 @@ func TestWords(t *testing.T) {
 func TestFields(t *testing.T) {
 	for file, v := range map[string]any{
 		"step.json": warehouse.Step{}, "handheld-result.json": handheld.Result{}, "place-result.json": station.Answer{},
-		"seq.json": handheld.Seq{}, "conn.json": handheld.Conn{}, "hint.json": station.Hint{}, "quorum.json": projection.Quorum{}, "dock-task.json": projection.DockTask{},
+		"seq.json": handheld.Seq{}, "conn.json": handheld.Conn{}, "hint.json": station.Hint{}, "quorum.json": projection.Quorum{}, "dock-task.json": projection.DockTask{}, "light-task.json": projection.LightTask{},
 	} {
 		var fields, required []string
 		rt := reflect.TypeOf(v)

@@ -20,6 +20,7 @@ const (
 	Station  = "station"
 	Dock     = "dock"
 	Conveyor = "conveyor"
+	Light    = "light" // a pick-to-light controller
 	// Site is the class of the site itself; its id is the site's.
 	Site = "site"
 )
@@ -47,6 +48,7 @@ const (
 	Ack    = "ack"    // up: the answer to a down message; with result, how it came out
 	Assign = "assign" // down: where a carton goes
 	Sync   = "sync"   // down: tell state/main
+	Press  = "press"  // up: the button of a module of a light was pressed
 )
 
 // Writers of a channel.
@@ -85,6 +87,11 @@ func Channels() []Channel {
 		{Conveyor, Down, Sync, 1, false, ByGateway},
 		{Conveyor, State, Main, 1, true, ByDevice},
 		{Conveyor, State, Conn, 1, true, ByDevice},
+		{Light, Up, Press, 1, false, ByDevice},
+		{Light, Down, Result, 1, false, ByGateway},
+		{Light, State, Task, 1, true, ByGateway},
+		{Light, State, Seq, 1, true, ByGateway},
+		{Light, State, Conn, 1, true, ByDevice},
 		{Site, State, Quorum, 1, true, ByGateway},
 	}
 }
@@ -106,6 +113,10 @@ func HandheldConn(site, id string) string { return Of(site, Handheld, id, State,
 
 // HandheldSeq is the newest sequence known of a handheld.
 func HandheldSeq(site, id string) string { return Of(site, Handheld, id, State, Seq) }
+
+// LightPress is where a pick-to-light controller publishes what was pressed: QoS
+// 1, not retained.
+func LightPress(site, id string) string { return Of(site, Light, id, Up, Press) }
 
 // DownResult is where answers to a device, station or dock go.
 func DownResult(site, class, id string) string { return Of(site, class, id, Down, Result) }

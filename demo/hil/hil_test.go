@@ -10,9 +10,13 @@ import (
 
 	"tote/drivers/accept"
 	"tote/drivers/all"
+	"tote/drivers/drivertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drivertest.Waiting()
+	goleak.VerifyTestMain(m)
+}
 
 // TestRow71EveryDriver: readers, scales, printers, scanners and sensors pass the
 // suite that real ones are handed over with. A driver without an emulator fails

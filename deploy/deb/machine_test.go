@@ -75,52 +75,6 @@ type machine struct {
 	pid string
 }
 
-// debianSuite is what the package is tested on: the oldest release it is for.
-const debianSuite = "bookworm"
-
-// debian is a minimal root, kept in bin between runs. It skips when there is none to
-// be had.
-func debian(t *testing.T) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: not root: the package was built, not installed")
-	}
-	for _, tool := range []string{"unshare", "nsenter", "mount", "chroot"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("SKIPPED: no %s: the package was built, not installed", tool)
-		}
-	}
-	root, err := filepath.Abs("../../bin/debian-" + debianSuite)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(root, "usr/bin/systemd-sysusers")); err == nil {
-		return root
-	}
-	if _, err := exec.LookPath("debootstrap"); err != nil {
-		t.Skip("SKIPPED: no debootstrap (Debian package debootstrap): the package was built, not installed")
-	}
-	part := root + ".part"
-	if err := errors.Join(os.RemoveAll(part), os.MkdirAll(part, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "debootstrap", "--variant=minbase", "--include=systemd", debianSuite, part).CombinedOutput()
-	if err != nil {
-		_ = os.RemoveAll(part)
-		t.Skipf("SKIPPED: debootstrap gave no root (no network?): the package was built, not installed: %v\n%.600s", err, tail(out))
-	}
-	if err := os.Rename(part, root); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("debootstrap took %v", time.Since(began).Round(time.Second))
-	return root
-}
-
-func tail(b []byte) []byte { return b[max(0, len(b)-600):] }
-
 // hold makes the machine: $1 is the root, $2 a folder for what it changes, $3 what is
 // /mnt there. The last line starts the machine's first process: with $4 = boot it is
 // systemd, otherwise a shell, which buries the dead and ends with its input.

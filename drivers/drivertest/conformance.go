@@ -52,9 +52,29 @@ type Suite struct {
 }
 
 // Conformance runs the suite over real pseudo-terminals, and what takes long or
-// is many cases in simulated time with a Peer.
+// is many cases in simulated time with a Peer. On the terminals nearly all is
+// waiting, so these cases run all at once, whatever -parallel says; what a
+// driver leaves behind is looked for when the last of them is over.
 func Conformance(t *testing.T, s Suite) {
 	t.Helper()
+	terminals(t, s)
+	if s.Flips != nil {
+		t.Run("every single bit changed", func(t *testing.T) { flips(t, s) })
+	}
+	if s.Day != nil {
+		t.Run("24 h without a leak", func(t *testing.T) { day(t, s) })
+	}
+}
+
+// terminals runs the cases on real pseudo-terminals.
+func terminals(t *testing.T, s Suite) {
+	t.Helper()
+	ignore := goleak.IgnoreCurrent()
+	files := openFiles(t)
+	var all sync.WaitGroup
+	run := func(name string, f func(t *testing.T)) {
+		all.Go(func() { t.Run(name, f) }) // each with its own driver, pty and device
+	}
 	half := len(s.Frame) / 2
 	cases := []struct {
 		name string
@@ -80,7 +100,7 @@ func Conformance(t *testing.T, s Suite) {
 		if c.name == "cut short" && s.Joins {
 			continue
 		}
-		t.Run(c.name, func(t *testing.T) {
+		run(c.name, func(t *testing.T) {
 			r := newRig(t, s)
 			r.plug()
 			r.run()
@@ -96,7 +116,7 @@ func Conformance(t *testing.T, s Suite) {
 			r.state(drivers.Ready)
 		})
 	}
-	t.Run("unplug in the middle of a frame, replug at the same link", func(t *testing.T) {
+	run("unplug in the middle of a frame, replug at the same link", func(t *testing.T) {
 		r := newRig(t, s)
 		r.run()
 		r.state(drivers.Absent)
@@ -116,7 +136,7 @@ func Conformance(t *testing.T, s Suite) {
 	})
 	// A device that sends without a pause must not keep the driver from
 	// noticing that its time is up.
-	t.Run("stop while the device babbles", func(t *testing.T) {
+	run("stop while the device babbles", func(t *testing.T) {
 		babbler := func(context.Context) (drivers.Port, error) { return babble(s.Garbage + "\r\n"), nil }
 		dev := s.New(t, babbler, func(text string) { t.Errorf("delivered %q out of noise", text) })
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -132,18 +152,17 @@ func Conformance(t *testing.T, s Suite) {
 			t.Fatal("Run does not end with its context")
 		}
 	})
-	t.Run("stop while the device is silent", func(t *testing.T) {
+	run("stop while the device is silent", func(t *testing.T) {
 		r := newRig(t, s)
 		r.plug()
 		r.reply(func(func(string)) {})
 		r.run()
 		r.spoiled() // and the cleanup asks for a prompt, leakless end
 	})
-	if s.Flips != nil {
-		t.Run("every single bit changed", func(t *testing.T) { flips(t, s) })
-	}
-	if s.Day != nil {
-		t.Run("24 h without a leak", func(t *testing.T) { day(t, s) })
+	all.Wait()
+	goleak.VerifyNone(t, ignore)
+	if now := openFiles(t); now != files {
+		t.Errorf("%d files are open, %d before", now, files)
 	}
 }
 
@@ -171,15 +190,6 @@ type rig struct {
 
 func newRig(t *testing.T, s Suite) *rig {
 	t.Helper()
-	// Checked last of all, when everything below has been taken down.
-	ignore := goleak.IgnoreCurrent()
-	files := openFiles(t)
-	t.Cleanup(func() {
-		goleak.VerifyNone(t, ignore)
-		if now := openFiles(t); now != files {
-			t.Errorf("%d files are open, %d before", now, files)
-		}
-	})
 	r := &rig{t: t, s: s, link: filepath.Join(t.TempDir(), "device")}
 	open, err := serialport.Opener(serialport.Config{Path: r.link})
 	if err != nil {

@@ -28,7 +28,10 @@ import (
 	"tote/gs1/scan"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drivertest.Waiting()
+	goleak.VerifyTestMain(m)
+}
 
 // emulators starts devices that share no code with the drivers.
 func emulators(t *testing.T, devices ...emulate.Device) map[string]emulate.Ready {

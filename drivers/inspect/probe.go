@@ -242,7 +242,8 @@ func (t Target) try(ctx context.Context, s step, f *Finding) (found bool, err er
 }
 
 // listen waits for a device that talks by itself and finds who reads it best: at
-// least nine bytes of ten, in whole frames.
+// least nine bytes of ten, in whole frames. A printer is none: it only answers, and
+// its answers have so little shape that its driver finds one in any noise.
 func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all.Driver, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, listenFor)
 	defer cancel()
@@ -257,7 +258,7 @@ func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all
 	}
 	most := len(heard) * 9 / 10
 	for _, r := range rows {
-		if len(heard) == 0 || r.Decode == nil {
+		if len(heard) == 0 || r.Decode == nil || r.Kind == all.Printer {
 			continue
 		}
 		good := 0

@@ -19,6 +19,7 @@ import (
 // no other, and is not put out by what it does not understand: so a port can be
 // probed.
 func TestEachReaderAnswersItsOwnDriver(t *testing.T) {
+	t.Parallel()
 	for _, f := range families {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel() // it waits most of the time

@@ -36,6 +36,9 @@ const (
 	partialLimit = 250 * time.Millisecond
 	// noiseLimit is how many refused scans in a row make the scanner degraded.
 	noiseLimit = 3
+	// quiet is how long after the last refused one a good scan says that such a
+	// scanner works again. A person takes longer to aim anew.
+	quiet = 250 * time.Millisecond
 	// connected is what the status says of a scanner that is fit.
 	connected = "the scanner is connected"
 )
@@ -229,12 +232,14 @@ type session struct {
 	last   string    // the scan before
 	lastAt time.Time // when it was last seen
 	noise  int       // refused scans in a row
+	badAt  time.Time // when the last one was refused
 }
 
 func (s *session) frame(data, code string) {
 	d, now := s.d, s.d.cfg.Now()
 	if code != "" {
 		d.stats.rejects.Add(1)
+		s.badAt = now
 		if s.noise++; s.noise >= noiseLimit {
 			d.tracker.Set(drivers.Degraded, drivers.CodeScannerNoise, "")
 		}
@@ -242,8 +247,12 @@ func (s *session) frame(data, code string) {
 		d.cfg.OnReject(Reject{Code: code, Text: f.Cause + " " + f.Action, At: now})
 		return
 	}
-	s.noise = 0
-	d.tracker.Set(drivers.Ready, "", connected)
+	// In noise without a pause something looks like a scan now and then: that is
+	// no recovery, or the state would change a hundred times a second.
+	if s.noise < noiseLimit || now.Sub(s.badAt) >= quiet {
+		s.noise = 0
+		d.tracker.Set(drivers.Ready, "", connected)
+	}
 	// The window slides: a scanner left in continuous mode in front of one
 	// barcode makes one scan, not three a second.
 	repeat := data == s.last && now.Sub(s.lastAt) < d.cfg.RepeatWindow

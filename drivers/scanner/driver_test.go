@@ -3,6 +3,7 @@ package scanner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -207,4 +208,28 @@ func TestNewChecksItsConfiguration(t *testing.T) {
 			t.Errorf("accepted %+v", c)
 		}
 	}
+}
+
+// TestNoiseWithoutAPauseIsNoRecovery: in noise something looks like a scan now and then.
+// The state does not change with each of them, and a real scan after it heals.
+func TestNoiseWithoutAPauseIsNoRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, Config{OnReject: func(Reject) {}})
+		for i := range 100 {
+			b.send(fmt.Sprintf("\x00\r\x01\r\x02\rA%d\r\x00\r", i), 20*time.Millisecond)
+		}
+		b.send("", time.Second)
+		b.send("REAL\r", time.Second)
+		if s := b.dev.Status().State; s != drivers.Ready || b.scans[len(b.scans)-1] != "REAL" {
+			t.Errorf("%s, %q", s, b.scans[len(b.scans)-1])
+		}
+		b.cancel()
+		if err := <-b.end; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		want := []string{"opening", "ready", "degraded DEV-405", "ready", "absent"}
+		if d := cmp.Diff(want, b.states); d != "" {
+			t.Errorf("states (-want +got)\n%s", d)
+		}
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tote/drivers"
+	"tote/drivers/drivertest"
 	"tote/drivers/gpio"
 	"tote/drivers/rfid"
 	"tote/drivers/rfid/llrp"
@@ -26,7 +27,10 @@ import (
 	emu "tote/firmware-tests/rfid/llrp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	drivertest.Waiting()
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	epc1 = "3074257BF7194E4000001A85"

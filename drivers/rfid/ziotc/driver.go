@@ -129,6 +129,8 @@ type session struct {
 	heard   time.Time     // last message
 	reading time.Time     // last report of tags
 	clock   time.Duration // how far this clock is ahead of the reader's
+	doubt   time.Time     // time in a heartbeat that may have come late, and
+	doubted time.Duration // how far this clock was ahead of it
 	bad     int           // unreadable messages in a row
 	alerts  map[string]Condition
 }
@@ -301,9 +303,7 @@ func (s *session) event(e Report) {
 		}
 		s.d.tracker.Set(drivers.Absent, drivers.CodeZebraGone, "")
 	case Heartbeat:
-		if !e.At.IsZero() {
-			s.clock = s.d.cfg.Now().Sub(e.At)
-		}
+		s.beat(e.At)
 		s.back()
 	case Alert:
 		s.alert(e.Alert)
@@ -312,6 +312,23 @@ func (s *session) event(e Report) {
 		s.retry, s.reading = false, s.d.cfg.Now()
 		s.tags(e)
 	}
+}
+
+// beat learns from a heartbeat how the reader's clock stands to this one. A reader
+// that was cut off may have kept heartbeats as well as reads, and one of an hour ago
+// would make those reads ones of now: what looks late is believed when the next
+// heartbeat is as late, which kept ones, that come at once, are not.
+func (s *session) beat(at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	ahead := s.d.cfg.Now().Sub(at)
+	late := ahead-s.clock > s.d.cfg.Stale
+	if late && !(at.After(s.doubt) && !s.doubt.IsZero() && (ahead-s.doubted).Abs() < time.Second) {
+		s.doubt, s.doubted = at, ahead
+		return
+	}
+	s.clock, s.doubt = ahead, time.Time{}
 }
 
 // back: who talks is there.

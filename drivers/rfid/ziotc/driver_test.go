@@ -157,10 +157,22 @@ func TestLateReadsAreDropped(t *testing.T) {
 		b := start(t, Fixed)
 		b.ok(t, Fixed, "")
 		b.send(tagAt(-11*time.Second), 0)
-		b.send(`{"component":"RG","type":"heartbeat","data":{},"timestamp":"`+stamp(-time.Hour)+`"}`, 0)
+		beat := func(ago time.Duration) string {
+			return `{"component":"RG","type":"heartbeat","data":{},"timestamp":"` + stamp(ago) + `"}`
+		}
+		// Kept heartbeats make no kept read one of now.
+		for _, ago := range []time.Duration{-30 * time.Minute, -30 * time.Minute, -29 * time.Minute, -28 * time.Minute} {
+			b.send(beat(ago), 0)
+			b.send(tagAt(ago), 0)
+		}
+		if st := b.dev.Stats(); st.Reads != 0 || st.Stale != 5 {
+			t.Errorf("stats %+v", st)
+		}
+		b.send(beat(-time.Hour), time.Minute)
+		b.send(beat(-time.Hour), 0)
 		b.send(tagAt(-time.Hour-5*time.Second), 0)
 		b.send(tagAt(-time.Hour-15*time.Second), 0)
-		if st := b.dev.Stats(); st.Reads != 1 || st.Stale != 2 {
+		if st := b.dev.Stats(); st.Reads != 1 || st.Stale != 6 {
 			t.Errorf("stats %+v", st)
 		}
 		b.stop(t, "opening", "ready")

@@ -1,0 +1,55 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"tote/agent/places"
+	"tote/agent/replica"
+	"tote/drivers"
+	"tote/drivers/rfid"
+	"tote/warehouse"
+)
+
+// startPlaces starts what follows tags between places, and the readers that watch
+// them.
+func (a *Agent) startPlaces() error {
+	cfg := a.cfg.Places
+	if cfg == nil {
+		return nil
+	}
+	engine, err := cfg.Engine()
+	if err != nil {
+		return err
+	}
+	watch, err := places.New(places.Config{Engine: engine, Log: a.log, Seen: a.tagSeen})
+	if err != nil {
+		return err
+	}
+	if err := a.sup.Go("places", watch.Run); err != nil {
+		return err
+	}
+	for _, r := range cfg.Readers {
+		name, reader := r.Device(), r.RFID()
+		_, err := a.startReader(name, &reader, sinks{
+			read:    func(r rfid.Read) { watch.Read(name, r) },
+			barcode: func(string) {}, // a scan at a shelf belongs to nobody
+			status:  func(s drivers.Status) { watch.Reader(name, s.State == drivers.Ready || s.State == drivers.Degraded) },
+		})
+		if err != nil {
+			return fmt.Errorf("reader %s: %w", r.ID, err)
+		}
+	}
+	return nil
+}
+
+// tagSeen records where a tag is. Each try has the same id. A tag that means nothing
+// here is no error: readers hear what is none of the site's business.
+func (a *Agent) tagSeen(ctx context.Context, f places.Fact) error {
+	res, err := a.store.Do(ctx, replica.By{ID: f.ID, Actor: "places/" + a.cfg.Gateway},
+		warehouse.TagSeen{Tag: f.Tag, Place: f.Place, At: f.At.UnixMilli(), Gone: f.Gone})
+	if err == nil && !res.OK {
+		a.log.Debug("a tag at a place was not noted", "tag", f.Tag, "place", f.Place, "code", res.Code, "text", res.Text)
+	}
+	return err
+}
