@@ -80,6 +80,7 @@ const (
 	CodeScannerKey        = "DEV-410"
 	CodeScannerLost       = "DEV-411"
 	CodeNotKeyboard       = "DEV-412"
+	CodeScannerBabbles    = "DEV-413"
 
 	CodeRFIDSilent     = "DEV-501"
 	CodeRFIDUnreadable = "DEV-502"
@@ -203,6 +204,7 @@ func Faults() []Fault {
 		{CodeScannerKey, "The scanner typed a key that stands for no character.", "Scan again. If it comes back, set the scanner to the keyboard layout of the configuration."},
 		{CodeScannerLost, "Keys of a scan were lost on the way.", "Scan again. If it comes back, set the scanner to type more slowly."},
 		{CodeNotKeyboard, "The configured path is not an input device.", "Use a path of /dev/input/by-id that ends in -event-kbd."},
+		{CodeScannerBabbles, "The scanner sends more than anything can scan; nothing of it is taken until it is calm.", "Check that it is a scanner that is plugged in there, and set it to its defaults (its manual has a code for that)."},
 
 		{CodeRFIDSilent, "The RFID reader does not answer.", "Check power and cable of the reader, and that its baud rate is as configured (115200 from the factory)."},
 		{CodeRFIDUnreadable, "The answers of the RFID reader cannot be read.", "Check the baud rate, the cable, and that the reader is one of the configured family."},

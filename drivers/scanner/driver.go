@@ -39,6 +39,9 @@ const (
 	// quiet is how long after the last refused one a good scan says that such a
 	// scanner works again. A person takes longer to aim anew.
 	quiet = 250 * time.Millisecond
+	// mostScans is how many different scans a second anything that scans can make;
+	// what makes more is no scanner, or a broken one.
+	mostScans = 50
 	// connected is what the status says of a scanner that is fit.
 	connected = "the scanner is connected"
 )
@@ -233,6 +236,22 @@ type session struct {
 	lastAt time.Time // when it was last seen
 	noise  int       // refused scans in a row
 	badAt  time.Time // when the last one was refused
+
+	since  time.Time // when the second began in which scans are counted
+	scans  int       // in it
+	babble bool      // there were too many in the second before
+}
+
+// tooMany counts a scan and tells whether they come faster than anything scans. From
+// then on none counts until a second was calm: each is a command to be recorded, and
+// a line that babbles would fill log and disk.
+func (s *session) tooMany(now time.Time) bool {
+	if past := now.Sub(s.since); past < 0 || past >= time.Second {
+		s.babble = s.scans > mostScans && past < 2*time.Second && past >= 0
+		s.since, s.scans = now, 0
+	}
+	s.scans++
+	return s.babble || s.scans > mostScans
 }
 
 func (s *session) frame(data, code string) {
@@ -245,6 +264,11 @@ func (s *session) frame(data, code string) {
 		}
 		f := drivers.FaultOf(code)
 		d.cfg.OnReject(Reject{Code: code, Text: f.Cause + " " + f.Action, At: now})
+		return
+	}
+	if repeat := data == s.last && now.Sub(s.lastAt) < d.cfg.RepeatWindow; !repeat && s.tooMany(now) {
+		d.stats.rejects.Add(1)
+		d.tracker.Set(drivers.Degraded, drivers.CodeScannerBabbles, "")
 		return
 	}
 	// In noise without a pause something looks like a scan now and then: that is

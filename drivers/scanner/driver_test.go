@@ -233,3 +233,30 @@ func TestNoiseWithoutAPauseIsNoRecovery(t *testing.T) {
 		}
 	})
 }
+
+// TestBabble: another device at the scanner's port sends lines without end. Each would be
+// a command to record; none is taken until it is calm.
+func TestBabble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, Config{})
+		for i := range 400 {
+			b.send(fmt.Sprintf("W%d\r", i), 5*time.Millisecond)
+		}
+		if s := b.dev.Status(); len(b.scans) != mostScans || s.Code != drivers.CodeScannerBabbles {
+			t.Errorf("%d scans, %+v", len(b.scans), s)
+		}
+		b.send("", 3*time.Second)
+		b.send("REAL\r", time.Second)
+		if s := b.dev.Status().State; s != drivers.Ready || b.scans[len(b.scans)-1] != "REAL" {
+			t.Errorf("%s, %q", s, b.scans[len(b.scans)-1])
+		}
+		b.cancel()
+		if err := <-b.end; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		want := []string{"opening", "ready", "degraded DEV-413", "ready", "absent"}
+		if d := cmp.Diff(want, b.states); d != "" {
+			t.Errorf("states (-want +got)\n%s", d)
+		}
+	})
+}
