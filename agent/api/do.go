@@ -120,7 +120,7 @@ const siteActor = "site/api"
 
 // machines begin the names under which parts of the system act. People do not
 // use them: the log must tell them apart.
-var machines = []string{"handheld/", "station/", "dock/", "portal/", "places/", "conveyor/", "gateway/", "fleet/", "oms/", "token/"}
+var machines = []string{"handheld/", "station/", "dock/", "portal/", "places/", "conveyor/", "light/", "gateway/", "fleet/", "oms/", "token/"}
 
 // command is one row of the table.
 type command struct {

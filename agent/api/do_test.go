@@ -269,6 +269,7 @@ func TestDoBadRequests(t *testing.T) {
 		{HeaderActor, "mira", HeaderActor, "eve"},
 		{HeaderActor, "handheld/h1"},
 		{HeaderActor, "gateway/gw1"},
+		{HeaderActor, "light/pl1"},
 		{HeaderKey, ""},
 		{HeaderKey, strings.Repeat("k", 129)},
 		{HeaderKey, "ä"},
