@@ -96,6 +96,7 @@ type site struct {
 	ports    func() []serialport.Info   // of the machine; nil = none
 	dev      map[string]*control.Client // emulated devices, "pack1/scale"
 	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
+	shelf    bool                       // a reader watches two bins
 	zebra    string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	notify   *notify.Socket
 
@@ -179,6 +180,9 @@ func (s *site) startDevices() {
 			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "YARD", "B2", "RESET"}, Inputs: []string{"STOP"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io"), High: []string{"B1"}}})
 	}
+	if s.shelf {
+		devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "shelf1/rfid"})
+	}
 	for i := range devices {
 		d := &devices[i]
 		if d.Kind != emulate.GPIO && d.Kind != emulate.LLRP {
@@ -243,6 +247,9 @@ func (s *site) config() string {
 	}
 	if s.dev == nil && !s.bare {
 		return b.String()
+	}
+	if s.shelf {
+		fmt.Fprintf(&b, "rfid_places: {gone_s: 10, readers: [{id: shelf1, driver: r2000, serial: {path: %q, baud: 115200}, places: [{at: B-1, ports: 1}, {at: B-2, ports: \"2,3\"}]}]}\n", s.link("shelf1/rfid"))
 	}
 	b.WriteString("stations:\n")
 	for _, id := range []string{"pack1", "pack2"} {
