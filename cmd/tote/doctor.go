@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -22,6 +25,7 @@ type doctorCmd struct {
 	Config     string        `help:"Configuration of the gateway." default:"/etc/tote/agent.yaml" type:"path"`
 	JSON       bool          `name:"json" help:"As JSON."`
 	Limit      time.Duration `help:"For each check." default:"5s"`
+	Bundle     string        `help:"Also write what those who help need to know: report, configuration, status, metrics and the end of the log, all without secrets, as tar.gz." placeholder:"FILE" type:"path"`
 }
 
 // Run ends with status 0 when all is fine, 1 with warnings, 2 when something is
@@ -38,10 +42,54 @@ func (c doctorCmd) Run(ctx context.Context) error {
 	} else if err := r.Write(os.Stdout); err != nil {
 		return err
 	}
+	if c.Bundle != "" {
+		if err := c.bundle(ctx, p.Config, r); err != nil {
+			return fmt.Errorf("bundle: %w", err)
+		}
+		fmt.Fprintln(os.Stderr, c.Bundle, "is written; look into it before you give it away")
+	}
 	if code := doctor.Exit(r.Level); code != 0 {
 		return exitCode(code)
 	}
 	return nil
+}
+
+// logLines of the journal go into a bundle.
+const logLines = "2000"
+
+// bundle gathers what can be had; what cannot says why in its place.
+func (c doctorCmd) bundle(ctx context.Context, cfg *config.Config, r doctor.Report) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*c.Limit)
+	defer cancel()
+	var text bytes.Buffer
+	if err := r.Write(&text); err != nil {
+		return err
+	}
+	report, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	items := []doctor.Item{{Name: "doctor.txt", Data: text.Bytes()}, {Name: "doctor.json", Data: report}}
+	add := func(name string, data []byte, err error) {
+		if err != nil {
+			data = append(data, "\ncould not be had: "+err.Error()+"\n"...)
+		}
+		items = append(items, doctor.Item{Name: name, Data: data})
+	}
+	yaml, err := os.ReadFile(c.Config)
+	add("agent.yaml", doctor.WithoutComments(yaml), err)
+	for name, path := range map[string]string{"status.json": "/v1/status", "cluster.json": "/v1/cluster", "metrics.txt": "/metrics"} {
+		b, _, err := c.quietly(ctx, path)
+		add(name, b, err)
+	}
+	log, err := exec.CommandContext(ctx, "journalctl", "-u", "tote", "-n", logLines, "--no-pager", "-o", "short-iso").Output()
+	add("log.txt", log, err)
+	f, err := os.OpenFile(c.Bundle, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return doctor.Bundle(f, time.Now(), append(doctor.Secrets(cfg), c.Shown), items)
 }
 
 // asked is what the agent says, all at once and each within the limit.
