@@ -3,15 +3,13 @@ package agent
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"os"
 	"runtime"
 	rt "runtime/metrics"
 	"sync"
 	"time"
 
+	"tote/agent/identity"
 	"tote/agent/metrics"
 	"tote/agent/replica"
 	"tote/warehouse"
@@ -141,27 +139,10 @@ func (a *Agent) putCertificates(p *metrics.Page) {
 		if l.TLS == nil {
 			continue
 		}
-		if end, err := CertificateEnd(l.TLS.Cert); err == nil {
+		if end, err := identity.EndOf(l.TLS.Cert); err == nil {
 			left(end, l.Address)
 		}
 	}
-}
-
-// CertificateEnd is when the first certificate of a PEM file ends.
-func CertificateEnd(file string) (time.Time, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return time.Time{}, err
-	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return time.Time{}, os.ErrInvalid
-	}
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return c.NotAfter, nil
 }
 
 // memoryInUse is what the Go runtime holds, in bytes. Reading it stops nothing,

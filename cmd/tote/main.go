@@ -29,6 +29,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Bring site files (items, bins, workers, stock, orders, announced receipts) into a running gateway."`
 	Export   exportCmd   `cmd:"" help:"Write what the site holds as files that import takes, or what happened as EPCIS or NDJSON."`
 	Status   statusCmd   `cmd:"" help:"Show what a running gateway is doing."`
+	Doctor   doctorCmd   `cmd:"" help:"Find out what is wrong with this gateway, whether it runs or not. Exit status 1: warnings, 2: something is broken."`
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
 	Document documentCmd `cmd:"" help:"Print an archived document, byte by byte, or list those of an order, parcel or manifest."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`

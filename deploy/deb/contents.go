@@ -15,16 +15,19 @@ var embedded embed.FS
 
 // Where files of the repository lie on the machine, besides the tree files.
 var documents = map[string]string{
-	"docs/install.md":        "usr/share/doc/tote/install.md",
-	"docs/config.md":         "usr/share/doc/tote/config.md",
-	"docs/cluster.md":        "usr/share/doc/tote/cluster.md",
-	"docs/faults.md":         "usr/share/doc/tote/faults.md",
-	"docs/devices.md":        "usr/share/doc/tote/devices.md",
-	"config.example.yaml":    "usr/share/doc/tote/examples/agent.yaml",
-	"THIRD_PARTY_NOTICES":    "usr/share/doc/tote/THIRD_PARTY_NOTICES",
-	"LICENSE":                "usr/share/doc/tote/copyright",
-	"api/asyncapi.yaml":      "usr/share/doc/tote/api/asyncapi.yaml",
-	"api/openapi-agent.yaml": "usr/share/doc/tote/api/openapi-agent.yaml",
+	"docs/install.md":                  "usr/share/doc/tote/install.md",
+	"docs/config.md":                   "usr/share/doc/tote/config.md",
+	"docs/cluster.md":                  "usr/share/doc/tote/cluster.md",
+	"docs/faults.md":                   "usr/share/doc/tote/faults.md",
+	"docs/devices.md":                  "usr/share/doc/tote/devices.md",
+	"docs/metrics.md":                  "usr/share/doc/tote/metrics.md",
+	"deploy/prometheus/tote.rules.yml": "usr/share/doc/tote/examples/prometheus/tote.rules.yml",
+	"deploy/grafana/tote.json":         "usr/share/doc/tote/examples/grafana/tote.json",
+	"config.example.yaml":              "usr/share/doc/tote/examples/agent.yaml",
+	"THIRD_PARTY_NOTICES":              "usr/share/doc/tote/THIRD_PARTY_NOTICES",
+	"LICENSE":                          "usr/share/doc/tote/copyright",
+	"api/asyncapi.yaml":                "usr/share/doc/tote/api/asyncapi.yaml",
+	"api/openapi-agent.yaml":           "usr/share/doc/tote/api/openapi-agent.yaml",
 }
 
 const (

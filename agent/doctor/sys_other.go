@@ -1,0 +1,9 @@
+//go:build !linux
+
+package doctor
+
+import "errors"
+
+func space(string) (Space, error) { return Space{}, errors.ErrUnsupported }
+
+func synced() (bool, error) { return false, errors.ErrUnsupported }
