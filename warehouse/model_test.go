@@ -810,10 +810,10 @@ func (m *model) pass() {
 				}
 			} else if lost > 0 && (o.State != OrderShipped && p.DepartedAt == 0 || p.Verified || p.CheckedBy != "") {
 				ssccs = append(ssccs, p.SSCC)
-				for _, e := range tags[1:] {
-					may[gtinOf(e)]++
+				for g, n := range m.packed(&o, &p) {
+					may[g] += n
 					if p.CheckedBy == "" { // that one owes nothing
-						need[gtinOf(e)]++
+						need[g] += n
 					}
 				}
 			}
@@ -876,6 +876,24 @@ func (m *model) pass() {
 			}
 		}
 	}
+}
+
+// packed counts the tagged items of a parcel by GTIN: by its tags, or when it had
+// left before anybody looked for any, by what it was packed with.
+func (m *model) packed(o *Order, p *Parcel) map[string]int {
+	n := make(map[string]int)
+	for _, e := range m.tags[p.SSCC][1:] {
+		n[gtinOf(e)]++
+	}
+	if len(n) > 0 || o.State != OrderShipped && p.DepartedAt == 0 {
+		return n
+	}
+	for _, g := range o.InParcel(p.SSCC) {
+		if it := seen(GetItem(m.tx, g.SKU)); it != nil && it.Tagged {
+			n[it.GTIN] += int(g.Qty)
+		}
+	}
+	return n
 }
 
 // gtinOf is the GTIN of a tag, "" when it is no item's.
