@@ -275,7 +275,7 @@ func (c *trio) leaderProcess() *child {
 	leader.stop()
 	plug := leader.spawn()
 	leader.eventually("the gateway of a process of its own leads", func() bool {
-		s := c.gw[1].gw.agent.store.(clusterStore)
+		s := c.gw[1].gw.agent.bare().(clusterStore)
 		if id, ok := s.Leader(); !ok || id == "gw1" {
 			// The others know of it before everything is in its state.
 			code, _ := leader.call("GET", "/readyz", "", "")

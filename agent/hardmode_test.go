@@ -19,7 +19,7 @@ func TestHardModeOutlivesTheLeaderRow104(t *testing.T) {
 	leader.stop()
 	plug := leader.spawn()
 	leader.eventually("the gateway of a process of its own leads", func() bool {
-		s := others[0].gw.agent.store.(clusterStore)
+		s := others[0].gw.agent.bare().(clusterStore)
 		if id, ok := s.Leader(); !ok || id == "gw1" {
 			return ok
 		}

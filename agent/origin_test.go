@@ -32,7 +32,7 @@ func TestOrderIDOfTwoMastersRow38(t *testing.T) {
 	})
 	s.begin()
 	s.eventually("the newest rules hold", func() bool {
-		level, _ := s.gw.agent.store.(interface{ Level() (cluster, own uint16) }).Level()
+		level, _ := s.gw.agent.bare().(interface{ Level() (cluster, own uint16) }).Level()
 		return level >= warehouse.Level
 	})
 	client := server.Client()

@@ -152,7 +152,7 @@ func TestRebuildThatFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.eventually("the site is strict about commands", func() bool {
-		level, _ := s.gw.agent.store.(clusterStore).Level()
+		level, _ := s.gw.agent.bare().(clusterStore).Level()
 		return level >= 1
 	})
 	s.stop()

@@ -81,7 +81,7 @@ func TestDismissedAtOnce(t *testing.T) {
 	}
 	for _, g := range c.gw {
 		g.eventually("it is out here too", func() bool {
-			rec, err := satelliteOf(g.gw.agent.store.(clusterStore).Store, "sat1")
+			rec, err := satelliteOf(g.gw.agent.bare().(clusterStore).Store, "sat1")
 			return err == nil && rec == nil
 		})
 		read.View = 0
@@ -121,7 +121,7 @@ func TestTokenOfDismissed(t *testing.T) {
 	}
 	for _, g := range c.gw {
 		g.eventually("it is out here too", func() bool {
-			rec, err := satelliteOf(g.gw.agent.store.(clusterStore).Store, "sat1")
+			rec, err := satelliteOf(g.gw.agent.bare().(clusterStore).Store, "sat1")
 			return err == nil && rec == nil
 		})
 	}

@@ -63,7 +63,7 @@ func (c *trio) attached(s *site) (at *site, others []*site) {
 	c.Helper()
 	s.eventually("it is attached to a gateway that runs", func() bool {
 		at, others = nil, nil
-		id := s.gw.agent.store.(satelliteStore).Gateway()
+		id := s.gw.agent.bare().(satelliteStore).Gateway()
 		for _, g := range c.gw {
 			if g.id == id && g.runs() {
 				at = g

@@ -546,3 +546,6 @@ func (s *site) told() bool {
 	}
 	return true
 }
+
+// bare is the store itself, without the clock around it.
+func (a *Agent) bare() store { return a.store.(timedStore).store }

@@ -20,7 +20,7 @@ import (
 func (s *site) give(upstream, owner string) {
 	s.t.Helper()
 	s.eventually("the newest rules hold", func() bool {
-		level, _ := s.gw.agent.store.(interface{ Level() (cluster, own uint16) }).Level()
+		level, _ := s.gw.agent.bare().(interface{ Level() (cluster, own uint16) }).Level()
 		return level >= warehouse.Level
 	})
 	s.settings(func(site map[string]any) {
