@@ -21,6 +21,7 @@ type ButtonConfig struct {
 	// 0 = 200 ms. A worn contact that opens for a moment is one press.
 	Gap      time.Duration
 	Press    func(at time.Time) // called from Run's goroutine; must not block
+	Seen     func()             // the first level is known: a press counts from now on; as Press; may be nil
 	Log      *slog.Logger
 	OnStatus func(drivers.Status)
 }
@@ -86,6 +87,9 @@ func (b *Button) signal(s Signal) {
 	case !s.Active: // nobody let it go just now
 	case b.told && s.At.Sub(b.freed) >= b.cfg.Gap:
 		b.cfg.Press(s.At)
+	}
+	if !b.told && b.cfg.Seen != nil {
+		b.cfg.Seen()
 	}
 	b.told = true
 }

@@ -66,11 +66,7 @@ func NewEStop(cfg EStopConfig) (*EStop, error) {
 	e.button, err = NewButton(ButtonConfig{
 		Name: cfg.Name + "/reset", Open: cfg.Open, Line: cfg.Reset, ActiveLow: true,
 		Press: func(time.Time) { e.set(func() { e.latched = e.pressed }) },
-		OnStatus: func(st drivers.Status) {
-			if st.State == drivers.Ready {
-				e.set(func() { e.resetOK = true })
-			}
-		},
+		Seen:  func() { e.set(func() { e.resetOK = true }) },
 	})
 	if err != nil {
 		return nil, err
