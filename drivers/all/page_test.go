@@ -36,3 +36,18 @@ func TestPage(t *testing.T) {
 		t.Error("a driver without evidence is not marked")
 	}
 }
+
+// The README names every driver that is unproven, and no other.
+func TestReadmeNamesTheUnproven(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, ok := strings.Cut(string(text), "Unproven: ")
+	list, _, _ = strings.Cut(list, " |")
+	for _, d := range Drivers() {
+		if named := strings.Contains(list, "`"+d.Name+"`"); !ok || named != (d.Evidence == "") {
+			t.Errorf("%s: unproven %v, named so in the README %v", d.Name, d.Evidence == "", named)
+		}
+	}
+}
