@@ -71,8 +71,37 @@ func TestCartonsAreSortedByCarrier(t *testing.T) {
 	if ca := w.carriage(sscc[1]); ca.State != CarriageExpired || ca.Exit != "" {
 		t.Errorf("%+v", ca)
 	}
+	// Told at last where it left: remembered, once, and it moves nothing.
+	w.no(Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L1"}, CodeAlreadyLoaded)
+	if ca := w.carriage(sscc[1]); ca.State != CarriageExpired || ca.Exit != "L1" {
+		t.Errorf("%+v", ca)
+	}
+	w.wantPlace(sscc[1], "dock/d2")
+	before = w.tx.Digest()
+	w.no(Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L2"}, CodeAlreadyLoaded)
+	if w.tx.Digest() != before {
+		t.Error("the second confirm did something")
+	}
 	w.wantFallouts()
 	w.invariants()
+}
+
+// A carton that nobody heard of until it was loaded has its ride all the same;
+// before level 5 it had not.
+func TestLoadedBeforeTheConveyorCouldTell(t *testing.T) {
+	for level, rides := range map[uint16]int{4: 0, 5: 1} {
+		w, sscc := belt(t)
+		w.m.Level = level
+		w.ok(Load{Dock: "d2", Barcode: sscc[1]})
+		w.no(Induct{Conveyor: "c1", Barcode: sscc[1], Expires: w.m.Now + 5000}, CodeAlreadyLoaded)
+		w.no(Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L2"}, CodeAlreadyLoaded)
+		if all := seen(Carriages(w.tx, false)); len(all) != rides {
+			t.Errorf("level %d: %+v", level, all)
+		}
+		w.wantPlace(sscc[1], "dock/d2")
+		w.wantFallouts()
+		w.invariants()
+	}
 }
 
 // Whatever cannot be sorted leaves at the default lane, and is counted.
