@@ -29,6 +29,7 @@ import (
 	"tote/agent/papers"
 	"tote/agent/projection"
 	"tote/agent/replica"
+	"tote/agent/station"
 	"tote/agent/supervise"
 	"tote/drivers"
 	"tote/drivers/serialport"
@@ -125,6 +126,7 @@ type Agent struct {
 	strangers  strangers
 	towers     []*tower
 	doors      []door
+	prints     map[string][]*station.Prints // by station
 	robots     atomic.Pointer[fleet.Master] // nil without robots
 	conveyors  *conveyor.Controller         //
 	lights     []lightOf                    // pick-to-light controllers
@@ -165,7 +167,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
-		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
+		stations: map[string]chan struct{}{}, prints: map[string][]*station.Prints{}, stopping: make(chan struct{}),
 		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
 	}
 	for _, s := range cfg.Stations {

@@ -28,6 +28,7 @@ import (
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/printer"
 	"tote/warehouse"
 )
 
@@ -97,6 +98,7 @@ type site struct {
 	dev      map[string]*control.Client // emulated devices, "pack1/scale"
 	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
 	shelf    bool                       // a reader watches two bins
+	slips    bool                       // pack1 has a receipt printer for slips
 	zebra    string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	notify   *notify.Socket
 
@@ -180,6 +182,9 @@ func (s *site) startDevices() {
 			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "YARD", "B2", "RESET"}, Inputs: []string{"STOP"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io"), High: []string{"B1"}}})
 	}
+	if s.slips {
+		devices = append(devices, emulate.Device{Kind: emulate.Printer, Name: "pack1/slips", Printer: printer.Params{Language: "escpos"}})
+	}
 	if s.shelf {
 		devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "shelf1/rfid"})
 	}
@@ -255,6 +260,9 @@ func (s *site) config() string {
 	for _, id := range []string{"pack1", "pack2"} {
 		fmt.Fprintf(&b, "  - id: %s\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: 15, serial: {path: %q}}\n    printer: {driver: zpl, serial: {path: %q}}\n",
 			id, s.link(id+"/scanner"), s.link(id+"/scale"), s.link(id+"/printer"))
+		if s.slips && id == "pack1" {
+			fmt.Fprintf(&b, "    slips: {driver: escpos, serial: {path: %q}}\n", s.link("pack1/slips"))
+		}
 		if s.door && id == "pack1" {
 			fmt.Fprintf(&b, "    tower: {green: GREEN, amber: AMBER, red: RED, gpio: {emulated: %q}}\n", s.link("pack1/io"))
 			if s.signals {
