@@ -22,6 +22,7 @@ type emulateCmd struct {
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
 	GPIO     emulateGPIO     `cmd:"" name:"gpio" help:"A board of GPIO lines: a photo-eye, a light tower."`
 	ZIOTC    emulateZIOTC    `cmd:"" name:"ziotc" help:"An RFID reader or sled that speaks MQTT (ziotc)."`
+	Light    emulateLight    `cmd:"" help:"A pick-to-light controller that speaks MQTT, with its modules."`
 	Group    emulateGroup    `cmd:"" help:"Several devices from a file."`
 }
 
@@ -56,6 +57,9 @@ type (
 	emulateZIOTC struct {
 		emulate.ZIOTCArgs `embed:""`
 	}
+	emulateLight struct {
+		emulate.LightArgs `embed:""`
+	}
 	emulateGroup struct {
 		emulate.GroupArgs `embed:""`
 	}
@@ -78,6 +82,8 @@ func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error { return e.r
 func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateZIOTC) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateLight) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 

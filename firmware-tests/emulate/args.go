@@ -7,6 +7,7 @@ import (
 
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/rfid/llrp"
@@ -106,6 +107,15 @@ type ZIOTCArgs struct {
 	ziotc.Params `embed:""`
 }
 
+// LightArgs are the flags of `tote emulate light`.
+type LightArgs struct {
+	Name         string `help:"Name in the record and in the ready line (default: the kind)."`
+	Control      string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record       string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON         bool   `name:"json" help:"Ready lines as JSON."`
+	light.Params `embed:""`
+}
+
 // GroupArgs are the flags of `tote emulate group`.
 type GroupArgs struct {
 	File string `arg:"" help:"JSON file: {\"devices\":[{\"kind\":\"scale\",\"link\":…}]}."`
@@ -168,6 +178,12 @@ func (a ConveyorArgs) Options() (Options, error) {
 // Options for Main.
 func (a ZIOTCArgs) Options() (Options, error) {
 	d := Device{Kind: ZIOTC, Name: a.Name, Control: a.Control, Record: a.Record, ZIOTC: a.Params}
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a LightArgs) Options() (Options, error) {
+	d := Device{Kind: Light, Name: a.Name, Control: a.Control, Record: a.Record, Light: a.Params}
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/rfid/llrp"
@@ -31,6 +32,7 @@ type cli struct {
 	Group   GroupArgs   `cmd:""`
 
 	Conveyor ConveyorArgs `cmd:""`
+	Light    LightArgs    `cmd:""`
 	GPIO     GPIOArgs     `cmd:"" name:"gpio"`
 }
 
@@ -137,6 +139,13 @@ func TestArgs(t *testing.T) {
 			}}},
 		},
 		{
+			[]string{"light", "--brokers", "tcp://127.0.0.1:1883", "--site", "s1", "--modules", "0107,0203"},
+			Options{Devices: []Device{{
+				Kind: Light, Control: "127.0.0.1:0",
+				Light: light.Params{Brokers: []string{"tcp://127.0.0.1:1883"}, Site: "s1", ID: "pl1", Modules: []string{"0107", "0203"}, AnswerMs: 5000},
+			}}},
+		},
+		{
 			[]string{"group", file, "--json"},
 			Options{JSON: true, Devices: []Device{
 				{Kind: Scale, Name: "s1", Link: "/x/s1", Scale: scale.Params{SettleMs: 5}},
@@ -172,6 +181,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.Robot.Options()
 		case "conveyor":
 			o, err = got.Conveyor.Options()
+		case "light":
+			o, err = got.Light.Options()
 		case "gpio":
 			o, err = got.GPIO.Options()
 		default:

@@ -19,6 +19,7 @@ import (
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
@@ -45,6 +46,7 @@ const (
 	Conveyor = "conveyor"
 	GPIO     = "gpio"
 	ZIOTC    = "ziotc"
+	Light    = "light"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -52,7 +54,7 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO or ZIOTC
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC or Light
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
 	Listen  string `json:"listen,omitempty"`  // printer and llrp: TCP address, host:port, port 0 is chosen
@@ -70,6 +72,7 @@ type Device struct {
 	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
 	Robot    robot.Params    `json:"robot,omitzero"`    // speaks MQTT: no Link, no pty
 	ZIOTC    ziotc.Params    `json:"ziotc,omitzero"`    // speaks MQTT: no Link, no pty
+	Light    light.Params    `json:"light,omitzero"`    // speaks MQTT: no Link, no pty
 }
 
 // Options is what Main runs.
@@ -191,7 +194,7 @@ func start(d Device) (Ready, *target, func(context.Context) error, error) {
 	if err != nil {
 		return fail(err)
 	}
-	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC && d.Kind != LLRP
+	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC && d.Kind != Light && d.Kind != LLRP
 	if !onPty && d.Link != "" {
 		return fail(fmt.Errorf("%w: a %s has no device path", ErrSpec, d.Kind))
 	}
@@ -262,6 +265,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	case *conveyor.Conveyor:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *gpio.Board:
+		wg.Go(func() { _ = d.Run(ctx) })
+	case *light.Controller:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *ziotc.Reader:
 		wg.Go(func() { _ = d.Run(ctx) })

@@ -3,10 +3,12 @@ package emulate
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
@@ -116,9 +118,16 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
+	case Light:
+		c, err := light.New(d.Light, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = c, func() any { return c.State() }
+		return c, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s, %s, %s and %s",
-		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC)
+	return nil, fmt.Errorf("%w: kind %q; there are %s",
+		ErrSpec, d.Kind, strings.Join([]string{Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC, Light}, ", "))
 }
 
 // State is the device as the control API shows it.
@@ -189,6 +198,10 @@ type (
 		control.Readable
 		control.Scannable
 	}
+	lightFace struct {
+		*target
+		control.Pressable
+	}
 	robotFace struct {
 		*target
 		control.Acting
@@ -215,6 +228,8 @@ func (t *target) face(device any) control.Target {
 		return conveyorFace{t, d}
 	case *gpio.Board:
 		return gpioFace{t, d}
+	case *light.Controller:
+		return lightFace{t, d}
 	case *ziotc.Reader:
 		return ziotcFace{t, d, d}
 	}
