@@ -14,6 +14,7 @@ type emulateCmd struct {
 	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
 	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
+	Wedge   emulateWedge   `cmd:"" help:"A barcode scanner that acts as a keyboard."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader on a serial line, with the tags in front of it."`
 	LLRP    emulateLLRP    `cmd:"" name:"llrp" help:"A fixed RFID reader that speaks LLRP, with the tags in front of it and its inputs."`
 	Sensor  emulateSensor  `cmd:"" help:"A temperature and humidity sensor of the XY-MD02 family, on Modbus RTU."`
@@ -35,6 +36,9 @@ type (
 	}
 	emulateScanner struct {
 		emulate.ScannerArgs `embed:""`
+	}
+	emulateWedge struct {
+		emulate.WedgeArgs `embed:""`
 	}
 	emulateRFID struct {
 		emulate.RFIDArgs `embed:""`
@@ -84,6 +88,8 @@ func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return 
 func (c emulateZIOTC) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateLight) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateWedge) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 

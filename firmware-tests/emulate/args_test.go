@@ -33,6 +33,7 @@ type cli struct {
 
 	Conveyor ConveyorArgs `cmd:""`
 	Light    LightArgs    `cmd:""`
+	Wedge    WedgeArgs    `cmd:""`
 	GPIO     GPIOArgs     `cmd:"" name:"gpio"`
 }
 
@@ -81,7 +82,7 @@ func TestArgs(t *testing.T) {
 			[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{
 				Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
-				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, GS: scanner.GSCtrl, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
 			}}},
 		},
 		{
@@ -139,6 +140,10 @@ func TestArgs(t *testing.T) {
 			}}},
 		},
 		{
+			[]string{"wedge", "--at", "/tmp/x/w0", "--gs", "f8"},
+			Options{Devices: []Device{{Kind: Wedge, At: "/tmp/x/w0", Control: "127.0.0.1:0", Scanner: scanner.Params{GS: scanner.GSF8, GapMs: 3}}}},
+		},
+		{
 			[]string{"light", "--brokers", "tcp://127.0.0.1:1883", "--site", "s1", "--modules", "0107,0203"},
 			Options{Devices: []Device{{
 				Kind: Light, Control: "127.0.0.1:0",
@@ -181,6 +186,8 @@ func TestArgs(t *testing.T) {
 			o, err = got.Robot.Options()
 		case "conveyor":
 			o, err = got.Conveyor.Options()
+		case "wedge":
+			o, err = got.Wedge.Options()
 		case "light":
 			o, err = got.Light.Options()
 		case "gpio":

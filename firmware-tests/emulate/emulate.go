@@ -19,6 +19,7 @@ import (
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/kdev"
 	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
@@ -47,6 +48,9 @@ const (
 	GPIO     = "gpio"
 	ZIOTC    = "ziotc"
 	Light    = "light"
+
+	// Wedge is a Scanner that acts as a keyboard.
+	Wedge = "wedge"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -54,9 +58,10 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC or Light
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC, Light or Wedge
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
+	At      string `json:"at,omitempty"`      // wedge, and scale of protocol hid: a named pipe at this path in the place of the kernel's device, or "kernel": one of the kernel's own
 	Listen  string `json:"listen,omitempty"`  // printer and llrp: TCP address, host:port, port 0 is chosen
 	Control string `json:"control,omitempty"` // control API; default "127.0.0.1:0"; "unix:/path" for a socket
 	Record  string `json:"record,omitempty"`  // file of JSON lines; "" = in memory only
@@ -199,7 +204,7 @@ func start(d Device) (Ready, *target, func(context.Context) error, error) {
 		return fail(fmt.Errorf("%w: a %s has no device path", ErrSpec, d.Kind))
 	}
 	if onPty && (d.Link != "" || d.Listen == "") {
-		if t.port, err = pty.New(d.Link); err != nil {
+		if t.port, err = plugIn(d); err != nil {
 			return fail(err)
 		}
 		opened = append(opened, t.port)
@@ -231,6 +236,22 @@ func start(d Device) (Ready, *target, func(context.Context) error, error) {
 		defer func() { _ = opened.Close() }()
 		return t.run(ctx, device, ln)
 	}, nil
+}
+
+// plugIn opens the cable of a device.
+func plugIn(d Device) (port, error) {
+	records := d.Kind == Wedge || d.At != ""
+	switch {
+	case !records:
+		return pty.New(d.Link)
+	case d.Link != "" || d.At == "":
+		return nil, fmt.Errorf("%w: a device that gives records has a named pipe (at) or is one of the kernel, and no pty (link)", ErrSpec)
+	case d.Kind == Wedge:
+		return kdev.Keyboard(d.At)
+	case d.Kind == Scale && d.Scale.Protocol == "hid":
+		return kdev.Scale(d.At)
+	}
+	return nil, fmt.Errorf("%w: only a wedge and a scale of protocol hid give records", ErrSpec)
 }
 
 // listen opens the network plug of a device.
