@@ -46,7 +46,7 @@ func everyCommand() []Command {
 		RobotPick{Worker: "r1", Task: "O1/1/1", Qty: 2, Tote: "T-1", Outcome: PickShort, Code: FalloutStockout, Lot: "L1", Said: "x"},
 		PortalPass{Dock: "d1", EPCs: []string{"urn:epc:id:sscc:9521234.3000000001"}, Way: WayOut, From: 1, To: 2, RSSI: []int{-50}},
 		UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9521234.3000000001"},
-		TagSeen{Tag: "urn:epc:id:sscc:9521234.3000000001", Place: "A-01", At: 1, Gone: true},
+		TagSeen{Tag: "urn:epc:id:sscc:9521234.3000000001", Place: "A-01", At: 1, Gone: true, By: "gw1"},
 		Induct{Conveyor: "c1", Barcode: "J", Expires: 1},
 		Divert{Conveyor: "c1", Barcode: "J", Lane: "L1"},
 		ClearFallout{Fallout: "F000001"},

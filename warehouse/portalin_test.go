@@ -415,3 +415,32 @@ func TestUnitCameInWhole(t *testing.T) {
 		}
 	}
 }
+
+// A unit that two open deliveries announce is received by hand, however often it
+// passes; by one alone it is received at the door. One that no delivery of the first
+// 200 announces says that there are more.
+func TestUnitAnnouncedTwice(t *testing.T) {
+	w := twoDoors(t)
+	again := ReceiptSpec{ID: "R2", Supplier: "S1", Lines: []ReceiptLine{{Line: 1, SKU: "CUP", Qty: 2, LU: pallet}}}
+	w.ok(AnnounceReceipt{Source: "oms/main", Receipt: again})
+	before := w.tx.Digest()
+	if res := w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeConflict); !strings.Contains(res.Text, "R1 and R2") || w.tx.Digest() != before {
+		t.Errorf("%+v, or something was booked", res)
+	}
+	// Received for one by hand: the other one is still no reason to book it again.
+	w.ok(ReceiveUnit{Receipt: "R1", LU: pallet})
+	w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeConflict)
+	w.ok(CancelReceipt{Receipt: "R2", Reason: "sent twice"})
+	if res := w.ok(UnitCameIn{Dock: "d1", Tag: palletTag}); res.Text != "received before" {
+		t.Errorf("%+v", res)
+	}
+	for i := range 200 {
+		again.ID, again.Lines[0].LU = fmt.Sprintf("Q%03d", i), "395299990000000119"
+		w.ok(AnnounceReceipt{Source: "oms/main", Receipt: again})
+	}
+	if res := w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeUnknownSSCC); !strings.Contains(res.Text, "first 200") {
+		t.Errorf("%+v", res)
+	}
+	w.invariants()
+	w.books()
+}

@@ -1,9 +1,9 @@
 package warehouse
 
 import (
-	"fmt"
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 

@@ -115,4 +115,3 @@ func (s *server) documents(w http.ResponseWriter, r *http.Request) error {
 	reply(w, http.StatusOK, list)
 	return nil
 }
-
