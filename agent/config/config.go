@@ -119,7 +119,7 @@ type Station struct {
 	Printer *Printer `yaml:"printer,omitempty" doc:"Label printer of the station."`
 	Slips   *Printer `yaml:"slips,omitempty" doc:"Printer of the station for packing slips that are asked for, a receipt printer for one. Without it they come out of printer."`
 	Tower   *Tower   `yaml:"tower,omitempty" doc:"Light tower of the station."`
-	Buttons []Button `yaml:"buttons,omitempty" doc:"Push buttons of the station: each does what one of the station's own barcodes does."`
+	Buttons []Button `yaml:"buttons,omitempty" doc:"Push buttons of the station: each does what one of the station's own barcodes does." does:"reprint,next_carton"`
 	Buzzer  *Buzzer  `yaml:"buzzer,omitempty" doc:"Buzzer of the station: one short sound for a scan or weight that was taken, three long ones for one that was not."`
 }
 
@@ -129,7 +129,7 @@ type Dock struct {
 	Scanner  *Scanner  `yaml:"scanner,omitempty" doc:"Barcode scanner of the dock."`
 	PhotoEye *PhotoEye `yaml:"photo_eye,omitempty" doc:"Photo-eye in the door; it opens and closes the portal's window."`
 	RFID     *RFID     `yaml:"rfid,omitempty" doc:"RFID portal of the dock: what leaves is compared with what was packed, what comes in with what was announced."`
-	Buttons  []Button  `yaml:"buttons,omitempty" doc:"Push buttons of the dock, as those of a station." example:"[{does: depart, line: GPIO12}]"`
+	Buttons  []Button  `yaml:"buttons,omitempty" doc:"Push buttons of the dock, as those of a station." does:"depart" example:"[{does: depart, line: GPIO12}]"`
 	Buzzer   *Buzzer   `yaml:"buzzer,omitempty" doc:"Buzzer of the dock, as that of a station." example:"{line: GPIO13}"`
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Cluster is how the gateways of a site reach each other.
 type Cluster struct {
-	Listen    string    `yaml:"listen" doc:"host:port where the other gateways of the site reach this one. Mutual TLS with certificates of the site, so it need not be loopback. Left out on a satellite, which nobody calls." form:"address" example:"192.0.2.11:7070"`
+	Listen    string    `yaml:"listen" needed:"no" doc:"host:port where the other gateways of the site reach this one. Mutual TLS with certificates of the site, so it need not be loopback. Left out on a satellite, which nobody calls." form:"address" example:"192.0.2.11:7070"`
 	Advertise string    `yaml:"advertise,omitempty" doc:"host:port told to the others, when it differs from listen." form:"address" example:"gw1.site.lan:7070"`
 	Gateways  []Gateway `yaml:"gateways,omitempty" doc:"Gateways a satellite asks first. It also knows those it was told of when it joined and since, so this is needed only when all of their addresses have changed."`
 }
