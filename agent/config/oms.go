@@ -60,7 +60,6 @@ func (k *checker) oms(path string, o OMS) {
 	if o.TokenFile != "" {
 		k.absolute(path+".token_file", o.TokenFile)
 	}
-	k.oneOf(path+".adapter", o.Adapter, AdapterNative, AdapterFiles)
 	if o.Adapter == AdapterFiles {
 		k.absolute(path+".dir", o.Dir)
 		if o.URL != "" || o.TokenFile != "" {
@@ -79,7 +78,9 @@ func (k *checker) oms(path string, o OMS) {
 		k.add(CodeValue, path, "%s: want http://host or https://host", quote(o.URL))
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		k.add(CodeValue, path, "no user, query or fragment in the address; the token belongs into token_file")
+		k.do("Write the address alone, and what the OMS knows this site by into a file named in token_file. Change a password that stood here.")
 	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
 		k.add(CodeValue, path, "http is allowed to loopback only, use https")
+		k.do("Write https:// in front; the token would go through the network for all to read.")
 	}
 }
