@@ -96,6 +96,8 @@ var Faults = []Fault{
 	{CodeNoPackChange, "No pack size of this item waits to be confirmed.", "Nothing to do: somebody may have confirmed it."},
 	{CodeUnknownReservation, "No reservation has this id.", "Look at the list of reservations: it may have ended or its order came in."},
 	{CodeUnknownTag, "No unit that is here has this tag: a reader at a place heard it.", "Nothing, when the tag is no business of the site: leave it out with only_tags or except_tags. Else register the unit, or write its identity to the tag."},
+	{CodeBinWorkedOn, "Goods of the bin were moved or picked since its opening count, or it held some before it; the new count says something else. Nothing was booked of the file.", "Count these bins anew and bring the file in with --recount --reason: what differs is booked as a correction of stock. Or take them out of the file."},
+	{CodeBinChanged, "The bin holds something else than when the file was compared with it: somebody works there.", "Run the same file again: what was booked stays, and the bins that changed are listed."},
 	{CodeUnknownLU, "No logistic unit for stock has this id.", "Scan the label on the pallet or carton; register a new one first."},
 	{CodeNesting, "A unit cannot stand there: inside itself, too deep, or with something in it.", "Take the units apart first."},
 
