@@ -74,6 +74,7 @@ var goldenDays = []struct {
 	{"v8-units", wholeUnits},
 	{"v8-watching", watching},
 	{"v8-sitemodel", modelDay},
+	{"v8-opening", opening},
 }
 
 // shift is a day at a small site that uses every command and most refusals.
