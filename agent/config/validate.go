@@ -141,6 +141,9 @@ func (k *checker) store(c *Config) {
 	case c.Satellite() && len(c.Upstreams) > 0:
 		k.add(CodeValue, "upstreams", "a satellite never speaks with an OMS; leave them out")
 	}
+	if c.Satellite() && c.SiteCertificate() {
+		k.add(CodeValue, "store", "a satellite holds no authority that could make a certificate for its listeners: give tls with cert and key")
+	}
 }
 
 func (k *checker) missing(path string) { k.add(CodeMissing, path, "the key must be given") }
@@ -230,14 +233,14 @@ func (k *checker) mqtt(m MQTT) {
 		p := fmt.Sprintf("mqtt.listen[%d]", i)
 		if k.address(p+".address", l.Address, true) {
 			k.bind(p+".address", l.Address)
-			if l.TLS == nil && !loopback(l.Address) {
-				k.add(CodePlain, p+".address", "%s can be reached from the network and has no tls", l.Address)
+			if l.TLS == nil && !l.Insecure && !loopback(l.Address) {
+				k.add(CodePlain, p+".address", "%s can be reached from the network and has no tls: write tls: {} for a certificate of the site; for controllers that know no TLS insecure: true", l.Address)
 			}
 		}
-		if l.TLS != nil {
-			k.absolute(p+".tls.cert", l.TLS.Cert)
-			k.absolute(p+".tls.key", l.TLS.Key)
+		if l.Insecure && l.TLS != nil {
+			k.add(CodeValue, p+".insecure", "with tls it is not")
 		}
+		k.tls(p+".tls", l.TLS)
 	}
 	if m.TokensFile != "" {
 		k.absolute("mqtt.tokens_file", m.TokensFile)
@@ -249,13 +252,52 @@ func (k *checker) http(h HTTP) {
 	if h.TokensFile != "" {
 		k.absolute("http.tokens_file", h.TokensFile)
 	}
-	if !k.address("http.listen", h.Listen, true) {
+	if k.address("http.listen", h.Listen, true) {
+		k.bind("http.listen", h.Listen)
+		if !loopback(h.Listen) && !h.Insecure {
+			k.add(CodePlain, "http.listen", "%s can be reached from the network and has no TLS: leave 127.0.0.1:8080 here and give the address as http.https.listen", h.Listen)
+		}
+		if !loopback(h.Listen) && h.Insecure && h.TokensFile == "" {
+			k.add(CodeMissing, "http.tokens_file", "%s can be reached from the network: say who may come (`tote token api` makes the lines)", h.Listen)
+		}
+	}
+	if h.HTTPS == nil {
 		return
 	}
-	k.bind("http.listen", h.Listen)
-	if !loopback(h.Listen) {
-		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
+	if k.address("http.https.listen", h.HTTPS.Listen, true) {
+		k.bind("http.https.listen", h.HTTPS.Listen)
 	}
+	for _, n := range h.HTTPS.Called() {
+		if !hostName(n) {
+			k.add(CodeValue, "http.https.names", "%s: want host names or addresses, with spaces between and without ports", quote(n))
+		}
+	}
+	k.tls("http.https.tls", h.HTTPS.TLS)
+}
+
+// tls checks the files of a certificate: both, or none for one of the site.
+func (k *checker) tls(path string, t *TLS) {
+	if t == nil || t.OfSite() {
+		return
+	}
+	k.absolute(path+".cert", t.Cert)
+	k.absolute(path+".key", t.Key)
+}
+
+// hostName tells what can stand in a certificate.
+func hostName(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) < 1 || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // images checks the hosts pictures may come from.
