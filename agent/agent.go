@@ -24,6 +24,7 @@ import (
 	"tote/agent/api"
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/identity"
 	"tote/agent/images"
 	"tote/agent/notify"
 	"tote/agent/papers"
@@ -99,8 +100,9 @@ type Options struct {
 
 // Addresses are where the gateway listens.
 type Addresses struct {
-	HTTP string
-	MQTT []string
+	HTTP  string
+	HTTPS string // "" = the network is not served
+	MQTT  []string
 }
 
 // Agent is one gateway.
@@ -116,6 +118,9 @@ type Agent struct {
 	sup       *supervise.Supervisor
 	links     []*link // to the OMSs
 	http      *http.Server
+	https     *http.Server             // for the network; nil = it is not served
+	ident     *identity.Identity       // nil = alone, and shows no certificate of the site
+	server    *identity.Server         // the certificate of its listeners; nil = none is of the site
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	// kickQuorum: there is a quorum again, or none any more.
@@ -176,6 +181,9 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
 	a.lights = a.newLights(cfg.Lights)
+	if err := a.openServer(); err != nil {
+		return nil, err
+	}
 	bc, err := a.brokerConfig()
 	if err != nil {
 		return nil, err
@@ -307,6 +315,7 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
+	g.Exposed = a.cfg.Exposed()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
 	if !a.whole.Load() {
 		return g // the devices are not known yet

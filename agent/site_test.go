@@ -83,6 +83,7 @@ type site struct {
 	lan      string  // "mqtt:" of the configuration, "" = one plain listener
 	more     string  // further configuration
 	tokens   string  // http.tokens_file, "" = none
+	https    string  // http.https, "" = none
 	shows    string  // token its requests show
 	door     bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
 	llrp     bool    // with door: its reader speaks LLRP, and the photo-eye is wired to it
@@ -245,8 +246,12 @@ func (s *site) config() string {
 	if lan == "" {
 		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
-		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, raft, raft, s.more)
+	https := ""
+	if s.https != "" {
+		https = ", https: " + s.https
+	}
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q%s}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
+		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, https, raft, raft, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}

@@ -117,6 +117,8 @@ type Gateway struct {
 	Rebuild   *Rebuild   `json:"rebuild,omitempty"` // nil when the state is whole
 	Devices   []Device   `json:"devices"`
 	Portals   []Portal   `json:"portals,omitempty"`
+	// Exposed are the listeners that a network reaches without TLS.
+	Exposed []string `json:"exposed,omitempty"`
 }
 
 // Upstream is the link to one OMS beside the default one.

@@ -18,6 +18,7 @@ var documents = map[string]string{
 	"docs/install.md":                  "usr/share/doc/tote/install.md",
 	"docs/config.md":                   "usr/share/doc/tote/config.md",
 	"docs/config.schema.json":          "usr/share/doc/tote/config.schema.json",
+	"docs/security.md":                 "usr/share/doc/tote/security.md",
 	"docs/cluster.md":                  "usr/share/doc/tote/cluster.md",
 	"docs/faults.md":                   "usr/share/doc/tote/faults.md",
 	"docs/devices.md":                  "usr/share/doc/tote/devices.md",
