@@ -43,12 +43,8 @@ func TestHeldLevel(t *testing.T) {
 		}
 		return heard == "note of gw1, note of gw2, note of gw1, note of gw2, "
 	})
-	for _, n := range []*node{a, b} { // asked on their own: nothing to wait for
-		if n.IsLeader() {
-			if got := n.commonLevel(); got > 1 {
-				t.Errorf("%s would take the cluster to level %d", n.id, got)
-			}
-		}
+	if lead := leaderOf(t, a, b); lead.commonLevel() > 1 {
+		t.Errorf("%s would take the cluster to level %d", lead.id, lead.commonLevel())
 	}
 	atLevel(t, 1, a, b)
 
