@@ -61,7 +61,8 @@ type Config struct {
 
 // Times of a Runner.
 const (
-	look = 30 * time.Second // between two looks at the clock
+	look     = 30 * time.Second // between two looks at the clock
+	lookSoon = time.Second      // while this gateway may make none
 	// firstPause follows the first failure of several; it doubles up to lastPause.
 	firstPause = 2 * time.Minute
 	lastPause  = time.Hour
@@ -109,19 +110,25 @@ func (r *Runner) target() string {
 
 // Run makes copies until ctx ends.
 func (r *Runner) Run(ctx context.Context) error {
-	tick := time.NewTicker(look)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		if r.isDue() {
-			_, _ = r.Make(ctx) // it was said
-		} else {
-			r.retell(ctx)
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-next.C:
 		}
+		wait, ok := r.cfg.Turn()
+		switch {
+		case !ok: // it has just started, or there is no majority
+			next.Reset(lookSoon)
+			continue
+		case r.isDue(wait):
+			_, _ = r.Make(ctx) // it was said
+		case wait == 0:
+			r.retell(ctx)
+		}
+		next.Reset(look)
 	}
 }
 
@@ -144,11 +151,8 @@ func (r *Runner) keepState() {
 	}
 }
 
-func (r *Runner) isDue() bool {
-	wait, ok := r.cfg.Turn()
-	if !ok {
-		return false
-	}
+// isDue says whether a copy is due, and has been for that long.
+func (r *Runner) isDue(wait time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Now().Before(r.next) {
@@ -165,9 +169,6 @@ func (r *Runner) isDue() bool {
 // retell: a gateway that was off when a copy was made learns of it. Only the one
 // that leads does it, so that an idle site has one who speaks.
 func (r *Runner) retell(ctx context.Context) {
-	if wait, ok := r.cfg.Turn(); !ok || wait > 0 {
-		return
-	}
 	r.mu.Lock()
 	b := r.state.told()
 	r.mu.Unlock()
