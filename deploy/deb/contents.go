@@ -18,6 +18,8 @@ var documents = map[string]string{
 	"docs/install.md":                  "usr/share/doc/tote/install.md",
 	"docs/config.md":                   "usr/share/doc/tote/config.md",
 	"docs/cluster.md":                  "usr/share/doc/tote/cluster.md",
+	"docs/backup.md":                   "usr/share/doc/tote/backup.md",
+	"docs/site-guide.md":               "usr/share/doc/tote/site-guide.md",
 	"docs/faults.md":                   "usr/share/doc/tote/faults.md",
 	"docs/devices.md":                  "usr/share/doc/tote/devices.md",
 	"docs/metrics.md":                  "usr/share/doc/tote/metrics.md",

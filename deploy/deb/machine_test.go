@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(loopbackEnv) != "":
 		err = loopback()
+	case os.Getenv(handheldEnv) != "":
+		err = scans(os.Getenv(handheldEnv))
 	case os.Getenv(postEnv) != "":
 		err = post(os.Getenv(postEnv))
 	default:
@@ -73,7 +76,11 @@ type machine struct {
 	*testing.T
 	mnt string // folder of this machine that is /mnt there
 	pid string
+	end func() // takes it away
 }
+
+// halt takes the machine away before the test ends.
+func (m *machine) halt() { m.end() }
 
 // hold makes the machine: $1 is the root, $2 a folder for what it changes, $3 what is
 // /mnt there. The last line starts the machine's first process: with $4 = boot it is
@@ -187,13 +194,14 @@ func hatch(t *testing.T, how string) *machine {
 	if err := holder.Start(); err != nil {
 		t.Skipf("SKIPPED: no namespaces here: %v: the package was built, not installed", err)
 	}
-	t.Cleanup(func() {
+	m.end = sync.OnceFunc(func() {
 		_ = in.Close()
 		if pid, err := strconv.Atoi(m.pid); err == nil { // all others there die with the first process
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		_ = holder.Wait()
 	})
+	t.Cleanup(m.end)
 	up := make([]byte, 3)
 	if _, err := io.ReadFull(out, up); err != nil {
 		t.Skipf("SKIPPED: no namespaces or overlays here: %v %s: the package was built, not installed", err, errs.String())
