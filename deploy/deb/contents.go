@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,7 +65,15 @@ func contents(root, bin, arch string, src source) (*archive, error) {
 	if machines[arch].arm != "" {
 		p.add(template, p.data(satellite), 0o644)
 	}
-	for from, to := range documents {
+	pages, err := filepath.Glob(filepath.Join(root, "docs/runbooks/*.md"))
+	if err != nil {
+		return nil, err
+	}
+	all := maps.Clone(documents)
+	for _, page := range pages {
+		all["docs/runbooks/"+filepath.Base(page)] = "usr/share/doc/tote/runbooks/" + filepath.Base(page)
+	}
+	for from, to := range all {
 		data, err := os.ReadFile(filepath.Join(root, from))
 		if err != nil {
 			return nil, err

@@ -76,7 +76,9 @@ type machine struct {
 	*testing.T
 	mnt string // folder of this machine that is /mnt there
 	pid string
-	end func() // takes it away
+	// disk is its root folder as the processes of its mounts see it from without.
+	disk string
+	end  func() // takes it away
 }
 
 // halt takes the machine away before the test ends.
@@ -167,11 +169,12 @@ func leave(name string) (gone bool) {
 func hatch(t *testing.T, how string) *machine {
 	t.Helper()
 	root := debian(t)
-	m := &machine{T: t, mnt: t.TempDir()}
+	changes := t.TempDir()
+	m := &machine{T: t, mnt: t.TempDir(), disk: filepath.Join(changes, "root")}
 	if err := os.Chmod(m.mnt, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{hold, "sh", root, t.TempDir(), m.mnt, how}
+	args := []string{hold, "sh", root, changes, m.mnt, how}
 	holder := exec.Command("unshare", append([]string{"--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c"}, args...)...)
 	if how == "boot" {
 		name := fmt.Sprintf("tote-test-%d", os.Getpid())
