@@ -28,7 +28,7 @@ func post(text string) error {
 
 // systemctl stands in for the one of a machine that has booted, for the service
 // alone: what the unit says is started as its user, and start comes back when scans
-// are accepted, or after ten seconds when it answers and there is no majority.
+// are accepted, or after some seconds when it answers and there is no majority.
 const systemctl = `#!/bin/sh
 set -eu
 unit=/usr/lib/systemd/system/tote.service
@@ -45,7 +45,7 @@ begin() {
 	for i in $(seq 600); do
 		! grep -q gateway /run/agent.out 2>/dev/null || exit 0
 		[ ! -s /run/agent.pid ] || kill -0 "$(cat /run/agent.pid)" || { cat /run/agent.log; exit 1; }
-		[ "$i" -lt 100 ] || ! tote status >/dev/null 2>&1 || exit 0
+		[ "$i" -lt 30 ] || ! tote status >/dev/null 2>&1 || exit 0
 		sleep 0.1
 	done
 	exit 1

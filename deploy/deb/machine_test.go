@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -53,6 +54,12 @@ func tests(m *testing.M) int {
 		return 1
 	}
 	packages.dir = dir
+	// These tests wait for machines to start and votes to be given more than they work.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	return m.Run()
 }
