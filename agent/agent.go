@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"tote/agent/api"
+	"tote/agent/backup"
 	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/identity"
@@ -153,6 +154,7 @@ type Agent struct {
 	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
 	measured  measured
+	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
 }
 
 // New checks the configuration and touches nothing.
@@ -317,6 +319,7 @@ func (a *Agent) status() api.Gateway {
 	}
 	g.Exposed = a.cfg.Exposed()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
+	g.Backup = a.backupStatus()
 	if !a.whole.Load() {
 		return g // the devices are not known yet
 	}

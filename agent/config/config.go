@@ -29,6 +29,7 @@ type Config struct {
 	Lights        []Light    `yaml:"lights,omitempty" doc:"Pick-to-light controllers that speak MQTT with this gateway. The same on all gateways a controller may connect to."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Handheld      Handheld   `yaml:"handheld,omitempty" doc:"How the scanners of handheld pages type."`
+	Backup        *Backup    `yaml:"backup,omitempty" doc:"Copies of the whole state, made by themselves. The same on all gateways of the site; one of them makes them, the one that leads. Left out: none are made."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
 	Log           Log        `yaml:"log,omitempty" doc:"What goes to the journal."`
 	Raft          Raft       `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`

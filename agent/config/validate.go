@@ -46,6 +46,9 @@ func validate(c *Config, src *source) Problems {
 	k.mqtt(c.MQTT)
 	k.http(c.HTTP)
 	k.omss(c)
+	if c.Backup != nil {
+		k.backup(c)
+	}
 	if c.Images != nil {
 		k.images(*c.Images)
 	}
