@@ -19,6 +19,7 @@ import (
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/gs1"
+	"tote/picking/study"
 	"tote/warehouse"
 )
 
@@ -73,6 +74,7 @@ func Groups() []Group {
 			{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
 		}),
 		group("drivers", "Devices: in the device list, in hints, and as answers to scans that cannot be read.", drivers.Faults()),
+		group("picking", "Picking problems that cannot be planned: from `tote plan`.", study.Faults()),
 		group("gs1", "What is wrong with a GS1 barcode, link or tag: in the text of UNKNOWN_BARCODE, in answers to scans of scanners set up for GS1, and from `tote gs1`.", gs1.Faults()),
 		group("agent/intake", "Files brought in at the site. Nothing of such a file was imported.", []own{
 			{"CSV_MALFORMED", "A row is not CSV or has the wrong number of fields.", "Mend the named line."},

@@ -69,8 +69,8 @@ func AtCell(c Cell) Place { return Place{c.Aisle, c.Block, c.Cell} }
 // Router answers for one layout. Any goroutine may use it.
 type Router struct {
 	layout Layout
-	rows   []int64  // offset of each cross aisle
-	valid  []uint64 // by block: bits of the cells that exist
+	rows   []int64   // offset of each cross aisle
+	valid  []uint64  // by block: bits of the cells that exist
 	spare  sync.Pool // of *scratch
 }
 
