@@ -98,7 +98,7 @@ func (r *Reader) leave(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == c {
-		r.conn, r.keep, r.events, r.hold = nil, 0, map[int]bool{}, r.params.Holding
+		r.conn, r.keep, r.events, r.hold, r.extended = nil, 0, map[int]bool{}, r.params.Holding, false
 	}
 }
 
@@ -217,6 +217,10 @@ func (c *conn) step(now time.Time) {
 	}
 }
 
+// phaseOf is a phase of an answer: it goes with how far the tag is, as its strength
+// does.
+func phaseOf(h rfid.Heard) uint16 { return uint16(-h.RSSI*61) & 0xFFF }
+
 // tag is the TagReportData of one answer.
 func (r *Reader) tag(spec *roSpec, h rfid.Heard) []byte {
 	epc := tv(13, h.EPC)
@@ -241,6 +245,9 @@ func (r *Reader) tag(spec *roSpec, h rfid.Heard) []byte {
 	add(1<<7, 8, u16(1))
 	if spec.pc || r.params.Sparse {
 		parts = append(parts, tv(12, u16(uint16(len(h.EPC)/2)<<11)))
+	}
+	if spec.phase && !r.params.Sparse {
+		parts = append(parts, tlv(custom, u32(impinj), u32(phaseAngle), u16(phaseOf(h))))
 	}
 	b := tlv(240, parts...)
 	if r.faults.On(BadLengths) {
