@@ -207,14 +207,16 @@ func (c *conn) step(now time.Time) {
 	if r.faults.On(AntennaBroken(antenna)) {
 		return
 	}
-	for _, h := range r.Listen(antenna, powerOf(power)/100, now, took) {
-		if c.say(report, 0, r.tag(spec, h)) && !r.faults.On(BadLengths) {
-			r.Told(h)
-			r.mu.Lock()
-			r.frames++
-			r.mu.Unlock()
+	r.Tell(func() {
+		for _, h := range r.Listen(antenna, powerOf(power)/100, now, took) {
+			if c.say(report, 0, r.tag(spec, h)) && !r.faults.On(BadLengths) {
+				r.Told(h)
+				r.mu.Lock()
+				r.frames++
+				r.mu.Unlock()
+			}
 		}
-	}
+	})
 }
 
 // phaseOf is a phase of an answer: it goes with how far the tag is, as its strength
