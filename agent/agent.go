@@ -171,6 +171,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if opt.KnownBad == nil {
 		opt.KnownBad = drivers.KnownBad()
 	}
+	opt.KnownBad = cfg.Bad(opt.KnownBad)
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
