@@ -98,6 +98,7 @@ type site struct {
 	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
 	shelf    bool                       // a reader watches two bins
 	slips    bool                       // pack1 has a receipt printer for slips
+	labelMs  int64                      // how long a label takes; 0 = 20 ms
 	zebra    string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	notify   *notify.Socket
 
@@ -192,7 +193,7 @@ func (s *site) startDevices() {
 		if d.Kind != emulate.GPIO && d.Kind != emulate.LLRP {
 			d.Link = s.link(d.Name)
 		}
-		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
+		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, cmp.Or(s.labelMs, 20)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
