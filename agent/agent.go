@@ -146,6 +146,7 @@ type Agent struct {
 	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
 	measured  measured
+	issues    issues
 }
 
 // New checks the configuration and touches nothing.
@@ -305,6 +306,7 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
+	g.Issues = a.issues.board.Issues()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
 	if !a.whole.Load() {
 		return g // the devices are not known yet

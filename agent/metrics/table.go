@@ -48,6 +48,7 @@ var (
 	BackupAge   = &Metric{"tote_backup_age_seconds", Gauge, "Since the last backup that was taken from this gateway since its start, in seconds.", nil}
 	BackupSize  = &Metric{"tote_backup_bytes", Gauge, "Size of that backup, in bytes.", nil}
 
+	Issues   = &Metric{"tote_issues", Gauge, "What is wrong now by its level, causes only; GET /v1/health lists them.", []string{"level"}}
 	Fallouts = &Metric{"tote_fallouts_open", Gauge, "Open fallouts: what needs a decision of a person.", nil}
 	Orders   = &Metric{"tote_orders", Gauge, "Orders by state.", []string{"state"}}
 )
@@ -61,7 +62,7 @@ var all = []*Metric{
 	Clients, Twice, Connects, Refused, Denied, Commands, Withheld, Dropped, Unheard,
 	PortalWaits, PortalLost, PortalDrops,
 	CertDays, ClockOffset, BackupAge, BackupSize,
-	Fallouts, Orders,
+	Issues, Fallouts, Orders,
 }
 
 // All is every metric there is.
