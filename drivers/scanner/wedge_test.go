@@ -53,7 +53,7 @@ func TestWedgeConformance(t *testing.T) {
 		},
 		Frame: keysOf("]C1l\r"), Want: "]C1l", Garbage: garbage, Unframed: true, Joins: true,
 		Records: &drivertest.Records{Size: evdev.EventSize, AtOnce: 64, Open: evdev.Opener, Read: evdev.Whole},
-		Flips:   &drivertest.Flips{}, Day: &drivertest.Day{},
+		Flips:   &drivertest.Flips{}, Day: &drivertest.Day{Pace: time.Second}, // people do not scan five times a second
 	})
 }
 
