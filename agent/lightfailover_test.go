@@ -19,7 +19,7 @@ import (
 // that is alone).
 func TestLightMovesToAnotherGateway(t *testing.T) {
 	t.Parallel()
-	c := newTrioOf(t, false, lightsOf)
+	c := newTrio(t, false, lightsOf)
 	first := c.gw[0]
 	for _, s := range c.gw {
 		s.light(drivers.Degraded, "")

@@ -463,6 +463,9 @@ func (c devicesTestCmd) Run(ctx context.Context) error {
 	if c.Unattended {
 		o.Person = nil
 	}
+	if err := accept.Writable(c.Report); err != nil {
+		return err
+	}
 	s.Bad = drivers.KnownBad()
 	if c.Region != "" {
 		s.Driver.Region = c.Region
@@ -477,7 +480,8 @@ func (c devicesTestCmd) Run(ctx context.Context) error {
 		r.Site = cfg.Site
 	}
 	files, err := r.Save(c.Report, name)
-	if err != nil {
+	if err != nil { // what the person did must not be lost
+		fmt.Printf("\n%s", r.Markdown())
 		return err
 	}
 	fmt.Printf("\n%s\n%s\n", r.Verdict(), strings.Join(files, "\n"))
