@@ -23,7 +23,6 @@ import (
 	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/notify"
-	"tote/drivers"
 	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
@@ -83,6 +82,7 @@ type site struct {
 	lan      string  // "mqtt:" of the configuration, "" = one plain listener
 	more     string  // further configuration
 	tokens   string  // http.tokens_file, "" = none
+	https    string  // http.https, "" = none
 	shows    string  // token its requests show
 	door     bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
 	llrp     bool    // with door: its reader speaks LLRP, and the photo-eye is wired to it
@@ -93,7 +93,6 @@ type site struct {
 	mqtt     string  // addresses of the gateway; chosen at its first start and kept
 	web      string
 	gw       *gateway
-	bad      drivers.BadFirmware        // firmware that is known to be bad
 	ports    func() []serialport.Info   // of the machine; nil = none
 	dev      map[string]*control.Client // emulated devices, "pack1/scale"
 	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
@@ -246,8 +245,12 @@ func (s *site) config() string {
 	if lan == "" {
 		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
-		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, raft, raft, s.more)
+	https := ""
+	if s.https != "" {
+		https = ", https: " + s.https
+	}
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q%s}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
+		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, https, raft, raft, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -305,7 +308,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

@@ -124,7 +124,17 @@ func everyCommand() []Command {
 		CancelPrints{Job: "L0000001", Printer: "pack1", Reason: "printer broken"},
 		GiveReading{Place: "receipt/R1", DeciC: -185, Sensor: "probe 1"},
 		DoubleCheck{Station: "pack1", Badge: "B3"},
+		BookOpening{Zone: "A", Bins: []BinCount{{Bin: "A-01", Sum: "5", Lines: []OpeningLine{{SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Serial: "7", Owner: "ACME", Status: StatusQC, Was: 1, Qty: 2}}, More: true}}, Reason: ReasonRecounted, Recount: true, Last: true},
 		ChangeLot{Device: "h1", Barcode: "]C101\x1d", Task: "O1/1/1", Second: "B2"},
+		BeginModel{ID: "m1", Hash: "ab12", Note: "aisle 7", Parts: 2, Site: new(testSite()), Counts: ModelCounts{Added: 3, Changed: 2, Removed: 1}},
+		StageModel{ID: "m1", N: 1, Part: ModelPart{
+			Now: true, Items: testItems(), Bins: []Bin{{Code: "A-01", Aisle: 1, Cell: 2, Side: "L", Class: "C", Zone: "Z"}},
+			Workers:   []Worker{{ID: "w1", Name: "Ann", Badge: "B1", Kind: WorkerRobot}},
+			DropItems: []string{"CUP"}, DropBins: []string{"B-01"}, DropWorkers: []string{"w2"},
+		}},
+		CommitModel{ID: "m1"},
+		StepModel{ID: "m1"},
+		DropModel{ID: "m1"},
 	}
 }
 

@@ -158,6 +158,11 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 			return err
 		}
 	}
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && qty != 0 {
+		if err := c.workOn(bin); err != nil {
+			return err
+		}
+	}
 	if bin, ok := strings.CutPrefix(place, placeBin); ok && (gone || row.Qty == qty) {
 		if err := c.keepFreeBin(bin); err != nil {
 			return err

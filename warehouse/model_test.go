@@ -91,6 +91,7 @@ func (m *model) run(c Command) Result {
 		note := m.odd.notePicker(m, c)
 		defer note()
 	}
+	booked := m.bookedBins(c)
 	res := m.apply(c)
 	m.seen[CommandName(c.Kind())+" "+res.Code]++
 	if res.Code == CodeNegativeStock {
@@ -100,6 +101,9 @@ func (m *model) run(c Command) Result {
 		for _, r := range s.Rows {
 			m.opened[r.SKU] += r.Qty
 		}
+	}
+	if s, ok := c.(BookOpening); ok && res.OK {
+		m.noteOpening(s, booked)
 	}
 	m.noteAdjust(c, res)
 	if r, ok := c.(ReceiveReturn); ok && res.OK {

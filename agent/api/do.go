@@ -66,6 +66,7 @@ var commands = []command{
 	can[warehouse.PutBins]("Add or replace bins."),
 	can[warehouse.PutWorkers]("Add or replace workers."),
 	can[warehouse.OpenStock]("Book counted stock; the same ref books once."),
+	can[warehouse.BookOpening]("Book a part of the opening count of a zone; tote site import-stock makes these of a file."),
 	can[warehouse.MoveStock]("Move goods from a bin or unit to another."),
 	can[warehouse.SetStatus]("Say what goods may be used for, where they lie."),
 	can[warehouse.AdjustStock]("Add or take goods that nobody brought or took, with a reason."),

@@ -470,9 +470,13 @@ func (c devicesTestCmd) Run(ctx context.Context) error {
 	if c.Region != "" {
 		s.Driver.Region = c.Region
 	}
+	cfg, err := c.file()
+	if err == nil && cfg != nil {
+		s.Bad = cfg.Bad(s.Bad)
+	}
 	r := accept.Run(ctx, s, o)
 	r.Device, r.Version = c.Device, version
-	if cfg, err := c.file(); err == nil && cfg != nil {
+	if err == nil && cfg != nil {
 		r.Site = cfg.Site
 	}
 	files, err := r.Save(c.Report, name)
