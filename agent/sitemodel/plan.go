@@ -243,6 +243,9 @@ func (d *delta) pieces() (out []piece) {
 			pc.now, pc.put = true, func(p *warehouse.ModelPart) { p.DropItems = append(p.DropItems, sku) }
 		default:
 			it := *e.now
+			if e.old != nil && (it.Min != e.old.Min || it.Max != e.old.Max || it.Reorder != e.old.Reorder || it.MinDays != e.old.MinDays) {
+				pc.rows += 8 // its levels are told anew, to each owner
+			}
 			pc.now = e.old != nil && (it.LotTracked != e.old.LotTracked || it.Serials != e.old.Serials)
 			if b, err := json.Marshal(it); err == nil { // longer than what is sent
 				pc.bytes = len(b)
