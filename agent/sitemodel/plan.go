@@ -73,8 +73,10 @@ func Make(r warehouse.Reader, src *Source, opt Options) (*Plan, error) {
 			p.Counts.Removed++
 		}
 	}
-	if p.Hash, err = hashOf(&d.target); err != nil {
-		return nil, err
+	if p.Hash = p.Base; !p.Empty() {
+		if p.Hash, err = hashOf(&d.target); err != nil {
+			return nil, err
+		}
 	}
 	p.check(&cur, d, src, opt)
 	if p.Empty() {
@@ -99,13 +101,13 @@ func hashOf(m *warehouse.Model) (string, error) {
 // check looks at the model as it would be. What is wrong already is no reason to
 // refuse what changes something else.
 func (p *Plan) check(cur *warehouse.Model, d *delta, src *Source, opt Options) {
-	before := map[warehouse.ModelProblem]bool{}
-	if cur.Site != nil {
+	found, before := warehouse.CheckModel(&d.target), map[warehouse.ModelProblem]bool{}
+	if len(found) > 0 && cur.Site != nil {
 		for _, w := range warehouse.CheckModel(cur) {
 			before[w] = true
 		}
 	}
-	for _, w := range warehouse.CheckModel(&d.target) {
+	for _, w := range found {
 		if w.Warning || before[w] {
 			p.Warnings = append(p.Warnings, src.at(w))
 		} else {
