@@ -23,7 +23,7 @@ type entry struct {
 var table = []entry{
 	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: upstreams, the archive, parcels, offers, profiles
 	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures, profiles
-	command(KindPutBins, "PutBins", 1, putBins),
+	command(KindPutBins, "PutBins", 1, putBins).upTo(2),    // 2: what a bin carries
 	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
 	command(KindOpenStock, "OpenStock", 1, openStock),
 	command(KindReleaseOrder, "ReleaseOrder", 1, releaseOrder).upTo(2), // 2: party, customer, refs

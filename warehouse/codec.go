@@ -190,6 +190,13 @@ func (p PutItems) version() uint16 {
 	return 1
 }
 
+func (p PutBins) version() uint16 {
+	if slices.ContainsFunc(p.Bins, func(b Bin) bool { return b.MaxMg|b.MaxMl != 0 }) {
+		return 2
+	}
+	return 1
+}
+
 // Older is the command as gateways of an older version know it, for a site that
 // has such ones; false when there is no other form of it. What is left out goes
 // into its text.

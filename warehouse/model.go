@@ -175,6 +175,10 @@ type Bin struct {
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
 	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
 	Zone  string `cbor:"11,keyasint,omitempty" json:"zone,omitempty"`  // part of the site that is picked by itself
+	// MaxMg is what it carries and MaxMl what it has room for, in millilitres; 0 =
+	// nobody said. The opening count warns of more.
+	MaxMg int64 `cbor:"12,keyasint,omitempty" json:"maxMg,omitempty"`
+	MaxMl int64 `cbor:"13,keyasint,omitempty" json:"maxMl,omitempty"`
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.

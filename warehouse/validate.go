@@ -26,6 +26,8 @@ const (
 	maxNamed    = 100 // carriers, lanes, stations, portals of a site
 	maxEPCs     = 500 // of one pass before level 5; of one list of tags
 	maxMinDays  = 3650
+	maxBinMg    = 100_000_000_000
+	maxBinMl    = 1_000_000_000
 )
 
 // validID: 1..64 printable ASCII without '/' and without outer spaces. Ids are
@@ -316,6 +318,10 @@ func checkBin(b Bin, l Layout) string {
 		return "class"
 	case b.Zone != "" && !validID(b.Zone):
 		return "zone"
+	case b.MaxMg < 0 || b.MaxMg > maxBinMg || b.MaxMg%1000 != 0:
+		return "maxMg: 0 to 100 tonnes, in whole grams"
+	case b.MaxMl < 0 || b.MaxMl > maxBinMl:
+		return "maxMl: 0 to 1000 cubic metres"
 	}
 	return ""
 }

@@ -35,13 +35,17 @@ type fake struct {
 	answers  map[[16]byte]answered
 	doErr    error // what proposing fails with
 	viewErr  error
+	cutAt    int  // of the commands with an id: nothing answers from this one on; 0 = never
+	lose     int  // how many answers get lost
 	hang     bool // proposing takes until the context ends
-	notReady error
-	quorum   Quorum
-	robots   []string               // what was said of robots and scales
-	scaleErr error                  // of what is asked of the scale
-	node     func(name string) bool // of the map of the robots; nil = any
-	log      bytes.Buffer
+
+	cutApplied bool // the one it was cut at was still done
+	notReady   error
+	quorum     Quorum
+	robots     []string               // what was said of robots and scales
+	scaleErr   error                  // of what is asked of the scale
+	node       func(name string) bool // of the map of the robots; nil = any
+	log        bytes.Buffer
 }
 
 // answered is a command with an id of its own and what became of it.
@@ -139,9 +143,20 @@ func (g *fake) doAs(ctx context.Context, id [16]byte, actor string, c warehouse.
 		}
 		return a.res, nil
 	}
+	if cut := len(g.done) + 1 - g.cutAt; g.cutAt > 0 && (cut > 0 || cut == 0 && !g.cutApplied) {
+		return warehouse.Result{}, errCut
+	}
 	res, err := g.do(ctx, actor, c)
 	if err == nil {
 		g.answers[id] = answered{c, res}
+		if g.lose > 0 {
+			g.lose--
+			return warehouse.Result{}, errCut
+		}
+		if g.cutAt == len(g.done) {
+			g.answers = map[[16]byte]answered{} // nobody will ask again
+			return warehouse.Result{}, errCut
+		}
 	}
 	return res, err
 }

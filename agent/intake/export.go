@@ -148,6 +148,7 @@ func itemRow(it warehouse.Item) map[string]string {
 func binRow(b warehouse.Bin) map[string]string {
 	return map[string]string{
 		"bin": b.Code, "aisle": strconv.Itoa(b.Aisle), "cell": strconv.Itoa(b.Cell), "side": b.Side, "class": b.Class, "zone": b.Zone,
+		"max_g": number(b.MaxMg / 1000), "max_ml": number(b.MaxMl),
 	}
 }
 
@@ -214,6 +215,9 @@ func formula(s string) bool {
 }
 
 func needsGuard(s string) bool { return formula(s) || strings.TrimSpace(s) != s }
+
+// Guard keeps a cell from being read as a formula, and its outer spaces.
+func Guard(s string) string { return guard(s) }
 
 func guard(s string) string {
 	if needsGuard(s) {

@@ -21,6 +21,9 @@ import (
 
 type siteCmd struct {
 	Init siteInitCmd `cmd:"" help:"Make the site's certificate authority and the identity of its first gateway."`
+
+	ImportStock importStockCmd `cmd:"" name:"import-stock" help:"Book the opening count of bins, zone by zone; see docs/going-live.md."`
+	Opening     openingCmd     `cmd:"" name:"opening" help:"Which zones are live, and how many of their bins were counted."`
 }
 
 type siteInitCmd struct {
