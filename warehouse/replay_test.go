@@ -72,6 +72,7 @@ var goldenDays = []struct {
 	{"v8-labels", printing},
 	{"v8-seen", seeing},
 	{"v8-opening", opening},
+	{"v8-pin", pinDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

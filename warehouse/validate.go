@@ -181,7 +181,7 @@ func checkSite(s Site) string {
 	if why := checkCountries(s.Countries); why != "" {
 		return why
 	}
-	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkOffers(s), checkProfiles(s), checkUpstreams(s.Upstreams))
+	return cmp.Or(checkPinRule(s), checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkOffers(s), checkProfiles(s), checkUpstreams(s.Upstreams))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
@@ -336,6 +336,8 @@ func checkWorker(w Worker) string {
 		return "badge"
 	case w.Kind != "" && w.Kind != WorkerRobot:
 		return `kind: "" or "robot"`
+	case w.Role != "" && !slices.Contains(Roles, w.Role):
+		return `role: "picker", "packer", "stock", "dock", "lead" or "engineer"`
 	}
 	return ""
 }

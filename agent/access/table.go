@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 var (
 	deviceCommands = []string{"LabelGiven", "LabelRefused", "CarrierDown", "CarrierUp", "FileDocument", "MeasureItem"}
 	pickerCommands = []string{"AskMove", "RequestCount", "ProposeAlias", "Receive", "ReceiveUnit", "CheckReceipt", "SeeTags", "ReceiveReturn", "MeasureItem"}
-	adminCommands  = []string{"PutItems", "PutBins", "PutWorkers", "OpenStock", "BookOpening", "PutSuppliers", "PutVendorCodes"}
+	adminCommands  = []string{"PutItems", "PutBins", "PutWorkers", "OpenStock", "BookOpening", "SetPin", "PutSuppliers", "PutVendorCodes"}
 )
 
 // rules is a mux that knows patterns and serves nothing, with the scopes of each.

@@ -130,6 +130,11 @@ func (f *File) Compare(r warehouse.Reader, m warehouse.Meta) (d Difference, cmds
 		}
 		cmds = append(cmds, kind.part(f, part))
 	}
+	for _, i := range todo {
+		if f.newPin(i, r) {
+			cmds = append(cmds, warehouse.SetPin{Worker: f.workers[i].ID, Hash: f.hashes[i]})
+		}
+	}
 	return d, cmds, true, nil
 }
 
@@ -150,7 +155,20 @@ func (f *File) compareRow(kind masterData, i int, r warehouse.Reader) (Change, e
 			c.Columns = append(c.Columns, ColumnValue{column, had[column], is[column]})
 		}
 	}
+	if f.newPin(i, r) {
+		c.What = RowChanged
+		c.Columns = append(c.Columns, ColumnValue{"pin_hash", "", "another PIN"})
+	}
 	return c, nil
+}
+
+// newPin tells whether a row of workers brings another PIN than the worker has.
+func (f *File) newPin(i int, r warehouse.Reader) bool {
+	if i >= len(f.hashes) || f.hashes[i] == "" {
+		return false
+	}
+	p, err := warehouse.GetPin(r, f.workers[i].ID)
+	return err == nil && (p == nil || p.Hash != f.hashes[i])
 }
 
 // try asks the site what it would say to a part of the file. When it refuses, each

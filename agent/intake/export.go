@@ -28,8 +28,9 @@ var Exports = []string{"items", "bins", "workers", "stock", "orders"}
 // ErrColumn: a column is not one of the file kind, or named twice.
 var ErrColumn = errors.New("intake: unknown column")
 
-// notKept are columns that are read and say nothing of the record.
-var notKept = []string{"payment", "expect"}
+// notKept are columns that are read and say nothing of the record, or are not told:
+// what was made of a PIN goes in and not out.
+var notKept = []string{"payment", "expect", "pin_hash"}
 
 // Columns lists the columns of a kind of file that can be written, in order.
 func Columns(kind string) []string {
@@ -153,7 +154,7 @@ func binRow(b warehouse.Bin) map[string]string {
 }
 
 func workerRow(w warehouse.Worker) map[string]string {
-	return map[string]string{"id": w.ID, "name": w.Name, "badge": w.Badge, "kind": w.Kind}
+	return map[string]string{"id": w.ID, "name": w.Name, "badge": w.Badge, "kind": w.Kind, "role": w.Role}
 }
 
 func stockRow(s warehouse.StockRow) map[string]string {

@@ -18,6 +18,7 @@ type File struct {
 	items    []warehouse.Item
 	bins     []warehouse.Bin
 	workers  []warehouse.Worker
+	hashes   []string // of the PINs of workers
 	stock    []warehouse.StockRow
 	orders   []warehouse.OrderSpec
 	receipts []warehouse.ReceiptSpec
@@ -38,7 +39,7 @@ func Parse(kind string, r io.Reader) (*File, error) {
 	case "bins":
 		f.bins = t.bins()
 	case "workers":
-		f.workers = t.workers()
+		f.workers, f.hashes = t.workers()
 	case "stock":
 		f.stock = t.stock(1)
 	case "orders":
@@ -76,6 +77,11 @@ func (f *File) Commands() (cmds []warehouse.Command) {
 	}
 	for c := range chunks(f.workers) {
 		cmds = append(cmds, warehouse.PutWorkers{Workers: c})
+	}
+	for i, h := range f.hashes {
+		if h != "" {
+			cmds = append(cmds, warehouse.SetPin{Worker: f.workers[i].ID, Hash: h})
+		}
 	}
 	for c := range chunks(f.stock) {
 		cmds = append(cmds, warehouse.OpenStock{Rows: c, Ref: countRef(len(cmds), c)})

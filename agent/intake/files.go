@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"tote/agent/pins"
 	"tote/warehouse"
 )
 
@@ -25,7 +27,7 @@ var columns = map[string][]string{
 		"min?", "max?", "reorder_at?", "class?", "length_mm?", "width_mm?", "height_mm?", "substitutes?", "revision?", "image?", "image_hash?", "profile?",
 	},
 	"bins":    {"bin", "aisle", "cell", "side?", "class?", "zone?", "max_g?", "max_ml?"},
-	"workers": {"id", "name", "badge", "kind?"},
+	"workers": {"id", "name", "badge", "kind?", "role?", "pin_hash?"},
 	"stock":   {"bin", "sku", "lot?", "expiry?", "qty", "owner?", "serial?", "status?"},
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
@@ -84,19 +86,26 @@ func (t *table) bins() []warehouse.Bin {
 	return out
 }
 
-func (t *table) workers() []warehouse.Worker {
-	var out []warehouse.Worker
+func (t *table) workers() (out []warehouse.Worker, hashes []string) {
 	ids, badges := map[string]bool{}, map[string]bool{}
 	for t.next() {
-		w := warehouse.Worker{ID: t.needCode("id"), Name: t.need("name"), Badge: t.needCode("badge"), Kind: t.str("kind")}
+		w := warehouse.Worker{ID: t.needCode("id"), Name: t.need("name"), Badge: t.needCode("badge"), Kind: t.str("kind"), Role: t.str("role")}
 		if w.Kind != "" && w.Kind != warehouse.WorkerRobot {
 			t.bad("kind", CodeValue, fmt.Sprintf("%q is neither empty (a person) nor %s", w.Kind, warehouse.WorkerRobot))
 		}
+		if w.Role != "" && !slices.Contains(warehouse.Roles, w.Role) {
+			t.bad("role", CodeValue, fmt.Sprintf("%q is none of %s", w.Role, strings.Join(warehouse.Roles, ", ")))
+		}
+		hash := t.str("pin_hash")
+		if hash != "" && pins.ValidHash(hash) != nil {
+			t.bad("pin_hash", CodeValue, pins.ErrHash.Error()) // it may be a PIN: it is not shown
+		}
+		hashes = append(hashes, hash)
 		t.once(ids, "id", w.ID)
 		t.once(badges, "badge", w.Badge)
 		out = append(out, w)
 	}
-	return out
+	return out, hashes
 }
 
 func (t *table) stock(least int64) []warehouse.StockRow {
