@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	. "tote/warehouse"
 )
 
@@ -223,6 +225,55 @@ func TestPinRulesOfASite(t *testing.T) {
 		}
 	}
 	w.no(PutWorkers{Workers: []Worker{{ID: "w1", Name: "Ada", Badge: "B1", Role: "boss"}}}, CodeInvalid)
+}
+
+// Whatever people try: nobody is signed in by rule without the right PIN, nobody with
+// the right one is refused but for a wait, and no wait is longer than two minutes.
+func TestRandomPins(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := secured(rt, func(s *Site) { s.PinIdleMs, s.PinFirst = 5*60_000, true })
+		pick := func(from ...string) string { return rapid.SampledFrom(from).Draw(rt, "of") }
+		for range 60 {
+			n := pick("1", "2", "3")
+			device, worker := pick("h1", "h2", "h3", "x1", "x2", "x3"), "w"+n
+			wk := seen(GetWorker(w.tx, worker))
+			had := seen(GetPin(w.tx, worker))
+			switch pick("in", "in", "in", "in", "out", "set", "ask", "later") {
+			case "in":
+				in := w.badge(device, "B"+n, pick("", PinRight, PinWrong, PinNew))
+				if in.Pin == PinNew {
+					in.Hash = pinHash
+				}
+				wanted := seen(PinWanted(w.tx, wk, device, w.m.Now))
+				waits := int64(0)
+				if had != nil {
+					waits = had.Wait(device, w.m.Now)
+				}
+				res := w.apply(in)
+				first := (had == nil || had.Hash == "") && in.Pin == PinNew
+				good := !wanted || first || had != nil && had.Hash != "" && in.Pin == PinRight && waits == 0
+				if res.OK != good || waits > 120_000 {
+					rt.Fatalf("%+v: %+v, wanted %v, waits %d, had %+v", in, res, wanted, waits, had)
+				}
+				if wrong := had != nil && wanted && waits == 0 && in.Pin == PinWrong && had.Hash != ""; wrong != (res.Code == CodePinWrong) || wrong != res.Keep {
+					rt.Fatalf("%+v: %+v", in, res)
+				}
+			case "out":
+				w.apply(SignOut{Device: device})
+			case "set":
+				w.ok(SetPin{Worker: worker, Hash: pick("", pinHash)})
+			case "ask":
+				res := w.apply(AskWork{Device: device})
+				if id := seen(WorkerOfDevice(w.tx, device)); res.OK && seen(GetWorkerState(w.tx, id)).Ends <= w.m.Now {
+					rt.Fatalf("%s asked for work after the end of the session", id)
+				}
+			case "later":
+				w.m.Now += rapid.SampledFrom([]int64{1000, 30_000, 240_000, 1_000_000}).Draw(rt, "ms")
+				w.ok(AdvanceTime{})
+			}
+			w.invariants()
+		}
+	})
 }
 
 // pinDay is a day at a site with PINs.

@@ -74,8 +74,8 @@ func aloneGateway(t *testing.T) string {
 }
 
 // typePage runs the blocks of a page in a folder of its own, as a person types them.
-// Each line that a page shows is in what came, whatever its spaces.
-func typePage(t *testing.T, path, api string, before string) {
+// typed is what they type when a command asks. Each line that a page shows is in what came, whatever its spaces.
+func typePage(t *testing.T, path, api, before, typed string) {
 	t.Helper()
 	dir := t.TempDir()
 	command := "#!/bin/sh\n" + asCommand + "=1 exec " + os.Args[0] + ` "$@"` + "\n"
@@ -84,8 +84,11 @@ func typePage(t *testing.T, path, api string, before string) {
 	}
 	for _, b := range append([]block{{before, ""}}, page(t, path)...) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		sh := exec.CommandContext(ctx, "sh", "-eu")
-		sh.Dir, sh.Stdin = dir, strings.NewReader(b.typed)
+		if err := os.WriteFile(filepath.Join(dir, "typed.sh"), []byte(b.typed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sh := exec.CommandContext(ctx, "sh", "-eu", "typed.sh")
+		sh.Dir, sh.Stdin = dir, strings.NewReader(typed)
 		sh.Env = append(os.Environ(), "TOTE_API="+api, "PATH="+dir+":"+os.Getenv("PATH"))
 		out, err := sh.CombinedOutput()
 		cancel()
@@ -110,12 +113,58 @@ func TestPageGoingLive(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED in -short: a whole gateway")
 	}
-	site := `cat >site.json <<'END'
+	typePage(t, "../../docs/going-live.md", aloneGateway(t), siteFile, "")
+}
+
+// TestPagePeople: the same with docs/people.md.
+func TestPagePeople(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED in -short: a whole gateway")
+	}
+	api := aloneGateway(t)
+	typePage(t, "../../docs/people.md", api, siteFile, "80315742\n")
+	env := []string{"TOTE_API=" + api}
+	tote(t, env, "worker", "pin", "W1", "--remove").want(t, 0, "W1 has no PIN any more", "")
+	for typed, errs := range map[string]string{"1234\n": "one of the first anybody tries", "12\n": "4 to 8 digits", "": "no PIN was given"} {
+		toteWith(t, strings.NewReader(typed), env, "worker", "pin", "W1").want(t, 1, "", errs)
+	}
+	toteWith(t, strings.NewReader("80315742\n"), env, "worker", "pin", "W9").want(t, 1, "", "no worker W9")
+}
+
+// TestImportStockOutput: bad rows by file, line and column; the difference as JSON and
+// as CSV that no spreadsheet takes for a formula.
+func TestImportStockOutput(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED in -short: a whole gateway")
+	}
+	env := []string{"TOTE_API=" + aloneGateway(t)}
+	for _, f := range []struct{ name, text string }{
+		{"site.json", strings.TrimSuffix(strings.TrimPrefix(siteFile, "cat >site.json <<'END'\n"), "END\ntote import site.json\n")},
+		{"items.csv", "sku,name,weight_g\n'=A1,Formula,5\nTEA,Tea,5\n"}, {"bins.csv", "bin,aisle,cell\nB-1,0,0\nB-2,0,1\n"},
+	} {
+		tote(t, env, "import", file(t, f.name, f.text)).want(t, 0, "", "")
+	}
+	bad := file(t, "bad.csv", "bin;sku;qty\nB-1;TEA;5\nB-2;TEA;1.000\n")
+	for _, how := range []string{"--dry", "--json"} {
+		tote(t, env, "site", "import-stock", how, bad).want(t, 1, "", bad+`:3:9: CSV_VALUE: qty: "1.000" is not a whole number`)
+	}
+	tote(t, env, "site", "import-stock", bad).want(t, 1, "", "CSV_VALUE: what to do: Mend the named line and column.")
+	unknown := file(t, "unknown.csv", "bin,sku,qty\nB-1,TEA,5\nB-9,TEA,1\n")
+	tote(t, env, "site", "import-stock", unknown).want(t, 1, "", unknown+":3:1: UNKNOWN_BIN: bin: no bin B-9")
+	good := file(t, "good.csv", "bin,sku,qty\nB-1,'=A1,5\nB-2,TEA,1\n")
+	tote(t, env, "site", "import-stock", "--dry", "--csv", good).want(t, 0, "2,,B-1,'=A1,,,,,,5,0,new,,\n", "")
+	tote(t, env, "site", "import-stock", "--json", good).want(t, 0, `"booked": 2`, "2 of 2 positions")
+	tote(t, env, "site", "import-stock", "--csv", good).want(t, 0, "3,,B-2,TEA,,,,,,1,1,done,,\n", "")
+	tote(t, env, "site", "import-stock", good).want(t, 0, "nothing to book: the site has all of it", "")
+	tote(t, env, "site", "import-stock", "--recount", "--reason", "STOLEN", good).want(t, 1, "", "REASON_WANTED")
+	tote(t, []string{"TOTE_API=" + nobody(t)}, "site", "import-stock", good).want(t, 1, "", "does not answer")
+}
+
+// siteFile are the rules of a site that has nothing else yet.
+const siteFile = `cat >site.json <<'END'
 {"id":"hamburg","companyPrefix":"9521234","ssccExtension":3,"totePrefix":"T-","cartonTareMg":350000,"toleranceMg":20000,"tolerancePermil":5,
 "leaseMs":600000,"cartSlots":1,"layout":{"aisles":2,"cells":4,"cellMm":1200,"endMm":1500,"pitchMm":4500,"depotAisle":0},
 "carriers":[{"code":"P","method":"","prefix":"PA","digits":8,"first":1,"last":99}],"packDrop":"DROP"}
 END
 tote import site.json
 `
-	typePage(t, "../../docs/going-live.md", aloneGateway(t), site)
-}
