@@ -20,6 +20,7 @@ const (
 	alarmCarrier = "carrier" // labels that wait for it may go on
 	alarmAge     = "age"     // an order stays in its state
 	alarmReading = "reading" // a temperature holds no more
+	alarmIdle    = "idle"    // a worker did nothing for as long as a session lasts
 )
 
 func alarmKey(at int64, about, id string) []byte { return key(kAlarm, num(uint64(at)), about, id) }
@@ -91,6 +92,8 @@ func (c *change) ring() error {
 			err = c.readingEnds(d.at, d.id)
 		case alarmModel:
 			err = c.modelAlarm(d.id)
+		case alarmIdle:
+			err = c.endSession(d.at, d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:
