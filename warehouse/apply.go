@@ -127,6 +127,7 @@ var table = []entry{
 	command(KindPrintOutcome, "PrintOutcome", 1, printOutcome),
 	command(KindReprintLabel, "ReprintLabel", 1, reprintLabel),
 	command(KindCancelPrints, "CancelPrints", 1, cancelPrints),
+	command(KindBookOpening, openingReason, 1, bookOpening),
 	command(KindGiveReading, "GiveReading", 1, giveReading),
 	command(KindDoubleCheck, "DoubleCheck", 1, doubleCheck),
 	command(KindBeginModel, "BeginModel", 1, beginModel),

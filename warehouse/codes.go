@@ -95,6 +95,8 @@ const (
 	CodeUnknownReservation = "UNKNOWN_RESERVATION"
 	CodeUnknownLU          = "UNKNOWN_LU"
 	CodeUnknownTag         = "UNKNOWN_TAG"
+	CodeBinWorkedOn        = "BIN_WORKED_ON"
+	CodeBinChanged         = "BIN_CHANGED"
 	CodeNesting            = "LU_NESTING"
 
 	CodeHeld            = "E_HELD"

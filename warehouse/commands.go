@@ -47,6 +47,8 @@ const (
 	KindReprintLabel Kind = 0x0173
 	KindCancelPrints Kind = 0x0174
 
+	KindBookOpening Kind = 0x0175
+
 	KindAcceptQuote    Kind = 0x0113
 	KindDeclineQuote   Kind = 0x0114
 	KindHoldOrder      Kind = 0x0115

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64), ended: make(map[string]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.sights, v.stations, v.jobs, v.manifests, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.quarters, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.quarters, v.openings, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -446,6 +446,32 @@ func (v *inspector) sights() error {
 		}
 		b, err := v.r.Get(key(at, of[1:]...))
 		v.check(b != nil, "%q: the unit is not here", k)
+		return true, err
+	})
+}
+
+// openings: each counted bin belongs to the count of its zone.
+func (v *inspector) openings() error {
+	bins := map[string]int64{}
+	err := each(v.r, under(kOpenedBin), func(b *OpenedBin) (bool, error) {
+		z, err := GetZoneOpening(v.r, b.Zone)
+		v.check(z != nil && z.ID == b.Count && z.At >= b.At, "bin %s: %+v of count %+v", b.Bin, b, z)
+		bins[b.Zone]++
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kZoneOpening), func(z *ZoneOpening) (bool, error) {
+		v.check(z.Bins == bins[z.Zone], "zone %q: %d bins counted, and %d are", z.Zone, z.Bins, bins[z.Zone])
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.r.Range(under(kUntouched), func(k, _ []byte) (bool, error) {
+		b, err := GetOpenedBin(v.r, tail(k))
+		v.check(b != nil, "%q: nobody counted it", k)
 		return true, err
 	})
 }
