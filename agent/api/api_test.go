@@ -35,8 +35,7 @@ type fake struct {
 	answers   map[[16]byte]answered
 	doErr     error // what proposing fails with
 	viewErr   error
-	hang      bool                    // proposing takes until the context ends
-	meanwhile func(warehouse.Command) // happens before a command is done
+	hang      bool // proposing takes until the context ends
 	notReady  error
 	quorum    Quorum
 	robots    []string               // what was said of robots and scales
@@ -45,6 +44,7 @@ type fake struct {
 	printer   string                 // what that of pack1, which is here, says
 	later     time.Duration          // the clock is ahead by it
 	log       bytes.Buffer
+	meanwhile func(warehouse.Command) // happens before a command is done
 }
 
 // answered is a command with an id of its own and what became of it.

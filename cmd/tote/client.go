@@ -147,18 +147,33 @@ func (c statusCmd) Run(ctx context.Context) error {
 	fmt.Println(strings.TrimSpace(pretty(b)))
 	var status struct {
 		Gateway struct {
+			Issues       []health.Issue
 			Disk, Backup struct{ Code string }
 		}
 	}
 	if err := json.Unmarshal(b, &status); err != nil {
 		return err
 	}
-	for _, code := range []string{status.Gateway.Disk.Code, status.Gateway.Backup.Code} {
-		if f, ok := health.Find(code); ok {
-			fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+	if len(status.Gateway.Issues) == 0 { // of an agent that is just starting
+		for _, code := range []string{status.Gateway.Disk.Code, status.Gateway.Backup.Code} {
+			if f, ok := health.Find(code); ok {
+				fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+			}
 		}
 	}
+	writeIssues(os.Stderr, status.Gateway.Issues)
 	return nil
+}
+
+// writeIssues tells what is wrong to people, below the JSON that scripts read.
+func writeIssues(w io.Writer, issues []health.Issue) {
+	for _, i := range issues {
+		fmt.Fprintf(w, "%s %s: %s, since %s\n", strings.ToUpper(i.Level), strings.TrimSpace(i.Code+" "+i.About), i.Text, i.Since.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "  cause:      %s\n  what to do: %s\n", i.Cause, i.Action)
+		for _, f := range i.Follows {
+			fmt.Fprintf(w, "  with it:    %s\n", strings.TrimSpace(f.Code+" "+f.About))
+		}
+	}
 }
 
 type orderCmd struct {
