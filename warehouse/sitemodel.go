@@ -307,8 +307,14 @@ func (c *change) checkNewRules(site *Site) error {
 	if why := cmp.Or(checkSite(*site), c.newID("site id", site.ID)); why != "" {
 		return refuse(CodeInvalid, "%s", why)
 	}
+	before := map[string]bool{} // what is so already keeps nobody from changing something else
+	if old != nil {
+		for _, p := range checkRules(old) {
+			before[p.Text] = true
+		}
+	}
 	for _, p := range checkRules(site) {
-		if !p.Warning {
+		if !p.Warning && !before[p.Text] {
 			return refuse(CodeInvalid, "%s: %s", p.Field, p.Text)
 		}
 	}

@@ -366,7 +366,10 @@ func (c *change) modelAlarm(id string) error {
 		}
 		return c.endModel(&h, s)
 	}
+	keys, bytes := c.spent()
 	_, err = c.goOnModel(s)
+	k, b := c.spent()
+	c.aside.keys, c.aside.bytes = c.aside.keys+k-keys, c.aside.bytes+b-bytes
 	return err
 }
 
