@@ -21,6 +21,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tote/agent/enrol"
 	"tote/agent/health"
 	"tote/agent/intake"
 	"tote/agent/metrics"
@@ -87,6 +88,10 @@ type Config struct {
 	Formed func() ([]Formed, error)
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
+	// Enrol lets devices in and lists them.
+	Enrol *enrol.Desk
+	// Revoke takes a device ("role:name") or a gateway out of the site for good.
+	Revoke func(ctx context.Context, actor, name string) error
 	// Metrics adds what only the agent knows to a scrape; nil adds nothing.
 	Metrics func(p *metrics.Page)
 }
@@ -209,6 +214,7 @@ var Routes = []string{
 	"GET /v1/devices/{name}/trace",
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
+	"GET /v1/enrol", "POST /v1/enrol/{role}/{name}", "POST /v1/revoke/{name}",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
@@ -250,20 +256,23 @@ func New(cfg Config) http.Handler {
 		"POST /v1/devices/{name}/tare":       s.scale(ScaleTare),
 		"POST /v1/devices/{name}/clear-tare": s.scale(ScaleClearTare),
 
-		"GET /v1/prints":            s.prints,
-		"GET /v1/find":              s.find,
-		"GET /v1/trace":             s.trace,
-		"GET /v1/late":              s.late,
-		"GET /v1/orders/{id}/why":   s.why,
-		"GET /v1/actions":           s.actions,
-		"GET /v1/holds":             s.holds,
-		"GET /v1/backorders":        s.backorders,
-		"GET /v1/backup":            s.backup,
-		"GET /v1/cluster":           s.cluster,
-		"POST /v1/cluster/transfer": s.transfer,
-		"POST /v1/cluster/leave":    s.leave,
-		"POST /v1/cluster/remove":   s.removeGateway,
-		"POST /v1/cluster/replace":  s.replaceGateway,
+		"GET /v1/prints":               s.prints,
+		"GET /v1/find":                 s.find,
+		"GET /v1/trace":                s.trace,
+		"GET /v1/late":                 s.late,
+		"GET /v1/orders/{id}/why":      s.why,
+		"GET /v1/actions":              s.actions,
+		"GET /v1/holds":                s.holds,
+		"GET /v1/backorders":           s.backorders,
+		"GET /v1/enrol":                s.enrolled,
+		"POST /v1/enrol/{role}/{name}": s.enrolOne,
+		"POST /v1/revoke/{name}":       s.revoke,
+		"GET /v1/backup":               s.backup,
+		"GET /v1/cluster":              s.cluster,
+		"POST /v1/cluster/transfer":    s.transfer,
+		"POST /v1/cluster/leave":       s.leave,
+		"POST /v1/cluster/remove":      s.removeGateway,
+		"POST /v1/cluster/replace":     s.replaceGateway,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

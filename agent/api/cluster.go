@@ -159,6 +159,15 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 // Refuse is a refusal with its HTTP status, for what stands behind the interface.
 func Refuse(status int, code, text string) error { return refuse(status, code, text) }
 
+// StatusOf is the HTTP status of a refusal, 0 of any other error.
+func StatusOf(err error) int {
+	no, ok := errors.AsType[*httpError](err)
+	if !ok {
+		return 0
+	}
+	return no.status
+}
+
 func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 	c := ClusterStatus{Gateway: s.cfg.Status().ID, Alone: true, Quorum: s.cfg.Quorum(), Members: []ClusterMember{}}
 	if s.cfg.Cluster != nil {

@@ -67,6 +67,9 @@ type Config struct {
 	// Allowed says what a certificate of the site may be used for, on the side
 	// that is called; nil = every protocol.
 	Allowed func(cert *x509.Certificate, proto string) error
+	// Barred says why a gateway is kept out whatever it shows, on both sides; nil =
+	// nobody is. See Cut for connections that stand.
+	Barred func(id string) error
 	// Refused is told of handshakes that failed, on both sides: with is the
 	// address that called here, or the id that was called. Optional.
 	Refused func(with string, err error)
@@ -83,7 +86,7 @@ type Port struct {
 
 	mu       sync.Mutex
 	handlers map[string]func(ctx context.Context, peer string, conn net.Conn)
-	conns    map[net.Conn]struct{}
+	conns    map[net.Conn]string // who is at the other end, "" = not known yet
 }
 
 // Listen opens the port. Connections are accepted at once; those of a protocol
@@ -117,7 +120,7 @@ func Outgoing(cfg Config) (*Port, error) {
 func newPort(cfg Config) *Port {
 	p := &Port{
 		cfg: cfg, raft: make(chan net.Conn),
-		handlers: map[string]func(context.Context, string, net.Conn){}, conns: map[net.Conn]struct{}{},
+		handlers: map[string]func(context.Context, string, net.Conn){}, conns: map[net.Conn]string{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -195,7 +198,7 @@ func (p *Port) track(c net.Conn) bool {
 	if p.ctx.Err() != nil {
 		return false
 	}
-	p.conns[c] = struct{}{}
+	p.conns[c] = ""
 	return true
 }
 
@@ -216,7 +219,13 @@ func (p *Port) serve(raw net.Conn) {
 		if s.NegotiatedProtocol != ProtoJoin && len(s.VerifiedChains) == 0 {
 			return fmt.Errorf("%w: no certificate of this site", ErrIdentity)
 		}
-		if p.cfg.Allowed != nil && len(s.VerifiedChains) > 0 {
+		if len(s.VerifiedChains) == 0 {
+			return nil
+		}
+		if err := p.barred(s.PeerCertificates[0].Subject.CommonName); err != nil {
+			return err
+		}
+		if p.cfg.Allowed != nil {
 			return p.cfg.Allowed(s.PeerCertificates[0], s.NegotiatedProtocol)
 		}
 		return nil
@@ -234,6 +243,10 @@ func (p *Port) serve(raw net.Conn) {
 	peer := ""
 	if len(state.VerifiedChains) > 0 {
 		peer = state.PeerCertificates[0].Subject.CommonName
+		p.name(raw, peer)
+		if p.barred(peer) != nil {
+			return // meanwhile, and Cut did not see it
+		}
 	}
 	if state.NegotiatedProtocol == ProtoRaft {
 		done := &handed{Conn: conn, closed: make(chan struct{})}
@@ -249,6 +262,32 @@ func (p *Port) serve(raw net.Conn) {
 	p.mu.Unlock()
 	if fn != nil {
 		fn(p.ctx, peer, conn)
+	}
+}
+
+func (p *Port) barred(id string) error {
+	if p.cfg.Barred == nil {
+		return nil
+	}
+	return p.cfg.Barred(id)
+}
+
+func (p *Port) name(c net.Conn, peer string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, open := p.conns[c]; open {
+		p.conns[c] = peer
+	}
+}
+
+// Cut ends the connections that the gateways which are barred now have opened here.
+func (p *Port) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c, peer := range p.conns {
+		if peer != "" && p.barred(peer) != nil {
+			_ = c.Close() // its goroutine ends with it
+		}
 	}
 }
 
@@ -271,6 +310,9 @@ func (p *Port) Dial(ctx context.Context, to Address, proto string) (net.Conn, er
 	cfg.MinVersion = tls.VersionTLS13
 	cfg.NextProtos = []string{proto}
 	cfg.ServerName = to.ID
+	if err := p.barred(to.ID); err != nil {
+		return nil, err
+	}
 	conn, err := dial(ctx, to.HostPort, cfg, p.cfg.Handshake)
 	if err != nil {
 		p.refused(to.ID, err)
