@@ -324,6 +324,7 @@ func (a *Agent) status() api.Gateway {
 	if !a.whole.Load() {
 		return g // the devices are not known yet
 	}
+	g.Ending = a.ending()
 	a.linkStatus(&g)
 	for _, d := range a.devices {
 		g.Devices = append(g.Devices, a.deviceRow(d.status()))

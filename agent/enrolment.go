@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tote/agent/access"
+	"tote/agent/api"
 	"tote/agent/broker"
 	"tote/agent/enrol"
 	"tote/agent/identity"
@@ -189,4 +190,25 @@ func (a *Agent) watched(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// ending lists what lets somebody in and is over, or nearly.
+func (a *Agent) ending() (out []api.Ending) {
+	rows, _, err := a.enrol.List()
+	if err != nil {
+		return nil // a satellite that nobody answers says so elsewhere
+	}
+	for _, r := range rows {
+		if r.Code != "" {
+			out = append(out, api.Ending{About: r.Role + ":" + r.Name, Code: r.Code, Text: r.Text})
+		}
+	}
+	if a.server == nil {
+		return out
+	}
+	if left := a.server.Expires().Sub(a.store.Now()); left < enrol.Soon {
+		code, _, _ := strings.Cut(identity.ErrRenew.Error(), ":")
+		out = append(out, api.Ending{About: "listeners", Code: code, Text: "their certificate ends on " + a.server.Expires().Format(time.DateOnly)})
+	}
+	return out
 }

@@ -121,6 +121,16 @@ type Gateway struct {
 	Portals   []Portal   `json:"portals,omitempty"`
 	// Exposed are the listeners that a network reaches without TLS.
 	Exposed []string `json:"exposed,omitempty"`
+	// Ending are devices of the site, and the certificate of the listeners, whose
+	// time is over or nearly.
+	Ending []Ending `json:"ending,omitempty"`
+}
+
+// Ending is a credential whose time is over or nearly.
+type Ending struct {
+	About string `json:"about"` // "robot:R1", or "listeners"
+	Code  string `json:"code"`
+	Text  string `json:"text"`
 }
 
 // Upstream is the link to one OMS beside the default one.
