@@ -125,6 +125,7 @@ type Agent struct {
 	admitted  admitted
 	visits    visits
 	bans      bans
+	authority authority
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	// kickQuorum: there is a quorum again, or none any more.

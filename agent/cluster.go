@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -43,12 +44,13 @@ func (a *Agent) openCluster() (*cluster, error) {
 	t := &troubles{}
 	port, err := peer.Listen(peer.Config{
 		ID: a.cfg.Gateway, Listen: a.cfg.Cluster.Listen, Advertise: a.cfg.Cluster.Advertise, TLS: id.TLS(), Log: a.log,
+		Fresh:   func() *tls.Config { return id.TLS() },
 		Refused: a.turnedAway(t), Allowed: allowed, Barred: a.bans.barred,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster.listen: %w", err)
 	}
-	a.bans.cut = port.Cut
+	a.bans.cut, a.bans.cutAll = port.Cut, port.CutAll
 	return &cluster{id: id, port: port, troubles: t, bans: &a.bans}, nil
 }
 

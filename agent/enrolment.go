@@ -142,6 +142,7 @@ func (a *Agent) membersChanged() {
 		})
 	}
 	a.visits.look()
+	a.followAuthority()
 	a.bansChanged()
 }
 

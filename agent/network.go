@@ -150,7 +150,7 @@ func (a *Agent) startHTTPS(context.Context) error {
 	}
 	conf.NextProtos = []string{"h2", "http/1.1"}
 	// A browser that is asked for a certificate asks whoever sits before it.
-	conf.ClientAuth = tls.NoClientCert
+	conf.ClientAuth, conf.GetConfigForClient = tls.NoClientCert, nil
 	pages, err := a.pages()
 	if err != nil {
 		return err

@@ -3,9 +3,12 @@ package agent
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"tote/agent/api"
@@ -19,6 +22,8 @@ import (
 type bans struct {
 	now atomic.Pointer[map[string]bool]
 	cut func() // ends the connections they have opened here; nil when alone
+	// cutAll ends those of everybody.
+	cutAll func()
 }
 
 // barred says why a gateway is kept out, nil when it is not.
@@ -29,16 +34,62 @@ func (b *bans) barred(id string) error {
 	return nil
 }
 
+// followAuthority turns to the authority the site has recorded, and drops the one
+// before when the site has.
+func (a *Agent) followAuthority() {
+	if a.ident == nil {
+		return
+	}
+	var rec *members.Authority
+	err := a.view(func(r warehouse.Reader) (err error) {
+		rec, err = members.GetAuthority(r)
+		return err
+	})
+	if err != nil || rec == nil {
+		return
+	}
+	before := a.ident.Pins()
+	pin := [sha256.Size]byte(rec.Pin)
+	if err = a.ident.Turn(pin); err == nil && rec.Old == nil {
+		err = a.ident.Finish(pin)
+	}
+	a.authority.mu.Lock()
+	news := err != nil && !a.authority.told
+	a.authority.told = err != nil
+	a.authority.mu.Unlock()
+	if news {
+		a.log.Error("this gateway does not follow the site's authority", "code", identity.Code(err), "err", err)
+	}
+	if after := a.ident.Pins(); err == nil && len(after) < len(before) {
+		a.log.Info("the site's authority before is trusted no more")
+		if a.bans.cutAll != nil {
+			a.bans.cutAll()
+		}
+	}
+	if a.server != nil {
+		if err := a.server.Renew(); err != nil {
+			a.log.Error("the certificate of the listeners was not renewed", "code", identity.Code(err), "err", err)
+		}
+	}
+}
+
+// authority is what was told of the site's.
+type authority struct {
+	mu   sync.Mutex
+	told bool
+}
+
 // bansChanged reads them anew, and cuts off those that are new among them.
 func (a *Agent) bansChanged() {
 	if a.ident == nil {
 		return
 	}
-	now, pin := map[string]bool{}, a.ident.Pin()
+	now, pins := map[string]bool{}, a.ident.Pins()
 	err := a.view(func(r warehouse.Reader) error {
 		all, err := members.Bans(r)
 		for _, b := range all {
-			now[b.Gateway] = bytes.Equal(b.Pin, pin[:])
+			// Under an authority that nobody trusts any more the name is free.
+			now[b.Gateway] = slices.ContainsFunc(pins, func(pin [sha256.Size]byte) bool { return bytes.Equal(b.Pin, pin[:]) })
 		}
 		return err
 	})

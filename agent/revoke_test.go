@@ -111,3 +111,70 @@ func TestStolenGateway(t *testing.T) {
 }
 
 func (s *site) stateOf(order string) string { return string(s.get(order).State) }
+
+// TestRekey does the other half of that page while the site works: with the key that
+// was stolen somebody makes himself a gateway of another name, and is let in until
+// the authority is founded anew. The gateways of the site go on, through it and
+// through a restart.
+func TestRekey(t *testing.T) {
+	t.Parallel()
+	c := newTrio(t, false)
+	a, b, stolen := c.gw[0], c.gw[1], c.gw[2]
+	c.leader(c.gw[:])
+	a.eventually("the newest rules hold", func() bool {
+		level, _ := a.gw.agent.bare().(interface{ Level() (cluster, own uint16) }).Level()
+		return level >= warehouse.Level
+	})
+	held, err := identity.Load(identityDir(stolen.parsed()), time.Now)
+	a.must(err)
+	thief, err := identity.Store(t.TempDir()+"/id", held.Authority(), "gw9", time.Now)
+	a.must(err)
+	const rekey = "/v1/cluster/rekey"
+	stolen.stop()
+	a.eventually("gw3 is seen down", func() bool {
+		code, body := a.call("POST", rekey, "application/json", "{}")
+		return code == http.StatusConflict && strings.Contains(string(body), "IDN-139") && strings.Contains(string(body), "gw3")
+	})
+	if a.gw.agent.ident.Pin() != held.Pin() {
+		t.Fatal("it was refused, and there is another authority")
+	}
+	if code, body := a.call("POST", "/v1/revoke/gw3", "", ""); code != http.StatusOK {
+		t.Fatalf("%d %s", code, body)
+	}
+	if !knocks(t, thief, a) || !knocks(t, thief, b) {
+		t.Fatal("the key that was stolen is of no use: then this test proves nothing")
+	}
+	a.eventually("the authority is founded anew", func() bool {
+		code, body := a.call("POST", rekey, "application/json", "{}")
+		if code != http.StatusOK && code != http.StatusConflict && code != http.StatusServiceUnavailable {
+			t.Fatalf("%d %s", code, body)
+		}
+		return code == http.StatusOK
+	})
+	for _, s := range []*site{a, b} {
+		s.eventually("the old authority is forgotten at "+s.id, func() bool {
+			id := s.gw.agent.ident
+			return id.Pin() != held.Pin() && len(id.Pins()) == 1 && !knocks(t, thief, s) && !knocks(t, held, s)
+		})
+	}
+	if a.gw.agent.ident.Pin() != b.gw.agent.ident.Pin() {
+		t.Error("the gateways have different authorities")
+	}
+	a.order("O1", "A1", 2)
+	b.wantState("O1", warehouse.OrderReleased)
+	for _, s := range []*site{b, a} {
+		s.stop()
+		s.start()
+		s.quorum(true)
+	}
+	a.order("O2", "A1", 1)
+	b.wantState("O2", warehouse.OrderReleased)
+	if knocks(t, thief, a) || knocks(t, thief, b) {
+		t.Error("after a restart the thief is let in")
+	}
+	n := c.newcomer("gw3")
+	_, err = Join(n.ctx(), n.parsed(), b.token(time.Hour), b.port)
+	a.must(err)
+	n.start()
+	n.eventually("the new machine has it all", func() bool { return n.digest() == a.digest() })
+}

@@ -225,7 +225,7 @@ var Routes = []string{
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
 	"GET /v1/enrol", "POST /v1/enrol/{role}/{name}", "POST /v1/revoke/{name}",
-	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
+	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace", "POST /v1/cluster/rekey",
 }
 
 // New returns the handler of all routes.
@@ -283,6 +283,7 @@ func New(cfg Config) http.Handler {
 		"POST /v1/cluster/leave":       s.leave,
 		"POST /v1/cluster/remove":      s.removeGateway,
 		"POST /v1/cluster/replace":     s.replaceGateway,
+		"POST /v1/cluster/rekey":       s.rekey,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

@@ -44,7 +44,7 @@ func DeviceOf(state tls.ConnectionState) (role, name string, key []byte, ok bool
 // The certificate opens connections to the listeners for devices and no others, and
 // ends after life.
 func (id *Identity) IssueDevice(csr []byte, device string, life time.Duration) ([]byte, error) {
-	a := id.authority()
+	a := id.Authority()
 	if a.key == nil {
 		return nil, fmt.Errorf("%w: a satellite holds no authority", ErrRole)
 	}
@@ -77,16 +77,16 @@ func Fingerprint(sum [sha256.Size]byte) string {
 }
 
 // Fingerprint is that of the authority's certificate.
-func (id *Identity) Fingerprint() string { return Fingerprint(id.authority().Pin()) }
+func (id *Identity) Fingerprint() string { return Fingerprint(id.Authority().Pin()) }
 
 // Root is the certificate of the authority in a folder of an identity, DER.
 func Root(dir string) ([]byte, error) { return load(dir, fileCA, "CERTIFICATE") }
 
 // Pin is the SHA-256 of the authority's certificate.
-func (id *Identity) Pin() [sha256.Size]byte { return id.authority().Pin() }
+func (id *Identity) Pin() [sha256.Size]byte { return id.Authority().Pin() }
 
 // CA is the authority's certificate, DER.
-func (id *Identity) CA() []byte { return id.authority().Cert.Raw }
+func (id *Identity) CA() []byte { return id.Authority().Cert.Raw }
 
 // ErrNoDevice: a device shows what does not let it in.
 var ErrNoDevice = errors.New("IDN-130: this device does not belong to the site")

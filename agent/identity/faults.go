@@ -44,6 +44,8 @@ func Faults() []Fault {
 		{CodeEnrol, "What was asked when a device was to be let in cannot be done: a role or name that cannot be, too many tries from one address, or the site cannot record it now.", "Correct what the text names, or try again in a minute."},
 		{"IDN-137", "A gateway of this id was revoked and is kept out.", "Give the new machine another id. Its old one is free again when the site's authority was founded anew (docs/cluster.md)."},
 		{CodeDeviceEnds, "The credential of a device is good for less than 14 days more. One that renews itself would have done so by now.", "Look whether the device is switched on; a certificate is renewed by the device (docs/security.md). A password is not: `tote enrol ROLE NAME`, and give it the new one."},
+		{"IDN-139", "The site's authority was not founded anew, or not to the end: a gateway with a store does not answer. Until it is finished the old authority is trusted, too.", "Start the gateway that is named, or `tote revoke` it; then type `tote site rekey` again, which goes on where it was."},
+		{"IDN-140", "The site's authority was founded anew while this gateway was away or revoked; nothing it has is trusted any more.", "If it belongs to the site: `tote token create` on a gateway of it, and `tote cluster join --set-aside` here."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }
@@ -52,7 +54,7 @@ func Faults() []Fault {
 // the same error here; nil when the code is none of this package.
 func ByCode(code string) error {
 	for _, err := range []error{
-		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrOtherConfig, ErrRequest, ErrNoDevice, ErrBanned,
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrOtherConfig, ErrRequest, ErrNoDevice, ErrBanned, ErrRekey, ErrLeftBehind,
 	} {
 		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
 			return err

@@ -124,6 +124,8 @@ func laterCommands(t *testing.T) (list []command) {
 		members.Rotate{Device: "robot:R1", Old: hash[:], New: again[:]},
 		members.Revoke{Device: "robot:R1"},
 		members.Ban{Gateway: "gw9", Pin: hash[:]},
+		members.Refound{Pin: again[:], Old: hash[:]},
+		members.Forget{Pin: again[:]},
 	} {
 		kind, version, body, err := members.Encode(c)
 		if err != nil {

@@ -21,7 +21,8 @@ import (
 )
 
 type siteCmd struct {
-	Init siteInitCmd `cmd:"" help:"Make the site's certificate authority and the identity of its first gateway."`
+	Init  siteInitCmd  `cmd:"" help:"Make the site's certificate authority and the identity of its first gateway."`
+	Rekey siteRekeyCmd `cmd:"" help:"Found the site's authority anew while the site works, after a gateway was stolen (revoke it first)."`
 }
 
 type siteInitCmd struct {
@@ -49,6 +50,26 @@ func (c siteInitCmd) Run() error {
 	}
 	fmt.Printf("site %s, first gateway %s, certificate good until %s\nkeep %s secret and in your backups: it holds the site's authority\n",
 		cfg.Site, id.Gateway, id.Expires().Format(time.DateOnly), dir)
+	return nil
+}
+
+type siteRekeyCmd struct {
+	gatewayURL `embed:""`
+}
+
+func (c siteRekeyCmd) Run(ctx context.Context) error {
+	var out api.Rekeyed
+	if err := c.ask(ctx, http.MethodPost, "/v1/cluster/rekey", "application/json", strings.NewReader("{}"), &out); err != nil {
+		return err
+	}
+	fmt.Println("the site has a new authority; what the old one signed opens nothing any more\nits fingerprint:", out.Fingerprint)
+	if len(out.JoinAnew) > 0 {
+		fmt.Println("satellites to join anew (tote cluster join --set-aside):", strings.Join(out.JoinAnew, " "))
+	}
+	if len(out.EnrolAnew) > 0 {
+		fmt.Println("devices to enrol anew (tote enrol):", strings.Join(out.EnrolAnew, " "))
+	}
+	fmt.Println("browsers need the new certificate: /ca.crt of any gateway. Copy the identity folders into your backups again.")
 	return nil
 }
 
@@ -161,10 +182,10 @@ func (c clusterJoinCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if cfg.Satellite() {
-		fmt.Printf("satellite %s belongs to site %s; start it with tote run\n", id.Gateway, id.Authority.Site())
+		fmt.Printf("satellite %s belongs to site %s; start it with tote run\n", id.Gateway, id.Authority().Site())
 		return nil
 	}
-	fmt.Printf("gateway %s belongs to site %s; start it with tote run, it joins the others by itself\n", id.Gateway, id.Authority.Site())
+	fmt.Printf("gateway %s belongs to site %s; start it with tote run, it joins the others by itself\n", id.Gateway, id.Authority().Site())
 	return nil
 }
 

@@ -61,7 +61,10 @@ type Config struct {
 	Advertise string
 	// TLS has the certificates of both sides of a member: RootCAs,
 	// ClientCAs, Certificates, Time. Protocols and checks are set here.
-	TLS       *tls.Config
+	TLS *tls.Config
+	// Fresh is asked for TLS anew at each handshake, when whom to trust may change;
+	// nil = TLS is all there is.
+	Fresh     func() *tls.Config
 	Log       *slog.Logger
 	Handshake time.Duration // 0 = 5 s
 	// Allowed says what a certificate of the site may be used for, on the side
@@ -211,7 +214,7 @@ func (p *Port) untrack(c net.Conn) {
 
 // serve shakes hands and hands the connection to its protocol.
 func (p *Port) serve(raw net.Conn) {
-	cfg := p.cfg.TLS.Clone()
+	cfg := p.tls()
 	cfg.MinVersion = tls.VersionTLS13
 	cfg.NextProtos = []string{ProtoRaft, ProtoCall, ProtoJoin, ProtoSatellite}
 	cfg.ClientAuth = tls.VerifyClientCertIfGiven
@@ -280,7 +283,24 @@ func (p *Port) name(c net.Conn, peer string) {
 	}
 }
 
-// Cut ends the connections that the gateways which are barred now have opened here.
+func (p *Port) tls() *tls.Config {
+	if p.cfg.Fresh != nil {
+		return p.cfg.Fresh().Clone()
+	}
+	return p.cfg.TLS.Clone()
+}
+
+// CutAll ends the connections that were opened here, and those of callers: what let
+// them in is trusted no more. Those that belong here open them anew.
+func (p *Port) CutAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		_ = c.Close() // its goroutine ends with it
+	}
+}
+
+// Cut ends the connections with gateways that are barred now.
 func (p *Port) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -306,7 +326,7 @@ func (h *handed) Close() error {
 
 // Dial connects to a gateway for a protocol and checks that it is that one.
 func (p *Port) Dial(ctx context.Context, to Address, proto string) (net.Conn, error) {
-	cfg := p.cfg.TLS.Clone()
+	cfg := p.tls()
 	cfg.MinVersion = tls.VersionTLS13
 	cfg.NextProtos = []string{proto}
 	cfg.ServerName = to.ID

@@ -172,6 +172,12 @@ func decodeDevices(kind uint16, body []byte) (Command, error) {
 	case KindBan:
 		return decodeAs(body, func(c Ban) bool { return validID(c.Gateway) && len(c.Pin) == sha256.Size })
 	}
+	switch kind {
+	case KindRefound:
+		return decodeAs(body, func(c Refound) bool { return validPin(c.Pin) && validPin(c.Old) && !bytes.Equal(c.Pin, c.Old) })
+	case KindForget:
+		return decodeAs(body, func(c Forget) bool { return validPin(c.Pin) })
+	}
 	return nil, fmt.Errorf("%w: unknown kind %#04x", ErrMalformed, kind)
 }
 
@@ -193,6 +199,10 @@ func applyDevices(tx warehouse.Tx, m warehouse.Meta, c Command) (warehouse.Resul
 		return revoke(tx, c)
 	case Ban:
 		return ban(tx, m, c)
+	case Refound:
+		return refound(tx, m, c)
+	case Forget:
+		return forget(tx, c)
 	}
 	return warehouse.Result{Code: warehouse.CodeUnknownKind}, nil
 }

@@ -130,3 +130,23 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%+v %v", all, err)
 	}
 }
+
+func TestAuthority(t *testing.T) {
+	tx, do := tester(t)
+	do(1, Forget{hash("b")}, warehouse.CodeConflict)
+	do(1, Refound{hash("b"), hash("a")}, warehouse.CodeOK)
+	do(2, Refound{hash("b"), hash("a")}, warehouse.CodeOK)
+	do(2, Refound{hash("c"), hash("b")}, warehouse.CodeConflict)
+	do(2, Forget{hash("c")}, warehouse.CodeConflict)
+	do(2, Forget{hash("b")}, warehouse.CodeOK)
+	do(2, Forget{hash("b")}, warehouse.CodeOK)
+	do(3, Refound{hash("c"), hash("b")}, warehouse.CodeOK)
+	if a, err := GetAuthority(tx); err != nil || a.Since != 3 || a.By != "site/api" || string(a.Old) != string(hash("b")) {
+		t.Errorf("%+v %v", a, err)
+	}
+	for _, c := range []Command{Refound{hash("a"), hash("a")}, Refound{nil, hash("a")}, Forget{}, Ban{"gw1", nil}, Invite{}, Enrol{}, Rotate{}, Revoke{"x"}} {
+		if _, _, _, err := Encode(c); err == nil {
+			t.Errorf("%+v is taken", c)
+		}
+	}
+}

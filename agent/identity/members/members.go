@@ -147,14 +147,14 @@ func Since(kind uint16) uint16 {
 	switch kind {
 	case KindAdmit, KindDismiss:
 		return levelSatellites
-	case KindInvite, KindEnrol, KindRotate, KindRevoke, KindBan:
+	case KindInvite, KindEnrol, KindRotate, KindRevoke, KindBan, KindRefound, KindForget:
 		return levelDevices
 	}
 	return 0
 }
 
 // kinds are those that Decode takes.
-var kinds = []uint16{KindMakeToken, KindUseToken, KindAdmit, KindDismiss, KindInvite, KindEnrol, KindRotate, KindRevoke, KindBan}
+var kinds = []uint16{KindMakeToken, KindUseToken, KindAdmit, KindDismiss, KindInvite, KindEnrol, KindRotate, KindRevoke, KindBan, KindRefound, KindForget}
 
 // Decode reads a command back, strictly.
 func Decode(kind, version uint16, body []byte) (Command, error) {
