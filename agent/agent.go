@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"tote/agent/api"
+	"tote/agent/backup"
 	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/enrol"
@@ -31,6 +32,7 @@ import (
 	"tote/agent/papers"
 	"tote/agent/projection"
 	"tote/agent/replica"
+	"tote/agent/station"
 	"tote/agent/supervise"
 	"tote/drivers"
 	"tote/drivers/serialport"
@@ -136,6 +138,7 @@ type Agent struct {
 	strangers  strangers
 	towers     []*tower
 	doors      []door
+	prints     map[string][]*station.Prints // by station
 	robots     atomic.Pointer[fleet.Master] // nil without robots
 	conveyors  *conveyor.Controller         //
 	lights     []lightOf                    // pick-to-light controllers
@@ -157,6 +160,7 @@ type Agent struct {
 	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
 	measured  measured
+	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
 }
 
 // New checks the configuration and touches nothing.
@@ -173,10 +177,11 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if opt.KnownBad == nil {
 		opt.KnownBad = drivers.KnownBad()
 	}
+	opt.KnownBad = cfg.Bad(opt.KnownBad)
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
-		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
+		stations: map[string]chan struct{}{}, prints: map[string][]*station.Prints{}, stopping: make(chan struct{}),
 		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
 	}
 	for _, s := range cfg.Stations {
@@ -322,6 +327,7 @@ func (a *Agent) status() api.Gateway {
 	}
 	g.Exposed = a.cfg.Exposed()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
+	g.Backup = a.backupStatus()
 	if !a.whole.Load() {
 		return g // the devices are not known yet
 	}

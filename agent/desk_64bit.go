@@ -92,8 +92,8 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 			if err := cbor.Unmarshal(m.Body, &r); err != nil {
 				return fmt.Errorf("%w: %w", satellite.ErrMalformed, err)
 			}
-			if m.Method == callCommand {
-				return fmt.Errorf("%w: a satellite commands no robots", satellite.ErrMalformed)
+			if m.Method == callCommand || m.Method == callBackup {
+				return fmt.Errorf("%w: a satellite commands no robots and makes no backups", satellite.ErrMalformed)
 			}
 			if most, ok := mostMailed[m.Method]; ok && len(m.Body) > most {
 				return fmt.Errorf("%w: %d bytes, at most %d", satellite.ErrMalformed, len(m.Body), most)

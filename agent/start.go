@@ -49,6 +49,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"lights", a.startLights},
 		{"fleet", a.startFleet},
 		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
+		{"backup", a.startBackups},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
 	}
 	for _, s := range steps {

@@ -53,6 +53,7 @@ func (p Patient) Checks() []Check {
 		{"devices", p.devices},
 		{"gateways", p.gateways},
 		{"quorum", p.quorum},
+		{"backup", p.backup},
 		{"outbox", p.outbox},
 		{"mqtt", p.mqtt},
 	}
@@ -335,6 +336,32 @@ func (p Patient) quorum(context.Context) []Finding {
 		return one(Broken, health.CodeNoQuorum, "since %s: %s", q.Since, q.Text)
 	}
 	return one(Fine, "", "the site records")
+}
+
+// backup looks at the scheduled ones. A site without is told so: it is no fault.
+func (p Patient) backup(context.Context) []Finding {
+	if out := p.noConfig(); out != nil {
+		return out
+	}
+	if p.Config.Satellite() {
+		return one(Fine, "", "a satellite has no state to copy")
+	}
+	if p.Config.Backup == nil {
+		return one(Skipped, "", "none are scheduled (docs/backup.md)")
+	}
+	if out := p.noAgent(); out != nil {
+		return out
+	}
+	b := p.Agent.Status.Gateway.Backup
+	switch {
+	case b == nil:
+		return one(Skipped, "", "the agent does not know of any: it runs with an older configuration, or is starting")
+	case b.Code != "":
+		return one(Warning, b.Code, "%s", strings.TrimPrefix(b.Text, b.Code+": "))
+	case b.Last == nil:
+		return one(Fine, "", "none yet; the first one will be in %s", b.Target)
+	}
+	return one(Fine, "", "the last one is %s, made by %s, in %s", b.Last.Name, b.Last.Gateway, b.Target)
 }
 
 func (p Patient) outbox(context.Context) []Finding {
