@@ -2,9 +2,9 @@
 // site: health, what every order is doing and why, the ledger check, and the
 // import of site files. It serves JSON; api/openapi-agent.yaml is its contract.
 //
-// Handlers run on net/http's goroutines and hold no state of their own. It is
-// served on loopback only until the site has certificates (agent/config refuses
-// anything else).
+// Handlers run on net/http's goroutines and hold no state of their own. Who may ask
+// is looked at in front of them (package access): everybody on loopback, nobody from
+// the network without a token or the credential of a device.
 package api
 
 import (

@@ -87,7 +87,7 @@ type tokenCmd struct {
 
 type tokenAPICmd struct {
 	Name   string   `arg:"" help:"Who gets it; the name in the audit log."`
-	Scopes []string `name:"scope" help:"What it may do: service, read, device, picker, lead or admin." default:"read"`
+	Scopes []string `name:"scope" help:"What it may do: service, read, device, picker, packer, lead or admin." default:"read"`
 }
 
 // Run prints the token, which is kept nowhere, and what the gateway is told of it.
