@@ -37,6 +37,27 @@ func knocks(t *testing.T, id *identity.Identity, at *site) bool {
 	return errors.As(err, &slow) && slow.Timeout()
 }
 
+// holds opens a connection as a gateway and returns what waits until it is ended by
+// the other side.
+func holds(t *testing.T, id *identity.Identity, at *site) (ended func() bool) {
+	t.Helper()
+	port, err := peer.Outgoing(peer.Config{ID: id.Gateway, TLS: id.TLS()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := port.Dial(at.ctx(), peer.Address{ID: at.id, HostPort: at.port}, peer.ProtoCall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(); _ = port.Close() })
+	return func() bool {
+		_ = conn.SetReadDeadline(time.Now().Add(deadline))
+		_, err := conn.Read(make([]byte, 1))
+		var slow net.Error
+		return err != nil && !(errors.As(err, &slow) && slow.Timeout())
+	}
+}
+
 // TestStolenGateway does what docs/cluster.md says of a stolen gateway: it is out on
 // all the others at once, also where it is connected, and stays out; then the site's
 // authority is founded anew, and what it has opens nothing.
@@ -55,6 +76,7 @@ func TestStolenGateway(t *testing.T) {
 	if !knocks(t, thief, a) || !knocks(t, thief, b) {
 		t.Fatal("a gateway of the site is not let in")
 	}
+	open := holds(t, thief, b)
 	if code, body := stolen.call("POST", "/v1/revoke/gw3", "", ""); code != http.StatusConflict {
 		t.Errorf("revoked by itself: %d %s", code, body)
 	}
@@ -63,6 +85,9 @@ func TestStolenGateway(t *testing.T) {
 	}
 	for _, s := range []*site{a, b} {
 		s.eventually("the stolen gateway is out at "+s.id, func() bool { return !knocks(t, thief, s) && len(s.gw.agent.store.Peers()) == 2 })
+	}
+	if !open() {
+		t.Error("a connection it had open goes on")
 	}
 	a.quorum(true)
 	a.order("O2", "A1", 1)
@@ -144,6 +169,7 @@ func TestRekey(t *testing.T) {
 	if !knocks(t, thief, a) || !knocks(t, thief, b) {
 		t.Fatal("the key that was stolen is of no use: then this test proves nothing")
 	}
+	open := holds(t, thief, b)
 	a.eventually("the authority is founded anew", func() bool {
 		code, body := a.call("POST", rekey, "application/json", "{}")
 		if code != http.StatusOK && code != http.StatusConflict && code != http.StatusServiceUnavailable {
@@ -156,6 +182,9 @@ func TestRekey(t *testing.T) {
 			id := s.gw.agent.ident
 			return id.Pin() != held.Pin() && len(id.Pins()) == 1 && !knocks(t, thief, s) && !knocks(t, held, s)
 		})
+	}
+	if !open() {
+		t.Error("a connection the thief had open goes on")
 	}
 	if a.gw.agent.ident.Pin() != b.gw.agent.ident.Pin() {
 		t.Error("the gateways have different authorities")
