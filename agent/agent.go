@@ -25,6 +25,7 @@ import (
 	"tote/agent/backup"
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/enrol"
 	"tote/agent/identity"
 	"tote/agent/images"
 	"tote/agent/notify"
@@ -119,9 +120,14 @@ type Agent struct {
 	sup       *supervise.Supervisor
 	links     []*link // to the OMSs
 	http      *http.Server
-	https     *http.Server             // for the network; nil = it is not served
-	ident     *identity.Identity       // nil = alone, and shows no certificate of the site
-	server    *identity.Server         // the certificate of its listeners; nil = none is of the site
+	https     *http.Server       // for the network; nil = it is not served
+	ident     *identity.Identity // nil = alone, and shows no certificate of the site
+	server    *identity.Server   // the certificate of its listeners; nil = none is of the site
+	enrol     *enrol.Desk        // lets devices in
+	admitted  admitted
+	visits    visits
+	bans      bans
+	authority authority
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	// kickQuorum: there is a quorum again, or none any more.
@@ -188,6 +194,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if err := a.openServer(); err != nil {
 		return nil, err
 	}
+	a.enrol = a.newEnrolment()
 	bc, err := a.brokerConfig()
 	if err != nil {
 		return nil, err
@@ -326,6 +333,7 @@ func (a *Agent) status() api.Gateway {
 	if !a.whole.Load() {
 		return g // the devices are not known yet
 	}
+	g.Ending = a.ending()
 	a.linkStatus(&g)
 	for _, d := range a.devices {
 		g.Devices = append(g.Devices, a.deviceRow(d.status()))

@@ -178,7 +178,7 @@ func (m *membership) Replace(ctx context.Context, id string, force bool, life ti
 		}
 		out.Removed = true
 	}
-	t, err := clusterStore{m.s}.newToken(ctx, m.c.id.Authority, life)
+	t, err := clusterStore{m.s}.newToken(ctx, m.c.id.Authority(), life)
 	if err != nil {
 		return out, refused(err)
 	}

@@ -269,6 +269,11 @@ func (m *satelliteMember) Replace(context.Context, string, bool, time.Duration) 
 	return api.Replacement{}, askAnother()
 }
 
+// Rekey implements api.Cluster.
+func (m *satelliteMember) Rekey(context.Context, string) (api.Rekeyed, error) {
+	return api.Rekeyed{}, askAnother()
+}
+
 // patiently is view for parts that have nobody to tell: while no gateway answers a
 // satellite, they wait.
 func (a *Agent) patiently(fn func(r warehouse.Reader) error) error {

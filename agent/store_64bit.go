@@ -51,7 +51,12 @@ func (a *Agent) openStore() (store, func() error, error) {
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
 		c.desk = a.newDesk(c, opened.Load)
-		cfg.OnCall = a.onCallOfGateway(c)
+		cfg.OnCall = a.onCallOfGateway(c, func() []Peer {
+			if s := opened.Load(); s != nil {
+				return clusterStore{s}.Peers()
+			}
+			return nil
+		})
 		cfg.OnApply = func(number uint64, touched []string) {
 			a.projector.Touch(touched)
 			c.desk.Touch(number, touched)
@@ -86,7 +91,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 	}
 	a.newToken = func(ctx context.Context, life time.Duration) (string, error) {
-		t, err := cs.newToken(ctx, c.id.Authority, life)
+		t, err := cs.newToken(ctx, c.id.Authority(), life)
 		return t.String(), err
 	}
 	a.members = &membership{a, c, s}

@@ -24,6 +24,16 @@ type Cluster interface {
 	Remove(ctx context.Context, id string, force bool) error
 	// Replace takes a dead gateway out and makes a token for the next one.
 	Replace(ctx context.Context, id string, force bool, life time.Duration) (Replacement, error)
+	// Rekey founds the site's authority anew while the site works. Asked again after
+	// an error it goes on where it was.
+	Rekey(ctx context.Context, actor string) (Rekeyed, error)
+}
+
+// Rekeyed is the answer of POST /v1/cluster/rekey.
+type Rekeyed struct {
+	Fingerprint string   `json:"fingerprint"`         // of the new authority, SHA-256
+	JoinAnew    []string `json:"joinAnew,omitempty"`  // satellites: they know the old one alone
+	EnrolAnew   []string `json:"enrolAnew,omitempty"` // devices with certificates of the old one
 }
 
 // ClusterStatus is the answer of GET /v1/cluster.
@@ -159,6 +169,15 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 // Refuse is a refusal with its HTTP status, for what stands behind the interface.
 func Refuse(status int, code, text string) error { return refuse(status, code, text) }
 
+// StatusOf is the HTTP status of a refusal, 0 of any other error.
+func StatusOf(err error) int {
+	no, ok := errors.AsType[*httpError](err)
+	if !ok {
+		return 0
+	}
+	return no.status
+}
+
 func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 	c := ClusterStatus{Gateway: s.cfg.Status().ID, Alone: true, Quorum: s.cfg.Quorum(), Members: []ClusterMember{}}
 	if s.cfg.Cluster != nil {
@@ -250,6 +269,13 @@ func (s *server) removeGateway(w http.ResponseWriter, r *http.Request) error {
 			return nil, 0, noGateway()
 		}
 		return changed{true, "OK", q.ID}, http.StatusOK, s.cfg.Cluster.Remove(ctx, q.ID, q.Force)
+	})
+}
+
+func (s *server) rekey(w http.ResponseWriter, r *http.Request) error {
+	return changeCluster(s, w, r, `{}`, func(ctx context.Context, _ struct{}) (any, int, error) {
+		out, err := s.cfg.Cluster.Rekey(ctx, askedBy(ctx))
+		return out, http.StatusOK, err
 	})
 }
 

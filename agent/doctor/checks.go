@@ -50,6 +50,7 @@ func (p Patient) Checks() []Check {
 		{"network", p.network},
 		{"certificates", p.certificates},
 		{"listeners", p.listeners},
+		{"enrolled", p.enrolled},
 		{"modules", p.modules},
 		{"devices", p.devices},
 		{"gateways", p.gateways},
@@ -163,6 +164,21 @@ func (p Patient) listeners(context.Context) []Finding {
 	}
 	if out == nil {
 		return one(Fine, "", "none that the network reaches without TLS")
+	}
+	return out
+}
+
+// enrolled names the devices of the site whose time is over or nearly.
+func (p Patient) enrolled(context.Context) []Finding {
+	if out := p.noAgent(); out != nil {
+		return out
+	}
+	var out []Finding
+	for _, e := range p.Agent.Status.Gateway.Ending {
+		out = append(out, about(e.About, one(Warning, e.Code, "%s", e.Text))...)
+	}
+	if out == nil {
+		return one(Fine, "", "nothing ends within two weeks")
 	}
 	return out
 }

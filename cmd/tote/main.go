@@ -37,6 +37,8 @@ type cli struct {
 	Worker   workerCmd   `cmd:"" help:"People of the site: their PINs."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
+	Enrol    enrolCmd    `cmd:"" help:"Let handhelds, robots and other devices into the site; list them."`
+	Revoke   revokeCmd   `cmd:"" help:"Take a device or a gateway out of the site for good."`
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
 	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
