@@ -206,6 +206,11 @@ const (
 // brings them to the satellites attached here.
 func (a *Agent) onCallOfGateway(c *cluster) func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
 	return func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
+		if site, ok := a.updates.site.(*siteOfGateways); ok {
+			if out, mine, err := site.onCall(ctx, from, method, body); mine {
+				return out, err
+			}
+		}
 		if method != callSatellites {
 			out, err := a.onCall(ctx, from, method, body)
 			if err == nil {

@@ -85,6 +85,8 @@ type Config struct {
 	Cluster Cluster
 	// Formed lists when the site was formed anew.
 	Formed func() ([]Formed, error)
+	// Updates is what is done about new versions.
+	Updates Updates
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
 	// Metrics adds what only the agent knows to a scrape; nil adds nothing.
@@ -114,6 +116,7 @@ type Gateway struct {
 	Rebuild   *Rebuild   `json:"rebuild,omitempty"` // nil when the state is whole
 	Devices   []Device   `json:"devices"`
 	Portals   []Portal   `json:"portals,omitempty"`
+	Update    *Update    `json:"update,omitempty"`
 }
 
 // Upstream is the link to one OMS beside the default one.
@@ -208,6 +211,7 @@ var Routes = []string{
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
+	"POST /v1/update/turn", "POST /v1/update/site",
 }
 
 // New returns the handler of all routes.
@@ -262,6 +266,8 @@ func New(cfg Config) http.Handler {
 		"POST /v1/cluster/leave":    s.leave,
 		"POST /v1/cluster/remove":   s.removeGateway,
 		"POST /v1/cluster/replace":  s.replaceGateway,
+		"POST /v1/update/turn":      s.turn,
+		"POST /v1/update/site":      s.offerUpdate,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

@@ -37,6 +37,8 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
+	Update   updateCmd   `cmd:"" help:"New versions: bring one onto this gateway or onto all, look at how that went, go back."`
+	Release  releaseCmd  `cmd:"" help:"For those who publish versions: keys, signatures."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
 	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
 	Devices  devicesCmd  `cmd:"" help:"Scales, printers, scanners, readers: find them, look at them, try them out."`
@@ -47,9 +49,14 @@ type cli struct {
 	Version  versionCmd  `cmd:"" help:"Print the version, the architecture and the commit."`
 }
 
-type versionCmd struct{}
+type versionCmd struct {
+	JSON bool `name:"json" help:"As JSON, with the feature level."`
+}
 
-func (versionCmd) Run() error {
+func (c versionCmd) Run() error {
+	if c.JSON {
+		return versionJSON()
+	}
 	fmt.Println("tote", version, built())
 	return nil
 }

@@ -26,6 +26,9 @@ const asCommand = "TOTE_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		if v := os.Getenv("TOTE_TEST_VERSION"); v != "" {
+			version = v
+		}
 		main()
 		os.Exit(0)
 	}

@@ -15,6 +15,7 @@ import (
 
 type runCmd struct {
 	Config string `help:"Configuration of the gateway." default:"/etc/tote/agent.yaml" type:"path"`
+	Slots  string `help:"Folder of the programs, whose updates are shown." default:"/var/lib/tote/slots" env:"TOTE_SLOTS" type:"path"`
 	JSON   bool   `name:"json" help:"Print one JSON line on standard output when scans are accepted."`
 }
 
@@ -29,6 +30,7 @@ func (c runCmd) Run(ctx context.Context) error {
 	agent.Frugal()
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
+		Slots:   c.Slots,
 		Notify:  notify.New(os.Getenv, os.Getpid()),
 		Log:     logger(cfg.Log.Level, cfg.Log.Format),
 		Ready: func(addr agent.Addresses) {

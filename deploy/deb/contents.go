@@ -21,6 +21,7 @@ var documents = map[string]string{
 	"docs/faults.md":                   "usr/share/doc/tote/faults.md",
 	"docs/devices.md":                  "usr/share/doc/tote/devices.md",
 	"docs/metrics.md":                  "usr/share/doc/tote/metrics.md",
+	"docs/updates.md":                  "usr/share/doc/tote/updates.md",
 	"deploy/prometheus/tote.rules.yml": "usr/share/doc/tote/examples/prometheus/tote.rules.yml",
 	"deploy/grafana/tote.json":         "usr/share/doc/tote/examples/grafana/tote.json",
 	"config.example.yaml":              "usr/share/doc/tote/examples/agent.yaml",
