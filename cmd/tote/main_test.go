@@ -121,7 +121,7 @@ func TestUsageErrors(t *testing.T) {
 		"no command":           {nil, "expected one of"},
 		"unknown command":      {[]string{"start"}, "unexpected argument start"},
 		"unknown flag":         {[]string{"run", "--force"}, "unknown flag --force"},
-		"flag of another":      {[]string{"version", "--json"}, "unknown flag --json"},
+		"flag of another":      {[]string{"version", "--dry"}, "unknown flag --dry"},
 		"no file to validate":  {[]string{"validate"}, "<config>"},
 		"two acts on an order": {[]string{"order", "O1", "--retry", "--cancel", "x"}, "can't be used together"},
 		"do without a command": {[]string{"do"}, "say which command"},

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"tote/agent"
 	"tote/agent/update"
 	"tote/agent/update/minisign"
 	"tote/agent/update/release"
@@ -547,9 +549,12 @@ func (s *site3) damaged(b *box) string {
 	return file
 }
 
-// goesToAll begins the update on all three at once.
+// goesToAll asks for a release at one gateway, as a person does, and is gone then. Each
+// one's updater finds what was asked for.
 func (s *site3) goesToAll(t *testing.T) {
 	file := s.release(about{Version: "3.0"}, nil)
+	web := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(file))))
+	defer web.Close()
 	before := s.taken()
 	leader := ""
 	s.until("one leads, and all are well", func() bool {
@@ -565,6 +570,12 @@ func (s *site3) goesToAll(t *testing.T) {
 		}
 		return leader != ""
 	})
+	first := s.gw[0]
+	r := tote(s.T, nil, "update", "apply", "--all", "--config", first.cfg, "--slots", first.u.Slots.Dir, web.URL+"/"+filepath.Base(file))
+	for _, b := range s.gw {
+		r.want(s.T, 0, b.id+" was told\n", "")
+	}
+	tote(s.T, nil, "update", "apply", "--all", "--config", first.cfg, "--slots", first.u.Slots.Dir, file).want(s.T, 1, "", "each gateway fetches the release itself")
 	var mu sync.Mutex
 	var order []string
 	var wg sync.WaitGroup
@@ -572,7 +583,7 @@ func (s *site3) goesToAll(t *testing.T) {
 		b.clock.pace = 150 * time.Millisecond
 		b.clock.stand = func() bool { return b.u.Slots.InUse() == "b" && !b.isActive() }
 		wg.Go(func() {
-			o, err := b.u.Apply(t.Context(), file, update.Request{Site: true, Again: true})
+			o, err := b.u.Work(t.Context(), agent.Request(filepath.Join(b.dir, "state")))
 			if err != nil || o.Result != update.Committed {
 				t.Errorf("%s: %+v %v\n%s", b.id, o, err, b.tail())
 			}
