@@ -15,6 +15,7 @@ import (
 	"tote/agent/config"
 	"tote/agent/health"
 	"tote/agent/identity"
+	"tote/agent/update"
 	"tote/drivers/serialport"
 )
 
@@ -35,6 +36,7 @@ type Patient struct {
 	ConfigErr error
 	Agent     Told
 	Machine   Machine
+	Slots     update.Slots // of its programs; without a folder it has none
 }
 
 // Checks are all there are.
@@ -53,6 +55,7 @@ func (p Patient) Checks() []Check {
 		{"quorum", p.quorum},
 		{"outbox", p.outbox},
 		{"mqtt", p.mqtt},
+		{"update", p.updates},
 	}
 }
 

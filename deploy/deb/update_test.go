@@ -94,7 +94,7 @@ func TestUpdateBooted(t *testing.T) {
 	t.Parallel()
 	m := newBooted(t)
 	one := m.gets(built(t, arch, "1.0"))
-	two, three := m.gets(released(t, arch, "1.1", "")), m.gets(released(t, arch, "1.2", "segv"))
+	two, three := m.gets(released(t, arch, "1.4.0", "")), m.gets(released(t, arch, "1.5", "segv"))
 	dir, err := publisher()
 	if err != nil {
 		t.Fatal(err)
@@ -109,10 +109,11 @@ func TestUpdateBooted(t *testing.T) {
 	}
 	m.says(out, "UPD-108", "what to do:")
 	m.run("cat /mnt/" + pub + " >>/etc/tote/release.pub")
-	m.says(m.run("tote update check /mnt/"+two), "1.1 for "+runtime.GOARCH, "this machine may run it")
-
-	m.says(m.run("tote update apply /mnt/"+two+"; tote status; tote update status"),
-		"1.0 to 1.1, committed", `"version": "1.1"`, "slot b: 1.1 (in use)", "no update is under way")
+	// As docs/updates.md says.
+	typed := strings.ReplaceAll(block(t, root+"/docs/updates.md", "sh"), "_arm64.", "_"+runtime.GOARCH+".")
+	m.run("mkdir -p /media/usb && ln -s /mnt/" + two + " /media/usb/")
+	m.says(m.run(typed+"tote status"), "1.4.0 for "+runtime.GOARCH, "this machine may run it",
+		"1.0 to 1.4.0, committed", `"version": "1.4.0"`, "slot b: 1.4.0 (in use)", "no update is under way")
 	m.says(m.run("ls /var/lib/tote/slots"), "a\nb\ncurrent\nlast\nlock\n")
 
 	out, err = m.try("tote update apply /mnt/" + three)
@@ -120,8 +121,8 @@ func TestUpdateBooted(t *testing.T) {
 		t.Errorf("a release that does not start is kept: %s", out)
 	}
 	m.says(out, "UPD-121")
-	m.until("tote status", `"version": "1.1"`)
-	m.says(m.run("tote update status"), "slot b: 1.1 (in use)", "1.2, rolled back", "not tried again: 1.2")
+	m.until("tote status", `"version": "1.4.0"`)
+	m.says(m.run("tote update status"), "slot b: 1.4.0 (in use)", "1.5, rolled back", "not tried again: 1.5")
 	out, err = m.try("tote update apply /mnt/" + three)
 	if err == nil {
 		t.Errorf("it is tried again: %s", out)
@@ -136,9 +137,9 @@ func TestUpdateBooted(t *testing.T) {
 	}
 
 	// The package that is older than what runs fills no slot.
-	m.says(m.run("dpkg -i /mnt/"+one+"; tote update status"), "slot b: 1.1 (in use)")
+	m.says(m.run("dpkg -i /mnt/"+one+"; tote update status"), "slot b: 1.4.0 (in use)")
 	m.run("systemctl restart tote")
-	m.until("tote status", `"version": "1.1"`)
+	m.until("tote status", `"version": "1.4.0"`)
 	m.run("dpkg -r tote")
 	m.says(m.run("systemctl is-active tote-update.path || true"), "inactive")
 }
