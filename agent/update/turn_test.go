@@ -1,6 +1,7 @@
 package update
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,34 @@ func TestTurnsOverlap(t *testing.T) {
 	}
 	if a := at(old, "gw3", 3*grace, 3); !a.Granted {
 		t.Errorf("a turn nobody uses is kept: %+v", a)
+	}
+}
+
+// TestNote: what the others and the store are told while a version is on trial, and
+// after it.
+func TestNote(t *testing.T) {
+	w := newWorld(t)
+	s := w.u.Slots
+	if n := s.Note("1.0"); n.Trial || n.Version != "1.0" || s.Held("1.0") != 0 {
+		t.Errorf("nothing is on trial: %+v, held at %d", n, s.Held("1.0"))
+	}
+	j := Journal{State: Trial, Release: "0123456789abcdef0123", New: "b", Old: "a", Version: "2.0", Was: "1.0", Level: 4, Since: w.now}
+	w.must(s.keep(j))
+	if n := s.Note("2.0"); !n.Trial || s.Held("2.0") != 4 {
+		t.Errorf("on trial: %+v, held at %d", n, s.Held("2.0"))
+	}
+	if s.Held("1.0") != 0 {
+		t.Error("the version before holds itself back")
+	}
+	w.must(s.refuse(Refusal{j.Release, j.Version, CodeStart}))
+	w.must(s.end(Outcome{Result: RolledBack}))
+	if n := s.Note("1.0"); n.Trial || len(n.Refused) != 1 || n.Refused[0] != "0123456789abcdef" || s.Held("2.0") != 0 {
+		t.Errorf("after it: %+v", n)
+	}
+	for i := range 2 * maxRefused {
+		w.must(s.refuse(Refusal{Release: fmt.Sprintf("%020d", i)}))
+	}
+	if n := s.Note("1.0"); len(n.Refused) != noteRefused || n.Refused[noteRefused-1] != fmt.Sprintf("%020d", 2*maxRefused-1)[:noteID] || len(s.Refused()) != maxRefused {
+		t.Errorf("the list grows: %d, %v", len(s.Refused()), n.Refused)
 	}
 }
