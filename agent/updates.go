@@ -37,6 +37,8 @@ type turnSite interface {
 	turn(ctx context.Context, ask update.TurnAsk) (update.TurnAnswer, error)
 	// offer tells all others of a release.
 	offer(ctx context.Context, req update.Request) []api.Offered
+	// read gets a piece of what another gateway has on offer.
+	read(ctx context.Context, from string, offset int64) (readAnswer, error)
 }
 
 var _ api.Updates = (*updates)(nil)
@@ -113,8 +115,12 @@ func Request(dataDir string) string { return filepath.Join(dataDir, requestFile)
 
 // Offer implements api.Updates.
 func (u *updates) Offer(ctx context.Context, from string) ([]api.Offered, error) {
-	at, err := url.Parse(from)
-	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || len(from) > 2048 {
+	if from == "" { // what was brought here
+		if _, err := os.Stat(u.offerFile()); err != nil {
+			return nil, api.Refuse(http.StatusBadRequest, api.CodeBadRequest, "no release was brought to this gateway")
+		}
+		from = update.SiteScheme + ":" + u.a.cfg.Gateway
+	} else if at, err := url.Parse(from); err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || len(from) > 2048 {
 		return nil, api.Refuse(http.StatusBadRequest, api.CodeBadRequest, "from must be an address of http or https")
 	}
 	req := update.Request{From: from, Site: true}

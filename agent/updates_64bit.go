@@ -98,6 +98,29 @@ func (g *siteOfGateways) offer(ctx context.Context, req update.Request) []api.Of
 	return out
 }
 
+// read implements turnSite.
+func (g *siteOfGateways) read(ctx context.Context, from string, offset int64) (out readAnswer, err error) {
+	for _, m := range g.s.Members() {
+		if m.ID != from {
+			continue
+		}
+		to, err := peer.ParseAddress(m.Address)
+		if err != nil {
+			return out, err
+		}
+		body, err := cbor.Marshal(readCall{offset})
+		if err != nil {
+			return out, err
+		}
+		answer, err := g.caller.Call(ctx, to, callRead, body)
+		if err == nil {
+			err = cbor.Unmarshal(answer, &out)
+		}
+		return out, err
+	}
+	return out, fmt.Errorf("%q is no gateway of this site", from)
+}
+
 // onCall takes calls of other gateways about updates; mine is false for all others.
 func (g *siteOfGateways) onCall(ctx context.Context, from, method string, body []byte) (out []byte, mine bool, err error) {
 	switch method {
@@ -111,6 +134,17 @@ func (g *siteOfGateways) onCall(ctx context.Context, from, method string, body [
 			return nil, true, err
 		}
 		out, err = cbor.Marshal(a)
+		return out, true, err
+	case callRead:
+		var ask readCall
+		if err := cbor.Unmarshal(body, &ask); err != nil {
+			return nil, true, fmt.Errorf("%s by %s: %w", method, from, err)
+		}
+		piece, err := g.u.piece(ask.Offset)
+		if err != nil {
+			return nil, true, err
+		}
+		out, err = cbor.Marshal(piece)
 		return out, true, err
 	case callOffer:
 		out, err = g.u.onUpdateCall(from, method, body)

@@ -211,7 +211,7 @@ var Routes = []string{
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
 	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
-	"POST /v1/update/turn", "POST /v1/update/site",
+	"POST /v1/update/turn", "POST /v1/update/site", "PUT /v1/update/file", "GET /v1/update/file",
 }
 
 // New returns the handler of all routes.
@@ -268,6 +268,8 @@ func New(cfg Config) http.Handler {
 		"POST /v1/cluster/replace":  s.replaceGateway,
 		"POST /v1/update/turn":      s.turn,
 		"POST /v1/update/site":      s.offerUpdate,
+		"PUT /v1/update/file":       s.keepUpdate,
+		"GET /v1/update/file":       s.updateFile,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

@@ -56,10 +56,11 @@ func newFake(t *testing.T) *fake {
 	t.Helper()
 	g := &fake{t: t, contract: readContract(t), tx: memtx.New(), quorum: Quorum{OK: true}, answers: map[[16]byte]answered{}}
 	g.handler = New(Config{
-		Log:    slog.New(slog.NewTextHandler(&g.log, nil)),
-		Do:     g.do,
-		DoAs:   g.doAs,
-		Quorum: func() Quorum { return g.quorum },
+		Updates: &fakeUpdates{},
+		Log:     slog.New(slog.NewTextHandler(&g.log, nil)),
+		Do:      g.do,
+		DoAs:    g.doAs,
+		Quorum:  func() Quorum { return g.quorum },
 		NewToken: func(_ context.Context, life time.Duration) (string, error) {
 			if g.doErr != nil {
 				return "", g.doErr

@@ -2,16 +2,26 @@ package api
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
+	"strconv"
+	"time"
 
 	"tote/agent/update"
+	"tote/agent/update/release"
 )
 
 // Updates is what the agent does about new versions.
 type Updates interface {
 	// Turn asks the site whether this gateway may be restarted with a version.
 	Turn(ctx context.Context, ask update.TurnAsk) (update.TurnAnswer, error)
-	// Offer tells all gateways of a release at an address, which each then fetches.
+	// Keep takes a release that is to be offered.
+	Keep(body io.Reader) error
+	// File is the release that a gateway was given with Keep, and its size in bytes.
+	File(ctx context.Context, from string) (io.Reader, int64, error)
+	// Offer tells all gateways of a release at an address, which each then fetches; ""
+	// is the one of Keep.
 	Offer(ctx context.Context, from string) ([]Offered, error)
 }
 
@@ -74,5 +84,43 @@ func (s *server) offerUpdate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	reply(w, http.StatusAccepted, map[string]any{"gateways": list})
+	return nil
+}
+
+// fileLimit bounds the sending of a release: it is fetched from another gateway
+// meanwhile.
+const fileLimit = 30 * time.Minute
+
+func (s *server) keepUpdate(w http.ResponseWriter, r *http.Request) error {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(fileLimit)) // a recorder has none
+	in, err := body(w, r, "application/octet-stream", release.MaxFile)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Updates.Keep(in); err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return errTooLarge(CodeBadRequest, release.MaxFile)
+		}
+		return err
+	}
+	reply(w, http.StatusOK, map[string]bool{"ok": true})
+	return nil
+}
+
+// updateFile sends a release. Where that fails the connection is cut: half of one does
+// not look whole.
+func (s *server) updateFile(w http.ResponseWriter, r *http.Request) error {
+	in, size, err := s.cfg.Updates.File(r.Context(), r.URL.Query().Get("from"))
+	if err != nil {
+		return err
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(fileLimit))
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	if n, err := io.Copy(w, io.LimitReader(in, size)); err != nil || n != size {
+		s.cfg.Log.Warn("a release was not sent whole", "sent", n, "err", err)
+		panic(http.ErrAbortHandler)
+	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -52,7 +53,8 @@ func (m machine) updater() (u *update.Updater, cfg *config.Config, err error) {
 	if err != nil {
 		return u, nil, err
 	}
-	u.Agent = update.Client{URL: "http://" + local(cfg.HTTP.Listen), Token: m.Shown}
+	u.Site, u.Token = "http://"+local(cfg.HTTP.Listen), m.Shown
+	u.Agent = update.Client{URL: u.Site, Token: u.Token}
 	return u, cfg, nil
 }
 
@@ -168,7 +170,7 @@ func (c updateFetchCmd) Run(ctx context.Context) error {
 type updateApplyCmd struct {
 	machine   `embed:""`
 	From      string `arg:"" help:"File, or address of http or https."`
-	All       bool   `help:"On all gateways of the site, one after the other; each fetches it, so it must be an address."`
+	All       bool   `help:"On all gateways of the site, one after the other. Each fetches it, from the address or from this gateway."`
 	Downgrade bool   `name:"allow-downgrade" help:"Also an older version, or the same."`
 	Again     bool   `help:"Also one that was taken back here before."`
 }
@@ -221,22 +223,21 @@ func told(o *update.Outcome, since time.Time) error {
 }
 
 func (c updateApplyCmd) all(ctx context.Context, u *update.Updater) error {
-	at, err := url.Parse(c.From)
-	if err != nil || at.Scheme != "http" && at.Scheme != "https" {
-		return errors.New("with --all each gateway fetches the release itself: give an address. With a USB stick, type `tote update apply FILE` on each gateway; they wait for each other by themselves")
+	g := gatewayURL{API: u.Site, Shown: c.Shown}
+	from := c.From
+	if at, err := url.Parse(from); err != nil || at.Scheme != "http" && at.Scheme != "https" {
+		if err := c.bring(ctx, u, g); err != nil {
+			return err
+		}
+		from = "" // what was brought
 	}
-	client, ok := u.Agent.(update.Client)
-	if !ok {
-		return errors.New("no gateway to ask")
-	}
-	body, err := json.Marshal(map[string]string{"from": c.From})
+	body, err := json.Marshal(map[string]string{"from": from})
 	if err != nil {
 		return err
 	}
 	var out struct {
 		Gateways []api.Offered `json:"gateways"`
 	}
-	g := gatewayURL{API: client.URL, Shown: c.Shown}
 	if err := g.ask(ctx, http.MethodPost, "/v1/update/site", "application/json", strings.NewReader(string(body)), &out); err != nil {
 		return err
 	}
@@ -254,6 +255,32 @@ func (c updateApplyCmd) all(ctx context.Context, u *update.Updater) error {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// bring gives a file to the agent of this machine, from which the others get it.
+func (c updateApplyCmd) bring(ctx context.Context, u *update.Updater, g gatewayURL) error {
+	// Here, so that a person sees at once what is wrong with it. It may be for another
+	// kind of machine than this one.
+	keys, err := update.Keys(u.KeysFile)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(c.From)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // read only
+	r, err := release.Open(f, keys)
+	if err == nil {
+		err = r.Copy(io.Discard)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return err
+	}
+	return g.ask(ctx, http.MethodPut, "/v1/update/file", "application/octet-stream", f, &struct{}{})
 }
 
 type updateRollbackCmd struct {
@@ -319,7 +346,7 @@ func (c releaseVerifyCmd) Run() error {
 		}
 		r, err := release.Open(f, keys)
 		if err == nil {
-			err = r.Copy(discard{})
+			err = r.Copy(io.Discard)
 		}
 		if err := errors.Join(err, f.Close()); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
@@ -328,10 +355,6 @@ func (c releaseVerifyCmd) Run() error {
 	}
 	return nil
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // notThere says whether a file can be made.
 func notThere(file string) error {

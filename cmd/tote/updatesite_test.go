@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -237,7 +236,7 @@ raft: {heartbeat_ms: 1000, election_ms: 1000, promote_ms: 200}
 	s.must(os.Symlink("a", filepath.Join(slots, "current")))
 	b.clock = &paced{now: time.Now(), pace: 250 * time.Millisecond}
 	b.u = &update.Updater{
-		Slots: update.Slots{Dir: slots}, KeysFile: s.keys, Config: b.cfg, Arch: runtime.GOARCH, Version: "1.0", Level: warehouse.Level,
+		Slots: update.Slots{Dir: slots}, KeysFile: s.keys, Config: b.cfg, Site: b.http, Arch: runtime.GOARCH, Version: "1.0", Level: warehouse.Level,
 		Service: b, Agent: update.Client{URL: b.http}, Clock: b.clock, Limits: update.Defaults, Log: slog.New(slog.DiscardHandler),
 	}
 	var err error
@@ -553,8 +552,6 @@ func (s *site3) damaged(b *box) string {
 // one's updater finds what was asked for.
 func (s *site3) goesToAll(t *testing.T) {
 	file := s.release(about{Version: "3.0"}, nil)
-	web := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(file))))
-	defer web.Close()
 	before := s.taken()
 	leader := ""
 	s.until("one leads, and all are well", func() bool {
@@ -571,11 +568,10 @@ func (s *site3) goesToAll(t *testing.T) {
 		return leader != ""
 	})
 	first := s.gw[0]
-	r := tote(s.T, nil, "update", "apply", "--all", "--config", first.cfg, "--slots", first.u.Slots.Dir, web.URL+"/"+filepath.Base(file))
+	r := tote(s.T, nil, "update", "apply", "--all", "--config", first.cfg, "--slots", first.u.Slots.Dir, "--keys", s.keys, file)
 	for _, b := range s.gw {
 		r.want(s.T, 0, b.id+" was told\n", "")
 	}
-	tote(s.T, nil, "update", "apply", "--all", "--config", first.cfg, "--slots", first.u.Slots.Dir, file).want(s.T, 1, "", "each gateway fetches the release itself")
 	var mu sync.Mutex
 	var order []string
 	var wg sync.WaitGroup
