@@ -98,6 +98,9 @@ type Options struct {
 	KnownBad drivers.BadFirmware
 	// Notify is the way to systemd; nil without it.
 	Notify *notify.Socket
+	// Speaks is a feature level beyond which the site is not taken because of this
+	// gateway, as if it were of an older version; 0 = what this version speaks.
+	Speaks uint16
 	// Slots is the folder of the programs (package update); "" when there is none.
 	Slots string
 }

@@ -45,10 +45,12 @@ var _ api.Updates = (*updates)(nil)
 
 // held is the feature level the site must not leave while this version is on trial.
 func (u *updates) held() uint16 {
-	if u.slots.Dir == "" {
-		return 0
+	if u.slots.Dir != "" {
+		if held := u.slots.Held(u.a.opt.Version); held > 0 {
+			return held
+		}
 	}
-	return u.slots.Held(u.a.opt.Version)
+	return u.a.opt.Speaks
 }
 
 // note is what the other gateways are told.

@@ -22,6 +22,9 @@ import (
 // version and commit are set by the release build (deploy/deb).
 var version, commit = "dev", ""
 
+// speaks is what agent.Options asks for; tests of updates set it.
+var speaks uint16
+
 // cli is the command tree; each field's struct lives in the file of its name.
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run the gateway agent."`

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		if v := os.Getenv("TOTE_TEST_VERSION"); v != "" {
 			version = v
+		}
+		if n, err := strconv.ParseUint(os.Getenv("TOTE_TEST_LEVEL"), 10, 16); err == nil {
+			speaks = uint16(n)
 		}
 		main()
 		os.Exit(0)

@@ -38,6 +38,7 @@ func (c runCmd) Run(ctx context.Context) error {
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
 		Slots:   c.Slots,
+		Speaks:  speaks,
 		Notify:  notify.New(os.Getenv, os.Getpid()),
 		Log:     log,
 		Ready: func(addr agent.Addresses) {

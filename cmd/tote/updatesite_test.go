@@ -32,6 +32,9 @@ import (
 // patience bounds each wait of a busy machine.
 const patience = 90 * time.Second
 
+// older is the feature level the version before speaks.
+const older = warehouse.Level - 1
+
 // about is what a program of agent/update/testdata/shim is.
 type about struct {
 	Version, Arch string
@@ -195,6 +198,9 @@ func (s *site3) until(what string, ok func() bool) {
 func (s *site3) program(a about) []byte {
 	s.Helper()
 	a.Arch, a.Level = runtime.GOARCH, warehouse.Level
+	if a.Version == "1.0" { // it does not know the newest level
+		a.Level = older
+	}
 	a.Real = os.Args[0]
 	line, err := json.Marshal(a)
 	s.must(err)
@@ -236,7 +242,7 @@ raft: {heartbeat_ms: 1000, election_ms: 1000, promote_ms: 200}
 	s.must(os.Symlink("a", filepath.Join(slots, "current")))
 	b.clock = &paced{now: time.Now(), pace: 250 * time.Millisecond}
 	b.u = &update.Updater{
-		Slots: update.Slots{Dir: slots}, KeysFile: s.keys, Config: b.cfg, Site: b.http, Arch: runtime.GOARCH, Version: "1.0", Level: warehouse.Level,
+		Slots: update.Slots{Dir: slots}, KeysFile: s.keys, Config: b.cfg, Site: b.http, Arch: runtime.GOARCH, Version: "1.0", Level: older,
 		Service: b, Agent: update.Client{URL: b.http}, Clock: b.clock, Limits: update.Defaults, Log: slog.New(slog.DiscardHandler),
 	}
 	var err error
@@ -592,11 +598,22 @@ func (s *site3) goesToAll(t *testing.T) {
 	go func() { wg.Wait(); close(done) }()
 	most := 0
 	for over := false; !over; {
-		trials := 0
+		var level uint16 // before who has it for good: that one only grows
+		if h, err := first.u.Agent.Look(t.Context()); err == nil {
+			level = h.Site
+		}
+		trials, kept := 0, 0
 		for _, b := range s.gw {
-			if j, err := b.u.Slots.Pending(); err == nil && j != nil {
+			j, err := b.u.Slots.Pending()
+			switch {
+			case err == nil && j != nil:
 				trials++
+			case err == nil && b.u.Slots.InUse() == "b":
+				kept++
 			}
+		}
+		if level > older && kept < 3 {
+			t.Errorf("the site is at level %d, and %d gateways have the new version for good", level, kept)
 		}
 		most = max(most, trials)
 		select {
@@ -619,6 +636,14 @@ func (s *site3) goesToAll(t *testing.T) {
 		out := tote(s.T, nil, "cluster", "status", "--api", s.gw[0].http).out
 		return strings.Count(out, "  3.0\n") == 3
 	})
+	s.until("the level rises", func() bool {
+		h, err := first.u.Agent.Look(t.Context())
+		return err == nil && h.Site == warehouse.Level
+	})
+	// From now on the version before does not know what the site uses.
+	if _, err := first.u.Rollback(t.Context(), update.Ask); !errors.Is(err, update.ErrNoBack) {
+		t.Errorf("back behind the level: %v", err)
+	}
 	tote(s.T, nil, "status", "--api", s.gw[0].http).want(s.T, 0, `"result": "committed"`, "")
 }
 

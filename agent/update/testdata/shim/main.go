@@ -52,6 +52,6 @@ func main() {
 		if cmd == "run" {
 			args = append(args, w.Args...)
 		}
-		panic(syscall.Exec(w.Real, args, append(os.Environ(), "TOTE_TEST_VERSION="+w.Version)))
+		panic(syscall.Exec(w.Real, args, append(os.Environ(), "TOTE_TEST_VERSION="+w.Version, fmt.Sprint("TOTE_TEST_LEVEL=", w.Level))))
 	}
 }
