@@ -42,20 +42,24 @@ type machine struct {
 	Shown  string `name:"http-token" help:"Token for a gateway that asks for one." env:"TOTE_TOKEN" placeholder:"TOKEN"`
 }
 
-// updater is the one of this machine; cfg is nil when the configuration cannot be read.
+// agentAt is where the agent is asked when the configuration cannot be read.
+const agentAt = "127.0.0.1:8080"
+
+// updater is the one of this machine. With an error, of the configuration, it can still
+// go back, which may be what the configuration needs.
 func (m machine) updater() (u *update.Updater, cfg *config.Config, err error) {
 	u = &update.Updater{
 		Slots: update.Slots{Dir: m.Slots}, KeysFile: m.Keys, Config: m.Config, Arch: runtime.GOARCH, Version: version,
 		Level: warehouse.Level, Service: update.Systemd{Unit: "tote.service"}, Clock: update.WallClock{}, Limits: update.Defaults,
 		Log: logger("info", "text"),
 	}
-	cfg, err = config.Load(m.Config)
-	if err != nil {
-		return u, nil, err
+	at := agentAt
+	if cfg, err = config.Load(m.Config); err == nil {
+		at = local(cfg.HTTP.Listen)
 	}
-	u.Site, u.Token = "http://"+local(cfg.HTTP.Listen), m.Shown
+	u.Site, u.Token = "http://"+at, m.Shown
 	u.Agent = update.Client{URL: u.Site, Token: u.Token}
-	return u, cfg, nil
+	return u, cfg, err
 }
 
 // local is the address at which a listener is reached from this machine.
@@ -69,9 +73,6 @@ func local(listen string) string {
 
 // site is the feature level of the site, 0 when the agent does not tell.
 func site(ctx context.Context, u *update.Updater) uint16 {
-	if u.Agent == nil {
-		return 0
-	}
 	h, err := u.Agent.Look(ctx)
 	if err != nil {
 		return 0
@@ -288,10 +289,7 @@ type updateRollbackCmd struct {
 }
 
 func (c updateRollbackCmd) Run(ctx context.Context) error {
-	u, _, err := c.updater()
-	if err != nil {
-		return err
-	}
+	u, _, _ := c.updater() // whatever the configuration is
 	o, err := u.Rollback(ctx, update.Ask)
 	if o != nil {
 		fmt.Println(ended(o))
@@ -306,11 +304,16 @@ type updateRunCmd struct {
 // Run is begun by systemd when there is something to do: a request, or an update that
 // was under way when the machine stopped.
 func (c updateRunCmd) Run(ctx context.Context) error {
+	var o *update.Outcome
 	u, cfg, err := c.updater()
 	if err != nil {
-		return err
+		// What is on trial is ended all the same; nothing new is begun.
+		var failed error
+		o, failed = u.Resume(ctx)
+		err = errors.Join(err, failed)
+	} else {
+		o, err = u.Work(ctx, agent.Request(cfg.DataDir))
 	}
-	o, err := u.Work(ctx, agent.Request(cfg.DataDir))
 	if o != nil {
 		fmt.Println(ended(o)) // how it ended is no failure of this command
 	}
