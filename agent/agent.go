@@ -53,6 +53,7 @@ type store interface {
 	LastSeq(device string) (uint64, error)
 	Applied() uint64
 	Term() uint64
+	Level() (site, own uint16) // feature levels; a site of 0 is unknown
 	Epoch() (uint32, error)
 	Formed() ([]api.Formed, error)
 	Backup(w io.Writer, site string) error
@@ -98,6 +99,11 @@ type Options struct {
 	KnownBad drivers.BadFirmware
 	// Notify is the way to systemd; nil without it.
 	Notify *notify.Socket
+	// Speaks is a feature level beyond which the site is not taken because of this
+	// gateway, as if it were of an older version; 0 = what this version speaks.
+	Speaks uint16
+	// Slots is the folder of the programs (package update); "" when there is none.
+	Slots string
 }
 
 // Addresses are where the gateway listens.
@@ -158,6 +164,7 @@ type Agent struct {
 	sightings sightings                    // of satellites
 	images    atomic.Pointer[images.Cache] // nil without pictures
 	told      told                         // what other gateways have published here
+	updates   updates
 	clerk     *papers.Clerk
 	measured  measured
 	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
@@ -188,6 +195,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)
 	}
+	a.updates.a, a.updates.slots = a, slotsOf(opt.Slots)
 	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
 	a.lights = a.newLights(cfg.Lights)
@@ -329,6 +337,7 @@ func (a *Agent) status() api.Gateway {
 	g.Exposed = a.cfg.Exposed()
 	g.Issues = a.issues.board.Issues()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
+	g.Update = a.updates.status()
 	g.Backup = a.backupStatus()
 	if !a.whole.Load() {
 		return g // the devices are not known yet

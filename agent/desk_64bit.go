@@ -210,6 +210,11 @@ const (
 // brings them to the satellites attached here.
 func (a *Agent) onCallOfGateway(c *cluster, members func() []Peer) func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
 	return func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
+		if site, ok := a.updates.site.(*siteOfGateways); ok {
+			if out, mine, err := site.onCall(ctx, from, method, body); mine {
+				return out, err
+			}
+		}
 		if method == callStage || method == callPins {
 			isMember := func(id string) bool {
 				return slices.ContainsFunc(members(), func(p Peer) bool { return p.ID == id })

@@ -116,6 +116,9 @@ func (a *Agent) keepGateways(list []peer.Address) {
 // satelliteStore shows the site as the other parts of the agent see a store.
 type satelliteStore struct{ *satellite.Store }
 
+// Level implements store. The site does not tell a satellite.
+func (s satelliteStore) Level() (site, own uint16) { return 0, warehouse.Level }
+
 // Epoch implements store. Only the gateway that leads speaks with the OMS.
 func (s satelliteStore) Epoch() (uint32, error) {
 	about, err := s.About()

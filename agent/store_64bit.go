@@ -44,6 +44,8 @@ func (a *Agent) openStore() (store, func() error, error) {
 			a.changes.kick()
 			kick(a.kickQuorum)
 		},
+		Hold: a.updates.held,
+		Note: a.updates.note,
 	}
 	if a.ident != nil {
 		cfg.OnClock = a.ident.Saw
@@ -95,6 +97,7 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return t.String(), err
 	}
 	a.members = &membership{a, c, s}
+	a.updates.site = &siteOfGateways{&a.updates, s, peer.NewCaller(c.port)}
 	if err := a.sup.Go("certificate", a.keepCertificate(c.id, c.troubles)); err != nil {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 	}

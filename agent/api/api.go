@@ -89,6 +89,8 @@ type Config struct {
 	Cluster Cluster
 	// Formed lists when the site was formed anew.
 	Formed func() ([]Formed, error)
+	// Updates is what is done about new versions.
+	Updates Updates
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
 	// Enrol lets devices in and lists them.
@@ -129,6 +131,7 @@ type Gateway struct {
 	Backup    *Backups   `json:"backup,omitempty"`  // nil when none are scheduled
 	Devices   []Device   `json:"devices"`
 	Portals   []Portal   `json:"portals,omitempty"`
+	Update    *Update    `json:"update,omitempty"`
 	// Exposed are the listeners that a network reaches without TLS.
 	Exposed []string `json:"exposed,omitempty"`
 	// Ending are devices of the site, and the certificate of the listeners, whose
@@ -259,6 +262,7 @@ var Routes = []string{
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
 	"GET /v1/enrol", "POST /v1/enrol/{role}/{name}", "POST /v1/revoke/{name}",
 	"GET /v1/backup", "POST /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace", "POST /v1/cluster/rekey",
+	"POST /v1/update/turn", "POST /v1/update/site", "PUT /v1/update/file", "GET /v1/update/file",
 }
 
 // New returns the handler of all routes.
@@ -326,6 +330,10 @@ func New(cfg Config) http.Handler {
 		"POST /v1/cluster/remove":      s.removeGateway,
 		"POST /v1/cluster/replace":     s.replaceGateway,
 		"POST /v1/cluster/rekey":       s.rekey,
+		"POST /v1/update/turn":         s.turn,
+		"POST /v1/update/site":         s.offerUpdate,
+		"PUT /v1/update/file":          s.keepUpdate,
+		"GET /v1/update/file":          s.updateFile,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

@@ -97,6 +97,8 @@ type ClusterMember struct {
 	Seen    string `json:"seen,omitempty"` // when it answered last, RFC 3339
 	Applied uint64 `json:"applied"`
 	Lag     uint64 `json:"lag"` // commands behind
+	Version string `json:"version,omitempty"`
+	Trial   bool   `json:"trial,omitempty"` // its version is on trial
 }
 
 // Votes says whether the member has a vote.

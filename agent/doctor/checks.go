@@ -15,6 +15,7 @@ import (
 	"tote/agent/config"
 	"tote/agent/health"
 	"tote/agent/identity"
+	"tote/agent/update"
 	"tote/drivers/serialport"
 )
 
@@ -36,6 +37,7 @@ type Patient struct {
 	Warnings  config.Problems // of a valid one
 	Agent     Told
 	Machine   Machine
+	Slots     update.Slots // of its programs; without a folder it has none
 }
 
 // Checks are all there are.
@@ -58,6 +60,7 @@ func (p Patient) Checks() []Check {
 		{"backup", p.backup},
 		{"outbox", p.outbox},
 		{"mqtt", p.mqtt},
+		{"update", p.updates},
 	}
 }
 

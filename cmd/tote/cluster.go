@@ -230,7 +230,11 @@ func (c clusterStatusCmd) Run(ctx context.Context) error {
 			fmt.Printf("%-12s %-8s %-21s %s\n", m.ID, m.Role, state, m.Address)
 			continue
 		}
-		fmt.Printf("%-12s %-8s %-22s %s, %d commands behind\n", m.ID, m.Role, state, m.Address, m.Lag)
+		runs := m.Version
+		if m.Trial {
+			runs += " on trial"
+		}
+		fmt.Println(strings.TrimRight(fmt.Sprintf("%-12s %-8s %-22s %s, %d commands behind  %s", m.ID, m.Role, state, m.Address, m.Lag, runs), " "))
 	}
 	for _, f := range out.Formed {
 		fmt.Printf("epoch %d: %s by %s on %s, at %s; kept up to command %d\n", f.Epoch, f.How, f.By, f.Gateway, clock(f.At), f.Number)
