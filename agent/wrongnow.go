@@ -63,6 +63,9 @@ func (a *Agent) wrongNow(ctx context.Context, now time.Time) []health.Seen {
 	if a.brokerStuck(ctx, now) {
 		add(health.CodeBrokerDown, "", "", "", health.LevelBroken, "the broker does not move", time.Time{})
 	}
+	if b := a.backupStatus(); b != nil && b.Code != "" {
+		add(b.Code, "backup", "", "", health.LevelWarning, b.Text, time.Time{})
+	}
 	stats := a.broker.Stats()
 	for _, t := range stats.Twice {
 		add(t.Code, t.Device, "", "", health.LevelWarning, t.Text, t.Since)

@@ -1,5 +1,10 @@
 package config
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Version is the config_version this program reads.
 const Version = 1
 
@@ -24,6 +29,7 @@ type Config struct {
 	Lights        []Light    `yaml:"lights,omitempty" doc:"Pick-to-light controllers that speak MQTT with this gateway. The same on all gateways a controller may connect to."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Handheld      Handheld   `yaml:"handheld,omitempty" doc:"How the scanners of handheld pages type."`
+	Backup        *Backup    `yaml:"backup,omitempty" doc:"Copies of the whole state, made by themselves. The same on all gateways of the site; one of them makes them, the one that leads. Left out: none are made."`
 	Images        *Images    `yaml:"images,omitempty" doc:"Pictures of items, fetched and kept at this gateway. Left out: none are fetched."`
 	Log           Log        `yaml:"log,omitempty" doc:"What goes to the journal."`
 	Raft          Raft       `yaml:"raft,omitempty" doc:"Times of the replication. Leave them alone unless the network is slow."`
@@ -44,26 +50,68 @@ func (c *Config) Alone() bool { return c.Cluster == nil && !c.Satellite() }
 // MQTT is the embedded broker.
 type MQTT struct {
 	Listen     []Listener `yaml:"listen" doc:"Addresses the broker listens on, at least one."`
-	TokensFile string     `yaml:"tokens_file,omitempty" doc:"File with one line \"client-id token\" per device. When given, every client must show its token as password." form:"absolute" file:"secret" example:"/etc/tote/tokens"`
+	TokensFile string     `yaml:"tokens_file,omitempty" form:"absolute" file:"secret" doc:"File with one line \"client-id token\" per device. When given, every client must show its token as password. Instead of a token its hash may stand there: sha256: and 64 hex digits, as \"tote token mqtt\" prints it." example:"/etc/tote/tokens"`
 	MaxClients int        `yaml:"max_clients,omitempty" doc:"Connections at a time." min:"1" max:"100000" default:"256"`
 }
 
 // Listener is one address.
 type Listener struct {
-	Address string `yaml:"address" doc:"host:port. Without tls only a loopback address is allowed." form:"address" example:"127.0.0.1:1883"`
-	TLS     *TLS   `yaml:"tls,omitempty" doc:"Certificate of this listener."`
+	Address  string `yaml:"address" form:"address" doc:"host:port. Without tls only a loopback address is allowed. Whoever comes over another address shows a certificate of the site, the password it was enrolled with, or one of tokens_file." example:"127.0.0.1:1883"`
+	TLS      *TLS   `yaml:"tls,omitempty" doc:"Certificate of this listener; {} for one of the site's authority, made and renewed by the gateway itself."`
+	Insecure bool   `yaml:"insecure,omitempty" doc:"Let address be one of the network though there is no tls, for controllers that cannot do better. Who can listen in the network reads their passwords. tote status and tote doctor name it." default:"false"`
 }
 
-// TLS names a certificate.
+// TLS names a certificate. Without files it is one of the site.
 type TLS struct {
-	Cert string `yaml:"cert" doc:"PEM file of the certificate chain." form:"absolute" file:"plain" example:"/etc/tote/gw1.crt"`
-	Key  string `yaml:"key" doc:"PEM file of the private key." form:"absolute" file:"secret" example:"/etc/tote/gw1.key"`
+	Cert string `yaml:"cert,omitempty" form:"absolute" file:"plain" doc:"PEM file of the certificate chain, of an authority of your own. Left out: a certificate of the site." example:"/etc/tote/gw1.crt"`
+	Key  string `yaml:"key,omitempty" form:"absolute" file:"secret" doc:"PEM file of the private key; with cert." example:"/etc/tote/gw1.key"`
 }
+
+// OfSite says whether the certificate is one of the site's authority.
+func (t *TLS) OfSite() bool { return t != nil && t.Cert == "" && t.Key == "" }
 
 // HTTP is the web server.
 type HTTP struct {
-	Listen     string `yaml:"listen" doc:"host:port of pages and API. A loopback address." form:"address" example:"127.0.0.1:8080"`
-	TokensFile string `yaml:"tokens_file,omitempty" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." form:"absolute" file:"secret" example:"/etc/tote/http-tokens"`
+	Listen     string `yaml:"listen" form:"address" doc:"host:port of pages and API without TLS. A loopback address." example:"127.0.0.1:8080"`
+	HTTPS      *HTTPS `yaml:"https,omitempty" doc:"Pages and API for the network, over TLS. Left out: they are served to this machine alone."`
+	Insecure   bool   `yaml:"insecure,omitempty" doc:"Let listen be an address of the network, without TLS. Who can listen there reads every token and can act as anybody. Even so nobody gets in without a token. tote status and tote doctor name it." default:"false"`
+	TokensFile string `yaml:"tokens_file,omitempty" form:"absolute" file:"secret" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
+}
+
+// HTTPS is the web server for the network.
+type HTTPS struct {
+	Listen string `yaml:"listen" form:"address" doc:"host:port of pages and API over TLS. Nobody gets in without a token of tokens_file or as an enrolled device." example:"0.0.0.0:8443"`
+	Names  string `yaml:"names,omitempty" doc:"Names and addresses this gateway is called by, with spaces between; they go into its certificate. The first one is in the links handhelds are enrolled with. The addresses of the machine's networks are added by themselves." example:"gw1.example.com"`
+	TLS    *TLS   `yaml:"tls,omitempty" doc:"Certificate of an authority of your own. Left out: one of the site."`
+}
+
+// Called are the names and addresses of the configuration.
+func (h HTTPS) Called() []string { return words(h.Names) }
+
+// SiteCertificate says whether a listener shows a certificate of the site, for which
+// the gateway needs an identity.
+func (c *Config) SiteCertificate() bool {
+	if h := c.HTTP.HTTPS; h != nil && (h.TLS == nil || h.TLS.OfSite()) {
+		return true
+	}
+	return slices.ContainsFunc(c.MQTT.Listen, func(l Listener) bool { return l.TLS.OfSite() })
+}
+
+// Identified says whether the gateway has an identity: it has others, or shows a
+// certificate of the site.
+func (c *Config) Identified() bool { return !c.Alone() || c.SiteCertificate() }
+
+// Exposed lists the listeners that a network reaches without TLS, by their keys.
+func (c *Config) Exposed() (out []string) {
+	if c.HTTP.Insecure && !loopback(c.HTTP.Listen) {
+		out = append(out, "http.listen "+c.HTTP.Listen)
+	}
+	for i, l := range c.MQTT.Listen {
+		if l.Insecure && l.TLS == nil && !loopback(l.Address) {
+			out = append(out, fmt.Sprintf("mqtt.listen[%d] %s", i, l.Address))
+		}
+	}
+	return out
 }
 
 // Handheld is how the scanners of handheld pages type.

@@ -45,7 +45,7 @@ func Faults() []Fault {
 		{CodeValue, "A value is out of range or not one of those allowed.", "Use a value docs/config.md allows."},
 		{CodeTwice, "An id, address or key is there twice.", "Give each its own."},
 		{CodeSamePort, "Two devices use the same serial line or network address.", "Correct the path of one of them."},
-		{CodePlain, "A listener without TLS could be reached from the network.", "Add a certificate, or listen on 127.0.0.1."},
+		{CodePlain, "A listener without TLS could be reached from the network.", "Write `tls: {}` (MQTT) or `http.https` for a certificate of the site (`tote site init` makes its authority), or listen on 127.0.0.1. docs/security.md says what `insecure: true` costs."},
 		{CodeDriver, "There is no driver of this name for this kind of device.", "Use a name of `tote devices drivers`."},
 		{CodeNoStore, "A 32-bit machine was asked to keep a store, which would lose data in silence there.", "Write store: none (the gateway is then a satellite and needs others with a store), or run it on arm64 or amd64."},
 		{CodeAnchor, "The file uses an anchor, an alias, a merge key or a tag of YAML.", "Write the values out where they are used."},

@@ -3,6 +3,8 @@ package config
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -145,8 +147,17 @@ func fill(v reflect.Value) {
 	}
 }
 
-// LoadTokens reads a tokens file: one line "client-id token" per client; empty
-// lines and lines with # in front are skipped.
+// HashedToken stands before the SHA-256 of a token, where that is kept instead of it.
+const HashedToken = "sha256:"
+
+// hashed tells whether a hash is one.
+func hashed(token string) bool {
+	sum, err := hex.DecodeString(strings.TrimPrefix(token, HashedToken))
+	return err == nil && len(sum) == sha256.Size
+}
+
+// LoadTokens reads a tokens file: one line "client-id token" per client, or the hash
+// of the token; empty lines and lines with # in front are skipped.
 func LoadTokens(path string) (map[string]string, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -167,6 +178,8 @@ func LoadTokens(path string) (map[string]string, error) {
 			ps = append(ps, Problem{Code: CodeSyntax, File: path, Line: n, Column: 1, Text: "want: client-id token"})
 		case tokens[f[0]] != "":
 			ps = append(ps, Problem{Code: CodeTwice, File: path, Line: n, Column: 1, Text: "second token of " + quote(f[0])})
+		case strings.HasPrefix(f[1], HashedToken) && !hashed(f[1]):
+			ps = append(ps, Problem{Code: CodeValue, File: path, Line: n, Column: 1, Text: "token of " + quote(f[0]) + ": after " + HashedToken + " want 64 hex digits"})
 		case len(f[1]) < 8:
 			ps = append(ps, Problem{Code: CodeValue, File: path, Line: n, Column: 1, Text: "token of " + quote(f[0]) + " has less than 8 characters"})
 		default:

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"net"
-	"net/url"
 	"path/filepath"
 	"strconv"
 )
@@ -72,15 +70,5 @@ func (k *checker) oms(path string, o OMS) {
 		k.missing(path)
 		return
 	}
-	u, err := url.Parse(o.URL)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		k.add(CodeValue, path, "%s: want http://host or https://host", quote(o.URL))
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		k.add(CodeValue, path, "no user, query or fragment in the address; the token belongs into token_file")
-		k.do("Write the address alone, and what the OMS knows this site by into a file named in token_file. Change a password that stood here.")
-	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
-		k.add(CodeValue, path, "http is allowed to loopback only, use https")
-		k.do("Write https:// in front; the token would go through the network for all to read.")
-	}
+	k.server(path, o.URL, "token_file")
 }

@@ -97,6 +97,8 @@ func leftOut(t reflect.Type, f reflect.StructField) bool {
 		return slices.Contains([]string{"unit", "pattern", "ask", "zero", "hid", "zero_drift_g"}, key)
 	case "MQTT":
 		return key == "tokens_file"
+	case "Backup":
+		return key == "url" || key == "secret_file"
 	case "OMS", "Upstream":
 		return key == "token_file" || key == "dir"
 	}

@@ -46,6 +46,9 @@ func validate(c *Config, src *source) Problems {
 	k.mqtt(c.MQTT)
 	k.http(c.HTTP)
 	k.omss(c)
+	if c.Backup != nil {
+		k.backup(c)
+	}
 	if c.Images != nil {
 		k.images(*c.Images)
 	}
@@ -146,6 +149,10 @@ func (k *checker) store(c *Config) {
 	case c.Satellite() && len(c.Upstreams) > 0:
 		k.add(CodeValue, "upstreams", "a satellite never speaks with an OMS")
 		k.do("Leave them out; the gateways with a store have them.")
+	}
+	if c.Satellite() && c.SiteCertificate() {
+		k.add(CodeValue, "store", "a satellite holds no authority that could make a certificate for its listeners")
+		k.do("Give tls with cert and key.")
 	}
 }
 
@@ -283,14 +290,15 @@ func (k *checker) mqtt(m MQTT) {
 		p := fmt.Sprintf("mqtt.listen[%d]", i)
 		if k.address(p+".address", l.Address, true) {
 			k.bind(p+".address", l.Address)
-			if l.TLS == nil && !loopback(l.Address) {
+			if l.TLS == nil && !l.Insecure && !loopback(l.Address) {
 				k.add(CodePlain, p+".address", "%s can be reached from the network and has no tls", l.Address)
+				k.do("Write tls: {} for a certificate of the site; for controllers that know no TLS insecure: true.")
 			}
 		}
-		if l.TLS != nil {
-			k.absolute(p+".tls.cert", l.TLS.Cert)
-			k.absolute(p+".tls.key", l.TLS.Key)
+		if l.Insecure && l.TLS != nil {
+			k.add(CodeValue, p+".insecure", "with tls it is not")
 		}
+		k.tls(p+".tls", l.TLS)
 	}
 	if m.TokensFile != "" {
 		k.absolute("mqtt.tokens_file", m.TokensFile)
@@ -301,14 +309,54 @@ func (k *checker) http(h HTTP) {
 	if h.TokensFile != "" {
 		k.absolute("http.tokens_file", h.TokensFile)
 	}
-	if !k.address("http.listen", h.Listen, true) {
+	if k.address("http.listen", h.Listen, true) {
+		k.bind("http.listen", h.Listen)
+		if !loopback(h.Listen) && !h.Insecure {
+			k.add(CodePlain, "http.listen", "%s can be reached from the network and has no TLS", h.Listen)
+			k.do("Leave 127.0.0.1:8080 here and give the address as http.https.listen.")
+		}
+		if !loopback(h.Listen) && h.Insecure && h.TokensFile == "" {
+			k.add(CodeMissing, "http.tokens_file", "%s can be reached from the network and lets everybody in", h.Listen)
+			k.do("Say who may come: `tote token api` makes the lines.")
+		}
+	}
+	if h.HTTPS == nil {
 		return
 	}
-	k.bind("http.listen", h.Listen)
-	if !loopback(h.Listen) {
-		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
-		k.do("Listen on 127.0.0.1; from another machine: ssh -L 8080:127.0.0.1:8080 GATEWAY.")
+	if k.address("http.https.listen", h.HTTPS.Listen, true) {
+		k.bind("http.https.listen", h.HTTPS.Listen)
 	}
+	for _, n := range h.HTTPS.Called() {
+		if !hostName(n) {
+			k.add(CodeValue, "http.https.names", "%s: want host names or addresses, with spaces between and without ports", quote(n))
+		}
+	}
+	k.tls("http.https.tls", h.HTTPS.TLS)
+}
+
+// tls checks the files of a certificate: both, or none for one of the site.
+func (k *checker) tls(path string, t *TLS) {
+	if t == nil || t.OfSite() {
+		return
+	}
+	k.absolute(path+".cert", t.Cert)
+	k.absolute(path+".key", t.Key)
+}
+
+// hostName tells what can stand in a certificate.
+func hostName(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) < 1 || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // images checks the hosts pictures may come from.

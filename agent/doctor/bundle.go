@@ -111,6 +111,9 @@ func Secrets(c *config.Config) (out []string) {
 				out = append(out, f[len(f)-1])
 			case !strings.HasPrefix(line, "-----"):
 				out = append(out, strings.TrimSpace(line))
+				if _, password, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+					out = append(out, password)
+				}
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package health
 import (
 	"slices"
 	"strings"
+
+	"tote/agent/backup"
 )
 
 // Node is what the table of dependencies wants to know of something that is wrong.
@@ -43,6 +45,8 @@ var dependsOn = []dependency{
 	{CodeNoQuorum, []string{CodeNoNetwork, CodeGatewayGone}},
 	{CodeOMSDown, []string{CodeNoQuorum, CodeNoNetwork}},
 	{CodeOutboxOld, []string{CodeNoNetwork, CodeNoQuorum, CodeOMSDown, CodeAgentDown}},
+	{CodeBackupOld, []string{CodeNoNetwork, CodeNoQuorum, backup.CodeSilent}},
+	{backup.CodeSilent, []string{CodeNoNetwork, CodeNoQuorum}},
 	{CodeMQTTDrops, []string{CodeNoNetwork, CodeNoQuorum, CodeBrokerDown}},
 	{CodeNotReady, []string{CodeNoNetwork, CodeGatewayGone, CodeNoQuorum}},
 	{CodeAgentDown, []string{CodeConfigBad, CodeSpaceGone}},

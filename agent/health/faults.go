@@ -8,10 +8,12 @@ import (
 	"cmp"
 	"slices"
 
+	"tote/agent/backup"
 	"tote/agent/broker"
 	"tote/agent/config"
 	"tote/agent/identity"
 	"tote/agent/satellite"
+	"tote/agent/update"
 	"tote/cloudsync"
 	"tote/drivers"
 	"tote/fleet"
@@ -100,6 +102,8 @@ func Groups() []Group {
 		group("agent/identity", "Who belongs to the site: certificates and join tokens.", identity.Faults()),
 		group("agent/satellite", "Gateways without a store, in their log and on their pages.", satellite.Faults()),
 		group("agent/broker", "Who is connected: in the device list of the console, in GET /v1/status and in the gateway's log.", broker.Faults()),
+		group("agent/backup", "Scheduled backups: in GET /v1/status, `tote doctor` and the gateway's log.", backup.Faults()),
+		group("agent/update", "New versions: from `tote update` and `tote release`, and in the journal of tote-update.", update.Faults()),
 		group("agent/health", "What `tote doctor` finds.", doctorFaults),
 		{"raftstore", "The disk and the log, in the gateway's log.", storeFaults()},
 	}

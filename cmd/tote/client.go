@@ -128,15 +128,19 @@ func (c statusCmd) Run(ctx context.Context) error {
 	fmt.Println(strings.TrimSpace(pretty(b)))
 	var status struct {
 		Gateway struct {
-			Issues []health.Issue
-			Disk   struct{ Code string }
+			Issues       []health.Issue
+			Disk, Backup struct{ Code string }
 		}
 	}
 	if err := json.Unmarshal(b, &status); err != nil {
 		return err
 	}
-	if f, ok := health.Find(status.Gateway.Disk.Code); ok && len(status.Gateway.Issues) == 0 { // of an agent that is just starting
-		fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+	if len(status.Gateway.Issues) == 0 { // of an agent that is just starting
+		for _, code := range []string{status.Gateway.Disk.Code, status.Gateway.Backup.Code} {
+			if f, ok := health.Find(code); ok {
+				fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+			}
+		}
 	}
 	writeIssues(os.Stderr, status.Gateway.Issues)
 	return nil

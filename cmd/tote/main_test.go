@@ -321,11 +321,25 @@ func TestDoList(t *testing.T) {
 	}
 }
 
+// TestBackupNow: what was made and where, or why not and what to do.
+func TestBackupNow(t *testing.T) {
+	env, asked := gateway(t, 200, `{"name":"hamburg-x.backup","target":"/mnt/usb/tote","bytes":77,"readBack":true}`)
+	tote(t, env, "backup", "now").want(t, 0, "hamburg-x.backup is in /mnt/usb/tote: 77 bytes, read again there\n", "")
+	if diff := cmp.Diff([]string{"POST /v1/backup application/json {}"}, *asked); diff != "" {
+		t.Error(diff)
+	}
+	env, _ = gateway(t, 200, `{"name":"hamburg-x.backup","target":"https://nas","bytes":77}`)
+	tote(t, env, "backup", "now").want(t, 0, "the server gives nothing back", "")
+	env, _ = gateway(t, 503, `{"code":"STO-612","text":"STO-612: open /mnt/usb/tote: no such file or directory"}`)
+	tote(t, env, "backup", "now").want(t, 1, "", "what to do: Plug the medium in")
+}
+
 // TestStatusOfABadDisk: a person reads what to do about it.
 func TestStatusOfABadDisk(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"gateway":{"disk":{"level":"red","code":"STO-301"}}}`: "what to do: Free space on the disk",
 		`{"gateway":{"disk":{"level":"green"}}}`:                "",
+		`{"gateway":{"backup":{"code":"HLT-143"}}}`:             "HLT-143: The last good scheduled backup is older",
 		`{"gateway":{}}`:                                        "",
 	} {
 		env, _ := gateway(t, 200, body)

@@ -21,6 +21,9 @@ type Flips struct {
 	// when this bit (8 × byte + bit, from 0) was changed. How many it let
 	// through is logged. nil = nothing but Want may be delivered.
 	Policy func(bit int, text string) bool
+	// After is how many good frames come before the damaged one: for a driver
+	// that does not believe the first of a session. 0 = the damaged one is first.
+	After int
 }
 
 // Day asks the suite for 24 hours of simulated time with a trouble each hour:
@@ -63,13 +66,13 @@ func flips(t *testing.T, s Suite) {
 			}
 			m.about = func() string { return string(spoiled) }
 			m.say(func(n int) string {
-				if n == 0 {
+				if n == s.Flips.After {
 					return string(spoiled)
 				}
 				return s.Frame
 			})
 			m.run()
-			m.until("deliveries after a damaged frame", func() bool { return m.said >= 3 && m.got >= 2 })
+			m.until("deliveries after a damaged frame", func() bool { return m.said >= s.Flips.After+3 && m.got >= s.Flips.After+2 })
 			m.until("the state ready", func() bool { return m.dev.Status().State == drivers.Ready })
 			m.stop()
 		})
@@ -86,7 +89,7 @@ func day(t *testing.T, s Suite) {
 	if pace == 0 {
 		pace = 200 * time.Millisecond
 	}
-	half := len(s.Frame) / 2
+	half := s.half()
 	good := func(int) string { return s.Frame }
 	troubles := []struct {
 		name   string
@@ -243,10 +246,10 @@ func (m *sim) write(p []byte) (int, error) {
 	for range asked {
 		text := m.next()
 		if m.pace == 0 {
-			m.peer.Send(text)
+			m.peer.Send(m.s.read(text))
 			continue
 		}
-		time.AfterFunc(m.pace, func() { m.peer.Send(text) })
+		time.AfterFunc(m.pace, func() { m.peer.Send(m.s.read(text)) })
 	}
 	return len(p), nil
 }
@@ -269,7 +272,7 @@ func (m *sim) run() {
 		life.Go(func() {
 			for wait(ctx, m.pace) {
 				if m.peer.IsOpen() {
-					m.peer.Send(m.next())
+					m.peer.Send(m.s.read(m.next()))
 				}
 			}
 		})
