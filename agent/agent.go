@@ -155,6 +155,7 @@ type Agent struct {
 	clerk     *papers.Clerk
 	measured  measured
 	issues    issues
+	secrets   secrets
 	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
 }
 

@@ -35,6 +35,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		}},
 		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"http", a.startHTTP},
+		{"secrets", func(context.Context) error { return a.sup.Go("secrets", a.watchSecrets) }},
 		{"issues", func(context.Context) error { return a.sup.Go("issues", a.watchIssues) }},
 		{"machine", func(context.Context) error { return a.sup.Go("machine", a.watchMachine) }},
 		{"https", a.startHTTPS},

@@ -66,6 +66,7 @@ func (a *Agent) wrongNow(ctx context.Context, now time.Time) []health.Seen {
 	if b := a.backupStatus(); b != nil && b.Code != "" {
 		add(b.Code, "backup", "", "", health.LevelWarning, b.Text, time.Time{})
 	}
+	out = append(out, a.wrongSecrets()...)
 	stats := a.broker.Stats()
 	for _, t := range stats.Twice {
 		add(t.Code, t.Device, "", "", health.LevelWarning, t.Text, t.Since)
