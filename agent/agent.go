@@ -154,9 +154,9 @@ type Agent struct {
 	told      told                         // what other gateways have published here
 	clerk     *papers.Clerk
 	measured  measured
+	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
 	issues    issues
 	secrets   secrets
-	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
 }
 
 // New checks the configuration and touches nothing.
@@ -173,6 +173,7 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if opt.KnownBad == nil {
 		opt.KnownBad = drivers.KnownBad()
 	}
+	opt.KnownBad = cfg.Bad(opt.KnownBad)
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
@@ -319,8 +320,8 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
-	g.Issues = a.issues.board.Issues()
 	g.Exposed = a.cfg.Exposed()
+	g.Issues = a.issues.board.Issues()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
 	g.Backup = a.backupStatus()
 	if !a.whole.Load() {

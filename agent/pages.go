@@ -60,7 +60,7 @@ func (a *Agent) pages() (http.Handler, error) {
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Scale: a.actScale, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
-		Formed: a.store.Formed, Trace: a.trace, Health: a.health, PrintWaits: a.printWaits,
+		Formed: a.store.Formed, Trace: a.trace, PrintWaits: a.printWaits, Health: a.health,
 		Backup: a.backUp, BackupNow: a.backupNow,
 		Metrics: a.putMetrics,
 	})

@@ -13,7 +13,6 @@ import (
 	"tote/agent/config"
 	"tote/agent/papers"
 	"tote/agent/station"
-	"tote/drivers"
 	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/gs1"
@@ -113,7 +112,7 @@ func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (d 
 	if err == nil && d.Bytes == nil {
 		d.Bytes, err = label.Write(on.Device, labels...)
 	}
-	if code := drivers.CodeOf(err); code != "" {
+	if code := label.Code(err); code != "" {
 		err = fmt.Errorf("%s %w", code, err)
 	}
 	return d, err

@@ -23,7 +23,6 @@ import (
 	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/notify"
-	"tote/drivers"
 	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
@@ -94,12 +93,12 @@ type site struct {
 	mqtt     string  // addresses of the gateway; chosen at its first start and kept
 	web      string
 	gw       *gateway
-	bad      drivers.BadFirmware        // firmware that is known to be bad
 	ports    func() []serialport.Info   // of the machine; nil = none
 	dev      map[string]*control.Client // emulated devices, "pack1/scale"
 	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
 	shelf    bool                       // a reader watches two bins
 	slips    bool                       // pack1 has a receipt printer for slips
+	labelMs  int64                      // how long a label takes; 0 = 20 ms
 	zebra    string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	notify   *notify.Socket
 
@@ -194,7 +193,7 @@ func (s *site) startDevices() {
 		if d.Kind != emulate.GPIO && d.Kind != emulate.LLRP {
 			d.Link = s.link(d.Name)
 		}
-		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
+		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, cmp.Or(s.labelMs, 20)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
@@ -309,7 +308,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tote/agent/broker"
 	"tote/agent/doctor"
 	"tote/agent/health"
+	"tote/agent/identity"
 	"tote/agent/supervise"
 	"tote/drivers"
 	"tote/drivers/all"
@@ -60,11 +62,14 @@ func (a *Agent) wrongNow(ctx context.Context, now time.Time) []health.Seen {
 		}
 		add(d.Code, "disk", "", "", level, cmp.Or(d.Text, fmt.Sprintf("%d MB free", d.Free>>20)), time.Time{})
 	}
+	if b := a.backupStatus(); b != nil && b.Code != "" {
+		add(b.Code, "backup", "", "", health.LevelWarning, strings.TrimPrefix(b.Text, b.Code+": "), time.Time{})
+	}
+	for _, l := range a.cfg.Exposed() {
+		add(identity.CodeExposed, l, "", "", health.LevelWarning, "no TLS, and the network reaches it", time.Time{})
+	}
 	if a.brokerStuck(ctx, now) {
 		add(health.CodeBrokerDown, "", "", "", health.LevelBroken, "the broker does not move", time.Time{})
-	}
-	if b := a.backupStatus(); b != nil && b.Code != "" {
-		add(b.Code, "backup", "", "", health.LevelWarning, b.Text, time.Time{})
 	}
 	out = append(out, a.wrongSecrets()...)
 	stats := a.broker.Stats()

@@ -90,10 +90,10 @@ type Config struct {
 	Formed func() ([]Formed, error)
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
-	// Health is what is wrong now and was lately; nil = nobody looks.
-	Health func() Health
 	// BackupNow makes a scheduled backup now.
 	BackupNow func(ctx context.Context) (*BackupMade, error)
+	// Health is what is wrong now and was lately; nil = nobody looks.
+	Health func() Health
 	// Metrics adds what only the agent knows to a scrape; nil adds nothing.
 	Metrics func(p *metrics.Page)
 }
@@ -233,7 +233,7 @@ type Refusal struct {
 var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/health", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
-	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
+	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "GET /v1/model", "GET /v1/model/log", "POST /v1/model/plan", "POST /v1/model/apply", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 	"POST /v1/devices/{name}/zero", "POST /v1/devices/{name}/tare", "POST /v1/devices/{name}/clear-tare",
 	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
@@ -265,6 +265,10 @@ func New(cfg Config) http.Handler {
 		"GET /v1/faults":                     s.faults,
 		"PUT /v1/site":                       s.putSite,
 		"GET /v1/site":                       s.getSite,
+		"GET /v1/model":                      s.getModel,
+		"GET /v1/model/log":                  s.modelLog,
+		"POST /v1/model/plan":                s.planModel,
+		"POST /v1/model/apply":               s.applyModel,
 		"POST /v1/import/{kind}":             s.importFile,
 		"GET /v1/export/events":              s.exportEvents,
 		"GET /v1/export/{kind}":              s.exportFile,

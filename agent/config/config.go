@@ -27,6 +27,7 @@ type Config struct {
 	EStops        []EStop    `yaml:"estops,omitempty" doc:"Emergency stops that are observed and shown. Power is cut by their own safety relays, never by this program."`
 	Conveyors     []Conveyor `yaml:"conveyors,omitempty" doc:"Conveyors and sorters that speak MQTT with this gateway."`
 	Lights        []Light    `yaml:"lights,omitempty" doc:"Pick-to-light controllers that speak MQTT with this gateway. The same on all gateways a controller may connect to."`
+	BadFirmware   []Firmware `yaml:"known_bad,omitempty" doc:"Firmware of devices that the site knows to be bad, beside what the program knows. Such a device shows DEV-112 and works on."`
 	Fleet         *Fleet     `yaml:"fleet,omitempty" doc:"Robots that speak VDA 5050. The same on all gateways of the site."`
 	Handheld      Handheld   `yaml:"handheld,omitempty" doc:"How the scanners of handheld pages type."`
 	Backup        *Backup    `yaml:"backup,omitempty" doc:"Copies of the whole state, made by themselves. The same on all gateways of the site; one of them makes them, the one that leads. Left out: none are made."`

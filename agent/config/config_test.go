@@ -560,6 +560,8 @@ func TestFloorRules(t *testing.T) {
 		"module without a bin":     {"lights: [{id: l, modules: [{module: m}]}]\n", "lights[0].modules[0].bin", config.CodeMissing},
 		"bin with a tab":           {"lights: [{id: l, modules: [{module: m, bin: \"B\\t1\"}]}]\n", "lights[0].modules[0].bin", config.CodeValue},
 		"bin with two modules":     {"lights: [{id: l, modules: [{module: m, bin: B}]}, {id: k, modules: [{module: m, bin: B}]}]\n", "lights[1].modules[0].bin", config.CodeSamePort},
+		"bad firmware of any kind": {"known_bad: [{maker: Acme, text: t}]\n", "known_bad[0].firmware", config.CodeMissing},
+		"bad for no reason":        {"known_bad: [{firmware: \"1\"}]\n", "known_bad[0].text", config.CodeMissing},
 		"no robots":                {"fleet: {map_file: /m}\n", "fleet.robots", config.CodeMissing},
 		"relative map":             {"fleet: {map_file: m, robots: [" + robot + "]}\n", "fleet.map_file", config.CodeValue},
 		"two robots of one id":     {"fleet: {map_file: /m, robots: [" + robot + ", " + strings.Replace(robot, "\"1\"", "\"2\"", 1) + "]}\n", "fleet.robots[1].id", config.CodeTwice},

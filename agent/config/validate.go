@@ -111,6 +111,7 @@ func validate(c *Config, src *source) Problems {
 	for i, l := range c.Lights {
 		k.light("lights["+strconv.Itoa(i)+"]", l)
 	}
+	k.firmware(c.BadFirmware)
 	if c.Cluster != nil {
 		k.cluster(*c.Cluster, c.Satellite())
 	}

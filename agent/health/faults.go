@@ -13,12 +13,14 @@ import (
 	"tote/agent/config"
 	"tote/agent/identity"
 	"tote/agent/satellite"
+	"tote/agent/sitemodel"
 	"tote/agent/update"
 	"tote/cloudsync"
 	"tote/drivers"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/gs1"
+	"tote/picking/study"
 	"tote/warehouse"
 )
 
@@ -73,6 +75,7 @@ func Groups() []Group {
 			{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
 		}),
 		group("drivers", "Devices: in the device list, in hints, and as answers to scans that cannot be read.", drivers.Faults()),
+		group("picking", "Picking problems that cannot be planned: from `tote plan`.", study.Faults()),
 		group("gs1", "What is wrong with a GS1 barcode, link or tag: in the text of UNKNOWN_BARCODE, in answers to scans of scanners set up for GS1, and from `tote gs1`.", gs1.Faults()),
 		group("agent/intake", "Files brought in at the site. Nothing of such a file was imported.", []own{
 			{"CSV_MALFORMED", "A row is not CSV or has the wrong number of fields.", "Mend the named line."},
@@ -92,10 +95,12 @@ func Groups() []Group {
 			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
 			{"STOCK_THERE", "A counted file names a position that holds stock already; nothing was booked.", "Take out what was booked before, or bring the file in with add=1 (tote import --add) to add to what is there."},
 			{"KEY_REUSED", "An Idempotency-Key was sent again with another command; nothing was done.", "Make a new key for each command; send the same one only with the same command."},
+			{"MODEL_REFUSED", "A site model is refused; the plan in the answer says why, with files and lines. Nothing was changed.", "Mend the named lines, look at the new plan (tote site plan) and apply it."},
 			{"ALONE", "A token was asked of a gateway that has no others.", "Give it a cluster section in its configuration and run `tote site init`."},
 			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
 		}),
 		group("agent/config", "The configuration file, at the start and with `tote validate`.", config.Faults()),
+		group("agent/sitemodel", "The files of a site model, from `tote site validate`, `plan`, `diff` and `apply`.", sitemodel.Faults()),
 		group("cloudsync", "The link to the OMS. The floor goes on working.", cloudsync.Faults()),
 		group("fleet", "Robots: in the robot list of the console and in the gateway's log.", fleet.Faults()),
 		group("fleet/conveyor", "Conveyors and sorters, in the gateway's log.", conveyor.Faults()),

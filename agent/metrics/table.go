@@ -48,12 +48,12 @@ var (
 	BackupAge   = &Metric{"tote_backup_age_seconds", Gauge, "Since this gateway last wrote a whole backup since its start, by hand or scheduled, in seconds.", nil}
 	BackupSize  = &Metric{"tote_backup_bytes", Gauge, "Size of that backup, in bytes.", nil}
 
-	Issues         = &Metric{"tote_issues", Gauge, "What is wrong now by its level, causes only; GET /v1/health lists them.", []string{"level"}}
 	ScheduledAge   = &Metric{"tote_scheduled_backup_age_seconds", Gauge, "Since the last good scheduled backup of the site, or since they are scheduled when there is none yet, in seconds.", nil}
 	ScheduledEvery = &Metric{"tote_scheduled_backup_interval_seconds", Gauge, "How often one is wanted, in seconds.", nil}
 	ScheduledFails = &Metric{"tote_scheduled_backup_failing", Gauge, "1 when the last try of this gateway gave none.", nil}
 	ScheduledSize  = &Metric{"tote_scheduled_backup_bytes", Gauge, "Size of the last one, in bytes.", nil}
 
+	Issues   = &Metric{"tote_issues", Gauge, "What is wrong now by its level, causes only; GET /v1/health lists them.", []string{"level"}}
 	Fallouts = &Metric{"tote_fallouts_open", Gauge, "Open fallouts: what needs a decision of a person.", nil}
 	Orders   = &Metric{"tote_orders", Gauge, "Orders by state.", []string{"state"}}
 )

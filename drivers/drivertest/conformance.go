@@ -34,6 +34,9 @@ type Suite struct {
 	// Frame is one whole good answer, and Want what deliver must be called
 	// with for it. Nothing else may ever be delivered.
 	Frame, Want string
+	// Whole is how many bytes of Frame say what Want is; 0 = all of them. The rest is
+	// what follows on the wire.
+	Whole int
 	// Garbage is noise that a framer must step over: never part of a frame.
 	Garbage string
 	// Unframed is for drivers that cannot see garbage in front of a frame
@@ -46,7 +49,8 @@ type Suite struct {
 	// Records is for devices of the kernel that give records, not a stream of
 	// bytes; nil = a wire.
 	Records *Records
-	// Flips asks for the damage of single bits, Day for a day without a leak,
+	// Flips asks for the damage of single bits and for the loss of the device at each
+	// byte of the frame, Day for a day without a leak,
 	// both in simulated time; nil leaves them out. A driver whose New or port
 	// waits for something outside the test cannot have them.
 	Flips *Flips
@@ -63,6 +67,7 @@ func Conformance(t *testing.T, s Suite) {
 	terminals(t, s)
 	if s.Flips != nil {
 		t.Run("every single bit changed", func(t *testing.T) { flips(t, s) })
+		t.Run("unplugged at each byte", func(t *testing.T) { unplugs(t, s) })
 	}
 	if s.Day != nil {
 		t.Run("24 h without a leak", func(t *testing.T) { day(t, s) })

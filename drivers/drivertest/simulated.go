@@ -80,6 +80,48 @@ func flips(t *testing.T, s Suite) {
 	t.Logf("%d flips, %d things delivered out of damaged frames", len(s.Frame)*8, passed)
 }
 
+// unplugs takes the device away at each byte of the frame and plugs it in again: one
+// driver lives through all of them. What is not whole is never delivered, the driver
+// says that its device is gone, and nothing of the piece is left when it is back.
+func unplugs(t *testing.T, s Suite) {
+	synctest.Test(t, func(t *testing.T) {
+		m := simulate(t, s, s.New, 7*time.Millisecond)
+		cut := 0
+		m.about = func() string { return s.Frame[:cut] }
+		m.say(func(int) string { return s.Frame })
+		m.run()
+		m.until("the state ready", func() bool { return m.dev.Status().State == drivers.Ready })
+		for cut = range len(s.Frame) + 1 {
+			before := 0
+			m.say(func(n int) string {
+				if n > 0 {
+					return ""
+				}
+				before = m.got
+				return s.Frame[:cut]
+			})
+			m.until("a question, or time to talk", func() bool { return m.said > 0 })
+			<-time.After(m.pace) // it is on the wire
+			synctest.Wait()
+			m.peer.Plug(false)
+			m.until("the state absent", func() bool { return m.dev.Status().State == drivers.Absent })
+			if st := m.dev.Status(); st.Code != drivers.CodeUnplugged {
+				t.Errorf("after %d bytes: absent with code %q", cut, st.Code)
+			}
+			whole := strings.Trim(s.Frame[cut:], "\r\n\x03") == "" || s.Whole > 0 && cut >= s.Whole
+			if got := m.delivered(); got != before && !whole || got > before+1 {
+				t.Errorf("%d things delivered out of % X", got-before, s.Frame[:cut])
+			}
+			m.say(func(int) string { return s.Frame })
+			m.peer.Plug(true)
+			before = m.delivered()
+			m.until("deliveries after the replug", func() bool { return m.got >= before+2 })
+			m.until("the state ready after the replug", func() bool { return m.dev.Status().State == drivers.Ready })
+		}
+		m.stop()
+	})
+}
+
 // day lives through 24 hours.
 func day(t *testing.T, s Suite) {
 	create, pace := s.Day.New, s.Day.Pace

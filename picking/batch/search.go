@@ -271,3 +271,20 @@ func (p *Problem) Check(plan Plan) error {
 	}
 	return nil
 }
+
+// FirstCome divides a pool as a warehouse without a plan does: the orders as they
+// stand in it, onto the next cart when one is full. It is what plans are held
+// against.
+func FirstCome(p *Problem) (batches [][]int) {
+	var load Load
+	for i := range p.Jobs {
+		if l := load.plus(p.Jobs[i].Load); len(batches) > 0 && l.within(p.Capacity) {
+			load = l
+			batches[len(batches)-1] = append(batches[len(batches)-1], i)
+			continue
+		}
+		load = p.Jobs[i].Load
+		batches = append(batches, []int{i})
+	}
+	return batches
+}

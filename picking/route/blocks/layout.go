@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"sync/atomic"
+	"sync"
 )
 
 // The faults of this package.
@@ -50,8 +50,8 @@ type Cell struct{ Aisle, Block, Cell int }
 
 // Point is a place on a walk. OffsetMm counts from the front cross aisle.
 type Point struct {
-	Aisle    int
-	OffsetMm int64
+	Aisle    int   `json:"aisle"`
+	OffsetMm int64 `json:"offsetMm"`
 }
 
 // Place is where a walk begins or ends.
@@ -69,9 +69,9 @@ func AtCell(c Cell) Place { return Place{c.Aisle, c.Block, c.Cell} }
 // Router answers for one layout. Any goroutine may use it.
 type Router struct {
 	layout Layout
-	rows   []int64  // offset of each cross aisle
-	valid  []uint64 // by block: bits of the cells that exist
-	spare  atomic.Pointer[scratch]
+	rows   []int64   // offset of each cross aisle
+	valid  []uint64  // by block: bits of the cells that exist
+	spare  sync.Pool // of *scratch
 }
 
 // New checks the layout. ErrLayout names the field that is wrong.

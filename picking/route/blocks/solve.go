@@ -112,13 +112,13 @@ func (r *Router) Length(masks []uint64, from, to Place) (int64, error) {
 		return 0, err
 	}
 	s := r.take()
-	defer r.spare.Store(s)
+	defer r.spare.Put(s)
 	_, length := r.solve(s, masks, q)
 	return length, nil
 }
 
 func (r *Router) take() *scratch {
-	if s := r.spare.Swap(nil); s != nil {
+	if s, ok := r.spare.Get().(*scratch); ok {
 		return s
 	}
 	return &scratch{}

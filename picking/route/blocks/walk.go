@@ -18,7 +18,7 @@ type Tour struct {
 // layout, ErrEnd when the walk should end at a cell.
 func (r *Router) Route(picks []Cell, from, to Place) (Tour, error) {
 	s := r.take()
-	defer r.spare.Store(s)
+	defer r.spare.Put(s)
 	s.masks = sized(s.masks, r.layout.Aisles*len(r.layout.Blocks))
 	clear(s.masks)
 	if err := r.mark(s.masks, picks); err != nil {
