@@ -89,7 +89,7 @@ func (a *Agent) watchMachine(ctx context.Context) error {
 }
 
 // machineChecks are those the agent makes of itself.
-var machineChecks = []string{"disk", "wear", "clock", "certificates", "listeners", "modules"}
+var machineChecks = []string{"disk", "wear", "clock", "certificates", "modules"}
 
 func (a *Agent) lookAtMachine(ctx context.Context, m doctor.Machine) {
 	p := doctor.Patient{Config: &a.cfg, Machine: m}
