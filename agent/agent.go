@@ -169,6 +169,7 @@ type Agent struct {
 	measured  measured
 	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
 	issues    issues
+	secrets   secrets
 }
 
 // New checks the configuration and touches nothing.

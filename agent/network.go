@@ -130,7 +130,10 @@ func (a *Agent) startHTTP(context.Context) error {
 	if !home && !a.cfg.HTTP.Insecure { // localhost may be anything
 		return errors.Join(fmt.Errorf("http.listen: %s is not on loopback", ln.Addr()), ln.Close())
 	}
-	handler := onlyHere(access.Guard(door.Tokens, pages))
+	handler := onlyHere(pages)
+	if len(door.Tokens) > 0 {
+		handler = onlyHere(access.Door{Live: door.Live}.Guard(pages))
+	}
 	if !home {
 		handler = door.Guard(a.watched(pages))
 	}
@@ -193,6 +196,8 @@ func (a *Agent) door() (access.Door, error) {
 	if d.Tokens, err = access.Load(a.cfg.HTTP.TokensFile); err != nil {
 		return d, fmt.Errorf("http.tokens_file: %w", err)
 	}
+	a.secrets.http.CompareAndSwap(nil, &d.Tokens)
+	d.Live = a.tokensNow
 	return d, nil
 }
 

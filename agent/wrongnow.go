@@ -74,6 +74,7 @@ func (a *Agent) wrongNow(ctx context.Context, now time.Time) []health.Seen {
 	if a.brokerStuck(ctx, now) {
 		add(health.CodeBrokerDown, "", "", "", health.LevelBroken, "the broker does not move", time.Time{})
 	}
+	out = append(out, a.wrongSecrets()...)
 	stats := a.broker.Stats()
 	for _, t := range stats.Twice {
 		add(t.Code, t.Device, "", "", health.LevelWarning, t.Text, t.Since)
