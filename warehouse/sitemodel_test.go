@@ -390,3 +390,22 @@ func TestModelLetsOthersGo(t *testing.T) {
 		t.Errorf("%d rows are left after %d rounds", n, rounds)
 	}
 }
+
+// Who is removed takes his PIN along: somebody else who gets the id has none. Who
+// stays keeps it, whatever else the model says of him.
+func TestModelAndPins(t *testing.T) {
+	w := stocked(t)
+	hash := "$argon2id$v=19$m=1,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g"
+	w.ok(SetPin{Worker: "w2", Hash: hash})
+	w.ok(SetPin{Worker: "w3", Hash: hash})
+	w.stage("m1", nil, ModelPart{Now: true, DropWorkers: []string{"w3"}, Workers: []Worker{{ID: "w2", Name: "Ben", Badge: "B9", Role: RoleLead}}})
+	w.ok(CommitModel{ID: "m1"})
+	w.ok(PutWorkers{Workers: testWorkers()[2:]})
+	if p := seen(GetPin(w.tx, "w2")); p == nil || p.Hash != hash {
+		t.Errorf("w2 has %+v", p)
+	}
+	if p := seen(GetPin(w.tx, "w3")); p != nil {
+		t.Errorf("the next w3 has the PIN of the one before: %+v", p)
+	}
+	w.invariants()
+}

@@ -164,7 +164,15 @@ func (c *change) writeDrops(p *ModelPart) error {
 		if err != nil {
 			return err
 		}
-		for _, k := range [][]byte{key(kBadge, w.Badge), key(kWState, id), key(kWorker, id)} {
+		if ws, err := GetWorkerState(c, id); err != nil {
+			return err
+		} else if ws != nil {
+			if err := c.setAlarm(alarmIdle, id, ws.Ends, 0); err != nil {
+				return err
+			}
+		}
+		// Whoever gets the id next is somebody else, with a PIN of his own.
+		for _, k := range [][]byte{key(kBadge, w.Badge), key(kPin, id), key(kWState, id), key(kWorker, id)} {
 			if err := c.Delete(k); err != nil {
 				return err
 			}
@@ -220,6 +228,10 @@ func (c *change) removeBin(code string) error {
 		if err := c.Delete(key(kSuspect, code, sku)); err != nil {
 			return err
 		}
+	}
+	// A bin that gets the code later was never counted.
+	if err := c.Delete(key(kOpenedBin, code)); err != nil {
+		return err
 	}
 	return c.Delete(key(kBin, code))
 }

@@ -263,7 +263,7 @@ func (d *delta) pieces() (out []piece) {
 		out = append(out, pc)
 	}
 	for _, e := range d.workers {
-		pc := piece{rows: 4, aside: 5, bytes: 500}
+		pc := piece{rows: 6, aside: 5, bytes: 500}
 		switch {
 		case e.now == nil:
 			id := e.old.ID

@@ -96,7 +96,7 @@ func TestEveryFieldHasAColumn(t *testing.T) {
 			case reflect.Bool:
 				f.SetBool(true)
 			case reflect.Int, reflect.Int64:
-				f.SetInt(7)
+				f.SetInt(7000) // whole units of every column
 			case reflect.Slice:
 				f.Set(reflect.MakeSlice(f.Type(), 1, 1))
 				if f.Index(0).Kind() == reflect.String {
