@@ -30,7 +30,11 @@ import (
 // allowed says what a certificate may be used for: a satellite's for its own
 // protocol only, and a gateway's for every other.
 func allowed(cert *x509.Certificate, proto string) error {
-	if identity.OfSatellite(cert) != (proto == peer.ProtoSatellite) {
+	is := identity.OfGateway
+	if proto == peer.ProtoSatellite {
+		is = identity.OfSatellite
+	}
+	if !is(cert) {
 		return fmt.Errorf("%w: %s and %s", identity.ErrRole, cert.Subject.CommonName, proto)
 	}
 	return nil
@@ -88,8 +92,8 @@ func (a *Agent) newDesk(c *cluster, st func() *replica.Store) *desk.Desk {
 			if err := cbor.Unmarshal(m.Body, &r); err != nil {
 				return fmt.Errorf("%w: %w", satellite.ErrMalformed, err)
 			}
-			if m.Method == callCommand {
-				return fmt.Errorf("%w: a satellite commands no robots", satellite.ErrMalformed)
+			if m.Method == callCommand || m.Method == callBackup {
+				return fmt.Errorf("%w: a satellite commands no robots and makes no backups", satellite.ErrMalformed)
 			}
 			if most, ok := mostMailed[m.Method]; ok && len(m.Body) > most {
 				return fmt.Errorf("%w: %d bytes, at most %d", satellite.ErrMalformed, len(m.Body), most)

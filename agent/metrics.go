@@ -94,6 +94,7 @@ func (a *Agent) putMetrics(p *metrics.Page) {
 		}
 	}
 	a.putCertificates(p)
+	a.putBackups(p)
 	a.measured.mu.Lock()
 	defer a.measured.mu.Unlock()
 	if at := a.measured.backupAt; !at.IsZero() {

@@ -76,6 +76,8 @@ func (a *Agent) handleCall(from, method string, m relayed) error {
 			a.relay.send(callTwice, relayed{Topic: m.Topic, Payload: []byte(seenToo)})
 		}
 		return nil
+	case method == callBackup && m.Topic == "":
+		return a.toldOfBackups(m.Payload)
 	case method == callReport && broker.IsRobotReport(m.Topic):
 		a.elsewhere.heard(mqtt.Message{Topic: m.Topic, Payload: m.Payload})
 		return nil

@@ -121,7 +121,8 @@ func (p *peers) tell(ctx context.Context, method string, m passed) {
 
 // toSatellites puts a message of a gateway into the boxes of those attached here.
 func toSatellites(d *desk.Desk, method string, body []byte) {
-	if method != callSatellites && method != callByHand { // none of them leads
+	// None of them leads, or makes backups.
+	if method != callSatellites && method != callByHand && method != callBackup {
 		d.Send("", satellite.Mail{Method: method, Body: body})
 	}
 }

@@ -91,7 +91,9 @@ func (c *change) ring() error {
 		case alarmReading:
 			err = c.readingEnds(d.at, d.id)
 		case alarmIdle:
-			err = c.endSession(d.at, d.id)
+			err = c.endSignIn(d.at, d.id)
+		case alarmModel:
+			err = c.modelAlarm(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:

@@ -127,6 +127,10 @@ const (
 	CodeNotTogether     = "NOT_TOGETHER"
 	CodeProfile         = "PROFILE"
 	CodeNoReading       = "NO_READING"
+
+	CodeModelBusy    = "MODEL_BUSY"    // another model is on its way
+	CodeModelChanged = "MODEL_CHANGED" // master data was written since the model began
+	CodeModelInUse   = "MODEL_IN_USE"  // it would take away what is used
 )
 
 // Fallout and short-pick codes.

@@ -709,6 +709,14 @@ func (v *inspector) floor() error {
 	if err != nil {
 		return err
 	}
+	// A model on its way, or what is left of one, always ends by itself.
+	err = each(v.r, under(kModelSession), func(s *modelSession) (bool, error) {
+		v.want[string(alarmKey(s.Alarm, alarmModel, num(s.No)))] = true
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
 	return each(v.r, under(kFloor), func(t *FloorTask) (bool, error) {
 		switch t.State {
 		case TaskOpen:

@@ -118,6 +118,15 @@ import (
 //	docb   id                              the bytes of the document
 //	docof  ref id                          1              (documents about a thing)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
+//	model                                  ModelHead
+//	modelv number                          ModelVersion
+//	models number                          modelSession   (a model on its way, or being taken away)
+//	modelr number                          Site           (the rules it brings)
+//	modelp number part                     ModelPart      (a part that lies aside)
+//	modelt number space id                 1              (things it speaks of)
+//	modelc number space code               space/id       (codes it claims)
+//	modelf number space code               1              (codes it gives up)
+//	modelw number space code               space/id       (codes it wants that somebody has)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
 //	seq    name …                          counter
@@ -221,6 +230,16 @@ const (
 	kPassed   = "passed"
 	kDueIn    = "duein"
 	kOut      = "out"
+
+	kModel        = "model"
+	kModelVersion = "modelv"
+	kModelSession = "models"
+	kModelSite    = "modelr"
+	kModelPart    = "modelp"
+	kModelTold    = "modelt"
+	kModelClaim   = "modelc"
+	kModelFree    = "modelf"
+	kModelWant    = "modelw"
 
 	kCarrierOut = "cout"
 	kAwait      = "await"

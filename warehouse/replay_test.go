@@ -71,6 +71,9 @@ var goldenDays = []struct {
 	{"v8-portal", portalDay},
 	{"v8-labels", printing},
 	{"v8-seen", seeing},
+	{"v8-units", wholeUnits},
+	{"v8-watching", watching},
+	{"v8-sitemodel", modelDay},
 	{"v8-opening", opening},
 	{"v8-pin", pinDay},
 }

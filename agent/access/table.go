@@ -9,6 +9,10 @@ import (
 // everyone needs no token: whether the gateway lives, and what pages are made of.
 const everyone = "everyone"
 
+// atHome are those of them that say more to a stranger in the network than he must
+// know: whether the site works, and why not.
+var atHome = []string{"/readyz"}
+
 // allowed are the routes of each scope; what is not here is the administrator's.
 var allowed = map[string][]string{
 	everyone: {"GET /healthz", "GET /readyz", "GET /assets/"},
@@ -37,7 +41,7 @@ var allowed = map[string][]string{
 		"POST /orders/{id}/retry", "POST /orders/{id}/cancel", "POST /orders/{id}/hand-over", "POST /fallouts/{id}/clear", "POST /floor-tasks/{id}/back", "POST /floor-tasks/{id}/end",
 	},
 	// Though they are looked at only: the whole state, and what devices say.
-	Admin: {"GET /v1/backup", "GET /v1/devices/{name}/trace"},
+	Admin: {"GET /v1/backup", "POST /v1/backup", "GET /v1/devices/{name}/trace"},
 }
 
 // Commands of POST /v1/do/{command} by scope. A lead may give all of them but

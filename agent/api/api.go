@@ -76,6 +76,9 @@ type Config struct {
 	// ScaleTare or ScaleClearTare, and returns what it shows then. found is false
 	// when there is no such scale here; the error carries a code of the drivers'.
 	Scale func(ctx context.Context, by, device, act string) (shows string, found bool, err error)
+	// PrintWaits is what the printer of a print says that waits for it, "" when that
+	// one does not; here is false when no printer of its station is at this gateway.
+	PrintWaits func(job warehouse.PrintJob) (why string, here bool)
 	// Node tells whether the map of the robots has a node of that name; nil
 	// when there are no robots.
 	Node func(name string) bool
@@ -87,6 +90,8 @@ type Config struct {
 	Formed func() ([]Formed, error)
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
+	// BackupNow makes a scheduled backup now.
+	BackupNow func(ctx context.Context) (*BackupMade, error)
 	// Metrics adds what only the agent knows to a scrape; nil adds nothing.
 	Metrics func(p *metrics.Page)
 }
@@ -112,8 +117,11 @@ type Gateway struct {
 	Peers     any        `json:"peers,omitempty"` // the gateways of the cluster
 	Disk      *Disk      `json:"disk,omitempty"`
 	Rebuild   *Rebuild   `json:"rebuild,omitempty"` // nil when the state is whole
+	Backup    *Backups   `json:"backup,omitempty"`  // nil when none are scheduled
 	Devices   []Device   `json:"devices"`
 	Portals   []Portal   `json:"portals,omitempty"`
+	// Exposed are the listeners that a network reaches without TLS.
+	Exposed []string `json:"exposed,omitempty"`
 }
 
 // Upstream is the link to one OMS beside the default one.
@@ -151,6 +159,28 @@ type Disk struct {
 	Text   string `json:"text,omitempty"`
 
 	Syncs metrics.Spread `json:"-"` // all writes since the start, for GET /metrics
+}
+
+// BackupMade is a good scheduled backup.
+type BackupMade struct {
+	Name     string `json:"name"`
+	Target   string `json:"target"`  // folder or address
+	Gateway  string `json:"gateway"` // that made it
+	At       string `json:"at"`      // RFC 3339
+	Bytes    int64  `json:"bytes"`
+	SHA256   string `json:"sha256"`   // of the file
+	ReadBack bool   `json:"readBack"` // false: the server gives nothing back
+}
+
+// Backups is how the scheduled backups are.
+type Backups struct {
+	Target  string      `json:"target"`
+	EveryMs int64       `json:"everyMs"`
+	AgeMs   int64       `json:"ageMs"` // of the last one; without one since it is waited for
+	Last    *BackupMade `json:"last,omitempty"`
+	Code    string      `json:"code,omitempty"` // of the table of faults
+	Text    string      `json:"text,omitempty"`
+	Next    string      `json:"next,omitempty"` // RFC 3339, when a try that failed is made again
 }
 
 // Portal is how the RFID portal of a dock copes; Lost and Dropped count since the
@@ -208,7 +238,7 @@ var Routes = []string{
 	"GET /v1/devices/{name}/trace",
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
-	"GET /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
+	"GET /v1/backup", "POST /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
 }
 
 // New returns the handler of all routes.
@@ -261,6 +291,7 @@ func New(cfg Config) http.Handler {
 		"GET /v1/holds":             s.holds,
 		"GET /v1/backorders":        s.backorders,
 		"GET /v1/backup":            s.backup,
+		"POST /v1/backup":           s.backupNow,
 		"GET /v1/cluster":           s.cluster,
 		"POST /v1/cluster/transfer": s.transfer,
 		"POST /v1/cluster/leave":    s.leave,

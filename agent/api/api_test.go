@@ -25,26 +25,27 @@ import (
 
 // fake is a gateway whose store is the real state machine on memory.
 type fake struct {
-	t        *testing.T
-	contract *contract
-	handler  http.Handler
-	tx       *memtx.Tx
-	index    uint64
-	done     []warehouse.Command // what was proposed
-	by       []string            // by whom
-	answers  map[[16]byte]answered
-	doErr    error // what proposing fails with
-	viewErr  error
-	cutAt    int  // of the commands with an id: nothing answers from this one on; 0 = never
-	lose     int  // how many answers get lost
-	hang     bool // proposing takes until the context ends
-
+	t          *testing.T
+	contract   *contract
+	handler    http.Handler
+	tx         *memtx.Tx
+	index      uint64
+	done       []warehouse.Command // what was proposed
+	by         []string            // by whom
+	answers    map[[16]byte]answered
+	doErr      error // what proposing fails with
+	viewErr    error
+	cutAt      int  // of the commands with an id: nothing answers from this one on; 0 = never
+	lose       int  // how many answers get lost
+	hang       bool // proposing takes until the context ends
 	cutApplied bool // the one it was cut at was still done
 	notReady   error
 	quorum     Quorum
 	robots     []string               // what was said of robots and scales
 	scaleErr   error                  // of what is asked of the scale
 	node       func(name string) bool // of the map of the robots; nil = any
+	printer    string                 // what that of pack1, which is here, says
+	later      time.Duration          // the clock is ahead by it
 	log        bytes.Buffer
 }
 
@@ -93,6 +94,12 @@ func newFake(t *testing.T) *fake {
 			}
 			return "0.00 kg", true, g.scaleErr
 		},
+		PrintWaits: func(job warehouse.PrintJob) (string, bool) {
+			if job.Station != "pack1" {
+				return "", false
+			}
+			return g.printer, true
+		},
 		Node:  func(name string) bool { return g.node == nil || g.node(name) },
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
@@ -114,7 +121,7 @@ func newFake(t *testing.T) *fake {
 			_, err := io.WriteString(w, "a backup")
 			return errors.Join(err, g.doErr)
 		},
-		Now: func() time.Time { return time.UnixMilli(now + 5000) },
+		Now: func() time.Time { return time.UnixMilli(now + 5000).Add(g.later) },
 	})
 	return g
 }

@@ -31,6 +31,19 @@ func (s *server) backup(w http.ResponseWriter, _ *http.Request) error {
 	panic(http.ErrAbortHandler)
 }
 
+// backupNow makes one of the scheduled backups before its time.
+func (s *server) backupNow(w http.ResponseWriter, r *http.Request) error {
+	if s.cfg.BackupNow == nil {
+		return refuse(http.StatusServiceUnavailable, CodeNotReady, "this gateway keeps no store")
+	}
+	made, err := s.cfg.BackupNow(r.Context())
+	if err != nil {
+		return err
+	}
+	reply(w, http.StatusOK, made)
+	return nil
+}
+
 // started knows whether something was sent.
 type started struct {
 	w     http.ResponseWriter

@@ -84,7 +84,7 @@ var commands = []command{
 	can[warehouse.OpenReceipt]("Begin a delivery nobody announced."),
 	can[warehouse.CheckReceipt]("Answer one point of a delivery's checklist."),
 	can[warehouse.Receive]("Book goods of a delivery that were scanned."),
-	can[warehouse.ReceiveUnit]("Book everything that was announced for one logistic unit."),
+	can[warehouse.ReceiveUnit]("Book everything that was announced for one logistic unit. Ref more: it has many lines, ask again for the rest."),
 	can[warehouse.GiveReading]("Say how warm a delivery or a dock is."),
 	can[warehouse.AnnounceTags]("Say which RFID tags a delivery shall bring."),
 	can[warehouse.SeeTags]("Say which RFID tags of a delivery were seen."),

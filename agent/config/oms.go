@@ -1,8 +1,6 @@
 package config
 
 import (
-	"net"
-	"net/url"
 	"path/filepath"
 	"strconv"
 )
@@ -60,7 +58,6 @@ func (k *checker) oms(path string, o OMS) {
 	if o.TokenFile != "" {
 		k.absolute(path+".token_file", o.TokenFile)
 	}
-	k.oneOf(path+".adapter", o.Adapter, AdapterNative, AdapterFiles)
 	if o.Adapter == AdapterFiles {
 		k.absolute(path+".dir", o.Dir)
 		if o.URL != "" || o.TokenFile != "" {
@@ -73,13 +70,5 @@ func (k *checker) oms(path string, o OMS) {
 		k.missing(path)
 		return
 	}
-	u, err := url.Parse(o.URL)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		k.add(CodeValue, path, "%s: want http://host or https://host", quote(o.URL))
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		k.add(CodeValue, path, "no user, query or fragment in the address; the token belongs into token_file")
-	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
-		k.add(CodeValue, path, "http is allowed to loopback only, use https")
-	}
+	k.server(path, o.URL, "token_file")
 }

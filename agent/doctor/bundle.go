@@ -102,6 +102,9 @@ func Secrets(c *config.Config) (out []string) {
 	if c.OMS != nil {
 		files = append(files, c.OMS.TokenFile)
 	}
+	if c.Backup != nil {
+		files = append(files, c.Backup.SecretFile)
+	}
 	for _, u := range c.Upstreams {
 		files = append(files, u.TokenFile)
 	}
@@ -119,6 +122,9 @@ func Secrets(c *config.Config) (out []string) {
 				out = append(out, f[len(f)-1])
 			case !strings.HasPrefix(line, "-----"):
 				out = append(out, strings.TrimSpace(line))
+				if _, password, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+					out = append(out, password)
+				}
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func TestNoSecretInBundle(t *testing.T) {
 		}
 		return path
 	}
-	secrets := []string{"mqtt-Value-1111", "http-hash-2222", "oms-Value-3333", "acme-Value-4444", "S0VZLUxJTkUtT05F", "KEYLINETWO5555"}
+	secrets := []string{"mqtt-Value-1111", "http-hash-2222", "oms-Value-3333", "acme-Value-4444", "nas-Value-4545", "S0VZLUxJTkUtT05F", "KEYLINETWO5555"}
 	text := fmt.Sprintf(`
 config_version: 1
 site: s
@@ -41,14 +41,15 @@ mqtt:
 http: {listen: "127.0.0.1:8080", tokens_file: %s} # pin 987654
 oms: {url: "https://oms.example.com", token_file: %s}
 upstreams: [{name: acme, url: "https://acme.example.com", token_file: %s}]
+backup: {url: "https://nas.site.lan", secret_file: %s}
 `, write("c.crt", "x"), write("c.key", "-----BEGIN EC PRIVATE KEY-----\nS0VZLUxJTkUtT05F\nKEYLINETWO5555\n-----END EC PRIVATE KEY-----\n"),
-		write("tokens", "handheld:h1 mqtt-Value-1111\n"), write("http", "ann admin http-hash-2222\n"), write("oms", "oms-Value-3333\n"), write("acme", "acme-Value-4444"))
+		write("tokens", "handheld:h1 mqtt-Value-1111\n"), write("http", "ann admin http-hash-2222\n"), write("oms", "oms-Value-3333\n"), write("acme", "acme-Value-4444"), write("nas", "tote:nas-Value-4545"))
 	cfg, err := config.Parse("agent.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := secretKeys(reflect.TypeFor[config.Config](), map[reflect.Type]bool{}); n != 5 {
-		t.Errorf("%d keys of the configuration name secrets, this test knows 5: add the new one here and in Secrets", n)
+	if n := secretKeys(reflect.TypeFor[config.Config](), map[reflect.Type]bool{}); n != 6 {
+		t.Errorf("%d keys of the configuration name secrets, this test knows 6: add the new one here and in Secrets", n)
 	}
 	loose := []string{"inline-6666", "block-7777", "url-8888", "shown-9999", "tote1.abcdef.id.joinsecret", "quoted 1212"}
 	noise := strings.Join(secrets, "\nx ") + "\n" + `oms: {token: inline-6666, url: https://me:url-8888@oms.example.com}

@@ -47,10 +47,12 @@ func (p Patient) Checks() []Check {
 		{"clock", p.clock},
 		{"network", p.network},
 		{"certificates", p.certificates},
+		{"listeners", p.listeners},
 		{"modules", p.modules},
 		{"devices", p.devices},
 		{"gateways", p.gateways},
 		{"quorum", p.quorum},
+		{"backup", p.backup},
 		{"outbox", p.outbox},
 		{"mqtt", p.mqtt},
 	}
@@ -107,13 +109,16 @@ func (p Patient) certificates(context.Context) []Finding {
 		return out
 	}
 	files := map[string]string{}
-	if !p.Config.Alone() {
+	if p.Config.Identified() {
 		files["site"] = filepath.Join(p.identityDir(), identity.CertFile)
 	}
 	for _, l := range p.Config.MQTT.Listen {
-		if l.TLS != nil {
+		if l.TLS != nil && !l.TLS.OfSite() {
 			files[l.Address] = l.TLS.Cert
 		}
+	}
+	if h := p.Config.HTTP.HTTPS; h != nil && h.TLS != nil && !h.TLS.OfSite() {
+		files[h.Listen] = h.TLS.Cert
 	}
 	var out []Finding
 	for name, file := range files {
@@ -135,6 +140,21 @@ func (p Patient) certificates(context.Context) []Finding {
 	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.About, b.About) })
 	if out == nil {
 		return one(Fine, "", "the configuration has none")
+	}
+	return out
+}
+
+// listeners names those that a network reaches without TLS.
+func (p Patient) listeners(context.Context) []Finding {
+	if out := p.noConfig(); out != nil {
+		return out
+	}
+	var out []Finding
+	for _, l := range p.Config.Exposed() {
+		out = append(out, about(l, one(Warning, identity.CodeExposed, "INSECURE: no TLS, and the network reaches it"))...)
+	}
+	if out == nil {
+		return one(Fine, "", "none that the network reaches without TLS")
 	}
 	return out
 }
@@ -300,6 +320,32 @@ func (p Patient) quorum(context.Context) []Finding {
 		return one(Broken, health.CodeNoQuorum, "since %s: %s", q.Since, q.Text)
 	}
 	return one(Fine, "", "the site records")
+}
+
+// backup looks at the scheduled ones. A site without is told so: it is no fault.
+func (p Patient) backup(context.Context) []Finding {
+	if out := p.noConfig(); out != nil {
+		return out
+	}
+	if p.Config.Satellite() {
+		return one(Fine, "", "a satellite has no state to copy")
+	}
+	if p.Config.Backup == nil {
+		return one(Skipped, "", "none are scheduled (docs/backup.md)")
+	}
+	if out := p.noAgent(); out != nil {
+		return out
+	}
+	b := p.Agent.Status.Gateway.Backup
+	switch {
+	case b == nil:
+		return one(Skipped, "", "the agent does not know of any: it runs with an older configuration, or is starting")
+	case b.Code != "":
+		return one(Warning, b.Code, "%s", strings.TrimPrefix(b.Text, b.Code+": "))
+	case b.Last == nil:
+		return one(Fine, "", "none yet; the first one will be in %s", b.Target)
+	}
+	return one(Fine, "", "the last one is %s, made by %s, in %s", b.Last.Name, b.Last.Gateway, b.Target)
 }
 
 func (p Patient) outbox(context.Context) []Finding {

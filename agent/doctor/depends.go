@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"tote/agent/backup"
 	"tote/agent/health"
 )
 
@@ -23,6 +24,7 @@ var dependsOn = []dependency{
 	{"devices", []string{health.CodeHubGone}, []string{health.CodeNoUSBSerial}},
 	{"gateways", nil, []string{health.CodeNoNetwork}},
 	{"quorum", nil, []string{health.CodeNoNetwork, health.CodeGatewayGone}},
+	{"backup", []string{health.CodeBackupOld, backup.CodeSilent}, []string{health.CodeNoNetwork, health.CodeNoQuorum}},
 	{"outbox", nil, []string{health.CodeNoNetwork, health.CodeNoQuorum, health.CodeAgentDown}},
 	{"mqtt", nil, []string{health.CodeNoNetwork, health.CodeNoQuorum}},
 	{"agent", []string{health.CodeNotReady}, []string{health.CodeNoNetwork, health.CodeGatewayGone, health.CodeNoQuorum}},

@@ -122,12 +122,27 @@ func TestChecks(t *testing.T) {
 		"not mine": {func(p *Patient) {
 			p.Machine.Sync = func(context.Context, string) (time.Duration, error) { return 0, os.ErrPermission }
 		}, "sync", nil, Fine},
-		"no ntp":    {func(p *Patient) { p.Machine.Synced = func() (bool, error) { return false, nil } }, "clock", []string{"HLT-110"}, Warning},
-		"clock off": {func(p *Patient) { p.Agent.Metrics["tote_clock_offset_seconds"] = -7 }, "clock", []string{"HLT-111"}, Warning},
-		"modules":   {func(p *Patient) { p.Machine.Root = fstest.MapFS{"proc/devices": {Data: []byte("4 tty\n")}} }, "modules", []string{"HLT-134"}, Warning},
-		"config":    {func(p *Patient) { p.Config, p.ConfigErr = nil, errors.New("no") }, "config disk sync certificates modules devices gateways", []string{"HLT-142"}, Broken},
-		"drops":     {func(p *Patient) { p.Agent.Metrics["tote_mqtt_dropped_total"] = 1 }, "mqtt", []string{"HLT-161"}, Warning},
-		"outbox":    {func(p *Patient) { p.Agent.Status.OutboxAge = 3_700_000 }, "outbox", []string{"HLT-160"}, Warning},
+		"no ntp":     {func(p *Patient) { p.Machine.Synced = func() (bool, error) { return false, nil } }, "clock", []string{"HLT-110"}, Warning},
+		"clock off":  {func(p *Patient) { p.Agent.Metrics["tote_clock_offset_seconds"] = -7 }, "clock", []string{"HLT-111"}, Warning},
+		"modules":    {func(p *Patient) { p.Machine.Root = fstest.MapFS{"proc/devices": {Data: []byte("4 tty\n")}} }, "modules", []string{"HLT-134"}, Warning},
+		"config":     {func(p *Patient) { p.Config, p.ConfigErr = nil, errors.New("no") }, "config disk sync certificates modules devices gateways", []string{"HLT-142"}, Broken},
+		"no backups": {func(*Patient) {}, "backup", nil, Fine},
+		"backups": {func(p *Patient) {
+			p.Config.Backup = &config.Backup{Folder: "/mnt/usb/tote"}
+			p.Agent.Status.Gateway.Backup = &api.Backups{Last: &api.BackupMade{Name: "x"}}
+		}, "backup", nil, Fine},
+		"backup old": {func(p *Patient) {
+			p.Config.Backup = &config.Backup{Folder: "/mnt/usb/tote"}
+			p.Agent.Status.Gateway.Backup = &api.Backups{Code: "HLT-143", Text: "HLT-143: old"}
+		}, "backup", []string{"HLT-143"}, Warning},
+		"backup, no network": {func(p *Patient) {
+			p.Config.Backup = &config.Backup{URL: "https://nas"}
+			p.Agent.Status.Gateway.Backup = &api.Backups{Code: "STO-614", Text: "STO-614: silent"}
+			p.Machine.Networked = func() (bool, error) { return false, nil }
+		}, "backup network", []string{"HLT-152", "STO-614 network (HLT-152)"}, Broken},
+		"backup of a satellite": {func(p *Patient) { p.Config.Store = config.StoreNone }, "backup", nil, Fine},
+		"drops":                 {func(p *Patient) { p.Agent.Metrics["tote_mqtt_dropped_total"] = 1 }, "mqtt", []string{"HLT-161"}, Warning},
+		"outbox":                {func(p *Patient) { p.Agent.Status.OutboxAge = 3_700_000 }, "outbox", []string{"HLT-160"}, Warning},
 		"no agent": {
 			func(p *Patient) { p.Agent = Told{Err: errors.New("refused")} },
 			"agent quorum outbox mqtt disk",

@@ -22,6 +22,7 @@ const (
 	CodeAgentDown   = "HLT-140"
 	CodeNotReady    = "HLT-141"
 	CodeConfigBad   = "HLT-142"
+	CodeBackupOld   = "HLT-143"
 	CodeNoQuorum    = "HLT-150"
 	CodeGatewayGone = "HLT-151"
 	CodeNoNetwork   = "HLT-152"
@@ -49,6 +50,7 @@ var doctorFaults = []own{
 	{CodeAgentDown, "The agent does not answer.", "systemctl status tote and journalctl -u tote say why; start it with systemctl start tote. If it runs, see --api and --http-token."},
 	{CodeNotReady, "The agent runs and cannot record scans now.", "Read the text; when it starts, wait."},
 	{CodeConfigBad, "The configuration is not valid or not there.", "tote validate FILE shows line and column."},
+	{CodeBackupOld, "The last good scheduled backup is older than twice its interval, or there is none yet.", "The text says what failed last; docs/backup.md. Until it works, make one by hand: tote backup create FILE, and keep it elsewhere."},
 	{CodeNoQuorum, "Fewer than half of the gateways hear each other: nothing can be recorded.", "Start the other gateways or mend the network between them; work goes on by itself."},
 	{CodeGatewayGone, "Another gateway of the site is not reached.", "Start it or mend the network to it; a dead one is replaced with `tote cluster replace NAME`."},
 	{CodeNoNetwork, "This machine has no network: no interface but loopback is up with an address.", "Check the network cable and the switch."},

@@ -45,8 +45,13 @@ var (
 
 	CertDays    = &Metric{"tote_certificate_days_left", Gauge, "Days until a certificate ends: site is that among the gateways, others by the address of their listener.", []string{"certificate"}}
 	ClockOffset = &Metric{"tote_clock_offset_seconds", Gauge, "Clock of this gateway less the time of the site, in seconds.", nil}
-	BackupAge   = &Metric{"tote_backup_age_seconds", Gauge, "Since the last backup that was taken from this gateway since its start, in seconds.", nil}
+	BackupAge   = &Metric{"tote_backup_age_seconds", Gauge, "Since this gateway last wrote a whole backup since its start, by hand or scheduled, in seconds.", nil}
 	BackupSize  = &Metric{"tote_backup_bytes", Gauge, "Size of that backup, in bytes.", nil}
+
+	ScheduledAge   = &Metric{"tote_scheduled_backup_age_seconds", Gauge, "Since the last good scheduled backup of the site, or since they are scheduled when there is none yet, in seconds.", nil}
+	ScheduledEvery = &Metric{"tote_scheduled_backup_interval_seconds", Gauge, "How often one is wanted, in seconds.", nil}
+	ScheduledFails = &Metric{"tote_scheduled_backup_failing", Gauge, "1 when the last try of this gateway gave none.", nil}
+	ScheduledSize  = &Metric{"tote_scheduled_backup_bytes", Gauge, "Size of the last one, in bytes.", nil}
 
 	Fallouts = &Metric{"tote_fallouts_open", Gauge, "Open fallouts: what needs a decision of a person.", nil}
 	Orders   = &Metric{"tote_orders", Gauge, "Orders by state.", []string{"state"}}
@@ -61,6 +66,7 @@ var all = []*Metric{
 	Clients, Twice, Connects, Refused, Denied, Commands, Withheld, Dropped, Unheard,
 	PortalWaits, PortalLost, PortalDrops,
 	CertDays, ClockOffset, BackupAge, BackupSize,
+	ScheduledAge, ScheduledEvery, ScheduledFails, ScheduledSize,
 	Fallouts, Orders,
 }
 

@@ -11,10 +11,12 @@ import (
 	"strings"
 
 	"tote/agent"
+	"tote/agent/api"
 	"tote/agent/config"
 )
 
 type backupCmd struct {
+	Now     backupNowCmd     `cmd:"" help:"Have a running gateway make one of the scheduled backups now, where its configuration says."`
 	Create  backupCreateCmd  `cmd:"" help:"Write a backup to a new file: of a gateway that runs, or with --config of one that is stopped."`
 	Verify  backupVerifyCmd  `cmd:"" help:"Read all of a backup and tell what it is of."`
 	Restore backupRestoreCmd `cmd:"" help:"Begin the site anew from a backup, on this machine, whose store must be empty."`
@@ -100,6 +102,21 @@ func tell(file string, i agent.BackedUp) {
 	fmt.Printf("%s is whole: site %s, epoch %d, up to command %d of %s, made by gateway %s on %s\n",
 		file, i.Site, i.Epoch, i.Number, when(i.Last), i.Gateway, when(i.Made))
 	fmt.Printf("the state is %x; another gateway's is the same after the same command\n", i.Digest)
+}
+
+type backupNowCmd struct {
+	gatewayURL `embed:""`
+}
+
+func (c backupNowCmd) Run(ctx context.Context) error {
+	var made api.BackupMade
+	if err := c.ask(ctx, http.MethodPost, "/v1/backup", "application/json", strings.NewReader("{}"), &made); err != nil {
+		return err
+	}
+	fmt.Printf("%s is in %s: %d bytes%s\n", made.Name, made.Target, made.Bytes, map[bool]string{
+		true: ", read again there", false: "; the server gives nothing back, so it was only read before it was sent",
+	}[made.ReadBack])
+	return nil
 }
 
 type backupVerifyCmd struct {

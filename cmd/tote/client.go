@@ -128,14 +128,16 @@ func (c statusCmd) Run(ctx context.Context) error {
 	fmt.Println(strings.TrimSpace(pretty(b)))
 	var status struct {
 		Gateway struct {
-			Disk struct{ Code string }
+			Disk, Backup struct{ Code string }
 		}
 	}
 	if err := json.Unmarshal(b, &status); err != nil {
 		return err
 	}
-	if f, ok := health.Find(status.Gateway.Disk.Code); ok {
-		fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+	for _, code := range []string{status.Gateway.Disk.Code, status.Gateway.Backup.Code} {
+		if f, ok := health.Find(code); ok {
+			fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,11 @@ var embedded embed.FS
 var documents = map[string]string{
 	"docs/install.md":                  "usr/share/doc/tote/install.md",
 	"docs/config.md":                   "usr/share/doc/tote/config.md",
+	"docs/config.schema.json":          "usr/share/doc/tote/config.schema.json",
+	"docs/security.md":                 "usr/share/doc/tote/security.md",
 	"docs/cluster.md":                  "usr/share/doc/tote/cluster.md",
+	"docs/backup.md":                   "usr/share/doc/tote/backup.md",
+	"docs/site-guide.md":               "usr/share/doc/tote/site-guide.md",
 	"docs/faults.md":                   "usr/share/doc/tote/faults.md",
 	"docs/devices.md":                  "usr/share/doc/tote/devices.md",
 	"docs/metrics.md":                  "usr/share/doc/tote/metrics.md",
@@ -64,7 +69,15 @@ func contents(root, bin, arch string, src source) (*archive, error) {
 	if machines[arch].arm != "" {
 		p.add(template, p.data(satellite), 0o644)
 	}
-	for from, to := range documents {
+	pages, err := filepath.Glob(filepath.Join(root, "docs/runbooks/*.md"))
+	if err != nil {
+		return nil, err
+	}
+	all := maps.Clone(documents)
+	for _, page := range pages {
+		all["docs/runbooks/"+filepath.Base(page)] = "usr/share/doc/tote/runbooks/" + filepath.Base(page)
+	}
+	for from, to := range all {
 		data, err := os.ReadFile(filepath.Join(root, from))
 		if err != nil {
 			return nil, err

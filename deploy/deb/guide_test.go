@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -27,61 +26,67 @@ func post(text string) error {
 	return err
 }
 
-// blocks are the parts of a guide that are to be typed.
-func blocks(t *testing.T, file string) []string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, m := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```$").FindAllSubmatch(text, -1) {
-		out = append(out, string(m[1]))
-	}
-	return out
-}
-
-// systemctl stands in for the one of a machine that has booted: restart tote ends the
-// service and starts what the unit says, as its user, and comes back when it is ready.
+// systemctl stands in for the one of a machine that has booted, for the service
+// alone: what the unit says is started as its user, and start comes back when scans
+// are accepted, or after some seconds when it answers and there is no majority.
 const systemctl = `#!/bin/sh
 set -eu
-[ "$*" = "restart tote" ] || { echo "systemctl $*: not here" >&2; exit 1; }
 unit=/usr/lib/systemd/system/tote.service
-if [ -e /run/agent.pid ]; then
-	kill -TERM "$(cat /run/agent.pid)"
-	while kill -0 "$(cat /run/agent.pid)" 2>/dev/null; do sleep 0.1; done
-fi
-rm -f /run/agent.out /run/agent.pid
-user=$(sed -n 's/^User=//p' $unit)
-sh -c 'echo $$ >/run/agent.pid; exec setpriv --reuid='"$user"' --regid='"$user"' --clear-groups '"$(sed -n 's/^ExecStart=//p' $unit)"' --json >/run/agent.out 2>>/run/agent.log' &
-for i in $(seq 600); do
-	! grep -q gateway /run/agent.out 2>/dev/null || exit 0
-	[ ! -s /run/agent.pid ] || kill -0 "$(cat /run/agent.pid)" || { cat /run/agent.log; exit 1; }
-	sleep 0.1
-done
-exit 1
+end() {
+	[ -e /run/agent.pid ] || return 0
+	pid=$(cat /run/agent.pid)
+	rm -f /run/agent.pid /run/agent.out
+	kill -"$1" "$pid" 2>/dev/null || return 0
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+begin() {
+	user=$(sed -n 's/^User=//p' $unit)
+	sh -c 'echo $$ >/run/agent.pid; exec setpriv --reuid='"$user"' --regid='"$user"' --clear-groups '"$(sed -n 's/^ExecStart=//p' $unit)"' --json >/run/agent.out 2>>/run/agent.log' &
+	for i in $(seq 600); do
+		! grep -q gateway /run/agent.out 2>/dev/null || exit 0
+		[ ! -s /run/agent.pid ] || kill -0 "$(cat /run/agent.pid)" || { cat /run/agent.log; exit 1; }
+		[ "$i" -lt 30 ] || ! tote status >/dev/null 2>&1 || exit 0
+		sleep 0.1
+	done
+	exit 1
+}
+case "$*" in
+"restart tote") end TERM; begin ;;
+"start tote") [ -e /run/agent.pid ] || begin ;;
+"stop tote") end TERM ;;
+"kill tote") end KILL ;;
+*) echo "systemctl $*: not here" >&2; exit 1 ;;
+esac
 `
+
+// standIns puts them in front in the path of the person at the keyboard alone.
+const standIns = "PATH=/opt/stand-in:$PATH\n"
+
+func (m *machine) standsIn() {
+	m.Helper()
+	if err := os.WriteFile(m.mnt+"/systemctl", []byte(systemctl), 0o755); err != nil {
+		m.Fatal(err)
+	}
+	m.run("mkdir -p /opt/stand-in && cp /mnt/systemctl /opt/stand-in/")
+}
 
 // TestGuide types what docs/install.md says on a blank machine, and does what it asks
 // of a person with a handheld.
 func TestGuide(t *testing.T) {
 	arch := own(t)
 	here(t, "")
-	typed := blocks(t, root+"/docs/install.md")
+	typed := steps(t, installGuide, "")
 	if len(typed) < 6 {
 		t.Fatalf("the guide has %d blocks to type", len(typed))
 	}
 	t.Parallel()
 	m := newMachine(t)
 	m.run("mkdir /srv/guide && ln -s /mnt/" + m.gets(built(t, arch, "1.0")) + " /srv/guide/")
-	if err := os.WriteFile(m.mnt+"/systemctl", []byte(systemctl), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// systemctl is in front in the path and only there for the person at the keyboard.
-	m.run("mkdir -p /opt/stand-in && cp /mnt/systemctl /opt/stand-in/")
+	m.standsIn()
 	// The scanner that the guide plugs in.
 	scanner := "/dev/serial/by-id/usb-pack1-scanner-if00"
-	for _, block := range typed {
+	for _, s := range typed {
+		block := s.text
 		if strings.Contains(block, scanner) {
 			m.run("mkdir -p /dev/serial/by-id && chown tote /dev/serial/by-id")
 			m.run("(setpriv --reuid=tote --regid=tote --clear-groups tote emulate scanner --link " + scanner + " >/run/scanner.log 2>&1 &) ; for i in $(seq 300); do test -e " + scanner + " && exit 0; sleep 0.1; done; cat /run/scanner.log; exit 1")
@@ -89,7 +94,7 @@ func TestGuide(t *testing.T) {
 		if strings.HasPrefix(strings.TrimSpace(block), "tote order SO-1") {
 			m.picks()
 		}
-		out, err := m.try("cd /srv/guide; PATH=/opt/stand-in:$PATH\n" + block)
+		out, err := m.try("cd /srv/guide; " + standIns + block)
 		if err != nil {
 			log, _ := m.try("cat /run/agent.log")
 			t.Fatalf("the guide says\n%s\n%v\n%s\n%s", block, err, out, log)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +34,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(loopbackEnv) != "":
 		err = loopback()
+	case os.Getenv(handheldEnv) != "":
+		err = scans(os.Getenv(handheldEnv))
 	case os.Getenv(postEnv) != "":
 		err = post(os.Getenv(postEnv))
 	default:
@@ -50,6 +54,12 @@ func tests(m *testing.M) int {
 		return 1
 	}
 	packages.dir = dir
+	// These tests wait for machines to start and votes to be given more than they work.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	return m.Run()
 }
@@ -73,7 +83,13 @@ type machine struct {
 	*testing.T
 	mnt string // folder of this machine that is /mnt there
 	pid string
+	// disk is its root folder as the processes of its mounts see it from without.
+	disk string
+	end  func() // takes it away
 }
+
+// halt takes the machine away before the test ends.
+func (m *machine) halt() { m.end() }
 
 // hold makes the machine: $1 is the root, $2 a folder for what it changes, $3 what is
 // /mnt there. The last line starts the machine's first process: with $4 = boot it is
@@ -160,11 +176,12 @@ func leave(name string) (gone bool) {
 func hatch(t *testing.T, how string) *machine {
 	t.Helper()
 	root := debian(t)
-	m := &machine{T: t, mnt: t.TempDir()}
+	changes := t.TempDir()
+	m := &machine{T: t, mnt: t.TempDir(), disk: filepath.Join(changes, "root")}
 	if err := os.Chmod(m.mnt, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{hold, "sh", root, t.TempDir(), m.mnt, how}
+	args := []string{hold, "sh", root, changes, m.mnt, how}
 	holder := exec.Command("unshare", append([]string{"--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c"}, args...)...)
 	if how == "boot" {
 		name := fmt.Sprintf("tote-test-%d", os.Getpid())
@@ -187,13 +204,14 @@ func hatch(t *testing.T, how string) *machine {
 	if err := holder.Start(); err != nil {
 		t.Skipf("SKIPPED: no namespaces here: %v: the package was built, not installed", err)
 	}
-	t.Cleanup(func() {
+	m.end = sync.OnceFunc(func() {
 		_ = in.Close()
 		if pid, err := strconv.Atoi(m.pid); err == nil { // all others there die with the first process
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		_ = holder.Wait()
 	})
+	t.Cleanup(m.end)
 	up := make([]byte, 3)
 	if _, err := io.ReadFull(out, up); err != nil {
 		t.Skipf("SKIPPED: no namespaces or overlays here: %v %s: the package was built, not installed", err, errs.String())
