@@ -47,6 +47,7 @@ type fake struct {
 	printer    string                 // what that of pack1, which is here, says
 	later      time.Duration          // the clock is ahead by it
 	log        bytes.Buffer
+	meanwhile  func(warehouse.Command) // happens before a command is done
 }
 
 // answered is a command with an id of its own and what became of it.
@@ -136,6 +137,9 @@ func (g *fake) do(ctx context.Context, actor string, c warehouse.Command) (wareh
 	}
 	if g.doErr != nil {
 		return warehouse.Result{}, g.doErr
+	}
+	if g.meanwhile != nil {
+		g.meanwhile(c)
 	}
 	g.index++
 	g.done, g.by = append(g.done, c), append(g.by, actor)

@@ -13,6 +13,7 @@ import (
 	"tote/agent/config"
 	"tote/agent/identity"
 	"tote/agent/satellite"
+	"tote/agent/sitemodel"
 	"tote/agent/update"
 	"tote/cloudsync"
 	"tote/drivers"
@@ -103,10 +104,12 @@ func Groups() []Group {
 			{"BIN_OVERWEIGHT", "A warning: what was counted in a bin weighs more than the bin carries. It is booked there.", "Take some out at once, or mend max_g of the bin or the weight of the item."},
 			{"BIN_OVERFULL", "A warning: what was counted in a bin has more volume than the bin has room for. It is booked there.", "Look at the sides of the item and at max_ml of the bin: one of them is wrong."},
 			{"KEY_REUSED", "An Idempotency-Key was sent again with another command; nothing was done.", "Make a new key for each command; send the same one only with the same command."},
+			{"MODEL_REFUSED", "A site model is refused; the plan in the answer says why, with files and lines. Nothing was changed.", "Mend the named lines, look at the new plan (tote site plan) and apply it."},
 			{"ALONE", "A token was asked of a gateway that has no others.", "Give it a cluster section in its configuration and run `tote site init`."},
 			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
 		}),
 		group("agent/config", "The configuration file, at the start and with `tote validate`.", config.Faults()),
+		group("agent/sitemodel", "The files of a site model, from `tote site validate`, `plan`, `diff` and `apply`.", sitemodel.Faults()),
 		group("cloudsync", "The link to the OMS. The floor goes on working.", cloudsync.Faults()),
 		group("fleet", "Robots: in the robot list of the console and in the gateway's log.", fleet.Faults()),
 		group("fleet/conveyor", "Conveyors and sorters, in the gateway's log.", conveyor.Faults()),
