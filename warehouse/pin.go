@@ -343,6 +343,9 @@ func (c *change) stayIn(ws *WorkerState) error {
 func (c *change) endSignIn(at int64, worker string) error {
 	ws, err := c.workerState(worker)
 	if err != nil || ws.Ends != at {
+		if err == nil {
+			err = c.setAlarm(alarmIdle, worker, at, 0) // of a worker who is none any more
+		}
 		return err
 	}
 	before := *ws

@@ -164,7 +164,7 @@ func (c *change) writeDrops(p *ModelPart) error {
 		if err != nil {
 			return err
 		}
-		for _, k := range [][]byte{key(kBadge, w.Badge), key(kWState, id), key(kWorker, id)} {
+		for _, k := range [][]byte{key(kBadge, w.Badge), key(kWState, id), key(kPin, id), key(kWorker, id)} {
 			if err := c.Delete(k); err != nil {
 				return err
 			}
@@ -220,6 +220,9 @@ func (c *change) removeBin(code string) error {
 		if err := c.Delete(key(kSuspect, code, sku)); err != nil {
 			return err
 		}
+	}
+	if err := c.forgetOpening(code); err != nil {
+		return err
 	}
 	return c.Delete(key(kBin, code))
 }
