@@ -140,7 +140,8 @@ func TestImportStockOutput(t *testing.T) {
 	env := []string{"TOTE_API=" + aloneGateway(t)}
 	for _, f := range []struct{ name, text string }{
 		{"site.json", strings.TrimSuffix(strings.TrimPrefix(siteFile, "cat >site.json <<'END'\n"), "END\ntote import site.json\n")},
-		{"items.csv", "sku,name,weight_g\n'=A1,Formula,5\nTEA,Tea,5\n"}, {"bins.csv", "bin,aisle,cell\nB-1,0,0\nB-2,0,1\n"},
+		{"items.csv", "sku,name,weight_g\n'=A1,Formula,5\nTEA,Tea,5\n"},
+		{"bins.csv", "bin,aisle,cell\nB-1,0,0\nB-2,0,1\n"},
 	} {
 		tote(t, env, "import", file(t, f.name, f.text)).want(t, 0, "", "")
 	}
