@@ -108,7 +108,7 @@ func (c *change) ring() error {
 		case alarmModel:
 			err = c.modelAlarm(d.id)
 		case alarmIdle:
-			err = c.endSession(d.at, d.id)
+			err = c.endSignIn(d.at, d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:

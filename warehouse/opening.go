@@ -264,6 +264,26 @@ func (c *change) workOn(bin string) error {
 	return c.index(key(kUntouched, bin), false)
 }
 
+// forgetOpening ends what is known of the count of a bin that goes.
+func (c *change) forgetOpening(bin string) error {
+	head, err := GetOpenedBin(c, bin)
+	if err != nil || head == nil {
+		return err
+	}
+	z, err := must2(GetZoneOpening(c, head.Zone))("opening count of zone", head.Zone)
+	if err != nil {
+		return err
+	}
+	z.Bins--
+	if err := save(c, key(kZoneOpening, z.Zone), z); err != nil {
+		return err
+	}
+	if err := c.index(key(kUntouched, bin), false); err != nil {
+		return err
+	}
+	return c.Delete(key(kOpenedBin, bin))
+}
+
 // openingReason is what the journal says of an opening count.
 const openingReason = "BookOpening"
 

@@ -310,3 +310,19 @@ func opening(t *testing.T) *world {
 	w.books()
 	return w
 }
+
+// A bin or worker that a model takes away leaves no count and no PIN behind: who comes
+// later under the same id has none.
+func TestOpeningsAndPinsGoWithTheirOwners(t *testing.T) {
+	w := halls(t)
+	w.ok(w.counted("A-04"))
+	w.ok(w.counted("A-05"))
+	w.ok(SetPin{Worker: "w3", Hash: pinHash})
+	w.stage("m1", nil, ModelPart{Now: true, DropBins: []string{"A-04"}, DropWorkers: []string{"w3"}})
+	w.ok(CommitModel{ID: "m1"})
+	w.stepAll("m1")
+	if b, p, z := seen(GetOpenedBin(w.tx, "A-04")), seen(GetPin(w.tx, "w3")), seen(GetZoneOpening(w.tx, "A")); b != nil || p != nil || z.Bins != 1 {
+		t.Errorf("%+v, %+v, %+v", b, p, z)
+	}
+	w.invariants()
+}

@@ -321,9 +321,9 @@ func (c *change) beginSession(w *Worker, ws *WorkerState) error {
 	return nil
 }
 
-// goOn puts the end of a session off, once a quarter of the time is used up, so that
+// stayIn puts the end of a session off, once a quarter of the time is used up, so that
 // not every scan writes. A session that has ended is refused.
-func (c *change) goOn(ws *WorkerState) error {
+func (c *change) stayIn(ws *WorkerState) error {
 	if !ws.Ended && ws.Ends == 0 {
 		return nil
 	}
@@ -339,10 +339,13 @@ func (c *change) goOn(ws *WorkerState) error {
 	return c.saveWorker(ws, before)
 }
 
-// endSession ends a session whose time is over; one that went on has another alarm.
-func (c *change) endSession(at int64, worker string) error {
+// endSignIn ends a session whose time is over; one that went on has another alarm.
+func (c *change) endSignIn(at int64, worker string) error {
 	ws, err := c.workerState(worker)
 	if err != nil || ws.Ends != at {
+		if err == nil {
+			err = c.setAlarm(alarmIdle, worker, at, 0) // of a worker who is none any more
+		}
 		return err
 	}
 	before := *ws

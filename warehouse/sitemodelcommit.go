@@ -229,8 +229,7 @@ func (c *change) removeBin(code string) error {
 			return err
 		}
 	}
-	// A bin that gets the code later was never counted.
-	if err := c.Delete(key(kOpenedBin, code)); err != nil {
+	if err := c.forgetOpening(code); err != nil {
 		return err
 	}
 	return c.Delete(key(kBin, code))

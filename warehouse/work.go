@@ -59,7 +59,7 @@ func (c *change) onDevice(device string) (*WorkerState, error) {
 	}
 	ws, err := c.workerState(id)
 	if err == nil {
-		err = c.goOn(ws)
+		err = c.stayIn(ws)
 	}
 	return ws, err
 }

@@ -149,7 +149,7 @@ func itemRow(it warehouse.Item) map[string]string {
 func binRow(b warehouse.Bin) map[string]string {
 	return map[string]string{
 		"bin": b.Code, "aisle": strconv.Itoa(b.Aisle), "cell": strconv.Itoa(b.Cell), "side": b.Side, "class": b.Class, "zone": b.Zone,
-		"max_g": number(b.MaxMg / 1000), "max_ml": number(b.MaxMl),
+		"max_g": limitG(b.MaxMg), "max_ml": number(b.MaxMl),
 	}
 }
 
@@ -188,6 +188,14 @@ func flag(b bool) string {
 		return "true"
 	}
 	return ""
+}
+
+// limitG writes what a bin carries in grams, nothing when nobody said.
+func limitG(mg int64) string {
+	if mg == 0 {
+		return ""
+	}
+	return gramsOf(mg)
 }
 
 // gramsOf writes milligrams as decimal grams, exactly.

@@ -36,6 +36,7 @@ func Parse(kind string, r io.Reader) (*File, error) {
 	switch kind {
 	case "items":
 		f.items = t.items()
+		t.ownCodes(f.items)
 	case "bins":
 		f.bins = t.bins()
 	case "workers":

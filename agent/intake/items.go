@@ -9,7 +9,7 @@ import (
 
 func (t *table) items() []warehouse.Item {
 	var out []warehouse.Item
-	seen, codes := map[string]bool{}, map[string]string{}
+	seen := map[string]bool{}
 	for t.next() {
 		it := warehouse.Item{
 			SKU: t.needCode("sku"), Name: t.need("name"), GTIN: t.gtin("gtin"),
@@ -22,27 +22,31 @@ func (t *table) items() []warehouse.Item {
 		}
 		t.sides(&it)
 		t.once(seen, "sku", it.SKU)
-		t.ownCodes(codes, &it)
 		out = append(out, it)
 	}
 	return out
 }
 
-// ownCodes: a barcode means one item.
-func (t *table) ownCodes(codes map[string]string, it *warehouse.Item) {
-	use := func(column, code string) {
-		if other := codes[code]; code != "" && other != "" && other != it.SKU {
-			t.bad(column, CodeDuplicate, fmt.Sprintf("%q is a barcode of %s as well", code, other))
+// ownCodes: a barcode means one item. Items that change places in one file would be
+// refused by the parts it is brought in by; a model is brought in whole (ReadModel).
+func (t *table) ownCodes(items []warehouse.Item) {
+	codes := map[string]string{}
+	for i := range items {
+		it := &items[i]
+		use := func(column, code string) {
+			if other := codes[code]; code != "" && other != "" && other != it.SKU {
+				t.fail(t.lines[i], column, CodeDuplicate, fmt.Sprintf("%q is a barcode of %s as well", code, other))
+			}
+			codes[code] = it.SKU
 		}
-		codes[code] = it.SKU
-	}
-	use("sku", it.SKU)
-	use("gtin", it.GTIN)
-	for _, b := range it.Barcodes {
-		use("barcodes", b)
-	}
-	for _, p := range it.Packs {
-		use("packs", p.Barcode)
+		use("sku", it.SKU)
+		use("gtin", it.GTIN)
+		for _, b := range it.Barcodes {
+			use("barcodes", b)
+		}
+		for _, p := range it.Packs {
+			use("packs", p.Barcode)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -34,36 +33,12 @@ func ReadModel(kind string, data []byte, m *warehouse.Model) (lines []int, probl
 	if len(t.problems) > 0 {
 		return nil, t.problems, nil
 	}
-	if lines, err = linesOf(data); err != nil {
-		return nil, nil, err
-	}
 	for i, hash := range pins {
 		if hash != "" {
-			t.fail(lines[i], "pin_hash", CodeValue, "PINs are no part of a site model: `tote worker pin` and `tote import` bring them in")
+			t.fail(t.lines[i], "pin_hash", CodeValue, "PINs are no part of a site model: `tote worker pin` and `tote import` bring them in")
 		}
 	}
-	return lines, t.problems, nil
-}
-
-// linesOf are the lines on which the rows of a good file begin, without its header.
-func linesOf(data []byte) (lines []int, err error) {
-	r, _, wrong := dialect(bytes.NewReader(data))
-	if wrong != "" {
-		return nil, errors.New(wrong)
-	}
-	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
-	for first := true; ; first = false {
-		_, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return lines, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if line, _ := r.FieldPos(0); !first {
-			lines = append(lines, line)
-		}
-	}
+	return t.lines, t.problems, nil
 }
 
 // WriteModel writes a file of a model, with all columns, in the order of m.

@@ -85,15 +85,3 @@ func TestHashesFromElsewhere(t *testing.T) {
 		t.Errorf("%v, %v", ok, err)
 	}
 }
-
-func BenchmarkRight(b *testing.B) {
-	h, err := Hash(b.Context(), "4711", Salt("w1"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if ok, err := Right(b.Context(), "4711", h); !ok || err != nil {
-			b.Fatal(err)
-		}
-	}
-}

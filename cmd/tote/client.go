@@ -235,6 +235,21 @@ type importCmd struct {
 	Files      []string `arg:"" type:"existingfile" help:"CSV files, or site.json; in the order given."`
 }
 
+// importFile sends a CSV file. Of one that is refused each bad row is named with its
+// place as well.
+func (c importCmd) importFile(ctx context.Context, path, name string, f io.Reader) error {
+	answer, err := c.send(ctx, http.MethodPost, path, "text/csv", f)
+	if err == nil {
+		fmt.Println(strings.TrimSpace(pretty(answer)))
+		return nil
+	}
+	var no api.Refusal
+	if json.Unmarshal(answer, &no) == nil {
+		showProblems(os.Stderr, name, no.Problems, no.More)
+	}
+	return err
+}
+
 // kindSite is the one file that is no CSV.
 const kindSite = "site"
 
@@ -283,7 +298,7 @@ func (c importCmd) Run(ctx context.Context) error {
 			if len(query) > 0 {
 				path += "?" + query.Encode()
 			}
-			err = c.call(ctx, http.MethodPost, path, "text/csv", f)
+			err = c.importFile(ctx, path, file, f)
 		}
 		_ = f.Close() // read only
 		if err != nil {

@@ -210,6 +210,7 @@ func TestImportOfABadFile(t *testing.T) {
 	r := tote(t, env, "import", bad, next)
 	r.want(t, 1, "", "line 3, column qty: CSV_VALUE")
 	r.want(t, 1, "", `"line": 3`)
+	r.want(t, 1, "", bad+":3:1: CSV_VALUE: qty: ")
 	if r.out != "" || strings.Contains(r.errors, "tote: error") {
 		t.Errorf("said twice:\n%s%s", r.out, r.errors)
 	}
