@@ -29,6 +29,9 @@ type siteCmd struct {
 	Diff     siteDiffCmd     `cmd:"" help:"Show how two folders differ, or a folder and the site. Exit status 2: they do."`
 	Log      siteLogCmd      `cmd:"" help:"Show who brought which model in, and when."`
 	Rekey    siteRekeyCmd    `cmd:"" help:"Found the site's authority anew while the site works, after a gateway was stolen (revoke it first)."`
+
+	ImportStock importStockCmd `cmd:"" name:"import-stock" help:"Book the opening count of bins, zone by zone; see docs/going-live.md."`
+	Opening     openingCmd     `cmd:"" name:"opening" help:"Which zones are live, and how many of their bins were counted."`
 }
 
 type siteInitCmd struct {
