@@ -23,13 +23,15 @@ import (
 const (
 	restCPU    = 1.0 // percent of a core
 	restRSS    = 60  // MB; MiB would let more through
-	restSettle = time.Minute
+	// restSettle: what work left in memory reaches the disk within a minute and a
+	// half (dirty pages after half a minute, inodes and the journal of ext4 later).
+	restSettle = 2 * time.Minute
 	restLength = time.Minute
 	readyGoal  = 5 // s from the package to the first scan
 )
 
 // resting reports what the real program takes of its machine in a minute without
-// work, a minute after the last of it: alone, and as one of three. Written is
+// work, two minutes after the last of it: alone, and as one of three. Written is
 // counted twice, by the kernel for the process, and by the disk below, which is one
 // of its own where this runs as root.
 func resting(ctx context.Context, dir string) (err error) {
