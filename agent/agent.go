@@ -25,11 +25,13 @@ import (
 	"tote/agent/backup"
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/identity"
 	"tote/agent/images"
 	"tote/agent/notify"
 	"tote/agent/papers"
 	"tote/agent/projection"
 	"tote/agent/replica"
+	"tote/agent/station"
 	"tote/agent/supervise"
 	"tote/drivers"
 	"tote/drivers/serialport"
@@ -100,8 +102,9 @@ type Options struct {
 
 // Addresses are where the gateway listens.
 type Addresses struct {
-	HTTP string
-	MQTT []string
+	HTTP  string
+	HTTPS string // "" = the network is not served
+	MQTT  []string
 }
 
 // Agent is one gateway.
@@ -117,6 +120,9 @@ type Agent struct {
 	sup       *supervise.Supervisor
 	links     []*link // to the OMSs
 	http      *http.Server
+	https     *http.Server             // for the network; nil = it is not served
+	ident     *identity.Identity       // nil = alone, and shows no certificate of the site
+	server    *identity.Server         // the certificate of its listeners; nil = none is of the site
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	// kickQuorum: there is a quorum again, or none any more.
@@ -127,6 +133,7 @@ type Agent struct {
 	strangers  strangers
 	towers     []*tower
 	doors      []door
+	prints     map[string][]*station.Prints // by station
 	robots     atomic.Pointer[fleet.Master] // nil without robots
 	conveyors  *conveyor.Controller         //
 	lights     []lightOf                    // pick-to-light controllers
@@ -165,10 +172,11 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	if opt.KnownBad == nil {
 		opt.KnownBad = drivers.KnownBad()
 	}
+	opt.KnownBad = cfg.Bad(opt.KnownBad)
 	a := &Agent{
 		cfg: cfg, opt: opt, start: time.Now(),
 		log:      opt.Log.With("site", cfg.Site, "gateway", cfg.Gateway),
-		stations: map[string]chan struct{}{}, stopping: make(chan struct{}),
+		stations: map[string]chan struct{}{}, prints: map[string][]*station.Prints{}, stopping: make(chan struct{}),
 		kickPool: make(chan struct{}, 1), kickQuorum: make(chan struct{}, 1), links: newLinks(&cfg),
 	}
 	for _, s := range cfg.Stations {
@@ -177,6 +185,9 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
 	a.lights = a.newLights(cfg.Lights)
+	if err := a.openServer(); err != nil {
+		return nil, err
+	}
 	bc, err := a.brokerConfig()
 	if err != nil {
 		return nil, err
@@ -308,6 +319,7 @@ func (a *Agent) status() api.Gateway {
 		ID: a.cfg.Gateway, Version: a.opt.Version, Leader: a.store.IsLeader(), Applied: a.store.Applied(),
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
+	g.Exposed = a.cfg.Exposed()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
 	g.Backup = a.backupStatus()
 	if !a.whole.Load() {

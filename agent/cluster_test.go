@@ -39,9 +39,15 @@ type trio struct {
 // machine would not hear each other in time.
 var trios = make(chan struct{}, 2)
 
-// newTrio starts three gateways. The devices of the floor are plugged into the
-// third.
+// newTrio starts three gateways, with further configuration if there is more. The
+// devices of the floor are plugged into the third.
 func newTrio(t *testing.T, floor bool, more ...string) *trio {
+	t.Helper()
+	return newTrioWith(t, floor, func(*site) {})
+}
+
+// newTrioWith is newTrio with a change to the one that has the devices.
+func newTrioWith(t *testing.T, floor bool, change func(*site)) *trio {
 	t.Helper()
 	c := &trio{T: t}
 	trios <- struct{}{}
@@ -53,6 +59,7 @@ func newTrio(t *testing.T, floor bool, more ...string) *trio {
 		s.others = []*site{c.gw[(i+1)%3], c.gw[(i+2)%3]}
 	}
 	if floor {
+		change(c.gw[2])
 		c.gw[2].startDevices()
 	}
 	c.gw[0].found()

@@ -30,7 +30,11 @@ import (
 // allowed says what a certificate may be used for: a satellite's for its own
 // protocol only, and a gateway's for every other.
 func allowed(cert *x509.Certificate, proto string) error {
-	if identity.OfSatellite(cert) != (proto == peer.ProtoSatellite) {
+	is := identity.OfGateway
+	if proto == peer.ProtoSatellite {
+		is = identity.OfSatellite
+	}
+	if !is(cert) {
 		return fmt.Errorf("%w: %s and %s", identity.ErrRole, cert.Subject.CommonName, proto)
 	}
 	return nil

@@ -370,7 +370,7 @@ func (a *Agent) printJob(p *printer.Driver, on media) station.Printer {
 			err = a.fileLabel(ctx, on, job, bytes)
 		}
 		if err != nil {
-			return station.NotReady, fmt.Sprintf("the label cannot be drawn: %v", err), err
+			return station.NotReady, strings.TrimSpace(fmt.Sprintf("%s the label cannot be drawn: %v", label.Code(err), err)), err
 		}
 		tag := ""
 		if on.RFID {

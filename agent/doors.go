@@ -117,22 +117,43 @@ func (a *Agent) passed(ctx context.Context, cfg config.Dock, p portal.Pass) erro
 		if !strings.HasPrefix(tag, ssccTags) {
 			continue
 		}
-		by.ID = p.ID
-		by.ID[0] ^= 0xFF
-		by.ID[14] ^= byte((i + 1) >> 8)
-		by.ID[15] ^= byte(i + 1)
-		res, err := a.store.Do(ctx, by, warehouse.UnitCameIn{Dock: cfg.ID, Tag: tag})
-		switch {
-		case err != nil:
+		if err := a.cameIn(ctx, cfg.ID, p.ID, i, tag); err != nil {
 			return err
-		case !res.OK:
-			a.log.Warn("a unit that came in was not received", "dock", cfg.ID, "lu", tag, "code", res.Code, "text", res.Text)
-		default:
-			a.log.Info("a unit was received at the door", "dock", cfg.ID, "lu", tag, "receipt", res.Ref)
 		}
 	}
 	return nil
 }
+
+// cameIn receives a unit of a pass, its i-th tag. One of many lines takes several
+// commands: all of it is received, or none.
+func (a *Agent) cameIn(ctx context.Context, dock string, pass [16]byte, i int, tag string) error {
+	by := replica.By{ID: pass, Actor: "portal/" + dock}
+	by.ID[0] ^= 0xFF
+	by.ID[14] ^= byte((i + 1) >> 8)
+	by.ID[15] ^= byte(i + 1)
+	for part := byte(0); ; part++ {
+		by.ID[13] = pass[13] ^ part
+		res, err := a.store.Do(ctx, by, warehouse.UnitCameIn{Dock: dock, Tag: tag})
+		switch {
+		case err != nil:
+			return err
+		case !res.OK:
+			a.log.Warn("a unit that came in was not received", "dock", dock, "lu", tag, "code", res.Code, "text", res.Text)
+			return nil
+		case res.Ref == warehouse.RefMore && part < mostParts:
+			continue
+		case res.Ref == warehouse.RefMore:
+			a.log.Warn("a unit that came in was received in part: receive the rest by hand", "dock", dock, "lu", tag, "text", res.Text)
+			return nil
+		}
+		a.log.Info("a unit was received at the door", "dock", dock, "lu", tag, "receipt", res.Ref)
+		return nil
+	}
+}
+
+// mostParts bounds the commands for one unit: each books a line at least, and a
+// delivery has no more.
+const mostParts = 255
 
 // route is where the reads of some antennas of a reader go.
 type route struct {

@@ -46,6 +46,9 @@ type joinAnswer struct {
 // identity loads who this gateway is, and checks that the configuration says the
 // same.
 func (a *Agent) identity() (*identity.Identity, error) {
+	if a.ident != nil {
+		return a.ident, nil
+	}
 	id, err := identity.Load(identityDir(&a.cfg), time.Now)
 	switch {
 	case err != nil:
@@ -56,6 +59,7 @@ func (a *Agent) identity() (*identity.Identity, error) {
 	case id.Satellite() != a.cfg.Satellite():
 		return nil, fmt.Errorf("%w: the configuration says store: %s", identity.ErrRole, a.cfg.Store)
 	}
+	a.ident = id
 	return id, nil
 }
 

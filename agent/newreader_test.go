@@ -165,8 +165,8 @@ func TestRow91NewReader(t *testing.T) {
 	}
 	s := &site{
 		t: t, dir: dir, mqtt: "127.0.0.1:0", web: "127.0.0.1:0",
-		more: fmt.Sprintf("docks: [{id: dock9, rfid: %s}]\n", asJSON),
-		bad:  drivers.BadFirmware{{Maker: "acme", Model: "R9", Firmware: "1.2.", Text: "loses tags; 1.3 mends it", Source: "https://example.com/notes"}},
+		more: fmt.Sprintf("docks: [{id: dock9, rfid: %s}]\n"+
+			"known_bad: [{maker: acme, model: R9, firmware: \"1.2.\", text: loses tags; 1.3 mends it, source: \"https://example.com/notes\"}]\n", asJSON),
 	}
 	stranger := serialport.Info{Node: foreign, ByPath: "/dev/serial/by-path/x", USB: &serialport.USB{ID: "1a86:7523", Product: "USB Serial"}}
 	known := serialport.Info{Node: link, USB: &serialport.USB{ID: "0403:6001"}}

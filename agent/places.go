@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"tote/agent/places"
 	"tote/agent/replica"
@@ -22,7 +23,7 @@ func (a *Agent) startPlaces() error {
 	if err != nil {
 		return err
 	}
-	watch, err := places.New(places.Config{Engine: engine, Log: a.log, Seen: a.tagSeen})
+	watch, err := places.New(places.Config{Engine: engine, Log: a.log, Seen: a.tagSeen, Believed: a.tagsBelieved})
 	if err != nil {
 		return err
 	}
@@ -47,9 +48,21 @@ func (a *Agent) startPlaces() error {
 // here is no error: readers hear what is none of the site's business.
 func (a *Agent) tagSeen(ctx context.Context, f places.Fact) error {
 	res, err := a.store.Do(ctx, replica.By{ID: f.ID, Actor: "places/" + a.cfg.Gateway},
-		warehouse.TagSeen{Tag: f.Tag, Place: f.Place, At: f.At.UnixMilli(), Gone: f.Gone})
+		warehouse.TagSeen{Tag: f.Tag, Place: f.Place, At: f.At.UnixMilli(), Gone: f.Gone, By: a.cfg.Gateway})
 	if err == nil && !res.OK {
 		a.log.Debug("a tag at a place was not noted", "tag", f.Tag, "place", f.Place, "code", res.Code, "text", res.Text)
 	}
 	return err
+}
+
+// tagsBelieved is what this gateway said to be at its places before it was started.
+func (a *Agent) tagsBelieved() (facts []places.Fact, err error) {
+	err = a.view(func(r warehouse.Reader) error {
+		all, err := warehouse.SeenBy(r, a.cfg.Gateway)
+		for _, s := range all {
+			facts = append(facts, places.Fact{Tag: s.Tag, Place: s.Place, At: time.UnixMilli(s.At)})
+		}
+		return err
+	})
+	return facts, err
 }

@@ -25,8 +25,8 @@ func (s *site) whereIs(code string) (f warehouse.Found) {
 
 // TestWhereATagIs: a reader that shares no code with its driver watches two bins. A
 // pallet with a tag is seen at the first, then at the second, where the ledger does
-// not have it; with the reader lost it does not go, and with it back it does. The
-// ledger has it where it was put all the time, and what is no unit is nowhere.
+// not have it; with the reader lost it does not go, and with it back it does; what left
+// while the gateway was stopped has gone. The ledger has it where it was put all the time, and what is no unit is nowhere.
 func TestWhereATagIs(t *testing.T) {
 	t.Parallel()
 	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0", shelf: true}
@@ -66,6 +66,13 @@ func TestWhereATagIs(t *testing.T) {
 	s.must(s.dev["shelf1/rfid"].Fault(s.ctx(), "unplug", false))
 	s.devicesReady()
 	s.eventually("it has gone", is("B-2", true, false))
+	// It leaves while the gateway is stopped, which learns from the site what it saw.
+	put(1)
+	s.eventually("it is seen where it stands again", is("B-1", false, false))
+	s.stop()
+	s.must(s.dev["shelf1/rfid"].Field(s.ctx(), nil))
+	s.start()
+	s.eventually("it has gone meanwhile", is("B-1", true, true))
 	if status, b := s.call("GET", "/v1/find?code="+stray, "", ""); status != http.StatusNotFound {
 		t.Errorf("a stray is somewhere: %d %s", status, b)
 	}

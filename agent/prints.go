@@ -2,15 +2,17 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"tote/agent/config"
 	"tote/agent/papers"
 	"tote/agent/station"
-	"tote/drivers"
 	"tote/drivers/label"
 	"tote/drivers/printer"
 	"tote/gs1"
@@ -29,16 +31,45 @@ const (
 	outletSlips  = "slips"
 )
 
-// startPrints has what is asked for with PrintLabels printed at a station.
+// startPrints has what is asked for with PrintLabels printed at a station: each of
+// its printers has a queue of its own.
 func (a *Agent) startPrints(id string, outlets map[string]outlet) error {
-	p := station.NewPrints(station.PrintsConfig{
-		ID: id, Log: a.log, Do: a.do, View: a.again, Lost: a.lost, Passes: unreadable,
-		Draw: func(job warehouse.PrintJob) (station.Drawn, error) { return a.drawPrint(outlets, job) },
-		Send: func(ctx context.Context, d station.Drawn, beforeSend func(context.Context) error) (string, string, error) {
-			return send(ctx, outlets[d.Printer].driver, d.Bytes, d.Tag, beforeSend)
-		},
-	})
-	return a.sup.Go("prints/"+id, p.Run)
+	for _, name := range slices.Sorted(maps.Keys(outlets)) {
+		p := station.NewPrints(station.PrintsConfig{
+			ID: id, Log: a.log, Do: a.do, View: a.again, Lost: a.lost, Passes: unreadable,
+			Mine: func(job warehouse.PrintJob) bool { return outletOf(outlets, job) == name },
+			Draw: func(job warehouse.PrintJob) (station.Drawn, error) { return a.drawPrint(outlets, job) },
+			Send: func(ctx context.Context, d station.Drawn, beforeSend func(context.Context) error) (string, string, error) {
+				return send(ctx, outlets[d.Printer].driver, d.Bytes, d.Tag, beforeSend)
+			},
+		})
+		a.prints[id] = append(a.prints[id], p)
+		if err := a.sup.Go("prints/"+id+"/"+name, p.Run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printWaits is what the printer of a print says that waits for it; here is false when
+// no printer of that station is at this gateway.
+func (a *Agent) printWaits(job warehouse.PrintJob) (why string, here bool) {
+	if !a.whole.Load() {
+		return "", true // nobody knows yet
+	}
+	for _, p := range a.prints[job.Station] {
+		why = cmp.Or(why, p.Waits(job.ID))
+	}
+	return why, len(a.prints[job.Station]) > 0
+}
+
+// outletOf is the printer a print goes to: slips go to the printer for slips when
+// there is one, labels to the other.
+func outletOf(outlets map[string]outlet, job warehouse.PrintJob) string {
+	if _, ok := outlets[outletSlips]; ok && job.What == warehouse.PrintSlip || len(outlets[outletLabels].on.Language) == 0 {
+		return outletSlips
+	}
+	return outletLabels
 }
 
 // send prints a job and says what became of it in words of the domain. A job that
@@ -52,13 +83,9 @@ func send(ctx context.Context, p *printer.Driver, job []byte, tag string, before
 	return outcomes[o], strings.TrimSpace(detail.Code + " " + detail.Text), err
 }
 
-// drawPrint draws what a print asks for in the language of the printer it goes
-// to: slips go to the printer for slips when there is one, labels to the other.
+// drawPrint draws what a print asks for in the language of the printer it goes to.
 func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (d station.Drawn, err error) {
-	name := outletLabels
-	if _, ok := outlets[outletSlips]; ok && job.What == warehouse.PrintSlip || len(outlets[outletLabels].on.Language) == 0 {
-		name = outletSlips
-	}
+	name := outletOf(outlets, job)
 	on := outlets[name].on
 	var labels []label.Label
 	err = a.view(func(r warehouse.Reader) (err error) {
@@ -85,7 +112,7 @@ func (a *Agent) drawPrint(outlets map[string]outlet, job warehouse.PrintJob) (d 
 	if err == nil && d.Bytes == nil {
 		d.Bytes, err = label.Write(on.Device, labels...)
 	}
-	if code := drivers.CodeOf(err); code != "" {
+	if code := label.Code(err); code != "" {
 		err = fmt.Errorf("%s %w", code, err)
 	}
 	return d, err

@@ -155,3 +155,34 @@ func TestLabelsOnRequest(t *testing.T) {
 		t.Errorf("%d labels came out", n)
 	}
 }
+
+// TestSlipsHoldUpNoLabels: the receipt printer of a station has no paper. A slip waits
+// for it and says so; labels asked for later come out of the other one.
+func TestSlipsHoldUpNoLabels(t *testing.T) {
+	t.Parallel()
+	s := &site{t: t, dir: t.TempDir(), mqtt: "127.0.0.1:0", web: "127.0.0.1:0", slips: true}
+	s.startDevices()
+	s.begin()
+	s.devicesReady()
+	s.fault("pack1/slips", "paper_out", true)
+	s.order("O1", "A1", 1)
+	s.do(200, "lead", "PrintLabels", `{"printer":"pack1","what":"slip","labels":[{"ref":"O1"}]}`)
+	s.do(200, "lead", "PrintLabels", `{"printer":"pack1","what":"tote","labels":[{"ref":"T-101"}]}`)
+	is := func(slip, waits, tote string) func() bool {
+		return func() bool {
+			code, b := s.call("GET", "/v1/prints?printer=pack1", "", "")
+			var list []struct{ What, State, Waits string }
+			if err := json.Unmarshal(b, &list); code != 200 || err != nil || len(list) != 2 {
+				t.Fatalf("%d %s: %v", code, b, err)
+			}
+			got := map[string]string{}
+			for _, p := range list {
+				got[p.What] = p.State + " " + p.Waits
+			}
+			return strings.HasPrefix(got["slip"], slip+" "+waits) && got["tote"] == tote+" "
+		}
+	}
+	s.eventually("the label is printed, the slip waits", is(warehouse.JobRequested, "DEV-302", warehouse.JobPrinted))
+	s.fault("pack1/slips", "paper_out", false)
+	s.eventually("the slip is printed", is(warehouse.JobPrinted, "", warehouse.JobPrinted))
+}

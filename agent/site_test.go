@@ -23,11 +23,11 @@ import (
 	"tote/agent/api"
 	"tote/agent/config"
 	"tote/agent/notify"
-	"tote/drivers"
 	"tote/drivers/serialport"
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/emulate"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/printer"
 	"tote/warehouse"
 )
 
@@ -82,6 +82,7 @@ type site struct {
 	lan      string  // "mqtt:" of the configuration, "" = one plain listener
 	more     string  // further configuration
 	tokens   string  // http.tokens_file, "" = none
+	https    string  // http.https, "" = none
 	shows    string  // token its requests show
 	door     bool    // pack1 has a light tower, dock1 an RFID portal with two photo-eyes, which receives
 	llrp     bool    // with door: its reader speaks LLRP, and the photo-eye is wired to it
@@ -92,11 +93,12 @@ type site struct {
 	mqtt     string  // addresses of the gateway; chosen at its first start and kept
 	web      string
 	gw       *gateway
-	bad      drivers.BadFirmware        // firmware that is known to be bad
 	ports    func() []serialport.Info   // of the machine; nil = none
 	dev      map[string]*control.Client // emulated devices, "pack1/scale"
 	signals  bool                       // with door: buttons and buzzers at pack1 and dock1
 	shelf    bool                       // a reader watches two bins
+	slips    bool                       // pack1 has a receipt printer for slips
+	labelMs  int64                      // how long a label takes; 0 = 20 ms
 	zebra    string                     // the reader of dock1 speaks MQTT: its driver; "" = it is on a serial line
 	notify   *notify.Socket
 
@@ -180,6 +182,9 @@ func (s *site) startDevices() {
 			emulate.Device{Kind: emulate.GPIO, Name: "dock1/io", GPIO: gpio.Params{Socket: s.link("dock1/io"), High: []string{"EYE", "YARD", "B2", "RESET"}, Inputs: []string{"STOP"}}},
 			emulate.Device{Kind: emulate.GPIO, Name: "pack1/io", GPIO: gpio.Params{Socket: s.link("pack1/io"), High: []string{"B1"}}})
 	}
+	if s.slips {
+		devices = append(devices, emulate.Device{Kind: emulate.Printer, Name: "pack1/slips", Printer: printer.Params{Language: "escpos"}})
+	}
 	if s.shelf {
 		devices = append(devices, emulate.Device{Kind: emulate.RFID, Name: "shelf1/rfid"})
 	}
@@ -188,7 +193,7 @@ func (s *site) startDevices() {
 		if d.Kind != emulate.GPIO && d.Kind != emulate.LLRP {
 			d.Link = s.link(d.Name)
 		}
-		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, 20
+		d.Scale.SettleMs, d.Scale.UpdateMs, d.Printer.LabelMs = 20, 20, cmp.Or(s.labelMs, 20)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
@@ -240,8 +245,12 @@ func (s *site) config() string {
 	if lan == "" {
 		lan = fmt.Sprintf("{listen: [{address: %q}]}", s.mqtt)
 	}
-	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
-		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, raft, raft, s.more)
+	https := ""
+	if s.https != "" {
+		https = ", https: " + s.https
+	}
+	fmt.Fprintf(&b, "config_version: 1\nsite: s1\ngateway: %s\ndata_dir: %s\nmqtt: %s\nhttp: {listen: %q, tokens_file: %q%s}\nraft: {heartbeat_ms: %d, election_ms: %d, promote_ms: 1}\n%s",
+		id, filepath.Join(s.dir, id), lan, s.web, s.tokens, https, raft, raft, s.more)
 	if s.oms != "" {
 		fmt.Fprintf(&b, "oms: {url: %q}\n", s.oms)
 	}
@@ -255,6 +264,9 @@ func (s *site) config() string {
 	for _, id := range []string{"pack1", "pack2"} {
 		fmt.Fprintf(&b, "  - id: %s\n    scanner: {serial: {path: %q}}\n    scale: {driver: mt-sics, interval_ms: 15, serial: {path: %q}}\n    printer: {driver: zpl, serial: {path: %q}}\n",
 			id, s.link(id+"/scanner"), s.link(id+"/scale"), s.link(id+"/printer"))
+		if s.slips && id == "pack1" {
+			fmt.Fprintf(&b, "    slips: {driver: escpos, serial: {path: %q}}\n", s.link("pack1/slips"))
+		}
 		if s.door && id == "pack1" {
 			fmt.Fprintf(&b, "    tower: {green: GREEN, amber: AMBER, red: RED, gpio: {emulated: %q}}\n", s.link("pack1/io"))
 			if s.signals {
@@ -296,7 +308,7 @@ func (s *site) start() {
 	if testing.Verbose() && os.Getenv("TOTE_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine, KnownBad: s.bad})
+	a, err := New(*cfg, Options{Version: "test", Log: log, Notify: s.notify, Ready: func(at Addresses) { ready <- at }, Ports: s.machine})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	gw := &gateway{agent: a, stop: cancel, ended: make(chan struct{})}

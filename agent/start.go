@@ -2,15 +2,13 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"strings"
 	"time"
 
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/identity"
 	"tote/agent/projection"
 	"tote/agent/topics"
 	"tote/picking/dispatch"
@@ -37,6 +35,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		}},
 		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"http", a.startHTTP},
+		{"https", a.startHTTPS},
 		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
 		{"watchdog", a.startWatchdog},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
@@ -67,7 +66,13 @@ func (a *Agent) startParts(ctx context.Context) error {
 		return nil // asked to stop, or the store stopped: Run says why
 	}
 	addrs := Addresses{HTTP: a.http.Addr, MQTT: a.broker.Addrs()}
+	if a.https != nil {
+		addrs.HTTPS = a.https.Addr
+	}
 	a.log.Info("gateway ready", "mqtt", strings.Join(addrs.MQTT, " "), "http", addrs.HTTP, "took", time.Since(a.start).Round(time.Millisecond))
+	for _, l := range a.cfg.Exposed() {
+		a.log.Warn("INSECURE: the network reaches a listener without TLS", "listener", l, "code", identity.CodeExposed)
+	}
 	if a.opt.Ready != nil {
 		a.opt.Ready(addrs)
 	}
@@ -115,32 +120,6 @@ func (a *Agent) startStations(context.Context) error {
 		return err
 	}
 	return a.startPlaces()
-}
-
-func (a *Agent) startHTTP(context.Context) error {
-	ln, err := net.Listen("tcp", a.cfg.HTTP.Listen)
-	if err != nil {
-		return err
-	}
-	handler, err := a.pages()
-	if err != nil {
-		return errors.Join(err, ln.Close())
-	}
-	a.http = &http.Server{Addr: ln.Addr().String(), Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	return a.sup.Go("http", func(ctx context.Context) error {
-		stop := context.AfterFunc(ctx, func() {
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-			defer cancel()
-			if a.http.Shutdown(end) != nil {
-				_ = a.http.Close() // somebody holds a request open: cut it
-			}
-		})
-		defer stop()
-		if err := a.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
 }
 
 // lead runs what only the leader may do: plan work, speak with the OMS, let
@@ -257,9 +236,12 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 		},
 	}
 	for _, l := range a.cfg.MQTT.Listen {
-		bl := broker.Listener{Address: l.Address}
+		bl := broker.Listener{Address: l.Address, Insecure: l.Insecure}
 		if l.TLS != nil {
-			bl.CertFile, bl.KeyFile = l.TLS.Cert, l.TLS.Key
+			var err error
+			if bl.TLS, err = a.listenerTLS(l.TLS); err != nil {
+				return c, fmt.Errorf("mqtt.listen %s: %w", l.Address, err)
+			}
 		}
 		c.Listen = append(c.Listen, bl)
 	}

@@ -45,6 +45,9 @@ func (a *Agent) openStore() (store, func() error, error) {
 			kick(a.kickQuorum)
 		},
 	}
+	if a.ident != nil {
+		cfg.OnClock = a.ident.Saw
+	}
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
 		c.desk = a.newDesk(c, opened.Load)
@@ -62,7 +65,6 @@ func (a *Agent) openStore() (store, func() error, error) {
 			told(ok)
 			c.desk.Stir()
 		}
-		cfg.OnClock = c.id.Saw
 	}
 	s, err := replica.Open(cfg)
 	if err != nil {
@@ -73,7 +75,10 @@ func (a *Agent) openStore() (store, func() error, error) {
 	}
 	cs := clusterStore{s}
 	if c == nil {
-		return cs, s.Close, nil
+		if a.ident != nil {
+			err = a.sup.Go("certificate", a.keepCertificate(a.ident, &troubles{}))
+		}
+		return cs, s.Close, err
 	}
 	opened.Store(s)
 	c.letIn(s)

@@ -350,7 +350,7 @@ func (s *shift) over(ctx context.Context, st status) (bool, error) {
 		}
 		ended += rejected
 	}
-	return ended >= total && st.Outbox == 0 && s.world.waiting() == 0, nil
+	return ended >= total && st.Outbox == 0 && s.world.waiting() == 0 && s.beltTold(ctx), nil
 }
 
 // startPeople lets the pickers, packers and the dock worker begin.

@@ -36,6 +36,20 @@ func (s *shift) badge(kind string) string {
 	return ""
 }
 
+// beltTold tells whether the conveyor has said all it has to say. What happened
+// while no gateway heard it comes late, also after the last order has left.
+func (s *shift) beltTold(ctx context.Context) bool {
+	if !s.hasBelt() {
+		return true
+	}
+	st, err := s.devices[conveyorID].State(ctx)
+	if err != nil {
+		return false // asked again at the next tick
+	}
+	var cv conveyor.State
+	return json.Unmarshal(st.Device, &cv) == nil && cv.Unsent == 0
+}
+
 // people are the workers who are no robots.
 func (s *shift) people() []warehouse.Worker {
 	return slices.DeleteFunc(slices.Clone(s.data.Workers), func(w warehouse.Worker) bool { return w.Kind != "" })

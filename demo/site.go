@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"tote/demo/data"
@@ -168,17 +170,23 @@ func (s *shift) pollMs() int {
 	return 100
 }
 
-// freePorts finds loopback addresses nobody listens on.
+// freePorts finds loopback addresses nobody listens on. They lie below the ports
+// the kernel hands out (ip_local_port_range, 32768 and up): a gateway comes to
+// its port later, and again after a power cut, and until then no connection of
+// another program may get it.
 func freePorts(n int) ([]string, error) {
+	const low, high, tries = 12000, 32000, 1000
 	var out []string
-	var errs []error
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	for range tries {
+		if len(out) == n {
+			return out, nil
 		}
-		defer func() { errs = append(errs, l.Close()) }()
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(low+rand.IntN(high-low))))
+		if err != nil {
+			continue // taken
+		}
+		defer func() { _ = l.Close() }() // held until all are found
 		out = append(out, l.Addr().String())
 	}
-	return out, errors.Join(errs...)
+	return nil, fmt.Errorf("no %d free ports from %d to %d", n, low, high)
 }

@@ -92,7 +92,7 @@ func (p *paths) firstComeFirstServed() (int64, error) {
 		if err != nil {
 			return err
 		}
-		sum += r.SShape(masks)
+		sum += r.PolicyLength(route.SShape, masks)
 		cart, orders = nil, 0
 		return nil
 	}

@@ -117,6 +117,10 @@ const (
 	CodeEStopPressed = "DEV-603"
 	CodeEStopLatched = "DEV-604"
 	CodeLightGone    = "DEV-605"
+
+	CodePrintUntaken = "DEV-680"
+	CodeLabelData    = "DEV-681"
+	CodeReport       = "DEV-682"
 )
 
 // Fault is one line of the table of faults: what is wrong and what to do.
@@ -241,6 +245,10 @@ func Faults() []Fault {
 		{CodeEStopPressed, "An emergency stop is pressed, or its wire is cut. Power was cut by its own safety relay.", "Go there. Remove the danger, release the button, press its reset."},
 		{CodeEStopLatched, "An emergency stop was pressed and is released, and nobody has said that the danger is over.", "Look at the place, then press the reset button."},
 		{CodeLightGone, "A pick-to-light controller is not connected. Its lamps show nothing that is true.", "Check its power, its network and its token. Pick by handheld meanwhile: the scan of the bin does what its button does."},
+
+		{CodePrintUntaken, "What is asked for at a station is not printed: no gateway that runs has a printer there, or its printer is not ready.", "Check the name of the station. GET /v1/prints at the gateway it belongs to says what its printer waits for; CancelPrints gives it up."},
+		{CodeLabelData, "The label cannot be made of its data: a field is missing, or a number or date is wrong.", "Correct the master data or the order; the text says which field and why."},
+		{CodeReport, "The report of a device's test cannot be written.", "Name another folder (--report), or make room and give the right to write there. A test that was over is printed instead."},
 	}
 }
 

@@ -71,6 +71,13 @@ type Config struct {
 	// because applying them frees space. None when nil.
 	FreesSpace func(kind uint16) bool
 
+	// Hold returns a feature level above which the cluster is not taken while this
+	// gateway may have to go back to an older version; 0 = any. It is asked often.
+	Hold func() uint16
+	// Note returns what the others are told of this gateway (Member.Note), at most
+	// MaxNote bytes. It is asked often.
+	Note func() []byte
+
 	// Raft's clocks. Default with a Peer: 500 ms each; for one gateway 100 ms,
 	// nobody else could lead meanwhile.
 	HeartbeatTimeout   time.Duration

@@ -73,6 +73,32 @@ func (s *Store) ownLevel() uint16 {
 	return level
 }
 
+// toldLevel is the level this gateway says it speaks: one that is held back is lower. A
+// level the cluster has got is not taken back by that.
+func (s *Store) toldLevel() uint16 {
+	level := s.ownLevel()
+	if s.cfg.Hold != nil {
+		if held := s.cfg.Hold(); held > 0 {
+			level = min(level, max(held, s.feature.Load().level))
+		}
+	}
+	return level
+}
+
+// MaxNote is the longest Config.Note, in bytes; a longer one is not told.
+const MaxNote = 4 << 10
+
+// note is what the others are told of this gateway.
+func (s *Store) note() []byte {
+	if s.cfg.Note == nil {
+		return nil
+	}
+	if b := s.cfg.Note(); len(b) <= MaxNote {
+		return b
+	}
+	return nil
+}
+
 // Level returns the feature level the cluster runs at, as far as this gateway
 // has applied it, and the highest one this gateway speaks.
 func (s *Store) Level() (cluster, own uint16) { return s.feature.Load().level, s.ownLevel() }
@@ -104,7 +130,7 @@ func (s *Store) noteFeature(f feature) {
 // commonLevel is the lowest level all gateways of the cluster speak, voters or
 // not; 0 while one does not answer.
 func (s *Store) commonLevel() uint16 {
-	level := s.ownLevel()
+	level := s.toldLevel()
 	s.seenMu.Lock()
 	defer s.seenMu.Unlock()
 	for _, srv := range s.servers() {

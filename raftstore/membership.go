@@ -27,6 +27,7 @@ type Member struct {
 	Apart bool
 	// Rebuilding: it is up and has its vote, but builds its state anew.
 	Rebuilding  bool
+	Note        []byte    // Config.Note of that gateway, as it was then
 	LastContact time.Time // zero when it never answered this gateway
 	Applied     uint64    // number of the last command it had applied then
 	Lag         uint64    // commands behind the most advanced one known
@@ -45,10 +46,10 @@ func (s *Store) Members() []Member {
 		}
 		if m.ID == s.cfg.NodeID {
 			m.Up, m.LastContact, m.Applied = s.stopped() == nil, s.cfg.Now(), s.Applied()
-			m.Rebuilding = s.building.Load() != nil
+			m.Rebuilding, m.Note = s.building.Load() != nil, s.note()
 		} else if was, ok := s.seen[m.ID]; ok {
 			m.Up, m.LastContact, m.Applied = was.up, was.at, was.status.Number
-			m.Apart = was.apart
+			m.Apart, m.Note = was.apart, was.status.Note
 			m.Empty = was.up && was.status.Cluster == ""
 			m.Rebuilding = was.up && was.status.Rebuilding
 		}

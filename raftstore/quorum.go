@@ -229,7 +229,7 @@ func (s *Store) serveStatus(ctx context.Context, from string) statusAnswer {
 	a := statusAnswer{
 		Cluster: s.member.name(), Term: s.raft.CurrentTerm(),
 		Number: s.Applied(), Last: s.raft.LastIndex(), Joined: s.Joined(),
-		Level: s.ownLevel(), Clock: s.clock.reading(),
+		Level: s.toldLevel(), Clock: s.clock.reading(), Note: s.note(),
 		SyncUs: s.logs.syncs.p99(time.Now()).Microseconds(), Low: s.disk.low(), Fault: FaultCode(s.Err()),
 	}
 	if a.Cluster == "" {

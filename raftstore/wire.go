@@ -102,6 +102,8 @@ type statusAnswer struct {
 	Low    bool  `cbor:"21,keyasint,omitempty"`
 	// Rebuilding: its state is not whole yet.
 	Rebuilding bool `cbor:"23,keyasint,omitempty"`
+	// Note is Config.Note.
+	Note []byte `cbor:"24,keyasint,omitempty"`
 	// Fault is the code of a gateway that stopped by itself.
 	Fault string `cbor:"22,keyasint,omitempty"`
 }

@@ -51,6 +51,7 @@ need zbarimg zbar-tools "drawn labels are not read back"
 need ZXingReader zxing-cpp-tools "drawn labels are not read back"
 need qemu-arm-static qemu-user-static "the programs for ARM are built and not run"
 need dpkg-deb dpkg "the packages are built and not read"
+need minisign minisign "signatures of releases are only held against a published one"
 need systemd-analyze systemd "how exposed the service is was not measured"
 need shellcheck shellcheck "the scripts of the package are run and not looked through"
 # Power cuts on a real file system. Only root may mount, so nobody else needs it.

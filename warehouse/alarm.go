@@ -89,6 +89,8 @@ func (c *change) ring() error {
 			err = c.aged(d.id)
 		case alarmReading:
 			err = c.readingEnds(d.at, d.id)
+		case alarmModel:
+			err = c.modelAlarm(d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:

@@ -127,8 +127,14 @@ var table = []entry{
 	command(KindPrintOutcome, "PrintOutcome", 1, printOutcome),
 	command(KindReprintLabel, "ReprintLabel", 1, reprintLabel),
 	command(KindCancelPrints, "CancelPrints", 1, cancelPrints),
+	command(KindBookOpening, openingReason, 1, bookOpening),
 	command(KindGiveReading, "GiveReading", 1, giveReading),
 	command(KindDoubleCheck, "DoubleCheck", 1, doubleCheck),
+	command(KindBeginModel, "BeginModel", 1, beginModel),
+	command(KindStageModel, "StageModel", 1, stageModel),
+	command(KindCommitModel, "CommitModel", 1, commitModel),
+	command(KindStepModel, "StepModel", 1, stepModel),
+	command(KindDropModel, "DropModel", 1, dropModel),
 }
 
 func command[C Command](k Kind, name string, version uint16, h func(*change, C) (Result, error)) entry {

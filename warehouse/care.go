@@ -107,6 +107,9 @@ func (c *change) settle() error {
 	if err := c.forgetSerials(); err != nil {
 		return err
 	}
+	if err := c.countMaster(); err != nil {
+		return err
+	}
 	return c.writeFigures()
 }
 

@@ -41,6 +41,7 @@ type change struct {
 	room    []byte // for what is written
 	// leftSerials were taken from their place, and may be at another one now.
 	leftSerials []UnitSerial
+	ofModel     bool   // the command brings the site model: sitemodel.go
 	day         string // what dayFor said last, for items with dayIn as their minimum
 	dayIn       int
 }

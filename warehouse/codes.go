@@ -95,6 +95,8 @@ const (
 	CodeUnknownReservation = "UNKNOWN_RESERVATION"
 	CodeUnknownLU          = "UNKNOWN_LU"
 	CodeUnknownTag         = "UNKNOWN_TAG"
+	CodeBinWorkedOn        = "BIN_WORKED_ON"
+	CodeBinChanged         = "BIN_CHANGED"
 	CodeNesting            = "LU_NESTING"
 
 	CodeHeld            = "E_HELD"
@@ -120,6 +122,10 @@ const (
 	CodeNotTogether     = "NOT_TOGETHER"
 	CodeProfile         = "PROFILE"
 	CodeNoReading       = "NO_READING"
+
+	CodeModelBusy    = "MODEL_BUSY"    // another model is on its way
+	CodeModelChanged = "MODEL_CHANGED" // master data was written since the model began
+	CodeModelInUse   = "MODEL_IN_USE"  // it would take away what is used
 )
 
 // Fallout and short-pick codes.

@@ -47,6 +47,8 @@ const (
 	KindReprintLabel Kind = 0x0173
 	KindCancelPrints Kind = 0x0174
 
+	KindBookOpening Kind = 0x0175
+
 	KindAcceptQuote    Kind = 0x0113
 	KindDeclineQuote   Kind = 0x0114
 	KindHoldOrder      Kind = 0x0115
@@ -67,6 +69,11 @@ const (
 	KindKeepStock       Kind = 0x0187
 	KindFreeStock       Kind = 0x0188
 	KindConfirmPack     Kind = 0x0189
+	KindBeginModel      Kind = 0x018a
+	KindStageModel      Kind = 0x018b
+	KindCommitModel     Kind = 0x018c
+	KindStepModel       Kind = 0x018d
+	KindDropModel       Kind = 0x018e
 	KindPutSuppliers    Kind = 0x01b0
 	KindPutVendorCodes  Kind = 0x01b1
 	KindAnnounceReceipt Kind = 0x01b2

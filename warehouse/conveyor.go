@@ -200,9 +200,30 @@ func divert(c *change, cmd Divert) (Result, error) {
 	case o == nil:
 		return res, c.noParcel(sscc)
 	case p.Dock != "":
-		return res, refuse(CodeAlreadyLoaded, "%s at dock %s", sscc, p.Dock)
+		return res, c.leftBefore(site, o, p, cmd)
 	}
 	return res, c.leave(site, o, p, cmd)
+}
+
+// leftBefore answers a confirm that came after the parcel was loaded: the
+// conveyor had nobody to tell. It moves nothing, but the lane is remembered.
+func (c *change) leftBefore(site *Site, o *Order, p *Parcel, cmd Divert) error {
+	loaded := "%s at dock %s"
+	ca, err := GetCarriage(c, p.SSCC)
+	if err != nil {
+		return err
+	}
+	if !c.since(level5) || ca != nil && ca.Exit != "" {
+		return refuse(CodeAlreadyLoaded, loaded, p.SSCC, p.Dock)
+	}
+	if ca == nil {
+		ca = &Carriage{SSCC: p.SSCC, Order: o.Spec.ID, Lane: cmp.Or(laneFor(site, p.Carrier), site.DefaultLane)}
+	}
+	ca.Conveyor, ca.Exit = cmd.Conveyor, cmd.Lane
+	if err := c.saveCarriage(ca, CarriageExpired); err != nil {
+		return err
+	}
+	return refuseKeep(CodeAlreadyLoaded, loaded, p.SSCC, p.Dock)
 }
 
 // leave records where a parcel left the conveyor, which is true whatever was

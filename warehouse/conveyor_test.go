@@ -71,8 +71,39 @@ func TestCartonsAreSortedByCarrier(t *testing.T) {
 	if ca := w.carriage(sscc[1]); ca.State != CarriageExpired || ca.Exit != "" {
 		t.Errorf("%+v", ca)
 	}
+	// Told at last where it left: remembered, once, and it moves nothing.
+	w.no(Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L1"}, CodeAlreadyLoaded)
+	if ca := w.carriage(sscc[1]); ca.State != CarriageExpired || ca.Exit != "L1" {
+		t.Errorf("%+v", ca)
+	}
+	w.wantPlace(sscc[1], "dock/d2")
+	before = w.tx.Digest()
+	w.no(Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L2"}, CodeAlreadyLoaded)
+	if w.tx.Digest() != before {
+		t.Error("the second confirm did something")
+	}
 	w.wantFallouts()
 	w.invariants()
+}
+
+// A carton that nobody heard of until it was loaded has its ride all the same;
+// before level 5 it had not.
+func TestLoadedBeforeTheConveyorCouldTell(t *testing.T) {
+	for level, rides := range map[uint16]int{4: 0, 5: 1} {
+		w, sscc := belt(t)
+		w.m.Level = level
+		w.ok(Load{Dock: "d2", Barcode: sscc[1]})
+		w.no(Induct{Conveyor: "c1", Barcode: sscc[1], Expires: w.m.Now + 5000}, CodeAlreadyLoaded)
+		if res := w.no(Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L2"}, CodeAlreadyLoaded); res.Keep != (level == 5) {
+			t.Errorf("level %d: %+v", level, res)
+		}
+		if all := seen(Carriages(w.tx, false)); len(all) != rides {
+			t.Errorf("level %d: %+v", level, all)
+		}
+		w.wantPlace(sscc[1], "dock/d2")
+		w.wantFallouts()
+		w.invariants()
+	}
 }
 
 // Whatever cannot be sorted leaves at the default lane, and is counted.
@@ -166,7 +197,6 @@ func (w *world) labelledMoreAt(station, id, line string) string {
 
 func TestDivertRefusals(t *testing.T) {
 	w, sscc := belt(t)
-	w.ok(Load{Dock: "d2", Barcode: sscc[1]})
 	for _, tt := range []struct {
 		c    Divert
 		code string
@@ -178,13 +208,11 @@ func TestDivertRefusals(t *testing.T) {
 		{Divert{Conveyor: "c1", Barcode: "", Lane: "L1"}, CodeUnknownBarcode},
 		{Divert{Conveyor: "c1", Barcode: "T-1", Lane: "L1"}, CodeUnknownBarcode},
 		{Divert{Conveyor: "c1", Barcode: "106141411234567897", Lane: "L1"}, CodeUnknownSSCC},
-		{Divert{Conveyor: "c1", Barcode: sscc[1], Lane: "L1"}, CodeAlreadyLoaded},
 	} {
 		if res := w.no(tt.c, tt.code); res.Keep {
 			t.Errorf("%+v: %+v", tt.c, res)
 		}
 	}
-	w.wantPlace(sscc[1], "dock/d2")
 	w.invariants()
 }
 

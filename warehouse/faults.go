@@ -95,7 +95,12 @@ var Faults = []Fault{
 	{CodeTooManyWaiting, "Too many of these wait already.", "Decide those that wait, then send it again."},
 	{CodeNoPackChange, "No pack size of this item waits to be confirmed.", "Nothing to do: somebody may have confirmed it."},
 	{CodeUnknownReservation, "No reservation has this id.", "Look at the list of reservations: it may have ended or its order came in."},
+	{CodeModelBusy, "Another site model is being brought in or written, so that the rules, items, bins and workers cannot be changed in another way.", "Try again in a minute: a model is written in that time, and one that nobody goes on with is dropped after two minutes. tote site log shows whose it was."},
+	{CodeModelChanged, "Somebody else changed rules, items, bins or workers since the model was compared with them; the text says who, when and how. Nothing was changed.", "Look at the new plan (tote site plan) and apply it. To keep what the other one did, export it into your files first (tote site export)."},
+	{CodeModelInUse, "The site model would take away or change what is in use: bins with stock, items that have moved, workers at work, carriers with open parcels. Nothing was changed.", "tote site plan lists all of it with what uses it. Empty the bins, end the work, or leave these things in the files."},
 	{CodeUnknownTag, "No unit that is here has this tag: a reader at a place heard it.", "Nothing, when the tag is no business of the site: leave it out with only_tags or except_tags. Else register the unit, or write its identity to the tag."},
+	{CodeBinWorkedOn, "Goods of the bin were moved or picked since its opening count, or it held some before it; the new count says something else. Nothing was booked of the file.", "Count these bins anew and bring the file in with --recount --reason: what differs is booked as a correction of stock. Or take them out of the file."},
+	{CodeBinChanged, "The bin holds something else than when the file was compared with it: somebody works there.", "Run the same file again: what was booked stays, and the bins that changed are listed."},
 	{CodeUnknownLU, "No logistic unit for stock has this id.", "Scan the label on the pallet or carton; register a new one first."},
 	{CodeNesting, "A unit cannot stand there: inside itself, too deep, or with something in it.", "Take the units apart first."},
 

@@ -12,7 +12,7 @@ func Invariants(r Reader) ([]string, error) {
 	v := &inspector{r: r, want: make(map[string]bool), counts: make(map[OrderState]uint64), ended: make(map[string]uint64)}
 	for _, f := range []func() error{
 		v.ledger, v.stock, v.orders, v.tasks, v.batches, v.workers, v.units, v.sights, v.stations, v.jobs, v.manifests, v.outbox, v.master,
-		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.quarters, v.indexes,
+		v.transports, v.conveyor, v.fallouts, v.adjustments, v.levels, v.kept, v.packs, v.floor, v.receipts, v.returns, v.counting, v.archive, v.quarters, v.openings, v.indexes,
 	} {
 		if err := f(); err != nil {
 			return nil, err
@@ -450,6 +450,32 @@ func (v *inspector) sights() error {
 	})
 }
 
+// openings: each counted bin belongs to the count of its zone.
+func (v *inspector) openings() error {
+	bins := map[string]int64{}
+	err := each(v.r, under(kOpenedBin), func(b *OpenedBin) (bool, error) {
+		z, err := GetZoneOpening(v.r, b.Zone)
+		v.check(z != nil && z.ID == b.Count && z.At >= b.At, "bin %s: %+v of count %+v", b.Bin, b, z)
+		bins[b.Zone]++
+		return true, err
+	})
+	if err != nil {
+		return err
+	}
+	err = each(v.r, under(kZoneOpening), func(z *ZoneOpening) (bool, error) {
+		v.check(z.Bins == bins[z.Zone], "zone %q: %d bins counted, and %d are", z.Zone, z.Bins, bins[z.Zone])
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.r.Range(under(kUntouched), func(k, _ []byte) (bool, error) {
+		b, err := GetOpenedBin(v.r, tail(k))
+		v.check(b != nil, "%q: nobody counted it", k)
+		return true, err
+	})
+}
+
 func (v *inspector) units() error {
 	return each(v.r, under(kLU), func(lu *LU) (bool, error) {
 		v.check(lu.Place != "", "unit %s stands nowhere", lu.ID)
@@ -673,6 +699,14 @@ func (v *inspector) adjustments() error {
 func (v *inspector) floor() error {
 	err := each(v.r, under(kReading), func(r *Reading) (bool, error) {
 		v.want[string(alarmKey(r.Ends, alarmReading, r.Place))] = true
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	// A model on its way, or what is left of one, always ends by itself.
+	err = each(v.r, under(kModelSession), func(s *modelSession) (bool, error) {
+		v.want[string(alarmKey(s.Alarm, alarmModel, num(s.No)))] = true
 		return true, nil
 	})
 	if err != nil {

@@ -36,6 +36,9 @@ import (
 //	adjs   id                              1              (adjustments that wait for a second person)
 //	bad    bin sku                         suspectRecord  (a short pick found less than the book says)
 //	opened ref                             1              (counts that were booked)
+//	zopen  zone                            ZoneOpening    (the opening count of a zone)
+//	bopen  bin                             OpenedBin      (the newest opening count of a bin)
+//	still  bin                             1              (goods did not move since that)
 //	move   number                          Move           (the journal)
 //	order  id                              Order
 //	count  state                           number of orders in that state
@@ -114,6 +117,15 @@ import (
 //	docb   id                              the bytes of the document
 //	docof  ref id                          1              (documents about a thing)
 //	alarm  at about id                     1              (what AdvanceTime asks again)
+//	model                                  ModelHead
+//	modelv number                          ModelVersion
+//	models number                          modelSession   (a model on its way, or being taken away)
+//	modelr number                          Site           (the rules it brings)
+//	modelp number part                     ModelPart      (a part that lies aside)
+//	modelt number space id                 1              (things it speaks of)
+//	modelc number space code               space/id       (codes it claims)
+//	modelf number space code               1              (codes it gives up)
+//	modelw number space code               space/id       (codes it wants that somebody has)
 //	out    stream number                   Event
 //	outh   stream                          streamHead
 //	seq    name …                          counter
@@ -142,53 +154,58 @@ const (
 	kStolen   = "stolen"
 	kSuspect  = "bad"
 	kOpened   = "opened"
-	kMove     = "move"
-	kOrder    = "order"
-	kCount    = "count"
-	kPromise  = "promise"
-	kActive   = "active"
-	kEnded    = "ended"
-	kEndedIn  = "endedin"
-	kListed   = "listed"
-	kReject   = "reject"
-	kGone     = "gone"
-	kLeave    = "leave"
-	kSweep    = "sweep"
-	kKit      = "kit"
-	kBound    = "bound"
-	kQuote    = "quote"
-	kPool     = "pool"
-	kWait     = "wait"
-	kAgain    = "again"
-	kTask     = "task"
-	kOpen     = "open"
-	kBatch    = "batch"
-	kWState   = "wstate"
-	kDevice   = "device"
-	kAskers   = "askers"
-	kDue      = "due"
-	kLU       = "lu"
-	kSight    = "sight"
-	kIn       = "in"
-	kBench    = "bench"
-	kJob      = "job"
-	kJobs     = "jobs"
-	kPrint    = "print"
-	kPrints   = "prints"
-	kPrinted  = "printed"
-	kDock     = "dock"
-	kFallout  = "fall"
-	kFOpen    = "fopen"
-	kFallOf   = "fallof"
-	kStray    = "stray"
-	kTrip     = "trip"
-	kTrips    = "trips"
-	kCarry    = "carry"
-	kBelt     = "belt"
-	kBelts    = "belts"
-	kFloor    = "floor"
-	kFloorQ   = "floorq"
-	kAlarm    = "alarm"
+
+	kZoneOpening = "zopen"
+	kOpenedBin   = "bopen"
+	kUntouched   = "still"
+
+	kMove    = "move"
+	kOrder   = "order"
+	kCount   = "count"
+	kPromise = "promise"
+	kActive  = "active"
+	kEnded   = "ended"
+	kEndedIn = "endedin"
+	kListed  = "listed"
+	kReject  = "reject"
+	kGone    = "gone"
+	kLeave   = "leave"
+	kSweep   = "sweep"
+	kKit     = "kit"
+	kBound   = "bound"
+	kQuote   = "quote"
+	kPool    = "pool"
+	kWait    = "wait"
+	kAgain   = "again"
+	kTask    = "task"
+	kOpen    = "open"
+	kBatch   = "batch"
+	kWState  = "wstate"
+	kDevice  = "device"
+	kAskers  = "askers"
+	kDue     = "due"
+	kLU      = "lu"
+	kSight   = "sight"
+	kIn      = "in"
+	kBench   = "bench"
+	kJob     = "job"
+	kJobs    = "jobs"
+	kPrint   = "print"
+	kPrints  = "prints"
+	kPrinted = "printed"
+	kDock    = "dock"
+	kFallout = "fall"
+	kFOpen   = "fopen"
+	kFallOf  = "fallof"
+	kStray   = "stray"
+	kTrip    = "trip"
+	kTrips   = "trips"
+	kCarry   = "carry"
+	kBelt    = "belt"
+	kBelts   = "belts"
+	kFloor   = "floor"
+	kFloorQ  = "floorq"
+	kAlarm   = "alarm"
 
 	kTally    = "tally"
 	kCounting = "counting"
@@ -211,6 +228,16 @@ const (
 	kPassed   = "passed"
 	kDueIn    = "duein"
 	kOut      = "out"
+
+	kModel        = "model"
+	kModelVersion = "modelv"
+	kModelSession = "models"
+	kModelSite    = "modelr"
+	kModelPart    = "modelp"
+	kModelTold    = "modelt"
+	kModelClaim   = "modelc"
+	kModelFree    = "modelf"
+	kModelWant    = "modelw"
 
 	kCarrierOut = "cout"
 	kAwait      = "await"

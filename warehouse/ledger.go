@@ -158,6 +158,11 @@ func (c *change) balance(place string, s stockKey, expiry string, qty, reserved 
 			return err
 		}
 	}
+	if bin, ok := strings.CutPrefix(place, placeBin); ok && qty != 0 {
+		if err := c.workOn(bin); err != nil {
+			return err
+		}
+	}
 	if bin, ok := strings.CutPrefix(place, placeBin); ok && (gone || row.Qty == qty) {
 		if err := c.keepFreeBin(bin); err != nil {
 			return err
@@ -206,20 +211,29 @@ func (c *change) setLot(sku, lot, expiry string) error {
 		return nil
 	}
 	k := key(kLot, sku, lot)
-	old, err := load[lotRecord](c, k)
+	old, err := c.Get(k)
 	if err != nil {
 		return err
 	}
-	if old != nil && old.Expiry != expiry {
-		return refuse(CodeConflict, "lot %s of %s expires %q, not %q", lot, sku, old.Expiry, expiry)
-	}
 	if old != nil {
-		return nil
+		return c.lotIs(sku, lot, expiry)
 	}
 	if err := c.watchLot(sku, lot, expiry); err != nil {
 		return err
 	}
 	return save(c, k, &lotRecord{Expiry: expiry})
+}
+
+// lotIs refuses another expiry date than the one that a lot has here.
+func (c *change) lotIs(sku, lot, expiry string) error {
+	if lot == "" {
+		return nil
+	}
+	old, err := load[lotRecord](c, key(kLot, sku, lot))
+	if err == nil && old != nil && old.Expiry != expiry {
+		err = refuse(CodeConflict, "lot %s of %s expires %q, not %q", lot, sku, old.Expiry, expiry)
+	}
+	return err
 }
 
 // doubt marks a bin for an item, or ends the doubt about it. It is about the

@@ -91,6 +91,7 @@ func (m *model) run(c Command) Result {
 		note := m.odd.notePicker(m, c)
 		defer note()
 	}
+	booked := m.bookedBins(c)
 	res := m.apply(c)
 	m.seen[CommandName(c.Kind())+" "+res.Code]++
 	if res.Code == CodeNegativeStock {
@@ -100,6 +101,9 @@ func (m *model) run(c Command) Result {
 		for _, r := range s.Rows {
 			m.opened[r.SKU] += r.Qty
 		}
+	}
+	if s, ok := c.(BookOpening); ok && res.OK {
+		m.noteOpening(s, booked)
 	}
 	m.noteAdjust(c, res)
 	if r, ok := c.(ReceiveReturn); ok && res.OK {
@@ -848,7 +852,7 @@ func (m *model) pass() {
 		}
 	}
 	if len(ssccs) > 0 {
-		see := TagSeen{Tag: palletTag, Place: pickOne(m, []string{"A-01", "d1"}, "seen at"), At: m.m.Now - int64(m.num(0, 5000, "ago")), Gone: m.odds(3, "gone")}
+		see := TagSeen{Tag: palletTag, Place: pickOne(m, []string{"A-01", "d1"}, "seen at"), At: m.m.Now - int64(m.num(0, 5000, "ago")), Gone: m.odds(3, "gone"), By: pickOne(m, []string{"", "gw1", "gw2"}, "seen by")}
 		if id := ssccs[0]; m.odds(4, "a parcel") {
 			see.Tag = fmt.Sprintf("urn:epc:id:sscc:%s.%s%s", id[1:8], id[:1], id[8:17])
 		}

@@ -243,7 +243,8 @@ func oddStart(m *model) {
 	items[1].Profile, items[3].Profile = "drug", "cold"
 	m.ok(PutItems{Items: items})
 	m.run(OpenStock{Rows: []StockRow{
-		{Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 9}, {Bin: "A-04", SKU: "PEN", Owner: "ACME", Qty: 9},
+		{Bin: "A-03", SKU: "CUP", Owner: "ACME", Qty: 9},
+		{Bin: "A-04", SKU: "PEN", Owner: "ACME", Qty: 9},
 		{Bin: "B-04", SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Owner: "ACME", Qty: 3},
 	}})
 	for i := range 4 {

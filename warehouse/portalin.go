@@ -18,8 +18,8 @@ import (
 //     seen with the deliveries whose units came in the same pass, so that these can
 //     be compared with what was announced (ReceiptTags: missing and extra) and
 //     booked (BookTags). Tags nobody knows are the supplier's, and no fallout.
-//   - A unit with an SSCC that an open delivery announces is received by UnitCameIn
-//     when the dock is one that receives. Which docks do is configuration of their
+//   - A unit with an SSCC that one open delivery announces is received by UnitCameIn
+//     when the dock is one that receives; one that two announce is received by hand. Which docks do is configuration of their
 //     gateways: a pass alone books nothing.
 
 // Ways of a pass.
@@ -161,29 +161,40 @@ func (c *change) seenWith(receipt string, items []string) (string, error) {
 // announced is the open delivery that announces a unit, nil when there is none
 // among the first mostReceipts. One that still expects something of it goes first.
 func (c *change) announced(sscc string) (*Receipt, error) {
-	ids, err := tails(c, under(kReceipts), mostReceipts)
-	if err != nil {
+	all, _, err := c.announcers(sscc)
+	for _, rc := range all {
+		for _, l := range rc.Lines {
+			if l.LU == sscc && l.Received < l.Expected {
+				return rc, err
+			}
+		}
+	}
+	if len(all) == 0 {
 		return nil, err
 	}
-	var full *Receipt
+	return all[0], err
+}
+
+// announcers are the open deliveries that announce a unit, of the first mostReceipts;
+// part tells that there are more of those.
+func (c *change) announcers(sscc string) (all []*Receipt, part bool, err error) {
+	ids, err := tails(c, under(kReceipts), mostReceipts+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if part = len(ids) > mostReceipts; part {
+		ids = ids[:mostReceipts]
+	}
 	for _, id := range ids {
 		rc, err := must2(GetReceipt(c, id))("receipt", id)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		for _, l := range rc.Lines {
-			if l.LU != sscc {
-				continue
-			}
-			if l.Received < l.Expected {
-				return rc, nil
-			}
-			if full == nil {
-				full = rc
-			}
+		if slices.ContainsFunc(rc.Lines, func(l ReceivedLine) bool { return l.LU == sscc }) {
+			all = append(all, rc)
 		}
 	}
-	return full, nil
+	return all, part, nil
 }
 
 // unitCameIn receives a unit by its tag.
@@ -202,13 +213,19 @@ func unitCameIn(c *change, cmd UnitCameIn) (Result, error) {
 	if e.Scheme != gs1.SchemeSSCC {
 		return Result{Ref: cmd.Dock}, refuse(CodeUnknownSSCC, "%s is no SSCC", cmd.Tag)
 	}
-	rc, err := c.announced(e.SSCC)
-	if err != nil {
+	all, part, err := c.announcers(e.SSCC)
+	switch {
+	case err != nil:
 		return Result{}, err
-	}
-	if rc == nil {
+	case len(all) == 0 && part:
+		return Result{Ref: cmd.Dock}, refuse(CodeUnknownSSCC, "none of the first %d open receipts announces unit %s: receive it by hand", mostReceipts, e.SSCC)
+	case len(all) == 0:
 		return Result{Ref: cmd.Dock}, refuse(CodeUnknownSSCC, "no open receipt announces unit %s", e.SSCC)
+	case len(all) > 1:
+		// A second notice of the same goods, or the rest of a pallet: a door that
+		// guessed would book what is not there the next time the unit passes.
+		return Result{Ref: cmd.Dock}, refuse(CodeConflict, "receipts %s and %s announce unit %s: receive it by hand", all[0].ID, all[1].ID, e.SSCC)
 	}
 	c.touch("dock", cmd.Dock)
-	return receiveUnit(c, ReceiveUnit{Receipt: rc.ID, LU: e.SSCC})
+	return receiveUnit(c, ReceiveUnit{Receipt: all[0].ID, LU: e.SSCC})
 }

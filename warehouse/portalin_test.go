@@ -335,3 +335,112 @@ func sscc18(body string) string {
 	}
 	return body + string(rune('0'+(10-sum%10)%10))
 }
+
+// bulkLines are more lines of a unit than fit into one command.
+const bulkLines = 300
+
+// bulky announces a unit of bulkLines lines, the last one changed by spoil.
+func (w *world) bulky(receipt, unit string, spoil func(l *ReceiptLine)) {
+	var items []Item
+	rs := ReceiptSpec{ID: receipt, Supplier: "S1"}
+	for i := range bulkLines {
+		sku := fmt.Sprintf("X%03d", i)
+		items = append(items, Item{SKU: sku, Name: "x", WeightMg: 1000, LotTracked: i == bulkLines-1})
+		rs.Lines = append(rs.Lines, ReceiptLine{Line: i + 1, SKU: sku, Qty: 3, LU: unit})
+	}
+	rs.Lines[bulkLines-1].Lot, rs.Lines[bulkLines-1].Expiry = "LOT-1", "2030-01-01"
+	if spoil != nil {
+		spoil(&rs.Lines[bulkLines-1])
+	}
+	w.ok(PutItems{Items: items})
+	w.ok(AnnounceReceipt{Source: "oms/main", Receipt: rs})
+}
+
+// untilWhole gives a command again while its answer says that more is left.
+func (w *world) untilWhole(c Command, receipt string) (cmds int) {
+	w.t.Helper()
+	for cmds = 1; ; cmds++ {
+		res := w.ok(c)
+		if res.Ref == receipt {
+			return cmds
+		}
+		if res.Ref != RefMore || !strings.Contains(res.Text, "are left: receive it again") || cmds > 20 {
+			w.t.Fatalf("command %d: %+v", cmds, res)
+		}
+	}
+}
+
+// wholeUnits is a day with units that take several commands, at the door and by hand,
+// and one of which not everything can come in.
+func wholeUnits(t *testing.T) *world {
+	w := twoDoors(t)
+	w.bulky("R9", "395299990000000041", nil)
+	w.bulky("R8", "395299990000000058", func(l *ReceiptLine) { l.Lot, l.Expiry = "LOT-1", "2031-01-01" })
+	w.bulky("R7", "395299990000000065", func(l *ReceiptLine) { l.Lot = "LOT-2" })
+	if n := w.untilWhole(UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9529999.3000000004"}, "R9"); n < 2 {
+		t.Fatal("it fits into one command: the day proves nothing")
+	}
+	w.no(UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9529999.3000000005"}, CodeConflict)
+	w.no(ReceiveUnit{Receipt: "R8", LU: "395299990000000058"}, CodeConflict)
+	w.untilWhole(ReceiveUnit{Receipt: "R7", LU: "395299990000000065"}, "R7")
+	w.invariants()
+	w.books()
+	return w
+}
+
+// A unit with more lines than fit into one command is received whole, in several; one
+// of which not everything can come in is refused before anything was booked.
+func TestUnitCameInWhole(t *testing.T) {
+	w := wholeUnits(t)
+	for id, want := range map[string]int64{"R9": 3, "R8": 0, "R7": 3} {
+		for _, l := range seen(GetReceipt(w.tx, id)).Lines {
+			if l.Received != want {
+				t.Fatalf("%s line %d: %d, want %d", id, l.Line, l.Received, want)
+			}
+		}
+	}
+	if res := w.ok(UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9529999.3000000004"}); res.Text != "received before" {
+		t.Errorf("again: %+v", res)
+	}
+	for name, spoil := range map[string]func(l *ReceiptLine){
+		"no lot":  func(l *ReceiptLine) { l.Lot, l.Expiry = "", "" },
+		"expired": func(l *ReceiptLine) { l.Expiry = "2020-01-01" },
+	} {
+		w := twoDoors(t)
+		w.bulky("R9", "395299990000000041", spoil)
+		before := w.tx.Digest()
+		res := w.apply(UnitCameIn{Dock: "d1", Tag: "urn:epc:id:sscc:9529999.3000000004"})
+		if res.OK || !strings.Contains(res.Text, "receive it by hand") || w.tx.Digest() != before {
+			t.Errorf("%s: %+v, or something was booked", name, res)
+		}
+	}
+}
+
+// A unit that two open deliveries announce is received by hand, however often it
+// passes; by one alone it is received at the door. One that no delivery of the first
+// 200 announces says that there are more.
+func TestUnitAnnouncedTwice(t *testing.T) {
+	w := twoDoors(t)
+	again := ReceiptSpec{ID: "R2", Supplier: "S1", Lines: []ReceiptLine{{Line: 1, SKU: "CUP", Qty: 2, LU: pallet}}}
+	w.ok(AnnounceReceipt{Source: "oms/main", Receipt: again})
+	before := w.tx.Digest()
+	if res := w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeConflict); !strings.Contains(res.Text, "R1 and R2") || w.tx.Digest() != before {
+		t.Errorf("%+v, or something was booked", res)
+	}
+	// Received for one by hand: the other one is still no reason to book it again.
+	w.ok(ReceiveUnit{Receipt: "R1", LU: pallet})
+	w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeConflict)
+	w.ok(CancelReceipt{Receipt: "R2", Reason: "sent twice"})
+	if res := w.ok(UnitCameIn{Dock: "d1", Tag: palletTag}); res.Text != "received before" {
+		t.Errorf("%+v", res)
+	}
+	for i := range 200 {
+		again.ID, again.Lines[0].LU = fmt.Sprintf("Q%03d", i), "395299990000000119"
+		w.ok(AnnounceReceipt{Source: "oms/main", Receipt: again})
+	}
+	if res := w.no(UnitCameIn{Dock: "d1", Tag: palletTag}, CodeUnknownSSCC); !strings.Contains(res.Text, "first 200") {
+		t.Errorf("%+v", res)
+	}
+	w.invariants()
+	w.books()
+}

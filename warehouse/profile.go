@@ -129,17 +129,25 @@ func (c *change) fitsProfile(it *Item) (string, error) {
 		}
 		return "", err
 	}
+	return fitsRules(site, it), nil
+}
+
+// fitsRules is fitsProfile by given rules.
+func fitsRules(site *Site, it *Item) string {
+	if it.Profile != "" && !validID(it.Profile) {
+		return "profile"
+	}
 	p := site.profileOf(it)
 	switch {
 	case p == nil && it.Profile != "":
-		return "the site has no profile " + it.Profile, nil
+		return "the site has no profile " + it.Profile
 	case p == nil:
 	case p.Lots && !it.LotTracked:
-		return "profile " + p.Name + " asks for lots: lotTracked", nil
+		return "profile " + p.Name + " asks for lots: lotTracked"
 	case p.Serials && !it.Serials:
-		return "profile " + p.Name + " asks for serials", nil
+		return "profile " + p.Name + " asks for serials"
 	}
-	return "", nil
+	return ""
 }
 
 // profile is the profile of an item, nil when it has none.

@@ -3,6 +3,7 @@ package warehouse
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -296,6 +297,11 @@ func receiveUnit(c *change, cmd ReceiveUnit) (Result, error) {
 	}
 	code := ssccOf(cmd.LU)
 	found := false
+	if c.since(level5) {
+		if err := c.wholeUnit(rc, code, len(cmd.Serials) > 0); err != nil {
+			return Result{}, err
+		}
+	}
 	booked, err := c.unitWithSerials(rc, code, cmd.Serials)
 	if err != nil {
 		return Result{}, err
@@ -330,7 +336,59 @@ func receiveUnit(c *change, cmd ReceiveUnit) (Result, error) {
 	case booked == 0:
 		return Result{Ref: rc.ID, Text: "received before"}, nil
 	}
-	return Result{Ref: rc.ID}, c.saveReceipt(rc)
+	res := Result{Ref: rc.ID}
+	if left := unitOpen(rc, code); left > 0 && c.since(level5) {
+		res = Result{Ref: RefMore, Text: fmt.Sprintf("receipt %s: %d lines of unit %s are left: receive it again", rc.ID, left, code)}
+	}
+	return res, c.saveReceipt(rc)
+}
+
+// unitOpen counts the lines of a unit that still expect something.
+func unitOpen(rc *Receipt, unit string) (n int) {
+	for _, l := range rc.Lines {
+		if l.LU == unit && l.Received < l.Expected {
+			n++
+		}
+	}
+	return n
+}
+
+// wholeUnit refuses a unit of which not everything can come in: one that takes
+// several commands must not stop in its midst. Serials that are given are looked at
+// with what they are booked for.
+func (c *change) wholeUnit(rc *Receipt, unit string, serials bool) error {
+	expires := map[[2]string]string{} // by item and lot
+	for _, l := range rc.Lines {
+		if unit == "" || l.LU != unit || l.Received >= l.Expected {
+			continue
+		}
+		it, err := must2(GetItem(c, l.SKU))("item", l.SKU)
+		if err != nil {
+			return err
+		}
+		if it.Serials && serials {
+			continue
+		}
+		a, err := c.unitArrival(it, &l)
+		if err != nil {
+			return err
+		}
+		if it.Serials {
+			return refuse(CodeWrongSerial, "item %s has serials: receive each unit by its own", l.SKU)
+		}
+		if err := c.traced(stockKey{sku: a.sku, lot: a.lot}, a.expiry); err != nil {
+			return err
+		}
+		if err := c.lotIs(a.sku, a.lot, a.expiry); err != nil {
+			return err
+		}
+		was, twice := expires[[2]string{a.sku, a.lot}]
+		if twice && a.lot != "" && was != a.expiry {
+			return refuse(CodeConflict, "lot %s of %s expires %q, not %q", a.lot, a.sku, was, a.expiry)
+		}
+		expires[[2]string{a.sku, a.lot}] = a.expiry
+	}
+	return nil
 }
 
 // unitArrival is what is still to come of a line of a unit.

@@ -71,6 +71,10 @@ var goldenDays = []struct {
 	{"v8-portal", portalDay},
 	{"v8-labels", printing},
 	{"v8-seen", seeing},
+	{"v8-units", wholeUnits},
+	{"v8-watching", watching},
+	{"v8-sitemodel", modelDay},
+	{"v8-opening", opening},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

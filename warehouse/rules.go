@@ -37,8 +37,17 @@ const level4 uint16 = 4
 
 // level5 brought documents in more printer languages (document.go), and commands
 // and fields of its own; what a command of before level 5 says with a new field is a
-// later version of it (codec.go), among them where a unit was seen (sight.go). A parcel that goes out by another door than it was
-// loaded at is not verified (portalin.go).
+// later version of it (codec.go), among them where a unit was seen (sight.go). The site
+// model (sitemodel.go) and the opening count of a zone (opening.go) are among its commands.
+//
+// A parcel that goes out by another door than it was loaded at is not verified
+// (portalin.go).
+//
+// A unit of a delivery is received whole or not at all, and its answer says when
+// that takes another command (receive.go).
+//
+// The lane of a parcel that was loaded before the conveyor could tell is
+// remembered (conveyor.go).
 const level5 uint16 = 5
 
 // dots tells that an id is a relative path: a URL cannot name what has it.

@@ -16,6 +16,8 @@ import (
 //   - A tag means a unit that is here: a logistic unit by its SSCC, a unit of an item
 //     with serials by its SGTIN, a tote whose tag spells its code in ASCII. Any other
 //     tag is refused and leaves nothing.
+//   - A gateway that was restarted learns from here what it said to be at its places
+//     (SeenBy), and tells what is not read there any more.
 //   - One record is kept for a unit, the newest by the clocks of the gateways, and it
 //     goes when the unit goes. What was seen before it changes nothing.
 //   - Stock never moves by it. A reader hears through shelves: where it contradicts
@@ -28,6 +30,10 @@ type Sight struct {
 	At    int64  `cbor:"2,keyasint" json:"at"` // milliseconds since 1970 UTC; Gone: when it was read there last
 	// Gone: it is not read there any more, nor anywhere else.
 	Gone bool `cbor:"3,keyasint,omitempty" json:"gone,omitempty"`
+	// Tag and By are of one that is believed to be there: how its tag was told, and
+	// the gateway that watches for it to go.
+	Tag string `cbor:"4,keyasint,omitempty" json:"-"`
+	By  string `cbor:"5,keyasint,omitempty" json:"-"`
 	// Differs: the ledger has it elsewhere. It is worked out when it is asked for,
 	// like Text, which says it all in words.
 	Differs bool   `cbor:"-" json:"differs,omitempty"`
@@ -40,6 +46,7 @@ type TagSeen struct {
 	Place string `cbor:"2,keyasint"` // bin, zone or another name
 	At    int64  `cbor:"3,keyasint"` // milliseconds since 1970 UTC
 	Gone  bool   `cbor:"4,keyasint,omitempty"`
+	By    string `cbor:"5,keyasint,omitempty"` // the gateway that tells it
 }
 
 // Kind implements Command.
@@ -63,6 +70,8 @@ func tagSeenAt(c *change, cmd TagSeen) (Result, error) {
 		return Result{}, refuse(CodeInvalid, "place")
 	case cmd.At <= 0:
 		return Result{}, refuse(CodeInvalid, "time")
+	case cmd.By != "" && !validID(cmd.By):
+		return Result{}, refuse(CodeInvalid, "gateway")
 	}
 	k, id, err := c.unitOfTag(cmd.Tag)
 	if err != nil {
@@ -70,6 +79,9 @@ func tagSeenAt(c *change, cmd TagSeen) (Result, error) {
 	}
 	// A clock that is fast must not keep others from being heard.
 	s := Sight{Place: cmd.Place, At: min(cmd.At, c.meta.Now), Gone: cmd.Gone}
+	if cmd.By != "" && !s.Gone {
+		s.Tag, s.By = cmd.Tag, cmd.By
+	}
 	old, err := load[Sight](c, k)
 	if err != nil {
 		return Result{}, err
@@ -154,6 +166,18 @@ func UnitSeen(r Reader, id string) (*Sight, error) {
 // for nowhere.
 func SerialSeen(r Reader, sku, serial string) (*Sight, error) {
 	return load[Sight](r, key(kSight, sightSerial, serial, sku))
+}
+
+// SeenBy lists what a gateway told to be at a place and has not told to be gone: what
+// it has to watch for after a restart.
+func SeenBy(r Reader, gateway string) (all []Sight, err error) {
+	err = each(r, under(kSight), func(s *Sight) (bool, error) {
+		if s.By == gateway && !s.Gone {
+			all = append(all, *s)
+		}
+		return true, nil
+	})
+	return all, err
 }
 
 // differs tells whether a sight contradicts where the ledger has the unit in the

@@ -144,6 +144,7 @@ func TestTagSeenRefusals(t *testing.T) {
 		"no place":            {w.see(palletTag, "", false), CodeInvalid},
 		"a place with a zero": {w.see(palletTag, "A\x00B", false), CodeInvalid},
 		"no time":             {TagSeen{Tag: palletTag, Place: "A-01"}, CodeInvalid},
+		"by nobody's name":    {TagSeen{Tag: palletTag, Place: "A-01", At: 1, By: "a/b"}, CodeInvalid},
 		"a time before 1970":  {TagSeen{Tag: palletTag, Place: "A-01", At: -1}, CodeInvalid},
 		"an unknown unit":     {w.see("urn:epc:id:sscc:9529999.3000000007", "A-01", false), CodeUnknownTag},
 		"an unknown serial":   {w.see(phoneTag("7"), "A-01", false), CodeUnknownTag},
@@ -221,4 +222,42 @@ func seeing(t *testing.T) *world {
 	w.invariants()
 	w.books()
 	return w
+}
+
+// watching is a day on which gateways say what they see, and one asks what it said.
+func watching(t *testing.T) *world {
+	w := shelves(t)
+	by := func(gateway, tag, place string, gone bool) {
+		t.Helper()
+		w.m.Now += 1000
+		w.ok(TagSeen{Tag: tag, Place: place, At: w.m.Now, Gone: gone, By: gateway})
+	}
+	phone := func(n string) string { return phoneTag(n) }
+	by("gw1", palletTag, "A-01", false)
+	by("gw1", phone("101"), "A-02", false)
+	by("gw1", phone("102"), "A-02", false)
+	by("gw2", palletTag, "B-01", false) // it moved to a place of another gateway
+	by("gw1", palletTag, "A-01", true)
+	by("gw1", phone("102"), "A-02", true)
+	w.invariants()
+	return w
+}
+
+// A gateway learns what it said to be at its places, by the tags as it told them; not
+// what it saw go, nor what another one saw since.
+func TestSeenBy(t *testing.T) {
+	w := watching(t)
+	for gateway, want := range map[string]string{"gw1": phoneTag("101") + " A-02", "gw2": palletTag + " B-01", "gw3": ""} {
+		var got []string
+		for _, s := range seen(SeenBy(w.tx, gateway)) {
+			got = append(got, s.Tag+" "+s.Place)
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %q", gateway, got, want)
+		}
+	}
+	w.ok(AdjustStock{Place: "bin/A-02", SKU: "TEL", Serial: "101", Qty: -1, Reason: ReasonMissing})
+	if left := seen(SeenBy(w.tx, "gw1")); len(left) != 0 {
+		t.Errorf("of what is not here: %v", left)
+	}
 }

@@ -26,6 +26,7 @@ const (
 	actOrder
 	actKeep
 	actPack
+	actCount
 )
 
 var stockPlaces = []string{"bin/A-01", "bin/A-02", "bin/B-01", "bin/B-02", "bin/B-03", "lu/P1", "lu/P2", "lu/C1", "bin/Z-99", "lu/T-1", "customer"}
@@ -97,6 +98,8 @@ func (m *model) stockAct(what int) {
 		r := pickOne(m, rows, "row")
 		r.Bin = pickOne(m, []string{"A-01", "A-02", "B-01", "B-02"}, "bin")
 		m.run(OpenStock{Rows: []StockRow{r}})
+	case actCount:
+		m.countBin()
 	case actPack:
 		if m.odds(2, "confirm") {
 			m.run(ConfirmPack{SKU: pickOne(m, []string{"CUP", "BAG"}, "item")})
@@ -118,6 +121,61 @@ func (m *model) stockAct(what int) {
 			s.Owner = "ACME"
 		}
 		m.run(ReleaseOrder{Order: s, Source: "oms/main"})
+	}
+}
+
+// countBin counts a bin, rightly or not.
+func (m *model) countBin() {
+	bin := pickOne(m, []string{"A-01", "A-02", "B-01"}, "bin")
+	held, skus, err := Standing(m.tx, bin)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	b := BinCount{Bin: bin, Sum: fmt.Sprint("sum", m.num(1, 1000, "sum"))}
+	for i, h := range held {
+		l := OpeningLine{SKU: skus[i], Lot: h.Lot, Expiry: h.Expiry, Serial: h.Serial, Owner: h.Owner, Status: h.Status, Was: h.Qty, Qty: h.Qty}
+		if m.odds(3, "differs") && h.Serial == "" {
+			l.Qty = int64(m.num(0, 6, "counted"))
+		}
+		b.Lines = append(b.Lines, l)
+	}
+	if len(b.Lines) > 0 && m.odds(8, "worked on meanwhile") {
+		b.Lines[0].Was++
+	}
+	reason := pickOne(m, []string{"", ReasonRecounted, ReasonRecounted, ReasonOther}, "reason")
+	m.run(BookOpening{Bins: []BinCount{b}, Reason: reason, Recount: m.odds(2, "recount")})
+}
+
+// bookedBins tells of the bins of a count which were booked so already or hold what
+// nobody counted.
+func (m *model) bookedBins(c Command) map[string]string {
+	cmd, ok := c.(BookOpening)
+	if !ok {
+		return nil
+	}
+	out := map[string]string{}
+	for _, b := range cmd.Bins {
+		if head := seen(GetOpenedBin(m.tx, b.Bin)); head != nil && head.Sum == b.Sum {
+			out[b.Bin] = "booked"
+		} else if seen(WorkedOn(m.tx, b.Bin)) {
+			out[b.Bin] = "worked on"
+		}
+	}
+	return out
+}
+
+// noteOpening keeps what counts did: a bin that was worked on is adjusted.
+func (m *model) noteOpening(c BookOpening, before map[string]string) {
+	for _, b := range c.Bins {
+		for _, l := range b.Lines {
+			switch before[b.Bin] {
+			case "booked":
+			case "worked on":
+				m.adjusted[l.SKU] += l.Qty - l.Was
+			default:
+				m.opened[l.SKU] += l.Qty - l.Was
+			}
+		}
 	}
 }
 
@@ -159,12 +217,12 @@ func TestRandomStockKeepsEveryInvariant(t *testing.T) {
 	}
 	whats := []int{
 		0, 1, 5, 6, 8, 11, 12, 13, 15, 16, 17, 18, 21, 22, 23, 26, 29, 31,
-		actMove, actMove, actMove, actStatus, actStatus, actAdjust, actAdjust, actDecide, actUnit, actUnit, actOpen, actOrder, actOrder, actKeep, actKeep, actPack, actPack, 31,
+		actMove, actMove, actMove, actStatus, actStatus, actAdjust, actAdjust, actDecide, actUnit, actUnit, actOpen, actOrder, actOrder, actKeep, actKeep, actPack, actPack, actCount, actCount, 31,
 	}
 	randomRuns(t, start, whats, []string{
 		"MoveStock OK", "MoveStock " + CodeReserved, "MoveStock " + CodeNotInPlace, "MoveStock " + CodeUnknownLU, "MoveStock " + CodeUnknownBin,
 		"SetStatus OK", "SetStatus " + CodeReserved, "AdjustStock OK", "AdjustStock " + CodeConflict,
 		"ApproveAdjust OK", "ApproveAdjust " + CodeSecondPerson, "RefuseAdjust OK", "PutLU OK", "PlaceLU OK", "KeepStock OK", "ConfirmPack OK", "ConfirmPack " + CodeNoPackChange, "KeepStock " + FalloutOutOfStock, "FreeStock OK", "PlaceLU " + CodeNesting,
-		"Pack OK",
+		"Pack OK", "BookOpening OK", "BookOpening " + CodeBinWorkedOn, "BookOpening " + CodeReserved, "BookOpening " + CodeBinChanged, "BookOpening " + CodeInvalid,
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -130,23 +131,51 @@ func Name(ctx context.Context) string {
 	return name
 }
 
-// Guard lets through what the tokens may do; without tokens, everything.
+// Guard lets through what the tokens may do; without tokens, everything. It is for a
+// listener on loopback.
 func Guard(tokens []Token, next http.Handler) http.Handler {
 	if len(tokens) == 0 {
 		return next
 	}
+	return Door{Tokens: tokens}.Guard(next)
+}
+
+// Door is a listener and who is let in.
+type Door struct {
+	Tokens []Token
+	// Enrolled is the device a request comes from, by the credential it was given
+	// when it was enrolled; nil when it shows none that is good. nil = there are no
+	// such devices.
+	Enrolled func(w http.ResponseWriter, r *http.Request) *Token
+	// Network says that strangers can reach it: nobody is told more than that a
+	// gateway lives here.
+	Network bool
+}
+
+// Guard lets through what whoever asks may do. Without tokens and devices that is
+// nothing.
+func (d Door) Guard(next http.Handler) http.Handler {
 	rules := table()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allowed := scopesOf(rules, r)
-		if slices.Contains(allowed, everyone) {
+		if slices.Contains(allowed, everyone) && !(d.Network && slices.Contains(atHome, r.URL.Path)) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		t := find(tokens, shown(r))
+		t := find(d.Tokens, shown(r))
+		if t == nil && d.Enrolled != nil {
+			t = d.Enrolled(w, r)
+		}
 		switch {
 		case t == nil:
 			w.Header().Set("WWW-Authenticate", `Basic realm="tote", charset="UTF-8"`)
+			if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+				signIn(w)
+				return
+			}
 			refuse(w, http.StatusUnauthorized, CodeToken, "this gateway asks for a token")
+		case slices.Contains(allowed, everyone):
+			next.ServeHTTP(w, r)
 		case !slices.ContainsFunc(t.Scopes, func(s string) bool { return s == Admin || slices.Contains(allowed, s) }):
 			refuse(w, http.StatusForbidden, CodeForbidden, "the token "+t.Name+" ("+strings.Join(t.Scopes, ", ")+") may not do this")
 		default:
@@ -174,6 +203,26 @@ func find(tokens []Token, token string) (found *Token) {
 	}
 	return found
 }
+
+// signIn is what a browser shows of a gateway to somebody it does not know, when its
+// question for a token was left unanswered.
+func signIn(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = io.WriteString(w, signInPage) // the peer is gone when this fails
+}
+
+const signInPage = `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tote</title>
+<h1>Sign in</h1>
+<p>Load this page again and give your token as the password; the name does not matter.</p>
+<p>A handheld is let in with the code that <code>tote enrol handheld</code> or the page Devices shows: scan it with the camera.</p>
+</html>
+`
 
 func refuse(w http.ResponseWriter, status int, code, text string) {
 	w.Header().Set("Content-Type", "application/json")

@@ -9,6 +9,10 @@ import (
 // everyone needs no token: whether the gateway lives, and what pages are made of.
 const everyone = "everyone"
 
+// atHome are those of them that say more to a stranger in the network than he must
+// know: whether the site works, and why not.
+var atHome = []string{"/readyz"}
+
 // allowed are the routes of each scope; what is not here is the administrator's.
 var allowed = map[string][]string{
 	everyone: {"GET /healthz", "GET /readyz", "GET /assets/"},
@@ -45,7 +49,7 @@ var allowed = map[string][]string{
 var (
 	deviceCommands = []string{"LabelGiven", "LabelRefused", "CarrierDown", "CarrierUp", "FileDocument", "MeasureItem"}
 	pickerCommands = []string{"AskMove", "RequestCount", "ProposeAlias", "Receive", "ReceiveUnit", "CheckReceipt", "SeeTags", "ReceiveReturn", "MeasureItem"}
-	adminCommands  = []string{"PutItems", "PutBins", "PutWorkers", "OpenStock", "PutSuppliers", "PutVendorCodes"}
+	adminCommands  = []string{"PutItems", "PutBins", "PutWorkers", "OpenStock", "BookOpening", "PutSuppliers", "PutVendorCodes"}
 )
 
 // rules is a mux that knows patterns and serves nothing, with the scopes of each.

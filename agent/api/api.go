@@ -76,6 +76,9 @@ type Config struct {
 	// ScaleTare or ScaleClearTare, and returns what it shows then. found is false
 	// when there is no such scale here; the error carries a code of the drivers'.
 	Scale func(ctx context.Context, by, device, act string) (shows string, found bool, err error)
+	// PrintWaits is what the printer of a print says that waits for it, "" when that
+	// one does not; here is false when no printer of its station is at this gateway.
+	PrintWaits func(job warehouse.PrintJob) (why string, here bool)
 	// Node tells whether the map of the robots has a node of that name; nil
 	// when there are no robots.
 	Node func(name string) bool
@@ -117,6 +120,8 @@ type Gateway struct {
 	Backup    *Backups   `json:"backup,omitempty"`  // nil when none are scheduled
 	Devices   []Device   `json:"devices"`
 	Portals   []Portal   `json:"portals,omitempty"`
+	// Exposed are the listeners that a network reaches without TLS.
+	Exposed []string `json:"exposed,omitempty"`
 }
 
 // Upstream is the link to one OMS beside the default one.

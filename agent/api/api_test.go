@@ -41,6 +41,8 @@ type fake struct {
 	robots   []string               // what was said of robots and scales
 	scaleErr error                  // of what is asked of the scale
 	node     func(name string) bool // of the map of the robots; nil = any
+	printer  string                 // what that of pack1, which is here, says
+	later    time.Duration          // the clock is ahead by it
 	log      bytes.Buffer
 }
 
@@ -89,6 +91,12 @@ func newFake(t *testing.T) *fake {
 			}
 			return "0.00 kg", true, g.scaleErr
 		},
+		PrintWaits: func(job warehouse.PrintJob) (string, bool) {
+			if job.Station != "pack1" {
+				return "", false
+			}
+			return g.printer, true
+		},
 		Node:  func(name string) bool { return g.node == nil || g.node(name) },
 		Ready: func() error { return g.notReady },
 		Status: func() Gateway {
@@ -110,7 +118,7 @@ func newFake(t *testing.T) *fake {
 			_, err := io.WriteString(w, "a backup")
 			return errors.Join(err, g.doErr)
 		},
-		Now: func() time.Time { return time.UnixMilli(now + 5000) },
+		Now: func() time.Time { return time.UnixMilli(now + 5000).Add(g.later) },
 	})
 	return g
 }

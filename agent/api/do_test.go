@@ -60,7 +60,8 @@ var elsewhere = []string{
 	"SignIn", "SignOut", "AskWork", "Scan", "ShortPick", "FinishBatch", "ClaimFloor", "SkipFloor", "ZeroCheck", "HandOver", "SkipLine", "ChangeLot", // handhelds
 	"StartPack", "DoubleCheck", "Pack", "NextCarton", "PackItem", "Load", "Depart", "PortalPass", "UnitCameIn", "TagSeen", "Induct", "Divert", // stations, docks, conveyors
 	"RobotPick", "AssignTransport", "TransportState", "AssignBatch", "LabelSent", "LabelOutcome", "PrintSent", "PrintOutcome", "AdvanceTime", // the system
-	"PutSite",                                  // PUT /v1/site
+	"PutSite",                                                           // PUT /v1/site
+	"BeginModel", "StageModel", "CommitModel", "StepModel", "DropModel", // POST /v1/model/apply
 	"AcceptQuote", "DeclineQuote", "BindOrder", // the OMS
 }
 

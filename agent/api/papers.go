@@ -115,27 +115,3 @@ func (s *server) documents(w http.ResponseWriter, r *http.Request) error {
 	reply(w, http.StatusOK, list)
 	return nil
 }
-
-// prints are what was asked for with PrintLabels at a station: what waits, then
-// what is over and kept. ?printer=STATION
-func (s *server) prints(w http.ResponseWriter, r *http.Request) error {
-	at := r.URL.Query().Get("printer")
-	if at == "" {
-		return refuse(http.StatusBadRequest, CodeBadRequest, "printer is missing")
-	}
-	list := []warehouse.PrintJob{}
-	err := s.cfg.View(func(rd warehouse.Reader) error {
-		waiting, err := warehouse.PrintsWaiting(rd, at, 0)
-		if err != nil {
-			return err
-		}
-		over, err := warehouse.PrintsOver(rd, at)
-		list = append(append(list, waiting...), over...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	reply(w, http.StatusOK, list)
-	return nil
-}

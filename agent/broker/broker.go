@@ -116,7 +116,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 	}
 	for i, l := range cfg.Listen {
 		b.lns = append(b.lns, &listener{
-			b: b, id: strconv.Itoa(i), address: l.Address, tls: tlsConfs[i], conns: map[*conn]struct{}{},
+			b: b, id: strconv.Itoa(i), address: l.Address, tls: tlsConfs[i], insecure: l.Insecure, conns: map[*conn]struct{}{},
 		})
 	}
 	return b, nil
@@ -217,6 +217,22 @@ func (b *Broker) Clients() []Client {
 	b.mu.Unlock()
 	sort.Slice(out, func(i, j int) bool { return out[i].Device.String() < out[j].Device.String() })
 	return out
+}
+
+// Cut ends the connections of all clients that out picks: what they may do has
+// changed. Their last wills are told.
+func (b *Broker) Cut(out func(dev Device) bool) {
+	b.mu.Lock()
+	var cut []*conn
+	for _, c := range b.sessions {
+		if out(c.dev) {
+			cut = append(cut, c)
+		}
+	}
+	b.mu.Unlock()
+	for _, c := range cut {
+		c.closeFor(fmt.Errorf("%w: it does not belong to the site any more", ErrRefused))
+	}
 }
 
 // Stats returns the counters.

@@ -2,13 +2,16 @@ package broker
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -43,10 +46,17 @@ type Handler interface {
 // Listener is one address to listen on.
 type Listener struct {
 	Address string // host:port; port 0 picks a free one
-	// CertFile and KeyFile (PEM) switch TLS on. Without them Address must be
-	// a loopback address.
+	// CertFile and KeyFile (PEM) switch TLS on, and so does TLS, which then holds
+	// the certificate. Without them Address must be a loopback address.
 	CertFile, KeyFile string
+	TLS               *tls.Config
+	// Insecure lets Address be one of the network without TLS.
+	Insecure bool
 }
+
+// Hashed stands before the SHA-256 of a token, in hex, where that is kept instead of
+// the token.
+const Hashed = "sha256:"
 
 // Limits bound what clients may use. Zero values mean the defaults.
 type Limits struct {
@@ -84,8 +94,13 @@ type Config struct {
 	Site   string // the {site} of the topics
 	Limits Limits
 	// Tokens, when not empty, holds the password of every client by client
-	// id ("handheld:h1"). The user name must then equal the client id.
+	// id ("handheld:h1"), or [Hashed] and the SHA-256 of it. The user name must
+	// then equal the client id.
 	Tokens map[string]string
+	// Admit says whether a client that Tokens does not know is who it says: by its
+	// password, or by the certificate it showed, which TLS has verified (nil without
+	// TLS). It runs on the connection's goroutine. nil = nobody is.
+	Admit func(clientID string, password []byte, shown *tls.ConnectionState) error
 	// Readers are the RFID readers that may connect. Each speaks only on its own
 	// topics, and nothing of it is kept.
 	Readers []Reader
@@ -131,6 +146,11 @@ func (cfg Config) withDefaults() (Config, []*tls.Config, error) {
 		if _, err := parseClientID(id); err != nil && !slices.ContainsFunc(cfg.Readers, func(r Reader) bool { return r.ClientID == id }) {
 			return cfg, nil, fmt.Errorf("%w: token: %w", ErrConfig, err)
 		}
+		if sum, is := strings.CutPrefix(token, Hashed); is {
+			if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
+				return cfg, nil, fmt.Errorf("%w: token of %s: want 64 hex digits after %s", ErrConfig, id, Hashed)
+			}
+		}
 		if len(token) < 8 {
 			return cfg, nil, fmt.Errorf("%w: token of %s: want at least 8 characters", ErrConfig, id)
 		}
@@ -158,8 +178,11 @@ func (l Listener) check() (*tls.Config, error) {
 	if (l.CertFile == "") != (l.KeyFile == "") {
 		return nil, fmt.Errorf("%w: listener %s: both or neither of certificate and key", ErrConfig, l.Address)
 	}
+	if l.TLS != nil {
+		return l.TLS, nil
+	}
 	if l.CertFile == "" {
-		if !IsLoopback(l.Address) {
+		if !IsLoopback(l.Address) && !l.Insecure {
 			return nil, fmt.Errorf("%w: %s", ErrPlainListener, l.Address)
 		}
 		return nil, nil

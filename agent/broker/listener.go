@@ -28,6 +28,7 @@ type listener struct {
 	id       string
 	address  string
 	tls      *tls.Config
+	insecure bool
 	loopback bool
 	ln       net.Listener
 
@@ -61,7 +62,7 @@ func (l *listener) Init(*slog.Logger) error {
 	}
 	tcp, ok := ln.Addr().(*net.TCPAddr)
 	l.loopback = ok && tcp.IP.IsLoopback()
-	if l.tls == nil && !l.loopback { // localhost may be anything
+	if l.tls == nil && !l.loopback && !l.insecure { // localhost may be anything
 		_ = ln.Close()
 		return fmt.Errorf("%w: %s", ErrPlainListener, ln.Addr())
 	}

@@ -74,7 +74,9 @@ func (k *checker) server(path, address, secret string) {
 		k.add(CodeValue, path, "%s: want http://host or https://host", quote(address))
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		k.add(CodeValue, path, "no user, query or fragment in the address; the token belongs into %s", secret)
+		k.do("Write the address alone, and what the server knows this site by into a file named in %s. Change a password that stood here.", secret)
 	case u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "0")):
 		k.add(CodeValue, path, "http is allowed to loopback only, use https")
+		k.do("Write https:// in front; the token would go through the network for all to read.")
 	}
 }

@@ -6,12 +6,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"tote/agent/config"
 )
 
 func TestDevices(t *testing.T) {
-	cfg, err := config.Parse("f", []byte(good+`stations:
+	cfg, err := parse("f", []byte(good+`stations:
   - id: p1
     scanner: {serial: {path: /dev/a}}
     scale: {driver: hid, hid: {usb: "0922:8003"}}

@@ -4,12 +4,13 @@
 //
 // Every problem has a code of [Faults], the line and column it stands at, an
 // excerpt, and for an unknown key the nearest right one. All problems are found
-// in one go, except that a file that is not YAML or has unknown keys or wrong
-// types is not looked at further.
+// in one go, the first [maxProblems] of them, each with what to do about it; only
+// of a file that is not YAML the first one is told.
 //
 // Each key is documented once, in the struct tags below: doc is the text,
 // default the value used when the key is left out, example the value in the
-// example file. config.example.yaml and docs/config.md are made from them:
+// example file. config.example.yaml, docs/config.md and docs/config.schema.json are
+// made from them:
 //
 //	go generate ./agent/config
 //

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"tote/agent/config"
 	"tote/drivers/all"
 )
 
@@ -24,7 +23,7 @@ func TestExamplesOfDrivers(t *testing.T) {
 			indent = "    "
 		}
 		text := good + head + indent + strings.ReplaceAll(strings.TrimSpace(d.Example), "\n", "\n"+indent) + "\n"
-		cfg, err := config.Parse("f", []byte(text))
+		cfg, err := parse("f", []byte(text))
 		if err != nil {
 			t.Errorf("%s: %v", d.Name, err)
 			continue

@@ -58,7 +58,6 @@ func (k *checker) oms(path string, o OMS) {
 	if o.TokenFile != "" {
 		k.absolute(path+".token_file", o.TokenFile)
 	}
-	k.oneOf(path+".adapter", o.Adapter, AdapterNative, AdapterFiles)
 	if o.Adapter == AdapterFiles {
 		k.absolute(path+".dir", o.Dir)
 		if o.URL != "" || o.TokenFile != "" {

@@ -14,20 +14,20 @@ type Places struct {
 	Readers []PlaceReader `yaml:"readers" doc:"The readers, at least one. Two may watch the same place, and what goes from one to the other has moved."`
 	Only    string        `yaml:"only_tags,omitempty" doc:"Patterns of the tags that count, as docks[].rfid.only_tags; left out: all. Tags of nothing that is known here are refused each time they arrive: leave them out." example:"gs1:9521234,sscc"`
 	Except  string        `yaml:"except_tags,omitempty" doc:"Patterns of tags that never count." example:"afi"`
-	GoneS   int           `yaml:"gone_s,omitempty" doc:"Not read anywhere for so long, in seconds, 10 to 3600: it has gone. Longer where goods stand in front of each other." default:"60"`
-	MinRSSI int           `yaml:"min_rssi_dbm,omitempty" doc:"Weaker than this on average, a tag has not arrived at a place, -90 to -20." default:"-70"`
+	GoneS   int           `yaml:"gone_s,omitempty" doc:"Not read anywhere for so long, in seconds, 10 to 3600: it has gone. Longer where goods stand in front of each other." min:"10" max:"3600" default:"60"`
+	MinRSSI int           `yaml:"min_rssi_dbm,omitempty" doc:"Weaker than this on average, a tag has not arrived at a place, -90 to -20." min:"-90" max:"-20" default:"-70"`
 }
 
 // PlaceReader is one reader that watches places.
 type PlaceReader struct {
-	ID       string      `yaml:"id" doc:"Id of the reader, unique among stations, docks and conveyors." example:"shelf1"`
-	Driver   string      `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." example:"llrp"`
+	ID       string      `yaml:"id" doc:"Id of the reader, unique among stations, docks and conveyors." form:"id" example:"shelf1"`
+	Driver   string      `yaml:"driver" doc:"Its driver, of the table in docs/devices.md." kind:"rfid" example:"llrp"`
 	Serial   *Serial     `yaml:"serial,omitempty" doc:"Where it is plugged in, as docks[].rfid.serial. Either this or tcp."`
-	TCP      string      `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." example:"192.0.2.31:5084"`
+	TCP      string      `yaml:"tcp,omitempty" doc:"host:port of a reader in the network. Either this or serial." form:"address" example:"192.0.2.31:5084"`
 	MQTT     *ReaderMQTT `yaml:"mqtt,omitempty" doc:"Of a reader that speaks MQTT: its place at the broker of this gateway; then neither serial nor tcp." example:"{client_id: RD2, events: shelf1/rd2/tevents shelf1/rd2/cresp, commands: shelf1/rd2/ccmds}"`
 	Version  string      `yaml:"version,omitempty" doc:"As docks[].rfid.version." default:"1.0.1"`
 	Antennas int         `yaml:"antennas,omitempty" doc:"How many antennas are connected, from port 1 on; 0 is 4, or the one of a family with one." default:"0"`
-	PowerDBm int         `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has." default:"0"`
+	PowerDBm int         `yaml:"power_dbm,omitempty" doc:"Transmit power, 0 to 33; 0 leaves what the reader has." min:"0" max:"33" default:"0"`
 	Region   string      `yaml:"region,omitempty" doc:"As docks[].rfid.region." default:"keep"`
 	Places   []PlacePort `yaml:"places" doc:"What its antennas watch, at least one. Reads of a port that is named nowhere place nothing."`
 }
@@ -116,8 +116,6 @@ func (k *checker) places(p Places) {
 	}
 	k.patterns(path+".only_tags", p.Only)
 	k.patterns(path+".except_tags", p.Except)
-	k.within(path+".gone_s", p.GoneS, 10, 3600)
-	k.within(path+".min_rssi_dbm", p.MinRSSI, -90, -20)
 	for i, r := range p.Readers {
 		at := path + ".readers[" + strconv.Itoa(i) + "]"
 		k.place(at, r.ID)

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"tote/agent/config"
 	"tote/drivers/rfid/presence"
 )
 
@@ -40,7 +39,7 @@ func TestPlaces(t *testing.T) {
 		{"too weak", "{min_rssi_dbm: -99, readers: [{" + one + ", places: [{at: A}]}]}", "min_rssi_dbm"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, err := config.Parse("places", []byte(good+"rfid_places: "+tc.places+"\n"))
+			c, err := parse("places", []byte(good+"rfid_places: "+tc.places+"\n"))
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Fatalf("%v, want %q", err, tc.want)
 			}
@@ -61,7 +60,7 @@ func TestPlaces(t *testing.T) {
 // A place has the antennas of all readers that watch it; a reader with one place also
 // stands for reads that do not tell their antenna.
 func TestPlacesEngine(t *testing.T) {
-	c, err := config.Parse("places", []byte(good+`rfid_places:
+	c, err := parse("places", []byte(good+`rfid_places:
   gone_s: 30
   readers:
     - {id: s1, driver: llrp, tcp: "192.0.2.1:5", places: [{at: A-01, ports: "1,2"}, {at: A-02, ports: 3}]}

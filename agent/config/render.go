@@ -7,11 +7,14 @@ import (
 	"strings"
 )
 
+// editors is the line by which those that know YAML find the schema.
+const editors = "# yaml-language-server: $schema=docs/config.schema.json\n"
+
 // Example renders the example file. Keys that may be left out and have a
 // default are commented out.
 func Example() string {
 	var b strings.Builder
-	b.WriteString("# Example configuration of a Tote gateway. Generated from agent/config; check your own\n" +
+	b.WriteString(editors + "# Example configuration of a Tote gateway. Generated from agent/config; check your own\n" +
 		"# file with \"tote validate FILE\". Keys with a # in front show the default.\n\n")
 	exampleStruct(&b, reflect.TypeFor[Config](), "", "", "")
 	return b.String()
@@ -121,7 +124,12 @@ func Docs() string {
 	var b strings.Builder
 	b.WriteString("# Configuration of a gateway\n\nGenerated from `agent/config`; do not edit.\n\n" +
 		"One YAML file per gateway. A key that is not listed here is an error. `tote validate FILE` checks a file without starting anything. " +
-		"A complete example is `config.example.yaml`.\n\n")
+		"A complete example is `config.example.yaml`.\n\n" +
+		"Editors that know YAML check while you type and show the meaning of each key when the first line of the file names the schema: " +
+		"`# yaml-language-server: $schema=/usr/share/doc/tote/config.schema.json` (in this repository `docs/config.schema.json`). " +
+		"What a schema cannot say, as that a port is used twice, `tote validate` knows.\n\n" +
+		"Secrets are given by file (`*_file`, `tls.key`), never in this file; `tote validate` warns of one that every user can read. " +
+		"Anchors, aliases and tags of YAML are refused.\n\n")
 	seen := map[reflect.Type]bool{}
 	docsStruct(&b, reflect.TypeFor[Config](), "", seen)
 	b.WriteString("## Faults\n\n| code | cause | what to do |\n|---|---|---|\n")

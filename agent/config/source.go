@@ -1,13 +1,11 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
@@ -18,13 +16,21 @@ type source struct {
 	file  string
 	lines []string
 	keys  map[string]*token.Token // by path: the key, or the list item
-	wrong Problems                // values of the wrong kind
+	wrong Problems                // of the form: unknown keys, values of the wrong kind
+	// guessed are the paths that unknown keys with something below them probably
+	// stand for.
+	guessed []string
 }
 
-// parse decodes data into cfg, strictly.
-func parse(file string, data []byte, cfg *Config) (*source, error) {
-	src := &source{file: file, lines: strings.Split(string(data), "\n"), keys: map[string]*token.Token{}}
-	f, err := parser.ParseBytes(data, 0)
+// parse decodes data into cfg, strictly. The problems are those of the form of
+// the file; with a source they are not all: the rest can be checked too.
+func parse(file string, data []byte, cfg *Config) (*source, Problems) {
+	src := &source{file: file, keys: map[string]*token.Token{}}
+	data, bad := src.text(data)
+	if bad != nil {
+		return nil, bad
+	}
+	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return nil, src.yamlProblem(err)
 	}
@@ -36,81 +42,14 @@ func parse(file string, data []byte, cfg *Config) (*source, error) {
 	}
 	switch {
 	case len(docs) == 0:
-		return nil, Problems{{Code: CodeMissing, File: file, Text: "the file is empty"}}
+		return nil, Problems{{Code: CodeMissing, File: file, Text: "the file is empty", Action: "Take config.example.yaml as a beginning."}}
 	case len(docs) > 1:
-		return nil, Problems{src.at(docs[1].Start, CodeSyntax, "", "a second document begins; the file must hold one")}
+		p := src.at(docs[1].Start, CodeSyntax, "", "a second document begins; the file must hold one")
+		p.Action = "Remove the line with the three dashes, and what does not belong to this gateway."
+		return nil, Problems{p}
 	}
-	src.index("", docs[0].Body)
-	if err := yaml.UnmarshalWithOptions(data, cfg, yaml.Strict()); err != nil {
-		return nil, src.yamlProblem(err)
-	}
-	if len(src.wrong) > 0 {
-		return nil, inOrder(src.wrong)
-	}
-	return src, nil
-}
-
-// scalarKind checks what the library would bend to fit: it takes 1.5 for a
-// whole number and "9600" too, and true for a text.
-func (s *source) scalarKind(path string, key *token.Token, n ast.Node) {
-	t := typeAt(path)
-	if t == nil || n == nil || n.Type() == ast.NullType {
-		return
-	}
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	var ok bool
-	switch t.Kind() {
-	case reflect.Int:
-		ok = n.Type() == ast.IntegerType
-	case reflect.Bool:
-		ok = n.Type() == ast.BoolType
-	case reflect.String:
-		switch n.Type() {
-		case ast.BoolType, ast.FloatType, ast.InfinityType, ast.NanType:
-		case ast.IntegerType: // 00123 would become 83
-			v, err := strconv.ParseUint(n.GetToken().Value, 10, 64)
-			ok = err == nil && strconv.FormatUint(v, 10) == n.GetToken().Value
-		default:
-			ok = true
-		}
-	default:
-		return
-	}
-	if ok {
-		return
-	}
-	p := s.at(key, CodeType, path, "want "+kindName(t)+", not "+quote(n.GetToken().Value))
-	if t.Kind() == reflect.String {
-		p.Text += "; put it in quotes"
-	}
-	s.wrong = append(s.wrong, p)
-}
-
-// index notes where each key and list item stands, and checks the values.
-func (s *source) index(path string, n ast.Node) {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		for _, v := range n.Values {
-			s.index(path, v)
-		}
-	case *ast.MappingValueNode:
-		key := n.Key.GetToken()
-		sub := join(path, key.Value)
-		s.keys[sub] = key
-		s.scalarKind(sub, key, n.Value)
-		s.index(sub, n.Value)
-	case *ast.SequenceNode:
-		for i, v := range n.Values {
-			sub := path + "[" + strconv.Itoa(i) + "]"
-			s.keys[sub] = v.GetToken()
-			if m, ok := v.(*ast.MappingNode); ok && len(m.Values) > 0 && !m.IsFlowStyle {
-				s.keys[sub] = m.Values[0].Key.GetToken()
-			}
-			s.index(sub, v)
-		}
-	}
+	src.read("", docs[0].Body, reflect.ValueOf(cfg).Elem())
+	return src, src.wrong
 }
 
 func join(path, key string) string {
@@ -139,52 +78,9 @@ func (s *source) at(tk *token.Token, code, path, text string) Problem {
 	}
 	p.Line, p.Column = tk.Position.Line, tk.Position.Column
 	if p.Line <= len(s.lines) {
-		line := strings.TrimRight(s.lines[p.Line-1], "\r")
-		if r := []rune(line); len(r) > 120 {
-			line = string(r[:120]) + "…"
-		}
-		mark := strings.Repeat(" ", max(min(p.Column, 120)-1, 0)) + "^"
-		p.Excerpt = fmt.Sprintf("%5d | %s\n      | %s", p.Line, line, mark)
+		p.Excerpt = excerpt(s.lines[p.Line-1], p.Line, p.Column)
 	}
 	return p
-}
-
-// yamlProblem turns the library's error into a problem.
-func (s *source) yamlProblem(err error) Problems {
-	var ye yaml.Error
-	if !errors.As(err, &ye) {
-		return Problems{{Code: CodeSyntax, File: s.file, Text: err.Error()}}
-	}
-	tk := ye.GetToken()
-	path := s.pathOf(tk)
-	var unknown *yaml.UnknownFieldError
-	var dup *yaml.DuplicateKeyError
-	var typ *yaml.TypeError
-	var over *yaml.OverflowError
-	var node *yaml.UnexpectedNodeTypeError
-	switch {
-	case errors.As(err, &unknown):
-		parent := path[:max(strings.LastIndex(path, "."), 0)]
-		p := s.at(tk, CodeUnknownKey, path, "there is no such key")
-		p.Near = nearest(tk.Value, keysOf(typeAt(parent)))
-		return Problems{p}
-	case errors.As(err, &dup):
-		return Problems{s.at(tk, CodeTwice, tk.Value, "the key is there twice")}
-	case errors.As(err, &typ):
-		return Problems{s.at(tk, CodeType, path, "want "+kindName(typ.DstType)+", not "+quote(tk.Value))}
-	case errors.As(err, &over):
-		return Problems{s.at(tk, CodeType, path, "the number "+quote(tk.Value)+" is too large")}
-	case errors.As(err, &node):
-		want := "another kind of value"
-		if t := typeAt(path); t != nil {
-			want = kindName(t)
-		}
-		return Problems{s.at(tk, CodeType, path, "want "+want)}
-	}
-	if strings.Contains(ye.GetMessage(), "already defined") { // the parser has no error of its own for it
-		return Problems{s.at(tk, CodeTwice, tk.Value, "the key is there twice")}
-	}
-	return Problems{s.at(tk, CodeSyntax, "", ye.GetMessage())}
 }
 
 // has reports whether a key stands in the file, whatever its value.
@@ -201,52 +97,6 @@ func quote(s string) string {
 		s = string(r[:40]) + "…"
 	}
 	return strconv.Quote(s)
-}
-
-// pathOf finds the key a token belongs to: the last one at or before it.
-func (s *source) pathOf(tk *token.Token) string {
-	best, pos := "", token.Position{}
-	if tk == nil || tk.Position == nil {
-		return ""
-	}
-	after := func(a, b *token.Position) bool {
-		return a.Line > b.Line || a.Line == b.Line && a.Column > b.Column
-	}
-	for path, k := range s.keys {
-		if k.Position == nil || after(k.Position, tk.Position) {
-			continue
-		}
-		if best == "" || after(k.Position, &pos) || *k.Position == pos && len(path) > len(best) {
-			best, pos = path, *k.Position
-		}
-	}
-	return best
-}
-
-// typeAt is the type a path names, nil when there is none.
-func typeAt(path string) reflect.Type {
-	t := reflect.TypeFor[Config]()
-	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' }) {
-		for t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		if strings.HasSuffix(part, "]") {
-			if t.Kind() != reflect.Slice {
-				return nil
-			}
-			t = t.Elem()
-			continue
-		}
-		if t.Kind() != reflect.Struct {
-			return nil
-		}
-		f, ok := fieldOf(t, part)
-		if !ok {
-			return nil
-		}
-		t = f.Type
-	}
-	return t
 }
 
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,7 @@ func validate(c *Config, src *source) Problems {
 	} else if c.ConfigVersion != Version {
 		k.add(CodeVersion, "config_version", "version %d; this program reads version %d", c.ConfigVersion, Version)
 	}
+	k.limits("", reflect.ValueOf(c).Elem())
 	k.id("site", c.Site)
 	k.id("gateway", c.Gateway)
 	k.absolute("data_dir", c.DataDir)
@@ -109,6 +111,7 @@ func validate(c *Config, src *source) Problems {
 	for i, l := range c.Lights {
 		k.light("lights["+strconv.Itoa(i)+"]", l)
 	}
+	k.firmware(c.BadFirmware)
 	if c.Cluster != nil {
 		k.cluster(*c.Cluster, c.Satellite())
 	}
@@ -121,8 +124,6 @@ func validate(c *Config, src *source) Problems {
 	if _, err := scan.New(scan.Config{Substitutes: []string{c.Handheld.GS}}); err != nil {
 		k.add(CodeValue, "handheld.gs", "%v", err)
 	}
-	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
-	k.oneOf("log.format", c.Log.Format, "json", "text")
 	k.raft(c.Raft)
 	return inOrder(k.ps)
 }
@@ -131,22 +132,61 @@ func (k *checker) add(code, path, format string, args ...any) {
 	k.ps = append(k.ps, k.src.problem(code, path, format, args...))
 }
 
+// do says what to do about the last problem, where that is more than the table says.
+func (k *checker) do(format string, args ...any) {
+	k.ps[len(k.ps)-1].Action = fmt.Sprintf(format, args...)
+}
+
 // narrow: on such a machine the store would lose data in silence.
 var narrow = strconv.IntSize == 32
 
 func (k *checker) store(c *Config) {
-	k.oneOf("store", c.Store, StoreDisk, StoreNone)
 	switch {
 	case c.Store == StoreDisk && narrow:
 		k.add(CodeNoStore, "store", "this is a 32-bit machine, which can only be a satellite: write store: none")
 	case c.Satellite() && c.OMS != nil:
-		k.add(CodeValue, "oms", "a satellite never speaks with the OMS; leave it out")
+		k.add(CodeValue, "oms", "a satellite never speaks with the OMS")
+		k.do("Leave it out; the gateways with a store have it.")
 	case c.Satellite() && len(c.Upstreams) > 0:
-		k.add(CodeValue, "upstreams", "a satellite never speaks with an OMS; leave them out")
+		k.add(CodeValue, "upstreams", "a satellite never speaks with an OMS")
+		k.do("Leave them out; the gateways with a store have them.")
+	}
+	if c.Satellite() && c.SiteCertificate() {
+		k.add(CodeValue, "store", "a satellite holds no authority that could make a certificate for its listeners")
+		k.do("Give tls with cert and key.")
 	}
 }
 
-func (k *checker) missing(path string) { k.add(CodeMissing, path, "the key must be given") }
+// missing tells a key that must be there, with an example of what it may be.
+func (k *checker) missing(path string) {
+	p := k.src.problem(CodeMissing, path, "the key must be given")
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	if f, ok := fieldAt(path); ok && f.Type.Kind() == reflect.String {
+		p.Action = "Add it, as " + key + ": " + scalar(f.Type, f.Tag) + "."
+	} else if ok {
+		p.Action = "Add " + key + ", as config.example.yaml shows it."
+	}
+	k.ps = append(k.ps, p)
+}
+
+// fieldAt is the key that a path leads to.
+func fieldAt(path string) (f reflect.StructField, ok bool) {
+	t := reflect.TypeFor[Config]()
+	for part := range strings.SplitSeq(path, ".") {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return f, false
+		}
+		key, _, _ := strings.Cut(part, "[")
+		if f, ok = fieldOf(t, key); !ok {
+			return f, false
+		}
+		t = f.Type
+	}
+	return f, ok
+}
 
 // id allows 1 to 64 of A-Z a-z 0-9 _ . -: what may stand in a topic.
 func (k *checker) id(path, id string) bool {
@@ -161,6 +201,9 @@ func (k *checker) id(path, id string) bool {
 	}
 	if !ok {
 		k.add(CodeID, path, "%s: want 1 to 64 of A-Z a-z 0-9 _ . -", quote(id))
+		if strings.ContainsAny(id, "“”„‘’«»") {
+			k.do("Type the quotes anew, as \"; these come from a word processor.")
+		}
 	}
 	return ok
 }
@@ -171,20 +214,30 @@ func (k *checker) absolute(path, file string) {
 		k.missing(path)
 	case !filepath.IsAbs(file):
 		k.add(CodeValue, path, "%s is not an absolute path", quote(file))
+		k.do("Write the whole path, from the first / on.")
 	}
 }
 
 func (k *checker) oneOf(path, v string, allowed ...string) {
 	if !slices.Contains(allowed, v) {
-		p := k.src.problem(CodeValue, path, "%s: want %s", quote(v), strings.Join(allowed, ", "))
+		p := k.src.problem(CodeValue, path, "%s: want %s", quote(v), either(allowed))
 		p.Near = nearest(v, allowed)
+		p.Action = "Write " + cmp.Or(p.Near, either(allowed)) + "."
 		k.ps = append(k.ps, p)
 	}
 }
 
 func (k *checker) within(path string, v, low, high int) {
 	if v < low || v > high {
-		k.add(CodeValue, path, "%d is not in %d..%d", v, low, high)
+		p := k.src.problem(CodeValue, path, "%d is not in %d..%d", v, low, high)
+		p.Action = fmt.Sprintf("Write a whole number from %d to %d", low, high)
+		for _, u := range units {
+			if strings.HasSuffix(path, u.suffix) {
+				p.Action += ", in " + u.name
+			}
+		}
+		p.Action += "."
+		k.ps = append(k.ps, p)
 	}
 }
 
@@ -198,6 +251,11 @@ func (k *checker) address(path, addr string, anyPort bool) bool {
 	n, perr := strconv.Atoi(port)
 	if err != nil || perr != nil || n < 0 || n > 65535 || n == 0 && !anyPort {
 		k.add(CodeValue, path, "%s: want host:port", quote(addr))
+		if err == nil {
+			k.do("Write a port from %d to 65535 behind the last colon.", map[bool]int{true: 0, false: 1}[anyPort])
+		} else {
+			k.do("Write the port behind it, with a colon; an IPv6 address stands in brackets.")
+		}
 		return false
 	}
 	return true
@@ -233,32 +291,73 @@ func (k *checker) mqtt(m MQTT) {
 		p := fmt.Sprintf("mqtt.listen[%d]", i)
 		if k.address(p+".address", l.Address, true) {
 			k.bind(p+".address", l.Address)
-			if l.TLS == nil && !loopback(l.Address) {
+			if l.TLS == nil && !l.Insecure && !loopback(l.Address) {
 				k.add(CodePlain, p+".address", "%s can be reached from the network and has no tls", l.Address)
+				k.do("Write tls: {} for a certificate of the site; for controllers that know no TLS insecure: true.")
 			}
 		}
-		if l.TLS != nil {
-			k.absolute(p+".tls.cert", l.TLS.Cert)
-			k.absolute(p+".tls.key", l.TLS.Key)
+		if l.Insecure && l.TLS != nil {
+			k.add(CodeValue, p+".insecure", "with tls it is not")
 		}
+		k.tls(p+".tls", l.TLS)
 	}
 	if m.TokensFile != "" {
 		k.absolute("mqtt.tokens_file", m.TokensFile)
 	}
-	k.within("mqtt.max_clients", m.MaxClients, 1, 100_000)
 }
 
 func (k *checker) http(h HTTP) {
 	if h.TokensFile != "" {
 		k.absolute("http.tokens_file", h.TokensFile)
 	}
-	if !k.address("http.listen", h.Listen, true) {
+	if k.address("http.listen", h.Listen, true) {
+		k.bind("http.listen", h.Listen)
+		if !loopback(h.Listen) && !h.Insecure {
+			k.add(CodePlain, "http.listen", "%s can be reached from the network and has no TLS", h.Listen)
+			k.do("Leave 127.0.0.1:8080 here and give the address as http.https.listen.")
+		}
+		if !loopback(h.Listen) && h.Insecure && h.TokensFile == "" {
+			k.add(CodeMissing, "http.tokens_file", "%s can be reached from the network and lets everybody in", h.Listen)
+			k.do("Say who may come: `tote token api` makes the lines.")
+		}
+	}
+	if h.HTTPS == nil {
 		return
 	}
-	k.bind("http.listen", h.Listen)
-	if !loopback(h.Listen) {
-		k.add(CodePlain, "http.listen", "%s can be reached from the network; pages are served on loopback only", h.Listen)
+	if k.address("http.https.listen", h.HTTPS.Listen, true) {
+		k.bind("http.https.listen", h.HTTPS.Listen)
 	}
+	for _, n := range h.HTTPS.Called() {
+		if !hostName(n) {
+			k.add(CodeValue, "http.https.names", "%s: want host names or addresses, with spaces between and without ports", quote(n))
+		}
+	}
+	k.tls("http.https.tls", h.HTTPS.TLS)
+}
+
+// tls checks the files of a certificate: both, or none for one of the site.
+func (k *checker) tls(path string, t *TLS) {
+	if t == nil || t.OfSite() {
+		return
+	}
+	k.absolute(path+".cert", t.Cert)
+	k.absolute(path+".key", t.Key)
+}
+
+// hostName tells what can stand in a certificate.
+func hostName(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) < 1 || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // images checks the hosts pictures may come from.
@@ -281,6 +380,7 @@ func (k *checker) place(path, id string) {
 	}
 	if other, dup := k.ids[id]; dup {
 		k.add(CodeTwice, path+".id", "%s is the id of %s too", id, other)
+		k.do("Name one of them otherwise: stations, docks, conveyors, lights, sensors and readers share their names.")
 		return
 	}
 	k.ids[id] = path
@@ -292,7 +392,11 @@ func (k *checker) driver(path, name string, known ...string) {
 		k.missing(path)
 	case !slices.Contains(known, name):
 		p := k.src.problem(CodeDriver, path, "no driver %s; there is %s", quote(name), strings.Join(known, ", "))
-		p.Near = nearest(name, known)
+		if p.Near = nearest(name, known); p.Near != "" {
+			p.Action = "Write " + p.Near + ", if that is the one; docs/devices.md tells what each speaks with."
+		} else if d, other := all.Find(name); other {
+			p.Action = fmt.Sprintf("%s is for another kind of device (%s): use one of those listed.", name, d.Kind)
+		}
 		k.ps = append(k.ps, p)
 	}
 }
@@ -304,7 +408,8 @@ func (k *checker) scanner(path string, s Scanner) {
 			k.add(CodeValue, path+".gs1", "%v", err)
 		}
 		if substitute := path + ".gs1.substitute"; s.GS1.Substitute == "" && k.src.has(substitute) {
-			k.add(CodeValue, substitute, `nothing; YAML takes ~ for that, so put it into quotes: "~"`)
+			k.add(CodeValue, substitute, `nothing; YAML takes ~ for that`)
+			k.do(`Put it into quotes: "~".`)
 		}
 	}
 	d, _ := all.Find(s.Driver)
@@ -320,8 +425,6 @@ func (k *checker) scanner(path string, s Scanner) {
 	default:
 		k.absolute(path+".input.path", s.Input.Path)
 		k.port(path+".input.path", s.Input.Path)
-		k.oneOf(path+".input.layout", s.Input.Layout, "us", "de")
-		k.oneOf(path+".input.end", s.Input.End, EndEnter, EndGap)
 	}
 }
 
@@ -341,9 +444,6 @@ func (g *GS1) Scan() *scan.Config {
 
 func (k *checker) scale(path string, s Scale) {
 	k.driver(path+".driver", s.Driver, all.Names(all.Scale)...)
-	k.within(path+".interval_ms", s.IntervalMs, 10, 5000)
-	k.within(path+".window", s.Window, 1, scale.MaxWindow)
-	k.within(path+".empty_g", s.EmptyG, 1, 100_000)
 	if s.ZeroDriftG != nil {
 		k.within(path+".zero_drift_g", *s.ZeroDriftG, 0, s.EmptyG-1)
 	}
@@ -409,14 +509,10 @@ func (h *HID) Config() (hid.Config, error) {
 
 func (k *checker) printer(path string, p Printer) {
 	k.driver(path+".driver", p.Driver, all.Names(all.Printer)...)
-	k.oneOf(path+".label", p.Label, "4x6", "a6")
 	if p.RFID && p.Driver != printer.ZPL.Name {
 		k.add(CodeValue, path+".rfid", "%s writes no tags", p.Driver)
 	}
-	switch {
-	case p.Dots != 8 && p.Dots != 12 && p.Dots != 24:
-		k.add(CodeValue, path+".dots", "8, 12 or 24")
-	case p.Dots != 8 && p.Driver != printer.ZPL.Name && p.Driver != printer.TSPL.Name:
+	if p.Dots != 8 && p.Driver != printer.ZPL.Name && p.Driver != printer.TSPL.Name {
 		k.add(CodeValue, path+".dots", "want 8: the fonts of %s are made of so many", p.Driver)
 	}
 	k.portOf(path, p.Serial, p.TCP)
@@ -428,6 +524,7 @@ func (k *checker) portOf(path string, line *Serial, address string) {
 	switch {
 	case line != nil && address != "":
 		k.add(CodeValue, path, "either serial or tcp, not both")
+		k.do("Remove the one by which the device is not connected.")
 	case address != "":
 		if k.address(path+".tcp", address, false) {
 			k.port(path+".tcp", address)
@@ -446,10 +543,6 @@ func (k *checker) serial(path string, s *Serial) {
 		return
 	}
 	k.portName(path, s)
-	k.within(path+".baud", s.Baud, 300, 4_000_000)
-	k.within(path+".data_bits", s.DataBits, 5, 8)
-	k.within(path+".stop_bits", s.StopBits, 1, 2)
-	k.oneOf(path+".parity", s.Parity, "none", "odd", "even", "mark", "space")
 }
 
 // portName checks by what name the port of a line goes.
@@ -488,25 +581,22 @@ func (s *Serial) Port(owner string) serialport.Config {
 }
 
 // port notes where a device is plugged in.
-func (k *checker) port(path, where string) {
+func (k *checker) port(path, where string) { k.portAs(path, where, where) }
+
+// portAs is port of one that people know by another name.
+func (k *checker) portAs(path, where, shown string) {
 	if other, dup := k.lines[where]; dup {
-		k.add(CodeSamePort, path, "%s is used by %s too", where, other)
+		k.add(CodeSamePort, path, "%s is used by %s too", shown, other)
+		k.do("Correct one of the two.")
 		return
 	}
 	k.lines[where] = path
 }
 
 func (k *checker) raft(r Raft) {
-	if r.HeartbeatMs != 0 {
-		k.within("raft.heartbeat_ms", r.HeartbeatMs, 20, 60_000)
-	}
-	if r.PromoteMs != 0 {
-		k.within("raft.promote_ms", r.PromoteMs, 1, 600_000)
-	}
 	if r.ElectionMs == 0 {
 		return
 	}
-	k.within("raft.election_ms", r.ElectionMs, 20, 600_000)
 	if r.ElectionMs < r.HeartbeatMs {
 		k.add(CodeValue, "raft.election_ms", "%d is below heartbeat_ms", r.ElectionMs)
 	}

@@ -47,6 +47,7 @@ func (p Patient) Checks() []Check {
 		{"clock", p.clock},
 		{"network", p.network},
 		{"certificates", p.certificates},
+		{"listeners", p.listeners},
 		{"modules", p.modules},
 		{"devices", p.devices},
 		{"gateways", p.gateways},
@@ -108,13 +109,16 @@ func (p Patient) certificates(context.Context) []Finding {
 		return out
 	}
 	files := map[string]string{}
-	if !p.Config.Alone() {
+	if p.Config.Identified() {
 		files["site"] = filepath.Join(p.identityDir(), identity.CertFile)
 	}
 	for _, l := range p.Config.MQTT.Listen {
-		if l.TLS != nil {
+		if l.TLS != nil && !l.TLS.OfSite() {
 			files[l.Address] = l.TLS.Cert
 		}
+	}
+	if h := p.Config.HTTP.HTTPS; h != nil && h.TLS != nil && !h.TLS.OfSite() {
+		files[h.Listen] = h.TLS.Cert
 	}
 	var out []Finding
 	for name, file := range files {
@@ -136,6 +140,21 @@ func (p Patient) certificates(context.Context) []Finding {
 	slices.SortFunc(out, func(a, b Finding) int { return strings.Compare(a.About, b.About) })
 	if out == nil {
 		return one(Fine, "", "the configuration has none")
+	}
+	return out
+}
+
+// listeners names those that a network reaches without TLS.
+func (p Patient) listeners(context.Context) []Finding {
+	if out := p.noConfig(); out != nil {
+		return out
+	}
+	var out []Finding
+	for _, l := range p.Config.Exposed() {
+		out = append(out, about(l, one(Warning, identity.CodeExposed, "INSECURE: no TLS, and the network reaches it"))...)
+	}
+	if out == nil {
+		return one(Fine, "", "none that the network reaches without TLS")
 	}
 	return out
 }

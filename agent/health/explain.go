@@ -4,6 +4,8 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+
+	"tote/agent/config"
 )
 
 // Explained is an error with what a person does about it.
@@ -28,6 +30,9 @@ func Explain(err error) error {
 	}
 	if _, ok := errors.AsType[*Explained](err); ok {
 		return err
+	}
+	if _, ok := errors.AsType[config.Problems](err); ok {
+		return err // each of them says what to do
 	}
 	for _, code := range coded.FindAllString(err.Error(), -1) {
 		if f, ok := Find(code); ok {

@@ -13,11 +13,13 @@ import (
 	"tote/agent/config"
 	"tote/agent/identity"
 	"tote/agent/satellite"
+	"tote/agent/update"
 	"tote/cloudsync"
 	"tote/drivers"
 	"tote/fleet"
 	"tote/fleet/conveyor"
 	"tote/gs1"
+	"tote/picking/study"
 	"tote/warehouse"
 )
 
@@ -72,6 +74,7 @@ func Groups() []Group {
 			{"SCAN_DROPPED", "Scans came faster than the station could take them.", "Scan again."},
 		}),
 		group("drivers", "Devices: in the device list, in hints, and as answers to scans that cannot be read.", drivers.Faults()),
+		group("picking", "Picking problems that cannot be planned: from `tote plan`.", study.Faults()),
 		group("gs1", "What is wrong with a GS1 barcode, link or tag: in the text of UNKNOWN_BARCODE, in answers to scans of scanners set up for GS1, and from `tote gs1`.", gs1.Faults()),
 		group("agent/intake", "Files brought in at the site. Nothing of such a file was imported.", []own{
 			{"CSV_MALFORMED", "A row is not CSV or has the wrong number of fields.", "Mend the named line."},
@@ -102,6 +105,7 @@ func Groups() []Group {
 		group("agent/satellite", "Gateways without a store, in their log and on their pages.", satellite.Faults()),
 		group("agent/broker", "Who is connected: in the device list of the console, in GET /v1/status and in the gateway's log.", broker.Faults()),
 		group("agent/backup", "Scheduled backups: in GET /v1/status, `tote doctor` and the gateway's log.", backup.Faults()),
+		group("agent/update", "New versions: from `tote update` and `tote release`, and in the journal of tote-update.", update.Faults()),
 		group("agent/health", "What `tote doctor` finds.", doctorFaults),
 		{"raftstore", "The disk and the log, in the gateway's log.", storeFaults()},
 	}

@@ -23,7 +23,7 @@ import (
 	"tote/oms"
 )
 
-var update = flag.Bool("update", false, "write docs/faults.md")
+var rewrite = flag.Bool("update", false, "write docs/faults.md")
 
 const page = "../../docs/faults.md"
 
@@ -33,7 +33,7 @@ func TestPage(t *testing.T) {
 	// one up do not care.
 	groups := append(Groups(), group("oms", "The central OMS, to those who place orders and to the site.", oms.Faults()))
 	want := Page(groups)
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 	for _, dir := range []string{
 		"warehouse", "drivers", "cloudsync", "raftstore", "agent/api", "agent/intake", "agent/station", "agent/replica",
 		"agent/access", "agent/backup", "agent/config", "agent/broker", "agent/satellite", "agent/handheld", "agent/projection", "agent/supervise",
-		"fleet", "agent/health",
+		"fleet", "agent/health", "agent/update", "picking/study",
 	} {
 		found := constants(t, filepath.Join("../..", dir))
 		for name, code := range found {

@@ -8,6 +8,9 @@ import (
 // Fault is one row of the table of codes.
 type Fault struct{ Code, Cause, Action string }
 
+// CodeExposed is of a listener without TLS that the network reaches.
+const CodeExposed = "IDN-131"
+
 // Faults lists the codes of this package.
 func Faults() []Fault {
 	return []Fault{
@@ -26,6 +29,8 @@ func Faults() []Fault {
 		{"IDN-114", "This satellite was taken out of the site, or never was in it.", "To use it again: `tote token create` on a gateway, `tote cluster join --set-aside` on this machine."},
 		{"IDN-115", "A certificate is used for what it is not for: that of a satellite where a gateway with a store belongs, or the other way round.", "Look at `store` in the configuration: when it was changed after the machine joined, join anew with --set-aside. Run the same version of tote on all gateways."},
 		{"IDN-116", "The configuration names another site or gateway than the identity of this machine, or than the token is of.", "Put right `site` and `gateway` in the configuration. To join another site or under another name: `tote token create` there, `tote cluster join --set-aside` here."},
+		{"IDN-130", "A device (robot, conveyor, handheld) showed what does not let it in: it was never enrolled, it was revoked or enrolled anew, or its time is over.", "Look for it in `tote enrol list`; when it belongs here: `tote enrol ROLE NAME`, and give it what that prints."},
+		{CodeExposed, "A listener can be reached from the network and has no TLS, because the configuration says `insecure: true`: passwords and tokens can be read on the way.", "Give it `tls: {}` (MQTT) or use http.https. If the devices there know no TLS, keep them in a network of their own, as docs/security.md says."},
 		{"IDN-109", "The certificate request of a newcomer breaks a rule.", "Run the same version of tote on both gateways."},
 	}
 }
@@ -34,7 +39,7 @@ func Faults() []Fault {
 // the same error here; nil when the code is none of this package.
 func ByCode(code string) error {
 	for _, err := range []error{
-		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrOtherConfig, ErrRequest,
+		ErrExists, ErrNone, ErrDamaged, ErrToken, ErrTokenExpired, ErrTokenUsed, ErrTokenUnknown, ErrWrongSite, ErrTaken, ErrNobody, ErrExpired, ErrRenew, ErrDismissed, ErrRole, ErrOtherConfig, ErrRequest, ErrNoDevice,
 	} {
 		if own, _, _ := strings.Cut(err.Error(), ":"); own == code {
 			return err

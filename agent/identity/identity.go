@@ -251,7 +251,7 @@ func (id *Identity) latest() time.Time {
 func (id *Identity) TLS(alpn ...string) *tls.Config {
 	show := func() (*tls.Certificate, error) {
 		cert := id.cert.Load()
-		return &tls.Certificate{Certificate: [][]byte{cert.Raw, id.Authority.Cert.Raw}, PrivateKey: id.key, Leaf: cert}, nil
+		return &tls.Certificate{Certificate: [][]byte{cert.Raw, id.authority().Cert.Raw}, PrivateKey: id.key, Leaf: cert}, nil
 	}
 	return &tls.Config{
 		MinVersion:           tls.VersionTLS13,
@@ -272,3 +272,9 @@ func PeerOf(state tls.ConnectionState) (string, error) {
 	}
 	return state.PeerCertificates[0].Subject.CommonName, nil
 }
+
+// authority is the one that signs now.
+func (id *Identity) authority() *Authority { return id.Authority }
+
+// trust are the authorities whose certificates are taken.
+func (id *Identity) trust() *x509.CertPool { return id.pool }

@@ -50,6 +50,9 @@ type Config struct {
 	// Seen records one fact. It may take as long as it must; one fact is recorded
 	// after the other, and the same one again when that fails.
 	Seen func(ctx context.Context, f Fact) error
+	// Believed is what was told to be at a place before this gateway started, and not
+	// to have gone; nil = nothing. It is asked until it answers, once.
+	Believed func() ([]Fact, error)
 }
 
 // Fact is where a tag is now, or was last.
@@ -84,6 +87,8 @@ type Watch struct {
 	telling bool            // the first of them is being told
 	lost    uint64
 	crowd   uint64
+
+	learnt bool // what was believed; of Run's goroutine
 }
 
 type sighting struct {
@@ -145,6 +150,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	defer tick.Stop()
 	known := map[string]bool{} // what the engine was told of the readers
 	for {
+		w.learn()
 		var facts []presence.Fact
 		select {
 		case <-ctx.Done():
@@ -182,6 +188,25 @@ func (w *Watch) turn(known map[string]bool) (facts []presence.Fact) {
 	return facts
 }
 
+// learn tells the engine what was at its places before this gateway started, so that
+// what left meanwhile departs. What the engine will not follow, as its place is watched
+// no more, has gone at once: nobody would see it leave.
+func (w *Watch) learn() {
+	if w.learnt || w.cfg.Believed == nil {
+		return
+	}
+	facts, err := w.cfg.Believed()
+	if err != nil {
+		return // the state cannot be read yet
+	}
+	w.learnt = true
+	for _, f := range facts {
+		if !w.engine.Believe(f.Tag, f.Place, f.At, time.Now()) {
+			w.add(Fact{Tag: f.Tag, Place: f.Place, At: f.At, Gone: true})
+		}
+	}
+}
+
 // watch notes tags the engine has forgotten, and tells it when that begins.
 func (w *Watch) watch() {
 	n := w.engine.Stats().Dropped
@@ -215,8 +240,12 @@ func (w *Watch) put(f presence.Fact) {
 	if f.What == presence.Departed {
 		one.Place, one.Gone = f.From, true
 	}
-	_, _ = rand.Read(one.ID[:]) // never fails
 	w.cfg.Log.Debug("tag", "what", f.What, "tag", one.Tag, "from", f.From, "to", f.To, "rssi", f.RSSI)
+	w.add(one)
+}
+
+func (w *Watch) add(one Fact) {
+	_, _ = rand.Read(one.ID[:]) // never fails
 	w.mu.Lock()
 	first := 0
 	if w.telling {

@@ -269,3 +269,64 @@ func (c *codes) Handle(_ context.Context, r slog.Record) error {
 	*c = append(*c, code)
 	return nil
 }
+
+// TestBelievedAtARestart: what was told to be here before a restart and is not read any
+// more has gone, since it was seen last; what is read stays without another word, also
+// weakly; what a reader watches that is down waits; a place that is watched no more has
+// nothing.
+func TestBelievedAtARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const left, weak, blind, unwatched = "E28011606000020412340001", "E28011606000020412340002", "E28011606000020412340003", "E28011606000020412340004"
+		sscc := "urn:epc:id:sscc:9521234.3000000001"
+		hex, err := gs1.EncodeSSCC96(7, "395212340000000014", gs1.FilterCase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, was := 0, time.Now().Add(-time.Hour)
+		ats := map[string]time.Time{}
+		r := newRig(t, func(c *Config) {
+			told := c.Seen
+			c.Seen = func(ctx context.Context, f Fact) error {
+				ats[f.Tag] = f.At
+				return told(ctx, f)
+			}
+			c.Believed = func() ([]Fact, error) {
+				if asked++; asked < 3 {
+					return nil, errors.New("the state is being built anew")
+				}
+				return []Fact{
+					{Tag: sscc, Place: "A-01", At: was},
+					{Tag: left, Place: "A-01", At: was},
+					{Tag: weak, Place: "A-02", At: was},
+					{Tag: blind, Place: "B-01", At: was},
+					{Tag: unwatched, Place: "C-01", At: was},
+				}, nil
+			}
+		})
+		r.watch.Reader("s1", true)
+		r.watch.Reader("s2", false)
+		defer r.start()()
+		for range 1800 { // three minutes
+			r.watch.Read("s1", rfid.Read{EPC: hex, Antenna: 1, RSSI: -50, At: time.Now()})
+			r.watch.Read("s1", rfid.Read{EPC: weak, Antenna: 2, RSSI: -90, At: time.Now()})
+			wait(100 * time.Millisecond)
+		}
+		want := []string{unwatched + " C-01 true", left + " A-01 true"}
+		if got := r.all(); !slices.Equal(got, want) || asked != 3 {
+			t.Fatalf("told %q, want %q; asked %d times", got, want, asked)
+		}
+		if !ats[left].Equal(was) {
+			t.Errorf("gone since %v, it was seen at %v", ats[left], was)
+		}
+		r.watch.Reader("s2", true)
+		wait(2 * time.Minute)
+		for _, f := range []string{blind + " B-01 true", sscc + " A-01 true", weak + " A-02 true"} {
+			if !slices.Contains(r.all(), f) {
+				t.Errorf("told %q, not %q", r.all(), f)
+			}
+		}
+		if time.Since(ats[sscc]) > 3*time.Minute || !ats[blind].Equal(was) {
+			t.Errorf("gone since %v", ats)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tote/warehouse"
@@ -25,7 +26,9 @@ type SendPrint func(ctx context.Context, d Drawn, beforeSend func(ctx context.Co
 
 // PrintsConfig is what the prints of a station need.
 type PrintsConfig struct {
-	ID     string
+	ID string
+	// Mine tells whether a print goes to the printer of this queue; nil = all do.
+	Mine   func(job warehouse.PrintJob) bool
 	Log    *slog.Logger
 	Do     Do
 	View   View
@@ -36,12 +39,16 @@ type PrintsConfig struct {
 	Retry  time.Duration    // between looks at what waits, and before a printer that is not ready is asked again; 0 = 1 s
 }
 
-// Prints carries out what is asked for with PrintLabels at one station, one label
-// after the other. Everything belongs to Run's goroutine.
+// Prints carries out what is asked for with PrintLabels at one printer of a station,
+// one label after the other: a printer that is not ready holds up nothing of another
+// one. All but what waits belongs to Run's goroutine.
 type Prints struct {
 	cfg     PrintsConfig
 	settled bool
-	told    string // id of the job whose printer was last said not to be ready
+
+	mu    sync.Mutex
+	stuck string // id of the job whose printer is not ready
+	why   string // what it said
 }
 
 // NewPrints checks nothing and touches no device.
@@ -50,6 +57,28 @@ func NewPrints(cfg PrintsConfig) *Prints {
 		cfg.Retry = time.Second
 	}
 	return &Prints{cfg: cfg}
+}
+
+// Waits is what the printer says of the print that waits for it; "" when it does not
+// wait for that one.
+func (p *Prints) Waits(job string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stuck != job {
+		return ""
+	}
+	return p.why
+}
+
+// waits notes what a print waits for, and tells it when that begins.
+func (p *Prints) waits(job, why string) {
+	p.mu.Lock()
+	begins := job != "" && p.stuck != job
+	p.stuck, p.why = job, why
+	p.mu.Unlock()
+	if begins {
+		p.cfg.Log.Warn("print waits for its printer", "station", p.cfg.ID, "job", job, "text", why)
+	}
 }
 
 // Run works until ctx ends.
@@ -93,6 +122,7 @@ func (p *Prints) next(ctx context.Context) (more bool, err error) {
 	}
 	for _, j := range jobs {
 		switch {
+		case p.cfg.Mine != nil && !p.cfg.Mine(j):
 		case j.State == warehouse.JobRequested && p.settled:
 			return p.print(ctx, j)
 		case j.State == warehouse.JobSent && !p.settled:
@@ -141,12 +171,10 @@ func (p *Prints) print(ctx context.Context, job warehouse.PrintJob) (more bool, 
 		detail = err.Error()
 	}
 	if !sent {
-		if p.told != job.ID {
-			p.told = job.ID
-			p.cfg.Log.Warn("print waits for its printer", "station", p.cfg.ID, "job", job.ID, "text", detail)
-		}
+		p.waits(job.ID, detail)
 		return false, nil
 	}
+	p.waits("", "")
 	switch outcome {
 	case warehouse.JobPrinted, warehouse.JobFailed:
 	default:

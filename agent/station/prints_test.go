@@ -202,3 +202,47 @@ func TestPrintWhoseSendingNobodyKnows(t *testing.T) {
 		}
 	})
 }
+
+// TestOnePrinterWaitsForNoOther: the printer for slips has no paper; the labels of the
+// same station, asked for later, are printed meanwhile, and a print that was on its way
+// is settled by its own queue alone.
+func TestOnePrinterWaitsForNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFloor(t)
+		queue := func(o *outlet, mine func(ref string) bool) (*Prints, func()) {
+			p := NewPrints(PrintsConfig{
+				ID: "pack1", Log: slog.New(slog.DiscardHandler), Do: f.do, View: f.view, Send: o.send,
+				Mine: func(j warehouse.PrintJob) bool { return mine(j.Label.Ref) },
+				Draw: func(j warehouse.PrintJob) (Drawn, error) { return Drawn{Bytes: []byte(j.Label.Ref)}, nil },
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- p.Run(ctx) }()
+			return p, func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		slip := func(ref string) bool { return ref == "T-slip" }
+		f.must(asksFor("T-slip", "T-1"))
+		slips, labels := &outlet{outcome: warehouse.JobPrinted, notYet: true}, &outlet{outcome: warehouse.JobPrinted}
+		one, stop := queue(slips, slip)
+		defer stop()
+		two, stop := queue(labels, func(ref string) bool { return !slip(ref) })
+		defer stop()
+		pass(5 * time.Second)
+		if d := cmp.Diff([]string{"T-slip REQUESTED", "T-1 PRINTED"}, f.prints()); d != "" || len(labels.sent) != 1 {
+			t.Errorf("sent %q (-want +got)\n%s", labels.sent, d)
+		}
+		if got := one.Waits("L0000001") + two.Waits("L0000001") + two.Waits("L0000002"); got != "DEV-302 The printer is out of labels." {
+			t.Errorf("waits for %q", got)
+		}
+		slips.notYet = false
+		pass(3 * time.Second)
+		if d := cmp.Diff([]string{"T-slip PRINTED", "T-1 PRINTED"}, f.prints()); d != "" || len(slips.sent) != 1 || one.Waits("L0000001") != "" {
+			t.Errorf("sent %q (-want +got)\n%s", slips.sent, d)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,8 +33,8 @@ func (c siteInitCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	if cfg.Alone() {
-		return errors.New("the configuration has no cluster.listen; a gateway that stays alone needs no identity")
+	if !cfg.Identified() {
+		return errors.New("the configuration has neither cluster.listen nor a listener with a certificate of the site (http.https, tls: {}): a gateway that is alone and speaks with itself needs no identity")
 	}
 	if cfg.Satellite() {
 		return agent.ErrNoStore
@@ -53,6 +54,7 @@ func (c siteInitCmd) Run() error {
 
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Make a token that lets one gateway in, once."`
+	MQTT   tokenMQTTCmd   `cmd:"" name:"mqtt" help:"Make the password of an MQTT client and print it with its line of mqtt.tokens_file."`
 	API    tokenAPICmd    `cmd:"" name:"api" help:"Make a token for the HTTP interface and print it with its line of http.tokens_file."`
 }
 
@@ -69,6 +71,20 @@ func (c tokenAPICmd) Run() error {
 		return err
 	}
 	fmt.Printf("token (shown once):          %s\nline of http.tokens_file:    %s\n", token, line)
+	return nil
+}
+
+type tokenMQTTCmd struct {
+	Client string `arg:"" help:"Client id, which is the user name too: robot:R1, conveyor:C1 …"`
+}
+
+// Run prints the password, which is kept nowhere, and its hash.
+func (c tokenMQTTCmd) Run() error {
+	if c.Client == "" || strings.ContainsFunc(c.Client, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("want a client id such as robot:R1")
+	}
+	token := rand.Text()
+	fmt.Printf("password (shown once):       %s\nline of mqtt.tokens_file:    %s %s%x\n", token, c.Client, config.HashedToken, sha256.Sum256([]byte(token)))
 	return nil
 }
 

@@ -463,17 +463,25 @@ func (c devicesTestCmd) Run(ctx context.Context) error {
 	if c.Unattended {
 		o.Person = nil
 	}
+	if err := accept.Writable(c.Report); err != nil {
+		return err
+	}
 	s.Bad = drivers.KnownBad()
 	if c.Region != "" {
 		s.Driver.Region = c.Region
 	}
+	cfg, err := c.file()
+	if err == nil && cfg != nil {
+		s.Bad = cfg.Bad(s.Bad)
+	}
 	r := accept.Run(ctx, s, o)
 	r.Device, r.Version = c.Device, version
-	if cfg, err := c.file(); err == nil && cfg != nil {
+	if err == nil && cfg != nil {
 		r.Site = cfg.Site
 	}
 	files, err := r.Save(c.Report, name)
-	if err != nil {
+	if err != nil { // what the person did must not be lost
+		fmt.Printf("\n%s", r.Markdown())
 		return err
 	}
 	fmt.Printf("\n%s\n%s\n", r.Verdict(), strings.Join(files, "\n"))

@@ -162,6 +162,14 @@ func TestDevicesTest(t *testing.T) {
 	if err := json.Unmarshal(raw, &report); err != nil || report.Site != "hamburg" || report.Device != "pack1/scale" || report.Attended || !report.Accepted() {
 		t.Errorf("%v %+v", err, report)
 	}
+	// Where no report can be written no test is begun.
+	for _, at := range []string{cfg, filepath.Join(cfg, "reports"), "/proc/reports"} {
+		r = tote(t, nil, "devices", "test", "pack1/scale", "--config", cfg, "--unattended", "--soak", "300ms", "--report", at)
+		r.want(t, 1, "", "DEV-682")
+		if r.out != "" {
+			t.Errorf("%s: %s", at, r.out)
+		}
+	}
 	// A person at a terminal leaves everything out.
 	r = toteWith(t, strings.NewReader("s\ns\ns\n"), nil, "devices", "test", "pack1/scale", "--config", cfg, "--soak", "300ms", "--report", dir)
 	r.want(t, 0, "put a known weight on the scale", "")

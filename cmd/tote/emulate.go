@@ -14,6 +14,7 @@ type emulateCmd struct {
 	Scale   emulateScale   `cmd:"" help:"A bench scale: MT-SICS, or another protocol."`
 	Printer emulatePrinter `cmd:"" help:"A label or receipt printer: ZPL, TSPL, EPL2 or ESC/POS."`
 	Scanner emulateScanner `cmd:"" help:"A serial barcode scanner."`
+	Wedge   emulateWedge   `cmd:"" help:"A barcode scanner that acts as a keyboard."`
 	RFID    emulateRFID    `cmd:"" name:"rfid" help:"A UHF RFID reader on a serial line, with the tags in front of it."`
 	LLRP    emulateLLRP    `cmd:"" name:"llrp" help:"A fixed RFID reader that speaks LLRP, with the tags in front of it and its inputs."`
 	Sensor  emulateSensor  `cmd:"" help:"A temperature and humidity sensor of the XY-MD02 family, on Modbus RTU."`
@@ -22,6 +23,7 @@ type emulateCmd struct {
 	Conveyor emulateConveyor `cmd:"" help:"A conveyor with a scanner and lanes that speaks MQTT."`
 	GPIO     emulateGPIO     `cmd:"" name:"gpio" help:"A board of GPIO lines: a photo-eye, a light tower."`
 	ZIOTC    emulateZIOTC    `cmd:"" name:"ziotc" help:"An RFID reader or sled that speaks MQTT (ziotc)."`
+	Light    emulateLight    `cmd:"" help:"A pick-to-light controller that speaks MQTT, with its modules."`
 	Group    emulateGroup    `cmd:"" help:"Several devices from a file."`
 }
 
@@ -34,6 +36,9 @@ type (
 	}
 	emulateScanner struct {
 		emulate.ScannerArgs `embed:""`
+	}
+	emulateWedge struct {
+		emulate.WedgeArgs `embed:""`
 	}
 	emulateRFID struct {
 		emulate.RFIDArgs `embed:""`
@@ -55,6 +60,9 @@ type (
 	}
 	emulateZIOTC struct {
 		emulate.ZIOTCArgs `embed:""`
+	}
+	emulateLight struct {
+		emulate.LightArgs `embed:""`
 	}
 	emulateGroup struct {
 		emulate.GroupArgs `embed:""`
@@ -78,6 +86,10 @@ func (c emulateRobot) Run(ctx context.Context, e *emulateCmd) error { return e.r
 func (c emulateConveyor) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateZIOTC) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateLight) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
+
+func (c emulateWedge) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 
 func (c emulateGPIO) Run(ctx context.Context, e *emulateCmd) error { return e.run(ctx, c.Options) }
 

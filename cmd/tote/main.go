@@ -39,6 +39,7 @@ type cli struct {
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
 	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
+	Plan     planCmd     `cmd:"" help:"Plan a picking problem from a file: batches, walks, what they save; asks no gateway."`
 	Devices  devicesCmd  `cmd:"" help:"Scales, printers, scanners, readers: find them, look at them, try them out."`
 	OMS      omsCmd      `cmd:"" name:"oms" help:"Run the central OMS."`
 	Upstream upstreamCmd `cmd:"" help:"The OMSs a gateway speaks with."`

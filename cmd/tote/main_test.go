@@ -119,7 +119,7 @@ func TestUsageErrors(t *testing.T) {
 		"unknown command":      {[]string{"start"}, "unexpected argument start"},
 		"unknown flag":         {[]string{"run", "--force"}, "unknown flag --force"},
 		"flag of another":      {[]string{"version", "--json"}, "unknown flag --json"},
-		"no file to validate":  {[]string{"validate"}, "<config>"},
+		"no file to validate":  {[]string{"validate", "--config", "/nonexistent"}, "CFG_READ"},
 		"two acts on an order": {[]string{"order", "O1", "--retry", "--cancel", "x"}, "can't be used together"},
 		"do without a command": {[]string{"do"}, "say which command"},
 		"do with no such file": {[]string{"do", "AskMove", "/nonexistent"}, "no such file"},
@@ -151,7 +151,14 @@ func TestValidate(t *testing.T) {
 	r := tote(t, nil, "validate", bad)
 	r.want(t, 1, "", bad+":3:1: CFG_UNKNOWN_KEY: gatway")
 	r.want(t, 1, "", "did you mean gateway?")
-	// Values are looked at when all keys are known, all problems at once.
+	r.want(t, 1, "", "CFG_VALUE: http.listen") // all problems at once
+	for _, args := range [][]string{{"--config", path}, {"--json", path}, {"--strict", path}} {
+		tote(t, nil, append([]string{"validate"}, args...)...).want(t, 0, "", "")
+	}
+	tote(t, nil, "validate", "--json", bad).want(t, 1, `"action": "Write gateway, or remove the line."`, "")
+	unwise := file(t, "agent.yaml", goodConfig+"oms: {url: \"https://oms.example.com\", token_file: /nonexistent/t}\n")
+	tote(t, nil, "validate", unwise).want(t, 0, " is good: ", "warning: CFG_NO_FILE: oms.token_file")
+	tote(t, nil, "validate", "--strict", unwise).want(t, 1, "", "CFG_NO_FILE")
 	bad = file(t, "agent.yaml", strings.Replace(strings.Replace(goodConfig, "gw1", "gw/1", 1), "127.0.0.1:8080", "0.0.0.0:8080", 1))
 	r = tote(t, nil, "validate", bad)
 	r.want(t, 1, "", "CFG_ID: gateway")
@@ -159,6 +166,7 @@ func TestValidate(t *testing.T) {
 	tote(t, nil, "validate", "/nonexistent").want(t, 1, "", "CFG_READ")
 	// 78 tells systemd that a restart would change nothing.
 	tote(t, nil, "run", "--config", bad).want(t, 78, "", "CFG_ID: gateway")
+	tote(t, nil, "run", bad).want(t, 78, "", "CFG_ID: gateway")
 	sole := file(t, "agent.yaml", strings.Replace(goodConfig, "/var/lib/tote", t.TempDir(), 1)+"cluster: {listen: \"127.0.0.1:0\"}\n")
 	tote(t, nil, "run", "--config", sole).want(t, 78, "", "IDN-102")
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,12 +16,13 @@ import (
 )
 
 type runCmd struct {
-	Config string `help:"Configuration of the gateway." default:"/etc/tote/agent.yaml" type:"path"`
+	File   string `arg:"" optional:"" help:"Configuration of the gateway." type:"path"`
+	Config string `help:"The same." default:"/etc/tote/agent.yaml" type:"path"`
 	JSON   bool   `name:"json" help:"Print one JSON line on standard output when scans are accepted."`
 }
 
 func (c runCmd) Run(ctx context.Context) error {
-	cfg, err := config.Load(c.Config)
+	cfg, warnings, err := config.LoadWarned(cmp.Or(c.File, c.Config))
 	if err != nil {
 		return forPerson(err)
 	}
@@ -27,10 +30,14 @@ func (c runCmd) Run(ctx context.Context) error {
 		return err
 	}
 	agent.Frugal()
+	log := logger(cfg.Log.Level, cfg.Log.Format)
+	for _, w := range warnings {
+		log.Warn("configuration: "+w.Text, "code", w.Code, "key", w.Path, "line", w.Line, "action", w.Action)
+	}
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
 		Notify:  notify.New(os.Getenv, os.Getpid()),
-		Log:     logger(cfg.Log.Level, cfg.Log.Format),
+		Log:     log,
 		Ready: func(addr agent.Addresses) {
 			if !c.JSON {
 				return
@@ -61,14 +68,35 @@ func logger(level, format string) *slog.Logger {
 }
 
 type validateCmd struct {
-	Config string `arg:"" help:"Configuration of the gateway." type:"path"`
+	File   string `arg:"" optional:"" help:"Configuration of the gateway." type:"path"`
+	Config string `help:"The same, as tote run takes it." default:"/etc/tote/agent.yaml" type:"path"`
+	JSON   bool   `name:"json" help:"What is wrong as JSON, a list; empty when nothing is."`
+	Strict bool   `help:"Warnings are errors, too."`
 }
 
+// Run ends with status 1 when the file is refused.
 func (c validateCmd) Run() error {
-	cfg, err := config.Load(c.Config)
+	file := cmp.Or(c.File, c.Config)
+	cfg, warnings, err := config.LoadWarned(file)
+	if c.JSON {
+		ps, _ := errors.AsType[config.Problems](err)
+		if err := writeJSON(append(config.Problems{}, append(ps, warnings...)...)); err != nil {
+			return err
+		}
+		if err != nil || c.Strict && len(warnings) > 0 {
+			return exitCode(1)
+		}
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s is good: site %s, gateway %s, %d stations, %d docks\n", c.Config, cfg.Site, cfg.Gateway, len(cfg.Stations), len(cfg.Docks))
+	if len(warnings) > 0 {
+		fmt.Fprintln(os.Stderr, warnings.Error())
+		if c.Strict {
+			return exitCode(1)
+		}
+	}
+	fmt.Printf("%s is good: site %s, gateway %s, %d stations, %d docks\n", file, cfg.Site, cfg.Gateway, len(cfg.Stations), len(cfg.Docks))
 	return nil
 }

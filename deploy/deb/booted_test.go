@@ -37,7 +37,7 @@ func TestBooted(t *testing.T) {
 		t.Errorf("an empty configuration was started: %s", out)
 	}
 	m.says(m.run("systemctl show -p ActiveState,NRestarts,ExecMainStatus tote; journalctl -u tote --no-pager"),
-		"ActiveState=failed\n", "NRestarts=0\n", "ExecMainStatus=78\n", "/etc/tote/agent.yaml:9:1: CFG_MISSING: site")
+		"ActiveState=failed\n", "NRestarts=0\n", "ExecMainStatus=78\n", "/etc/tote/agent.yaml:10:1: CFG_MISSING: site")
 
 	m.run(`sed -i 's/^site: .*/site: hamburg/; s/^gateway: .*/gateway: gw1/' /etc/tote/agent.yaml`)
 	began = time.Now()

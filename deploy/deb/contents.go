@@ -18,6 +18,8 @@ var embedded embed.FS
 var documents = map[string]string{
 	"docs/install.md":                  "usr/share/doc/tote/install.md",
 	"docs/config.md":                   "usr/share/doc/tote/config.md",
+	"docs/config.schema.json":          "usr/share/doc/tote/config.schema.json",
+	"docs/security.md":                 "usr/share/doc/tote/security.md",
 	"docs/cluster.md":                  "usr/share/doc/tote/cluster.md",
 	"docs/backup.md":                   "usr/share/doc/tote/backup.md",
 	"docs/site-guide.md":               "usr/share/doc/tote/site-guide.md",

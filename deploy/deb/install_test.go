@@ -179,7 +179,7 @@ func TestPackage(t *testing.T) {
 	if err == nil {
 		t.Error("an empty configuration is good")
 	}
-	m.says(out, "/etc/tote/agent.yaml:9:1: CFG_MISSING: site")
+	m.says(out, "/etc/tote/agent.yaml:10:1: CFG_MISSING: site")
 	if out, _ = m.try("set +e; setpriv --reuid=tote --regid=tote --clear-groups tote run; echo status $?"); !strings.Contains(out, "status 78") {
 		t.Errorf("a start that cannot go well: %s", out)
 	}

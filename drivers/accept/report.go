@@ -2,10 +2,10 @@ package accept
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,15 +113,43 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(s)
 }
 
+// Writable makes the folder for a report and tells whether one can be written there:
+// asked before a test, which takes minutes and a person. The error has code
+// CodeReport.
+func Writable(dir string) error {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(dir, ".report-*"); err == nil {
+			err = errors.Join(fill(f, strings.Repeat(" ", 64<<10)), os.Remove(f.Name()))
+		}
+	}
+	return unsaved(err)
+}
+
+func unsaved(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %w: %w", drivers.CodeReport, drivers.Coded(drivers.CodeReport), err)
+}
+
+// fill writes a file to its end and closes it.
+func fill(f *os.File, text string) error {
+	_, err := f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
 // Save writes the report as NAME-TIME.md and .json and says where it is. Slashes
-// of the name become dashes.
+// of the name become dashes. A file is there whole or not at all; the error has code
+// CodeReport.
 func (r Report) Save(dir, name string) (files []string, err error) {
 	asJSON, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		return nil, unsaved(err)
 	}
 	base := filepath.Join(dir, strings.Map(func(c rune) rune {
 		if c == '/' || c == '\\' || c < ' ' {
@@ -129,12 +157,27 @@ func (r Report) Save(dir, name string) (files []string, err error) {
 		}
 		return c
 	}, name)+"-"+r.Started.Format("20060102-150405"))
-	for ext, text := range map[string]string{".md": r.Markdown(), ".json": string(asJSON) + "\n"} {
-		if err := os.WriteFile(base+ext, []byte(text), 0o644); err != nil {
-			return files, err
+	for _, file := range []struct{ ext, text string }{{".json", string(asJSON) + "\n"}, {".md", r.Markdown()}} {
+		if err := whole(base+file.ext, file.text); err != nil {
+			return files, unsaved(err)
 		}
-		files = append(files, base+ext)
+		files = append(files, base+file.ext)
 	}
-	slices.Sort(files)
 	return files, nil
+}
+
+// whole puts a file in its place when all of it is on the disk.
+func whole(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
+	if err != nil {
+		return err
+	}
+	err = fill(f, text)
+	if err == nil {
+		err = errors.Join(os.Chmod(f.Name(), 0o644), os.Rename(f.Name(), path))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"tote/drivers"
-	"tote/drivers/serialport"
 )
 
 // Device is what every driver is.
@@ -35,6 +34,9 @@ type Suite struct {
 	// Frame is one whole good answer, and Want what deliver must be called
 	// with for it. Nothing else may ever be delivered.
 	Frame, Want string
+	// Whole is how many bytes of Frame say what Want is; 0 = all of them. The rest is
+	// what follows on the wire.
+	Whole int
 	// Garbage is noise that a framer must step over: never part of a frame.
 	Garbage string
 	// Unframed is for drivers that cannot see garbage in front of a frame
@@ -44,15 +46,20 @@ type Suite struct {
 	// beginning of the next one unless a pause comes between. The driver's own
 	// tests must show that pause; the suite leaves the case out.
 	Joins bool
-	// Flips asks for the damage of single bits, Day for a day without a leak,
+	// Records is for devices of the kernel that give records, not a stream of
+	// bytes; nil = a wire.
+	Records *Records
+	// Flips asks for the damage of single bits and for the loss of the device at each
+	// byte of the frame, Day for a day without a leak,
 	// both in simulated time; nil leaves them out. A driver whose New or port
 	// waits for something outside the test cannot have them.
 	Flips *Flips
 	Day   *Day
 }
 
-// Conformance runs the suite over real pseudo-terminals, and what takes long or
-// is many cases in simulated time with a Peer. On the terminals nearly all is
+// Conformance runs the suite over real pseudo-terminals, or named pipes for
+// records, and what takes long or is many cases in simulated time with a Peer.
+// On the terminals nearly all is
 // waiting, so these cases run all at once, whatever -parallel says; what a
 // driver leaves behind is looked for when the last of them is over.
 func Conformance(t *testing.T, s Suite) {
@@ -60,41 +67,57 @@ func Conformance(t *testing.T, s Suite) {
 	terminals(t, s)
 	if s.Flips != nil {
 		t.Run("every single bit changed", func(t *testing.T) { flips(t, s) })
+		t.Run("unplugged at each byte", func(t *testing.T) { unplugs(t, s) })
 	}
 	if s.Day != nil {
 		t.Run("24 h without a leak", func(t *testing.T) { day(t, s) })
 	}
 }
 
-// terminals runs the cases on real pseudo-terminals.
+// wireCase is one way in which a frame may come.
+type wireCase struct {
+	name string
+	send func(w func(string))
+	lost bool // the frame itself may be lost
+}
+
+// terminals runs the cases on real pseudo-terminals or named pipes.
 func terminals(t *testing.T, s Suite) {
 	t.Helper()
+	s.warmUp(t)
 	ignore := goleak.IgnoreCurrent()
 	files := openFiles(t)
 	var all sync.WaitGroup
 	run := func(name string, f func(t *testing.T)) {
 		all.Go(func() { t.Run(name, f) }) // each with its own driver, pty and device
 	}
-	half := len(s.Frame) / 2
-	cases := []struct {
-		name string
-		send func(w func(string))
-		lost bool // the frame itself may be lost
-	}{
+	half := s.half()
+	cases := []wireCase{
 		{"whole", func(w func(string)) { w(s.Frame) }, false},
 		{"byte at a time", func(w func(string)) {
 			for _, c := range []byte(s.Frame) {
 				w(string([]byte{c}))
 			}
-		}, false},
-		{"in two halves", func(w func(string)) { w(s.Frame[:half]); w(s.Frame[half:]) }, false},
+		}, s.Records != nil},
+		{"in two halves", func(w func(string)) { w(s.Frame[:half]); w(s.Frame[half:]) }, half%s.record() != 0},
 		{"coalesced", func(w func(string)) { w(s.Frame + s.Frame + s.Frame) }, false},
 		{"garbage before", func(w func(string)) { w(s.Garbage + s.Frame) }, s.Unframed},
-		{"garbage inside", func(w func(string)) { w(s.Frame[:half] + s.Garbage + s.Frame[half:]) }, true},
+		{"garbage inside", func(w func(string)) {
+			if s.Records == nil {
+				w(s.Frame[:half] + s.Garbage + s.Frame[half:])
+				return
+			}
+			w(s.Frame[:half]) // between two reads: bytes are never of two records
+			w(s.Garbage)
+			w(s.Frame[half:])
+		}, true},
 		{"garbage after", func(w func(string)) { w(s.Frame + s.Garbage) }, s.Unframed},
 		{"cut short", func(w func(string)) { w(s.Frame[:half]) }, true},
 		{"endless line", func(w func(string)) { w(string(bytes.Repeat([]byte{'U'}, 2000))) }, true},
 		{"silence", func(func(string)) {}, true},
+	}
+	if s.Records != nil {
+		cases = append(cases, s.recordCases()...)
 	}
 	for _, c := range cases {
 		if c.name == "cut short" && s.Joins {
@@ -137,7 +160,11 @@ func terminals(t *testing.T, s Suite) {
 	// A device that sends without a pause must not keep the driver from
 	// noticing that its time is up.
 	run("stop while the device babbles", func(t *testing.T) {
-		babbler := func(context.Context) (drivers.Port, error) { return babble(s.Garbage + "\r\n"), nil }
+		noise := s.Garbage + "\r\n"
+		if s.Records != nil {
+			noise = s.Garbage
+		}
+		babbler := func(context.Context) (drivers.Port, error) { return babble(noise), nil }
 		dev := s.New(t, babbler, func(text string) { t.Errorf("delivered %q out of noise", text) })
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -191,7 +218,7 @@ type rig struct {
 func newRig(t *testing.T, s Suite) *rig {
 	t.Helper()
 	r := &rig{t: t, s: s, link: filepath.Join(t.TempDir(), "device")}
-	open, err := serialport.Opener(serialport.Config{Path: r.link})
+	open, err := s.opener(r.link)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +244,8 @@ func (r *rig) run() {
 		defer close(ended)
 		for ctx.Err() == nil {
 			err := r.dev.Run(ctx)
-			if (err == nil) != (ctx.Err() != nil) {
+			// A device that is gone may have said so just before the end.
+			if (err == nil) != (ctx.Err() != nil) && !errors.Is(err, drivers.ErrUnplugged) {
 				r.t.Errorf("Run returned %v, context %v", err, ctx.Err())
 			}
 			select {
@@ -238,9 +266,13 @@ func (r *rig) run() {
 	})
 }
 
-// plug makes a new pty, points the link at it and lets the device live.
+// plug makes a new pty or pipe, points the link at it and lets the device live.
 func (r *rig) plug() {
 	r.t.Helper()
+	if r.s.Records != nil {
+		r.own(newFIFO(r.t, r.link))
+		return
+	}
 	master, slave, err := pty.Open()
 	if err != nil {
 		r.t.Skipf("NO PTYS HERE: %v", err)
@@ -251,6 +283,11 @@ func (r *rig) plug() {
 	if err := errors.Join(slave.Close(), os.Symlink(name, r.link)); err != nil {
 		r.t.Fatal(err)
 	}
+	r.own(master)
+}
+
+// own makes master the device's end and lets it live.
+func (r *rig) own(master *os.File) {
 	r.mu.Lock()
 	r.master = master
 	r.mu.Unlock()
@@ -277,7 +314,7 @@ func (r *rig) reply(f func(w func(string))) {
 
 // device answers each question, or talks by itself every few milliseconds.
 func (r *rig) device(master *os.File) {
-	write := func(p string) { _, _ = master.WriteString(p) }
+	write := func(p string) { _ = r.s.write(master, p) }
 	speak := func() {
 		r.mu.Lock()
 		answer := r.answer

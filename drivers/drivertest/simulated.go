@@ -21,6 +21,9 @@ type Flips struct {
 	// when this bit (8 × byte + bit, from 0) was changed. How many it let
 	// through is logged. nil = nothing but Want may be delivered.
 	Policy func(bit int, text string) bool
+	// After is how many good frames come before the damaged one: for a driver
+	// that does not believe the first of a session. 0 = the damaged one is first.
+	After int
 }
 
 // Day asks the suite for 24 hours of simulated time with a trouble each hour:
@@ -63,18 +66,60 @@ func flips(t *testing.T, s Suite) {
 			}
 			m.about = func() string { return string(spoiled) }
 			m.say(func(n int) string {
-				if n == 0 {
+				if n == s.Flips.After {
 					return string(spoiled)
 				}
 				return s.Frame
 			})
 			m.run()
-			m.until("deliveries after a damaged frame", func() bool { return m.said >= 3 && m.got >= 2 })
+			m.until("deliveries after a damaged frame", func() bool { return m.said >= s.Flips.After+3 && m.got >= s.Flips.After+2 })
 			m.until("the state ready", func() bool { return m.dev.Status().State == drivers.Ready })
 			m.stop()
 		})
 	}
 	t.Logf("%d flips, %d things delivered out of damaged frames", len(s.Frame)*8, passed)
+}
+
+// unplugs takes the device away at each byte of the frame and plugs it in again: one
+// driver lives through all of them. What is not whole is never delivered, the driver
+// says that its device is gone, and nothing of the piece is left when it is back.
+func unplugs(t *testing.T, s Suite) {
+	synctest.Test(t, func(t *testing.T) {
+		m := simulate(t, s, s.New, 7*time.Millisecond)
+		cut := 0
+		m.about = func() string { return s.Frame[:cut] }
+		m.say(func(int) string { return s.Frame })
+		m.run()
+		m.until("the state ready", func() bool { return m.dev.Status().State == drivers.Ready })
+		for cut = range len(s.Frame) + 1 {
+			before := 0
+			m.say(func(n int) string {
+				if n > 0 {
+					return ""
+				}
+				before = m.got
+				return s.Frame[:cut]
+			})
+			m.until("a question, or time to talk", func() bool { return m.said > 0 })
+			<-time.After(m.pace) // it is on the wire
+			synctest.Wait()
+			m.peer.Plug(false)
+			m.until("the state absent", func() bool { return m.dev.Status().State == drivers.Absent })
+			if st := m.dev.Status(); st.Code != drivers.CodeUnplugged {
+				t.Errorf("after %d bytes: absent with code %q", cut, st.Code)
+			}
+			whole := strings.Trim(s.Frame[cut:], "\r\n\x03") == "" || s.Whole > 0 && cut >= s.Whole
+			if got := m.delivered(); got != before && !whole || got > before+1 {
+				t.Errorf("%d things delivered out of % X", got-before, s.Frame[:cut])
+			}
+			m.say(func(int) string { return s.Frame })
+			m.peer.Plug(true)
+			before = m.delivered()
+			m.until("deliveries after the replug", func() bool { return m.got >= before+2 })
+			m.until("the state ready after the replug", func() bool { return m.dev.Status().State == drivers.Ready })
+		}
+		m.stop()
+	})
 }
 
 // day lives through 24 hours.
@@ -86,7 +131,7 @@ func day(t *testing.T, s Suite) {
 	if pace == 0 {
 		pace = 200 * time.Millisecond
 	}
-	half := len(s.Frame) / 2
+	half := s.half()
 	good := func(int) string { return s.Frame }
 	troubles := []struct {
 		name   string
@@ -243,10 +288,10 @@ func (m *sim) write(p []byte) (int, error) {
 	for range asked {
 		text := m.next()
 		if m.pace == 0 {
-			m.peer.Send(text)
+			m.peer.Send(m.s.read(text))
 			continue
 		}
-		time.AfterFunc(m.pace, func() { m.peer.Send(text) })
+		time.AfterFunc(m.pace, func() { m.peer.Send(m.s.read(text)) })
 	}
 	return len(p), nil
 }
@@ -269,7 +314,7 @@ func (m *sim) run() {
 		life.Go(func() {
 			for wait(ctx, m.pace) {
 				if m.peer.IsOpen() {
-					m.peer.Send(m.next())
+					m.peer.Send(m.s.read(m.next()))
 				}
 			}
 		})

@@ -30,3 +30,28 @@ func TestWhatTalksIsNoPrinter(t *testing.T) {
 		})
 	}
 }
+
+// TestDigitsAreNoWeight: what was scanned while a port is probed is no scale, though
+// balances say a weight that moves in digits alone: what says only numbers is known to nobody.
+func TestDigitsAreNoWeight(t *testing.T) {
+	for name, c := range map[string]struct {
+		talks string
+		kind  all.Kind
+	}{
+		"a scan":               {"4006381333931\r\n", ""},
+		"a scan of a weight":   {"  12.50\r\n", ""},
+		"many":                 {strings.Repeat("4006381333931\r\n", 20), ""},
+		"a balance in motion":  {strings.Repeat("     123.45    \r\n", 5), ""},
+		"a balance that rests": {strings.Repeat("     123.45 g  \r\n", 5), all.Scale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &device{line: "9600 8N1", talks: c.talks}
+				got := Probe(t.Context(), d.target("/dev/x"), all.Drivers())
+				if row, _ := all.Find(got.Driver); row.Kind != c.kind {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}

@@ -243,7 +243,9 @@ func (t Target) try(ctx context.Context, s step, f *Finding) (found bool, err er
 
 // listen waits for a device that talks by itself and finds who reads it best: at
 // least nine bytes of ten, in whole frames. A printer is none: it only answers, and
-// its answers have so little shape that its driver finds one in any noise.
+// its answers have so little shape that its driver finds one in any noise. A line of
+// digits is a scan, no weight, and of several only the drivers' questions tell whether
+// a scale that moves says them.
 func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all.Driver, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, listenFor)
 	defer cancel()
@@ -257,8 +259,12 @@ func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all
 		}
 	}
 	most := len(heard) * 9 / 10
+	digits := onlyDigits(heard)
+	if digits && bytes.Count(bytes.TrimSpace(heard), []byte("\n")) > 0 {
+		return best, false
+	}
 	for _, r := range rows {
-		if len(heard) == 0 || r.Decode == nil || r.Kind == all.Printer {
+		if len(heard) == 0 || r.Decode == nil || r.Kind == all.Printer || digits && r.Kind == all.Scale {
 			continue
 		}
 		good := 0
@@ -272,6 +278,12 @@ func listen(ctx context.Context, port drivers.Port, rows []all.Driver) (best all
 		}
 	}
 	return best, ok
+}
+
+// onlyDigits tells whether what was heard are numbers and nothing else: no unit, no
+// status, no frame.
+func onlyDigits(heard []byte) bool {
+	return len(bytes.Trim(heard, "0123456789.+- \r\n")) == 0
 }
 
 // heard notes the beginning of what the device said.

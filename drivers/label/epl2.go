@@ -48,9 +48,7 @@ func writeEPL2(l Label, dot func(int) int) ([]byte, error) {
 		if e.W == 0 {
 			room = max((l.Width-e.X)/wide, 1)
 		}
-		if len(s) > room {
-			s = s[:max(room-3, 0)] + strings.Repeat(".", min(room, 3))
-		}
+		s = cut(s, room)
 		x := e.X
 		if e.Right {
 			x = e.X + e.W - len(s)*wide

@@ -78,10 +78,8 @@ func receiptText(b *bytes.Buffer, row []Element) error {
 			left += "  " + s
 		}
 	}
-	right = right[:min(len(right), columns)]
-	if room := columns - len(right) - min(len(right), 1); len(left) > room {
-		left = left[:max(room-3, 0)] + strings.Repeat(".", min(room, 3))
-	}
+	right = cut(right, columns)
+	left = cut(left, max(columns-len(right)-min(len(right), 1), 0))
 	pad := ""
 	if right != "" {
 		pad = strings.Repeat(" ", max(columns-len(left)-len(right), 0))
@@ -89,6 +87,15 @@ func receiptText(b *bytes.Buffer, row []Element) error {
 	b.Write([]byte{0x1d, '!', size})
 	b.WriteString(left + pad + right + "\n\x1d!\x00")
 	return nil
+}
+
+// cut is a text of one byte a letter in a number of columns, with dots when
+// something is left out.
+func cut(s string, columns int) string {
+	if len(s) <= columns {
+		return s
+	}
+	return s[:max(columns-3, 0)] + strings.Repeat(".", min(columns, 3))
 }
 
 // receiptBars writes a linear symbol with GS k 73: { and a letter for the start,

@@ -26,6 +26,15 @@ func unfit(format string, args ...any) error {
 	return fmt.Errorf("%w: %s (%w)", ErrLabel, fmt.Sprintf(format, args...), drivers.Coded(drivers.CodeLabelUnfit))
 }
 
+// Code is the fault code of an error of this package: what was refused without a
+// code of its own is data that no label can be made of. "" is of other errors.
+func Code(err error) string {
+	if code := drivers.CodeOf(err); code != "" || !errors.Is(err, ErrLabel) {
+		return code
+	}
+	return drivers.CodeLabelData
+}
+
 // Unit is the unit of all lengths on a label: an eighth of a millimetre, which
 // is one dot of a printer with 203 dpi (8 dots a millimetre).
 const Unit = 8

@@ -172,7 +172,7 @@ func (a Address) lines(space, wide int) []addressLine {
 func (l Logistic) check() error {
 	switch {
 	case !gs1.ValidSSCC(l.SSCC):
-		return fmt.Errorf("%w: SSCC %q", ErrLabel, l.SSCC)
+		return fmt.Errorf("%w: SSCC %.40q", ErrLabel, l.SSCC)
 	case l.WeightMg < 0 || l.WeightMg > 999_000_000:
 		return fmt.Errorf("%w: weight %d mg", ErrLabel, l.WeightMg)
 	}

@@ -85,7 +85,7 @@ func (i Item) Label() (Label, error) {
 	if err != nil {
 		return Label{}, err
 	}
-	under := 196
+	lines := 3 // of the name
 	if symbol.Kind != Code128 {
 		w, _, err := symbol.modules()
 		if err != nil {
@@ -105,15 +105,12 @@ func (i Item) Label() (Label, error) {
 		if err := d.bars(symbol, 3, 2); err != nil {
 			return Label{}, err
 		}
-		under = 122
+		lines = 1
 	}
 	sku, high := largest(i.SKU, room, 34, 28, 22, 18)
 	d.small(edge, 14, room, high, sku)
 	y := 52
-	for _, s := range fit(i.Name, letters(room, 22), 3) {
-		if y+22 > under-24 && y > 52 {
-			break
-		}
+	for _, s := range fit(i.Name, letters(room, 22), lines) {
 		d.small(edge, y, room, 22, s)
 		y += 26
 	}
@@ -151,7 +148,7 @@ func (i Item) symbol() (Element, error) {
 	data := "(01)" + i.GTIN
 	if i.Expiry != "" {
 		if len(i.Expiry) != 10 {
-			return Element{}, fmt.Errorf("%w: expiry %q", ErrLabel, i.Expiry)
+			return Element{}, fmt.Errorf("%w: expiry %.40q", ErrLabel, i.Expiry)
 		}
 		data += "(17)" + strings.ReplaceAll(i.Expiry[2:], "-", "")
 	}
@@ -188,6 +185,7 @@ const (
 	slipPitch  = 36
 	slipLetter = 28
 	slipWide   = 48 // letters
+	slipRight  = 36 // of these at most on the right
 )
 
 // Slip lays a paper of lines out, a packing slip for one, on as many labels of
@@ -207,7 +205,7 @@ func Slip(title string, lines []Line) ([]Label, error) {
 			if l.Rule {
 				d.rule(y+slipPitch/2, 2)
 			}
-			right := one(l.Right, slipWide)
+			right := one(l.Right, slipRight)
 			left := l.Left
 			if room := slipWide - len([]rune(right)) - 1; len([]rune(left)) > room {
 				left = string([]rune(left)[:max(room-3, 0)]) + "..."

@@ -51,27 +51,43 @@ func AskZPL(ctx context.Context, port drivers.Port) (drivers.Identity, error) {
 	})
 }
 
-// AskESCPOS asks GS I for maker (66), model (67) and firmware (65): each 5F,
-// text, 00. Source: ESC/POS command reference, GS I.
+// AskESCPOS asks GS I for model (67), maker (66) and firmware (65): each 5F, text,
+// 00. Source: ESC/POS command reference, GS I. Noise has that shape now and then: the
+// answer must be text and all that came, and the model is asked twice.
 func AskESCPOS(ctx context.Context, port drivers.Port) (drivers.Identity, error) {
 	var id drivers.Identity
+	var again string
 	for _, q := range []struct {
 		n    byte
 		into *string
-	}{{67, &id.Model}, {66, &id.Maker}, {65, &id.Firmware}} {
-		_, err := ask1(ctx, port, "\x1dI"+string(q.n), func(heard []byte) (drivers.Identity, bool) {
-			_, rest, begun := bytes.Cut(heard, []byte{0x5f})
-			text, _, ended := bytes.Cut(rest, []byte{0})
-			if begun && ended {
-				*q.into = printableID(string(text))
-			}
-			return id, begun && ended
+	}{{67, &id.Model}, {66, &id.Maker}, {65, &id.Firmware}, {67, &again}} {
+		_, err := ask1(ctx, port, "\x1dI"+string(q.n), func(heard []byte) (_ drivers.Identity, ok bool) {
+			*q.into, ok = told(heard)
+			return id, ok
 		})
 		if err != nil {
 			return drivers.Identity{}, err
 		}
 	}
+	if again != id.Model {
+		return drivers.Identity{}, unreadable
+	}
 	return id, nil
+}
+
+// maxTold bounds the text of an answer to GS I, in bytes.
+const maxTold = 80
+
+// told is the text of an answer to GS I. A status that the printer sends by itself,
+// of four bytes, may be in front of it.
+func told(heard []byte) (string, bool) {
+	if len(heard) > 4 && heard[0]&0x93 == 0x10 {
+		heard = heard[4:]
+	}
+	text, begun := bytes.CutPrefix(heard, []byte{0x5f})
+	text, ended := bytes.CutSuffix(text, []byte{0})
+	plain := bytes.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+	return strings.TrimSpace(string(text)), begun && ended && plain && len(text) > 0 && len(text) <= maxTold
 }
 
 // AskStatus is for languages whose printers do not tell who they are: an answer

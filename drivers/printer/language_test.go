@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -368,6 +369,10 @@ func TestWhoItIs(t *testing.T) {
 		{"EPL2", AskStatus(EPL2), map[string]string{askEE: "00\r\n"}, drivers.Identity{Model: "a printer with EPL2"}, false},
 		{"ZPL, silent", AskZPL, nil, drivers.Identity{}, true},
 		{"EPL2, a scale answers", AskStatus(EPL2), map[string]string{askEE: "ES\r\n"}, drivers.Identity{}, true},
+		{"ESC/POS, noise", AskESCPOS, map[string]string{"\x1dIC": "\x5f\xf8\x80\x78\x00", "\x1dIB": "\x5f\x01\x00", "\x1dIA": "\x5fA\x00"}, drivers.Identity{}, true},
+		{"ESC/POS, noise around a text", AskESCPOS, map[string]string{"\x1dIC": "\xe6\x5fAB\x00", "\x1dIB": "\x5fAB\x00", "\x1dIA": "\x5fAB\x00"}, drivers.Identity{}, true},
+		{"ESC/POS, no text", AskESCPOS, map[string]string{"\x1dIC": "\x5f\x00", "\x1dIB": "\x5f\x00", "\x1dIA": "\x5f\x00"}, drivers.Identity{}, true},
+		{"ESC/POS, a status of its own first", AskESCPOS, map[string]string{"\x1dIC": "\x14\x00\x00\x0f\x5fTM-T20\x00", "\x1dIB": "\x5fEPSON\x00", "\x1dIA": "\x5f1.0\x00"}, drivers.Identity{Maker: "EPSON", Model: "TM-T20", Firmware: "1.0"}, false},
 		{"ZPL, babble", AskZPL, map[string]string{"~HI": strings.Repeat("x", 600)}, drivers.Identity{}, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -384,6 +389,38 @@ func TestWhoItIs(t *testing.T) {
 				t.Errorf("%s: %+v %v", c.name, got, err)
 			}
 		})
+	}
+}
+
+// TestNoiseIsNoReceiptPrinter: of a line at the wrong speed no printer is made, however
+// long it is asked.
+func TestNoiseIsNoReceiptPrinter(t *testing.T) {
+	noise := rand.New(rand.NewPCG(1, 2))
+	found := 0
+	for range 3000 {
+		synctest.Test(t, func(t *testing.T) {
+			var peer drivertest.Peer
+			peer.OnWrite = func(p []byte) (int, error) {
+				b := make([]byte, 1+noise.IntN(40))
+				for i := range b {
+					b[i] = "\x00\x5f\xf8\x80A\x12"[noise.IntN(6)]
+				}
+				peer.Send(string(b))
+				return len(p), nil
+			}
+			port, err := peer.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := AskESCPOS(ctx, port); err == nil {
+				found++
+			}
+		})
+	}
+	if found > 0 {
+		t.Errorf("%d printers in noise", found)
 	}
 }
 

@@ -47,10 +47,12 @@ const identifyTime = 500 * time.Millisecond
 
 // Identify is the Identifier of a protocol: it asks for a weight, or listens
 // for one, and then who the scale is, where that can be asked. A scale that
-// answers and cannot tell is an empty Identity. That it does not know the
+// answers and cannot tell is an empty Identity. A number without a unit has to be
+// said twice. That it does not know the
 // question says nothing: families share their words for that.
 func (p Protocol) Identify(ctx context.Context, port drivers.Port) (drivers.Identity, error) {
 	wait, need := identifyTime, 1
+	bare := false // the answer was a number without a unit
 	if !p.Polled() {
 		wait, need = 2*time.Second, 1+p.Stale+p.Window // frames by chance are rare, several of them rarer
 	}
@@ -59,11 +61,17 @@ func (p Protocol) Identify(ctx context.Context, port drivers.Port) (drivers.Iden
 			a, err := p.Parse(frame)
 			if err == nil && a.Kind != AnswerSyntax && a.Kind != AnswerTransmit && a.Kind != AnswerIrrelevant {
 				need--
+				bare = a.Kind == AnswerWeight && a.Unit == ""
 			}
 			return need <= 0
 		})
 	}
 	err := ask()
+	if err == nil && p.Polled() && bare {
+		// Digits alone may be a scan that came just then; a scale says them again.
+		need = 1
+		return drivers.Identity{}, ask()
+	}
 	if err != nil && p.Polled() && ctx.Err() == nil {
 		// Somebody may have asked in another language before: half a command of
 		// his is still in front of ours.

@@ -236,17 +236,26 @@ func (d *Driver) listen(ctx context.Context, port drivers.Port, s *session) (cod
 	return d.receive(ctx, port, s)
 }
 
+// speech is so many bytes without a frame in them that it is no noise of the line:
+// something speaks there, in another language or at another speed.
+const speech = 8
+
 // receive reads frames until one is of use or ctx is done. A second answer to
 // one question does not count; a talking scale may say several things at once.
 func (d *Driver) receive(ctx context.Context, port drivers.Port, s *session) (code string, err error) {
 	code = drivers.CodeScaleSilent
-	done := false
+	done, got := false, 0
 	var buf [256]byte
 	for !done {
 		n, err := drivers.Receive(ctx, port, buf[:])
+		got += n
 		if err != nil {
 			if code == drivers.CodeScaleSilent {
-				return d.missed(ctx, err)
+				if code, err = d.missed(ctx, err); code != "" && got >= speech {
+					code = drivers.CodeScaleUnreadable
+					d.stats.garbage.Add(1)
+				}
+				return code, err
 			}
 			if ctx.Err() != nil {
 				return code, nil // there were frames, none of use
@@ -254,6 +263,7 @@ func (d *Driver) receive(ctx context.Context, port drivers.Port, s *session) (co
 			return "", err
 		}
 		s.framer.Push(buf[:n], func(frame []byte, err error) {
+			got = 0
 			if done && d.cfg.Protocol.Polled() {
 				return
 			}

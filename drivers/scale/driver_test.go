@@ -141,7 +141,9 @@ func TestWhatEachAnswerBecomes(t *testing.T) {
 		{"S S         12 PCS\r\n", scale.Reading{}, "degraded DEV-204"},
 		{"\xd3\xa0\xd3\r\n", scale.Reading{}, "degraded DEV-205"},
 		{"", scale.Reading{}, "degraded DEV-201"},
-		{"I4 A \"1\"\r\n", scale.Reading{}, "degraded DEV-201"}, // not an answer to SI
+		{"I4 A \"1\"\r\n", scale.Reading{}, "degraded DEV-201"},   // not an answer to SI
+		{"\xd3\xa0\xd3", scale.Reading{}, "degraded DEV-201"},     // noise on the line
+		{"S S     100.00 g", scale.Reading{}, "degraded DEV-205"}, // something speaks, and never ends its line
 		{"noise\r\nS S         12 g\r\n", scale.Reading{Value: 12, Unit: "g", Stable: true, Milligrams: 12_000}, "ready"},
 		{"S S 1 g\r\nS S 2 g\r\n", scale.Reading{Value: 1, Unit: "g", Stable: true, Milligrams: 1_000}, "ready"},
 	} {

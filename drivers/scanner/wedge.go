@@ -53,7 +53,7 @@ type wedgeWire struct {
 	max   int
 	gaps  bool // a pause ends a scan
 
-	half []byte // of an event
+	half []byte // of an event: a read of the port may end within one
 	scan []byte
 	bad  string // why what is typed now is refused
 }
@@ -61,13 +61,7 @@ type wedgeWire struct {
 func (w *wedgeWire) push(p []byte) {
 	w.half = append(w.half, p...)
 	for len(w.half) >= evdev.EventSize {
-		e := evdev.Decode(w.half)
-		if !e.Sane() {
-			w.lost(true)
-			w.half = w.half[:0]
-			return
-		}
-		w.keys.Event(e, w.typed, w.end, w.lost)
+		w.keys.Event(evdev.Decode(w.half), w.typed, w.end, w.lost)
 		w.half = append(w.half[:0], w.half[evdev.EventSize:]...)
 	}
 }

@@ -10,6 +10,7 @@
 //	take               printer
 //	field JSON         rfid: tags that lie there
 //	pass MS JSON       rfid: a carton with tags moves through
+//	press MODULE [N]   light: a button, and the pieces that are taken
 //	climate C RH       sensor: what is around it, in thousandths
 //	>> HEX             the host sends bytes in hexadecimal
 //	fault NAME on|off
@@ -22,6 +23,7 @@
 package cases
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -35,9 +37,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/line/linetest"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/record"
@@ -80,7 +83,7 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(string(text), got); d != "" {
+			if d := gocmp.Diff(string(text), got); d != "" {
 				t.Errorf("-want +got\n%s", d)
 			}
 		})
@@ -199,6 +202,15 @@ func start(ctx context.Context, t *testing.T, dir string, book *record.Book, por
 			defer context.AfterFunc(ctx, func() { _ = port.Close() })()
 			_ = r.Serve(ctx, port)
 		}}
+	case "light":
+		p := light.Params{Brokers: []string{"none"}, Site: "s1"}
+		params(&p)
+		var c *light.Controller
+		c, err = light.New(p, book)
+		dev, run = c, []func(){func() {
+			defer context.AfterFunc(ctx, func() { _ = port.Close() })()
+			_ = c.Serve(ctx, port)
+		}}
 	default:
 		t.Fatalf("no device %q", kind)
 	}
@@ -281,6 +293,15 @@ func do(dev device, port *linetest.Port, step string) error {
 			}
 			return d.SetClimate(c, rh)
 		}
+	case *light.Controller:
+		if verb == "press" {
+			module, took, _ := strings.Cut(arg, " ")
+			n, err := strconv.ParseInt(cmp.Or(took, "0"), 10, 64)
+			if err == nil {
+				_, err = d.Press(module, n)
+			}
+			return err
+		}
 	case *printer.Printer:
 		if verb == "take" {
 			return d.Take()
@@ -333,6 +354,15 @@ func entry(e record.Entry) string {
 		return strings.TrimRight(fmt.Sprintf("%s %q %d ms %v", e.Kind, e.Tags.EPCs, e.Tags.Ms, e.Tags.Reads), " ")
 	case e.Climate != nil:
 		return fmt.Sprintf("%s %d m°C %d m%%", e.Kind, e.Climate.MilliC, e.Climate.MilliRH)
+	case e.Lamp != nil:
+		if !e.Lamp.Lit {
+			return fmt.Sprintf("%s %s dark", e.Kind, e.Lamp.Module)
+		}
+		return fmt.Sprintf("%s %s %s %s of %s shows %d button %v", e.Kind, e.Lamp.Module, e.Lamp.Bin, e.Lamp.Task, e.Lamp.Handheld, e.Lamp.Shows, e.Lamp.Button)
+	case e.Press != nil:
+		return fmt.Sprintf("%s %s task %q shows %d took %d sent %d", e.Kind, e.Press.Module, e.Press.Task, e.Press.Shows, e.Press.Took, e.Press.Seqs)
+	case e.Answer != nil:
+		return fmt.Sprintf("%s %q of %s %v %s", e.Kind, e.Answer.Module, e.Answer.CmdID, e.Answer.OK, e.Answer.Code)
 	case e.Fault != nil:
 		return fmt.Sprintf("%s %s %v", e.Kind, e.Fault.Name, e.Fault.On)
 	}

@@ -110,6 +110,13 @@ func (c *Client) Level(ctx context.Context, line string, high bool) error {
 	return c.call(ctx, http.MethodPost, "/level", map[string]any{"line": line, "level": high}, nil)
 }
 
+// Press presses the button of a pick-to-light module and takes pieces: took of them,
+// 0 = what its display shows. Entry.Press.Seqs tells what the controller sent.
+func (c *Client) Press(ctx context.Context, module string, took int64) (record.Entry, error) {
+	var e record.Entry
+	return e, c.call(ctx, http.MethodPost, "/press", map[string]any{"module": module, "took": took}, &e)
+}
+
 // Climate makes it warmer or colder, drier or wetter around a sensor, in
 // thousandths of a degree and of a per cent.
 func (c *Client) Climate(ctx context.Context, milliC, milliRH int64) error {

@@ -16,6 +16,7 @@
 //	POST /induct {"barcode":"…","quality":"GOOD|NOREAD|MULTI|CONFLICT"}   conveyor: a carton before the belt
 //	POST /take   {"lane":"L1"}       conveyor: the cartons at the end of a lane, as a JSON list
 //	POST /level  {"line":"EYE","level":true}   gpio: an input changes
+//	POST /press  {"module":"01","took":3}   light: a button is pressed and pieces are taken; answers the entry
 //	POST /climate {"milliC":-20500,"milliRH":54600}   sensor: what is around it
 //	GET  /actions?wait=MS            robot: actions that wait for the world, as a JSON list
 //	POST /actions/{id} {"result":"FINISHED|FAILED","description":"…"}
@@ -111,6 +112,13 @@ type Levelled interface {
 // Airy is a Target around which it can become warmer or colder.
 type Airy interface {
 	SetClimate(milliC, milliRH int64) error
+}
+
+// Pressable is a Target whose buttons can be pressed.
+type Pressable interface {
+	// Press presses the button of a module; took is how many pieces the person
+	// takes, 0 = what the display shows.
+	Press(module string, took int64) (record.Entry, error)
 }
 
 // Acting is a Target whose actions the world decides.
@@ -241,6 +249,15 @@ func Handler(t Target) http.Handler {
 		},
 		) (any, error) {
 			return nil, s.SetLevel(b.Line, b.Level)
+		})
+	}
+	if s, ok := t.(Pressable); ok {
+		post(mux, "/press", func(b struct {
+			Module string `json:"module"`
+			Took   int64  `json:"took"`
+		},
+		) (any, error) {
+			return s.Press(b.Module, b.Took)
 		})
 	}
 	if s, ok := t.(Airy); ok {

@@ -7,6 +7,7 @@ import (
 
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/rfid/llrp"
@@ -32,6 +33,7 @@ type Common struct {
 // ScaleArgs are the flags of `tote emulate scale`.
 type ScaleArgs struct {
 	Common       `embed:""`
+	At           string `help:"Protocol hid: a named pipe at this path in the place of a hidraw node, or kernel: a HID device of the kernel's own (root, uhid)."`
 	scale.Params `embed:""`
 }
 
@@ -46,6 +48,17 @@ type PrinterArgs struct {
 type ScannerArgs struct {
 	Common         `embed:""`
 	scanner.Params `embed:""`
+}
+
+// WedgeArgs are the flags of `tote emulate wedge`.
+type WedgeArgs struct {
+	Name    string `help:"Name in the record and in the ready line (default: the kind)."`
+	At      string `required:"" help:"A named pipe at this path in the place of an input device, or kernel: a keyboard of the kernel's own (root, uinput)."`
+	Control string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record  string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON    bool   `name:"json" help:"Ready lines as JSON."`
+	GS      string `name:"gs" default:"ctrl" enum:"ctrl,f8" help:"How GS is typed: ctrl (Ctrl and ]) or f8."`
+	GapMs   int64  `default:"3" help:"Milliseconds between two keys."`
 }
 
 // RFIDArgs are the flags of `tote emulate rfid`.
@@ -106,6 +119,15 @@ type ZIOTCArgs struct {
 	ziotc.Params `embed:""`
 }
 
+// LightArgs are the flags of `tote emulate light`.
+type LightArgs struct {
+	Name         string `help:"Name in the record and in the ready line (default: the kind)."`
+	Control      string `default:"127.0.0.1:0" help:"Control API: loopback host:port, or unix:/path."`
+	Record       string `help:"File that gets each thing that physically happens, as JSON lines."`
+	JSON         bool   `name:"json" help:"Ready lines as JSON."`
+	light.Params `embed:""`
+}
+
 // GroupArgs are the flags of `tote emulate group`.
 type GroupArgs struct {
 	File string `arg:"" help:"JSON file: {\"devices\":[{\"kind\":\"scale\",\"link\":…}]}."`
@@ -115,7 +137,7 @@ type GroupArgs struct {
 // Options for Main.
 func (a ScaleArgs) Options() (Options, error) {
 	d := a.Common.device(Scale)
-	d.Scale = a.Params
+	d.Scale, d.At = a.Params, a.At
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 
@@ -130,6 +152,13 @@ func (a PrinterArgs) Options() (Options, error) {
 func (a ScannerArgs) Options() (Options, error) {
 	d := a.Common.device(Scanner)
 	d.Scanner = a.Params
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a WedgeArgs) Options() (Options, error) {
+	d := Device{Kind: Wedge, Name: a.Name, At: a.At, Control: a.Control, Record: a.Record}
+	d.Scanner.GS, d.Scanner.GapMs = a.GS, a.GapMs
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 
@@ -168,6 +197,12 @@ func (a ConveyorArgs) Options() (Options, error) {
 // Options for Main.
 func (a ZIOTCArgs) Options() (Options, error) {
 	d := Device{Kind: ZIOTC, Name: a.Name, Control: a.Control, Record: a.Record, ZIOTC: a.Params}
+	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
+}
+
+// Options for Main.
+func (a LightArgs) Options() (Options, error) {
+	d := Device{Kind: Light, Name: a.Name, Control: a.Control, Record: a.Record, Light: a.Params}
 	return Options{Devices: []Device{d}, JSON: a.JSON}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/rfid/llrp"
@@ -31,6 +32,8 @@ type cli struct {
 	Group   GroupArgs   `cmd:""`
 
 	Conveyor ConveyorArgs `cmd:""`
+	Light    LightArgs    `cmd:""`
+	Wedge    WedgeArgs    `cmd:""`
 	GPIO     GPIOArgs     `cmd:"" name:"gpio"`
 }
 
@@ -79,7 +82,7 @@ func TestArgs(t *testing.T) {
 			[]string{"scanner", "--link", "/tmp/x/b0", "--suffix", "\r\n"},
 			Options{Devices: []Device{{
 				Kind: Scanner, Link: "/tmp/x/b0", Control: "127.0.0.1:0",
-				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
+				Scanner: scanner.Params{Suffix: "\r\n", Chunk: 16, GapMs: 3, Protocol: scanner.Text, GS: scanner.GSCtrl, Revision: "NBRFWAAS N 4c 1A2B", AckMs: 2000},
 			}}},
 		},
 		{
@@ -137,6 +140,17 @@ func TestArgs(t *testing.T) {
 			}}},
 		},
 		{
+			[]string{"wedge", "--at", "/tmp/x/w0", "--gs", "f8"},
+			Options{Devices: []Device{{Kind: Wedge, At: "/tmp/x/w0", Control: "127.0.0.1:0", Scanner: scanner.Params{GS: scanner.GSF8, GapMs: 3}}}},
+		},
+		{
+			[]string{"light", "--brokers", "tcp://127.0.0.1:1883", "--site", "s1", "--modules", "0107,0203"},
+			Options{Devices: []Device{{
+				Kind: Light, Control: "127.0.0.1:0",
+				Light: light.Params{Brokers: []string{"tcp://127.0.0.1:1883"}, Site: "s1", ID: "pl1", Modules: []string{"0107", "0203"}, AnswerMs: 5000},
+			}}},
+		},
+		{
 			[]string{"group", file, "--json"},
 			Options{JSON: true, Devices: []Device{
 				{Kind: Scale, Name: "s1", Link: "/x/s1", Scale: scale.Params{SettleMs: 5}},
@@ -172,6 +186,10 @@ func TestArgs(t *testing.T) {
 			o, err = got.Robot.Options()
 		case "conveyor":
 			o, err = got.Conveyor.Options()
+		case "wedge":
+			o, err = got.Wedge.Options()
+		case "light":
+			o, err = got.Light.Options()
 		case "gpio":
 			o, err = got.GPIO.Options()
 		default:

@@ -19,6 +19,8 @@ import (
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/kdev"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
 	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
@@ -45,6 +47,10 @@ const (
 	Conveyor = "conveyor"
 	GPIO     = "gpio"
 	ZIOTC    = "ziotc"
+	Light    = "light"
+
+	// Wedge is a Scanner that acts as a keyboard.
+	Wedge = "wedge"
 )
 
 // ErrSpec: the description of a device makes no sense.
@@ -52,9 +58,10 @@ var ErrSpec = errors.New("emulate: bad device")
 
 // Device describes one emulated device.
 type Device struct {
-	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO or ZIOTC
+	Kind    string `json:"kind"`              // Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC, Light or Wedge
 	Name    string `json:"name,omitempty"`    // default: the kind
 	Link    string `json:"link,omitempty"`    // stable device path; "" = the pty's own name (a printer with Listen gets no pty then)
+	At      string `json:"at,omitempty"`      // wedge, and scale of protocol hid: a named pipe at this path in the place of the kernel's device, or "kernel": one of the kernel's own
 	Listen  string `json:"listen,omitempty"`  // printer and llrp: TCP address, host:port, port 0 is chosen
 	Control string `json:"control,omitempty"` // control API; default "127.0.0.1:0"; "unix:/path" for a socket
 	Record  string `json:"record,omitempty"`  // file of JSON lines; "" = in memory only
@@ -70,6 +77,7 @@ type Device struct {
 	GPIO     gpio.Params     `json:"gpio,omitzero"`     // has its own socket: no Link, no pty
 	Robot    robot.Params    `json:"robot,omitzero"`    // speaks MQTT: no Link, no pty
 	ZIOTC    ziotc.Params    `json:"ziotc,omitzero"`    // speaks MQTT: no Link, no pty
+	Light    light.Params    `json:"light,omitzero"`    // speaks MQTT: no Link, no pty
 }
 
 // Options is what Main runs.
@@ -191,12 +199,12 @@ func start(d Device) (Ready, *target, func(context.Context) error, error) {
 	if err != nil {
 		return fail(err)
 	}
-	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC && d.Kind != LLRP
+	onPty := d.Kind != Robot && d.Kind != Conveyor && d.Kind != GPIO && d.Kind != ZIOTC && d.Kind != Light && d.Kind != LLRP
 	if !onPty && d.Link != "" {
 		return fail(fmt.Errorf("%w: a %s has no device path", ErrSpec, d.Kind))
 	}
 	if onPty && (d.Link != "" || d.Listen == "") {
-		if t.port, err = pty.New(d.Link); err != nil {
+		if t.port, err = plugIn(d); err != nil {
 			return fail(err)
 		}
 		opened = append(opened, t.port)
@@ -228,6 +236,22 @@ func start(d Device) (Ready, *target, func(context.Context) error, error) {
 		defer func() { _ = opened.Close() }()
 		return t.run(ctx, device, ln)
 	}, nil
+}
+
+// plugIn opens the cable of a device.
+func plugIn(d Device) (port, error) {
+	records := d.Kind == Wedge || d.At != ""
+	switch {
+	case !records:
+		return pty.New(d.Link)
+	case d.Link != "" || d.At == "":
+		return nil, fmt.Errorf("%w: a device that gives records has a named pipe (at) or is one of the kernel, and no pty (link)", ErrSpec)
+	case d.Kind == Wedge:
+		return kdev.Keyboard(d.At)
+	case d.Kind == Scale && d.Scale.Protocol == "hid":
+		return kdev.Scale(d.At)
+	}
+	return nil, fmt.Errorf("%w: only a wedge and a scale of protocol hid give records", ErrSpec)
 }
 
 // listen opens the network plug of a device.
@@ -262,6 +286,8 @@ func (t *target) run(ctx context.Context, device any, ln net.Listener) error {
 	case *conveyor.Conveyor:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *gpio.Board:
+		wg.Go(func() { _ = d.Run(ctx) })
+	case *light.Controller:
 		wg.Go(func() { _ = d.Run(ctx) })
 	case *ziotc.Reader:
 		wg.Go(func() { _ = d.Run(ctx) })

@@ -3,12 +3,14 @@ package emulate
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"strings"
 
 	"tote/firmware-tests/control"
 	"tote/firmware-tests/conveyor"
 	"tote/firmware-tests/gpio"
+	"tote/firmware-tests/light"
 	"tote/firmware-tests/printer"
-	"tote/firmware-tests/pty"
 	"tote/firmware-tests/record"
 	"tote/firmware-tests/rfid"
 	"tote/firmware-tests/rfid/llrp"
@@ -33,12 +35,22 @@ type socket interface {
 	Close() error
 }
 
+// port is the cable of a device with a path.
+type port interface {
+	io.ReadWriteCloser
+	Plug() error
+	Unplug() error
+	Path() string
+	Plugged() bool
+	Listening() bool
+}
+
 // target is the control side of one device.
 type target struct {
 	kind, name string
 	book       *record.Book
-	port       *pty.Port // nil for a device on TCP only
-	socket     socket    // of a device on TCP
+	port       port   // nil for a device on TCP only
+	socket     socket // of a device on TCP
 	faults     faulty
 	shows      func() any // the device's own state
 }
@@ -60,7 +72,13 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = p, func() any { return p.State() }
 		return p, nil
-	case Scanner:
+	case Scanner, Wedge:
+		switch {
+		case d.Kind == Wedge:
+			d.Scanner.Protocol = scanner.Wedge
+		case d.Scanner.Protocol == scanner.Wedge:
+			return nil, fmt.Errorf("%w: a scanner that types is of kind %s", ErrSpec, Wedge)
+		}
 		s, err := scanner.New(d.Scanner, t.book)
 		if err != nil {
 			return nil, err
@@ -116,9 +134,16 @@ func (t *target) build(d Device) (any, error) {
 		}
 		t.faults, t.shows = r, func() any { return r.State() }
 		return r, nil
+	case Light:
+		c, err := light.New(d.Light, t.book)
+		if err != nil {
+			return nil, err
+		}
+		t.faults, t.shows = c, func() any { return c.State() }
+		return c, nil
 	}
-	return nil, fmt.Errorf("%w: kind %q; there are %s, %s, %s, %s, %s, %s, %s, %s, %s and %s",
-		ErrSpec, d.Kind, Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC)
+	return nil, fmt.Errorf("%w: kind %q; there are %s",
+		ErrSpec, d.Kind, strings.Join([]string{Scale, Printer, Scanner, RFID, LLRP, Sensor, Robot, Conveyor, GPIO, ZIOTC, Light, Wedge}, ", "))
 }
 
 // State is the device as the control API shows it.
@@ -189,6 +214,10 @@ type (
 		control.Readable
 		control.Scannable
 	}
+	lightFace struct {
+		*target
+		control.Pressable
+	}
 	robotFace struct {
 		*target
 		control.Acting
@@ -215,6 +244,8 @@ func (t *target) face(device any) control.Target {
 		return conveyorFace{t, d}
 	case *gpio.Board:
 		return gpioFace{t, d}
+	case *light.Controller:
+		return lightFace{t, d}
 	case *ziotc.Reader:
 		return ziotcFace{t, d, d}
 	}

@@ -40,6 +40,9 @@ const (
 	Collected = "collected" // conveyor: carton taken from the end of a lane (Carton)
 	Input     = "input"     // gpio: the world changed an input (Level)
 	Output    = "output"    // gpio: an output, a lamp, changed (Level)
+	Lit       = "lit"       // light: a module lit up, changed or went dark (Lamp)
+	Pressed   = "pressed"   // light: somebody pressed a button and took pieces (Press)
+	Confirmed = "confirmed" // light: the answer to a press came (Answer)
 	Climate   = "climate"   // sensor: it became warmer or colder, drier or wetter (Climate)
 )
 
@@ -66,7 +69,10 @@ type Entry struct {
 	Carton *Carton        `json:"carton,omitempty"`
 	Level  *Level         `json:"level,omitempty"`
 
-	Climate *Air `json:"climate,omitempty"`
+	Climate *Air    `json:"climate,omitempty"`
+	Lamp    *Lamp   `json:"lamp,omitempty"`
+	Press   *Press  `json:"press,omitempty"`
+	Answer  *Answer `json:"answer,omitempty"`
 }
 
 // Weight is a weight on a scale.
@@ -159,6 +165,35 @@ type Level struct {
 type Air struct {
 	MilliC  int64 `json:"milliC"`  // thousandths of a degree Celsius
 	MilliRH int64 `json:"milliRH"` // thousandths of a per cent of relative humidity
+}
+
+// Lamp is what a person sees of a pick-to-light module.
+type Lamp struct {
+	Module   string `json:"module"`
+	Lit      bool   `json:"lit"`
+	Bin      string `json:"bin,omitempty"`
+	Task     string `json:"task,omitempty"`
+	Handheld string `json:"handheld,omitempty"`
+	Shows    int64  `json:"shows,omitempty"`  // the number on its display
+	Button   bool   `json:"button,omitempty"` // the button is waited for
+}
+
+// Press is a press of a pick-to-light module's button.
+type Press struct {
+	Module string   `json:"module"`
+	Bin    string   `json:"bin,omitempty"`   // as the lamp showed; "" = it was dark
+	Task   string   `json:"task,omitempty"`  // that was sent, or shown
+	Shows  int64    `json:"shows,omitempty"` // the number on its display
+	Took   int64    `json:"took"`            // pieces that the person took
+	Seqs   []uint64 `json:"seqs,omitempty"`  // of what was sent; none = nothing was
+}
+
+// Answer is the answer of the gateway to a press.
+type Answer struct {
+	Module string `json:"module,omitempty"` // whose button waited for it
+	CmdID  string `json:"cmdId"`
+	OK     bool   `json:"ok"`
+	Code   string `json:"code"`
 }
 
 // SwitchedFault is a fault that was switched.

@@ -4,20 +4,21 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"tote/firmware-tests/record"
 )
 
-// Air is what is in front of the antennas, for emulators of other readers: tags
-// that lie in the field and cartons that move through it. It is safe for any
-// goroutine and starts none.
+// Air is what is in front of the antennas of a reader: tags that lie in the field
+// and cartons that move through it. It is safe for any goroutine and starts none.
 type Air struct {
 	ports     int
 	perSecond int
 	steady    bool
 	book      *record.Book
+	turn      chan struct{} // held while a reader tells what it heard: a carton's record counts all of it
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -39,7 +40,7 @@ type Heard struct {
 // many answers a second. The same seed is the same world; steady means no
 // fading.
 func NewAir(ports, perSecond int, seed uint64, steady bool, book *record.Book) *Air {
-	return &Air{ports: ports, perSecond: perSecond, steady: steady, book: book, rng: rand.New(rand.NewPCG(seed, 0)), field: &group{}}
+	return &Air{ports: ports, perSecond: perSecond, steady: steady, book: book, turn: make(chan struct{}, 1), rng: rand.New(rand.NewPCG(seed, 0)), field: &group{}}
 }
 
 // Begin lets cartons move.
@@ -100,6 +101,8 @@ func (a *Air) Pass(tags []record.Tag, ms int64) (record.Entry, error) {
 	case <-ended:
 		through = false
 	}
+	a.turn <- struct{}{}
+	defer func() { <-a.turn }()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cartons = slices.DeleteFunc(a.cartons, func(g *group) bool { return g == carton })
@@ -113,14 +116,18 @@ func (a *Air) Pass(tags []record.Tag, ms int64) (record.Entry, error) {
 	return a.book.Add(record.Entry{Kind: record.Passed, Tags: &record.Tags{EPCs: epcsOf(chips), Ms: ms, Reads: reads}}), nil
 }
 
+// Tell lets a reader listen and tell what it heard: the record of a carton that is
+// through waits for it.
+func (a *Air) Tell(f func()) {
+	a.turn <- struct{}{}
+	defer func() { <-a.turn }()
+	f()
+}
+
 // Listen is what an antenna (from 1) with so much power (dBm) hears in the time
 // up to now.
 func (a *Air) Listen(antenna, power int, now time.Time, took time.Duration) []Heard {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.room = min(a.room+float64(a.perSecond)*took.Seconds(), float64(a.perSecond))
-	hits := listen(append([]*group{a.field}, a.cartons...), antenna, power, now, took, int(a.room), !a.steady, a.rng)
-	a.room -= float64(len(hits))
+	hits := a.hear(antenna, power, now, took)
 	out := make([]Heard, len(hits))
 	for i, h := range hits {
 		out[i] = Heard{h.chip.epc, antenna, h.rssi, h.chip}
@@ -128,11 +135,29 @@ func (a *Air) Listen(antenna, power int, now time.Time, took time.Duration) []He
 	return out
 }
 
-// Told counts an answer that somebody was told of.
-func (a *Air) Told(h Heard) {
+func (a *Air) hear(antenna, power int, now time.Time, took time.Duration) []hit {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	h.chip.sent++
+	a.room = min(a.room+float64(a.perSecond)*took.Seconds(), float64(a.perSecond))
+	hits := listen(append([]*group{a.field}, a.cartons...), antenna, power, now, took, int(a.room), !a.steady, a.rng)
+	a.room -= float64(len(hits))
+	return hits
+}
+
+// Told counts an answer that somebody was told of.
+func (a *Air) Told(h Heard) { a.told(h.chip) }
+
+func (a *Air) told(c *chip) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.sent++
+}
+
+// draw draws from the world's one row of chances.
+func (a *Air) draw(f func(*rand.Rand)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f(a.rng)
 }
 
 // InField is how many tags lie there and how many cartons move.
@@ -140,4 +165,12 @@ func (a *Air) InField() (tags, cartons int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.field.chips), len(a.cartons)
+}
+
+func epcsOf(chips []*chip) []string {
+	out := make([]string, len(chips))
+	for i, c := range chips {
+		out[i] = strings.ToUpper(c.EPC)
+	}
+	return out
 }

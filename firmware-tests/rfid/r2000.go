@@ -2,6 +2,7 @@ package rfid
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -230,9 +231,7 @@ func (s *r2000) slot(w *round, until time.Time) {
 func (r *Reader) tagData(h hit, antenna int) []byte {
 	frequency := byte(35)
 	if !r.params.Steady {
-		r.mu.Lock()
-		frequency = byte(r.rng.IntN(50))
-		r.mu.Unlock()
+		r.draw(func(rng *rand.Rand) { frequency = byte(rng.IntN(50)) })
 	}
 	word := pc(h.chip.epc)
 	strength := min(max(h.rssi+129, 0), 255)

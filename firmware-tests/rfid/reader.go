@@ -17,9 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -140,18 +138,15 @@ type State struct {
 
 // Reader is one emulated reader.
 type Reader struct {
+	*Air // Field and Pass
+
 	params Params
 	faults *line.Faults
 	book   *record.Book
-	ended  chan struct{} // closed when Run ends
 	wake   chan struct{} // one token: a fault was switched
-	turn   chan struct{} // held while the reader tells what it heard: a carton's record counts all of it
 
 	mu       sync.Mutex
-	port     Port // nil before Run
-	rng      *rand.Rand
-	field    *group
-	cartons  []*group
+	port     Port  // nil before Run
 	power    []int // dBm of each antenna
 	antenna  int   // work antenna, from 0
 	region   []byte
@@ -175,74 +170,9 @@ func New(p Params, book *record.Book) (*Reader, error) {
 		names = append(names, AntennaBroken(i+1))
 	}
 	return &Reader{
-		params: p, faults: line.NewFaults(names...), book: book, ended: make(chan struct{}), wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		rng: rand.New(rand.NewPCG(p.Seed, 0)), field: &group{},
+		Air: NewAir(p.Ports, p.PerSecond, p.Seed, p.Steady, book), params: p, faults: line.NewFaults(names...), book: book, wake: make(chan struct{}, 1),
 		power: slices.Repeat([]int{p.PowerDbm}, p.Ports), region: []byte{2, 0, 6}, // ETSI, 865.0 to 868.0 MHz
 	}, nil
-}
-
-// Field sets what lies in the field; what lay there is gone.
-func (r *Reader) Field(tags []record.Tag) error {
-	chips, err := put(tags, r.params.Ports)
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.field = &group{chips: chips}
-	r.book.Add(record.Entry{Kind: record.Field, Tags: &record.Tags{EPCs: epcsOf(chips)}})
-	return nil
-}
-
-// Pass moves a carton with tags through the field in ms milliseconds. It
-// returns when the carton is through, with the entry of the record.
-func (r *Reader) Pass(tags []record.Tag, ms int64) (record.Entry, error) {
-	chips, err := put(tags, r.params.Ports)
-	switch {
-	case err != nil:
-		return record.Entry{}, err
-	case ms < 1 || ms > maxPassMs:
-		return record.Entry{}, fmt.Errorf("%w: a pass of %d ms, want 1 to %d", ErrTags, ms, maxPassMs)
-	}
-	carton := &group{chips: chips, takes: time.Duration(ms) * time.Millisecond}
-	r.mu.Lock()
-	if r.port == nil {
-		r.mu.Unlock()
-		return record.Entry{}, ErrNotRunning
-	}
-	carton.from = time.Now()
-	r.cartons = append(r.cartons, carton)
-	r.mu.Unlock()
-
-	timer := time.NewTimer(carton.takes)
-	defer timer.Stop()
-	through := true
-	select {
-	case <-timer.C:
-	case <-r.ended:
-		through = false
-	}
-	r.turn <- struct{}{}
-	defer func() { <-r.turn }()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cartons = slices.DeleteFunc(r.cartons, func(g *group) bool { return g == carton })
-	if !through {
-		return record.Entry{}, ErrNotRunning
-	}
-	reads := make(map[string]int, len(chips))
-	for _, c := range chips {
-		reads[c.EPC] = c.sent
-	}
-	return r.book.Add(record.Entry{Kind: record.Passed, Tags: &record.Tags{EPCs: epcsOf(chips), Ms: ms, Reads: reads}}), nil
-}
-
-func epcsOf(chips []*chip) []string {
-	out := make([]string, len(chips))
-	for i, c := range chips {
-		out[i] = strings.ToUpper(c.EPC)
-	}
-	return out
 }
 
 // Faults lists the names of all faults.
@@ -275,11 +205,12 @@ func (r *Reader) SetFault(name string, on bool) error {
 
 // State tells what the reader is set to and what is in front of it.
 func (r *Reader) State() State {
+	tags, cartons := r.InField()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return State{
 		PowerDbm: slices.Clone(r.power), Antenna: r.antenna + 1, Rounds: r.rounds, Frames: r.frames,
-		InField: len(r.field.chips), Moving: len(r.cartons), Resets: r.resets,
+		InField: tags, Moving: cartons, Resets: r.resets,
 	}
 }
 
@@ -289,11 +220,12 @@ func (r *Reader) Run(ctx context.Context, port Port) error {
 	r.mu.Lock()
 	r.port = port
 	r.mu.Unlock()
+	r.Begin()
 	stop := make(chan struct{})
 	in := line.Pump(port, stop)
 	defer func() {
 		close(stop)
-		close(r.ended)
+		r.End()
 		_ = port.Close()
 		for range in { // wait for the reader
 		}
@@ -332,8 +264,6 @@ func (r *Reader) Run(ctx context.Context, port Port) error {
 		case <-tick:
 		case <-r.wake:
 		}
-		r.turn <- struct{}{}
-		s.step(time.Now())
-		<-r.turn
+		r.Tell(func() { s.step(time.Now()) })
 	}
 }

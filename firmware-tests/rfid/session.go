@@ -1,6 +1,7 @@
 package rfid
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"tote/firmware-tests/line"
@@ -31,7 +32,6 @@ type session struct {
 	heard time.Time // when bytes last came
 	until time.Time // deaf until then
 	last  time.Time // up to when the air was listened to
-	room  float64   // answers the air still has room for
 }
 
 func (s *session) deaf() bool { return time.Now().Before(s.until) }
@@ -79,11 +79,11 @@ func (s *session) step(now time.Time) {
 	switch {
 	case s.r.faults.On(Babble):
 		noise := make([]byte, babbleSize)
-		s.r.mu.Lock()
-		for i := range noise {
-			noise[i] = byte(s.r.rng.Uint32())
-		}
-		s.r.mu.Unlock()
+		s.r.draw(func(rng *rand.Rand) {
+			for i := range noise {
+				noise[i] = byte(rng.Uint32())
+			}
+		})
 		_, _ = s.r.port.Write(noise)
 	case s.r.faults.On(Restart): // again and again, until it is switched off
 		s.forget()
@@ -115,20 +115,17 @@ func (s *session) air(antenna int, until time.Time) []hit {
 		return nil
 	}
 	s.last = until
-	s.room += float64(r.params.PerSecond) * took.Seconds()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	groups := append([]*group{r.field}, r.cartons...)
-	hits := listen(groups, antenna+1, r.power[antenna], until, took, int(s.room), !r.params.Steady, r.rng)
-	s.room -= float64(len(hits))
-	return hits
+	power := r.power[antenna]
+	r.mu.Unlock()
+	return r.hear(antenna+1, power, until, took)
 }
 
 // told counts a tag that somebody heard of.
 func (s *session) told(h hit) {
+	s.r.Air.told(h.chip)
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
-	h.chip.sent++
 	s.r.frames++
 }
 

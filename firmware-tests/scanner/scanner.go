@@ -5,7 +5,8 @@
 // without its AIM identifier; GS separators are 1D hex. The package shares no
 // code with the drivers.
 //
-// With Params.Protocol ssi it speaks Zebra's Simple Serial Interface instead, see
+// With Params.Protocol wedge it acts as a keyboard and types each code (keys.go).
+// With ssi it speaks Zebra's Simple Serial Interface instead, see
 // ssi.go.
 //
 // Run owns the reading side of the line (a scanner ignores what it is sent);
@@ -17,19 +18,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"tote/firmware-tests/kdev"
 	"tote/firmware-tests/line"
 	"tote/firmware-tests/record"
 )
 
-// Faults of the scanner beside those of the line. Under line.Noise the damaged
+// Faults of the scanner beside those of the line, which a keyboard's USB does not
+// have (noise, split). Under line.Noise the damaged
 // frame ends like a whole one, so that the host gets a wrong code.
 const (
 	Duplicate = "duplicate" // every code is sent twice
+	Swallow   = "swallow"   // wedge: a key is pressed and its letting go is lost
 	DropGS    = "drop_gs"   // separators are lost on the way
 	TildeGS   = "tilde_gs"  // separators become tildes on the way
 	NoAIM     = "no_aim"    // the AIM identifier is not sent
@@ -55,8 +60,9 @@ type Params struct {
 	Chunk  int    `json:"chunk,omitempty" default:"16" help:"Bytes sent at once."`
 	GapMs  int64  `json:"gapMs,omitempty" default:"3" help:"Milliseconds between two chunks."`
 
-	Protocol string `json:"protocol,omitempty" default:"text" help:"text or ssi."`
+	Protocol string `json:"protocol,omitempty" default:"text" help:"text, ssi, or wedge: it types."`
 	Revision string `json:"revision,omitempty" default:"NBRFWAAS N 4c 1A2B" help:"SSI: what it says it is."`
+	GS       string `json:"gs,omitempty" default:"ctrl" enum:"ctrl,f8" help:"wedge: how GS is typed: ctrl (Ctrl and ]) or f8."`
 	AckMs    int64  `json:"ackMs,omitempty" default:"2000" help:"SSI: milliseconds until a packet is sent again."`
 }
 
@@ -64,6 +70,8 @@ type Params struct {
 const (
 	Text = "text"
 	SSI  = "ssi"
+	// Wedge: the scanner acts as a keyboard; its line is a kdev.Keyboard.
+	Wedge = "wedge"
 )
 
 func (p Params) fill() (Params, error) {
@@ -85,7 +93,13 @@ func (p Params) fill() (Params, error) {
 	if p.AckMs == 0 {
 		p.AckMs = 2000
 	}
-	if p.Protocol != Text && p.Protocol != SSI || p.AckMs < 0 || p.AckMs > 60_000 || len(p.Revision) > 200 {
+	if p.GS == "" {
+		p.GS = GSCtrl
+	}
+	if p.GS != GSCtrl && p.GS != GSF8 {
+		return p, fmt.Errorf("%w: GS as %q", ErrParams, p.GS)
+	}
+	if p.Protocol != Text && p.Protocol != SSI && p.Protocol != Wedge || p.AckMs < 0 || p.AckMs > 60_000 || len(p.Revision) > 200 {
 		return p, fmt.Errorf("%w: protocol %q, %d ms for an ACK", ErrParams, p.Protocol, p.AckMs)
 	}
 	if p.Chunk < 0 || p.GapMs < 0 || p.GapMs > 1000 {
@@ -129,9 +143,15 @@ func New(p Params, book *record.Book) (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
+	faults := []string{line.Stall, line.Unplug, Duplicate, DropGS, TildeGS, NoAIM, NoSuffix}
+	if p.Protocol == Wedge {
+		faults = append(faults, Swallow)
+	} else {
+		faults = append(faults, line.Noise, line.Split, BadCheck, Power, Denied)
+	}
 	return &Scanner{
 		params: p,
-		faults: line.NewFaults(line.Noise, line.Split, line.Stall, line.Unplug, Duplicate, DropGS, TildeGS, NoAIM, NoSuffix, BadCheck, Power, Denied),
+		faults: line.NewFaults(faults...),
 		book:   book,
 		kick:   make(chan struct{}, 1),
 	}, nil
@@ -188,8 +208,20 @@ func (s *Scanner) Scan(code string) (record.Entry, error) {
 	s.mu.Unlock()
 
 	frame, sent, written := s.frame(code), "", false
+	chunk, keys := s.params.Chunk, frame
+	if s.params.Protocol == Wedge {
+		b, err := typed(frame, s.params.GS)
+		if err != nil {
+			return record.Entry{}, err
+		}
+		if s.faults.On(Swallow) {
+			b = slices.Delete(b, 4*kdev.EventSize, 6*kdev.EventSize) // key and report behind its scan code
+		}
+		chunk, keys = 12*kdev.EventSize, string(b)
+	}
 	if s.params.Protocol == SSI {
 		frame = s.packets(code)
+		keys = frame
 	}
 	if voice != nil && !s.faults.On(line.Stall) {
 		times := 1
@@ -200,7 +232,7 @@ func (s *Scanner) Scan(code string) (record.Entry, error) {
 		for range times {
 			sent += frame
 			gap := time.Duration(s.params.GapMs) * time.Millisecond
-			written = voice.SayIn([]byte(frame), s.params.Chunk, gap) && written
+			written = voice.SayIn([]byte(keys), chunk, gap) && written
 		}
 	}
 	return s.book.Add(record.Entry{Kind: record.Scanned, Scan: &record.Scan{

@@ -1,7 +1,5 @@
 package route
 
-import "math/bits"
-
 // inf is more than any walk and small enough to be added up without overflow.
 const inf = int64(1) << 60
 
@@ -44,35 +42,4 @@ func (r *Router) Length(masks []uint64) int64 {
 		}
 		e0, oe, e2, ee, uu = min(ee, e0)+pitch2, min(ee, oe)+pitch2, min(e0, oe, e2)+2*pitch2, ee+2*pitch2, uu+pitch2
 	}
-}
-
-// SShape returns the length in mm of the walk most pickers are taught: through
-// every aisle that holds a pick, from the leftmost to the rightmost, and when
-// their number is odd, in and out of the last one. It is never shorter than
-// Length. -1 and 0 as in Length.
-func (r *Router) SShape(masks []uint64) int64 {
-	_, last, ok := r.span(masks)
-	if !ok {
-		return -1
-	}
-	if last < 0 {
-		return 0
-	}
-	aisles, from, to := 0, -1, -1
-	for a, m := range masks {
-		if m == 0 {
-			continue
-		}
-		if from < 0 {
-			from = a
-		}
-		aisles, to = aisles+1, a
-	}
-	d := r.layout.DepotAisle
-	across := int64(max(d-from, from-d)+to-from+max(d-to, to-d)) * r.layout.PitchMm
-	if aisles%2 == 0 {
-		return across + int64(aisles)*r.length
-	}
-	farthest := 63 - bits.LeadingZeros64(masks[to])
-	return across + int64(aisles-1)*r.length + 2*r.offset(farthest)
 }

@@ -40,7 +40,7 @@ func compare(t *testing.T, l Layout, cells []Cell) (optimum, sshape int64) {
 		t.Fatalf("%+v %v: Route says %d, want %d", l, cells, tour.LengthMm, want)
 	}
 	checkTour(t, l, cells, tour)
-	sshape = r.SShape(masks)
+	sshape = r.PolicyLength(SShape, masks)
 	if sshape < want {
 		t.Fatalf("%+v %v: S-shape %d is below the optimum %d", l, cells, sshape, want)
 	}
@@ -88,7 +88,7 @@ func TestLargeToursHoldTogether(t *testing.T) {
 		if got := r.Length(masks); got != tour.LengthMm {
 			t.Fatalf("%+v: Length %d, Route %d", l, got, tour.LengthMm)
 		}
-		if s := r.SShape(masks); s < tour.LengthMm {
+		if s := r.PolicyLength(SShape, masks); s < tour.LengthMm {
 			t.Fatalf("%+v: S-shape %d is below %d", l, s, tour.LengthMm)
 		}
 	}
@@ -169,7 +169,7 @@ func TestNothingToPick(t *testing.T) {
 		if n := r.Length(masks); n != 0 {
 			t.Errorf("Length(%v) = %d", masks, n)
 		}
-		if n := r.SShape(masks); n != 0 {
+		if n := r.PolicyLength(SShape, masks); n != 0 {
 			t.Errorf("SShape(%v) = %d", masks, n)
 		}
 	}
@@ -228,7 +228,7 @@ func TestErrors(t *testing.T) {
 		if n := r.Length(masks); n != -1 {
 			t.Errorf("Length(%v) = %d, want -1", masks, n)
 		}
-		if n := r.SShape(masks); n != -1 {
+		if n := r.PolicyLength(SShape, masks); n != -1 {
 			t.Errorf("SShape(%v) = %d, want -1", masks, n)
 		}
 	}
@@ -242,7 +242,7 @@ func TestExtremeLengths(t *testing.T) {
 	for a := range masks {
 		masks[a] = 1 | 1<<63
 	}
-	got, s := r.Length(masks), r.SShape(masks)
+	got, s := r.Length(masks), r.PolicyLength(SShape, masks)
 	if got <= 0 || got > s || s >= inf {
 		t.Errorf("Length %d, S-shape %d", got, s)
 	}
@@ -358,6 +358,6 @@ func BenchmarkRoute(b *testing.B) {
 func BenchmarkSShape(b *testing.B) {
 	r, masks, _ := benchCase(b)
 	for b.Loop() {
-		r.SShape(masks)
+		r.PolicyLength(SShape, masks)
 	}
 }

@@ -12,7 +12,8 @@ import (
 // capabilities is what a reader says it can do, as far as a session needs it.
 type capabilities struct {
 	identity drivers.Identity
-	antennas int // 0 = not told
+	antennas int  // 0 = not told
+	impinj   bool // of Impinj: it can tell the phase
 	gpis     int
 	gpos     int
 	holding  bool // can hold events and reports for a client that comes back
@@ -41,6 +42,7 @@ func capabilitiesOf(a *wire.Node) capabilities {
 	}
 	if general != nil {
 		pen := general.Num("DeviceManufacturerName")
+		c.impinj = pen == wire.Impinj
 		maker, known := makers[pen]
 		if !known {
 			maker = fmt.Sprintf("maker %d", pen)

@@ -36,6 +36,9 @@ func (s *session) tag(t *wire.Tag) {
 		return
 	}
 	r := rfid.Read{EPC: d.epcs.text(t.EPC), PC: t.PC, Antenna: t.Antenna, RSSI: t.RSSI, At: s.now}
+	if t.Has&wire.HasPhase != 0 {
+		r.Phase, r.HasPhase = (t.Phase*36000+2048)/4096, true // 4096ths of a turn to hundredths of a degree
+	}
 	r.ReaderTime = s.clock.seen(t, s.now, d.cfg.Skew)
 	// A read that waited in the reader since before this connection must not
 	// look as if it were now.

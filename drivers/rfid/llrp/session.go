@@ -23,6 +23,7 @@ type session struct {
 	began   time.Time
 
 	caps    capabilities
+	phase   bool       // the reader tells it
 	greeted *wire.Node // the event that opened the connection, nil before
 	cleared bool       // the ROSpecs of earlier clients are gone: what is read is ours
 	running bool       // set up
@@ -141,6 +142,9 @@ func (s *session) ask(ctx context.Context, m *wire.Node) (*wire.Node, error) {
 // refusal is the error of an answer that does not say success.
 func refusal(request wire.Type, a answer) error {
 	status := a.body.Find("LLRPStatus")
+	if a.typ == wire.Custom {
+		status = wire.CustomStatus(a.body)
+	}
 	if status != nil && status.Num("StatusCode") == 0 && a.typ == request.Response() {
 		return nil
 	}

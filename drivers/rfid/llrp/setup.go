@@ -37,6 +37,9 @@ func (s *session) setUp(ctx context.Context) error {
 	if err := s.look(ctx); err != nil {
 		return err
 	}
+	if err := s.extend(ctx); err != nil {
+		return err
+	}
 	if err := s.set(ctx); err != nil {
 		return err
 	}
@@ -46,7 +49,10 @@ func (s *session) setUp(ctx context.Context) error {
 		return s.refused(err)
 	}
 	s.cleared = true
-	for _, m := range []*wire.Node{s.roSpec(), wire.Message(wire.EnableROSpec, map[string]any{"ROSpecID": roSpecID})} {
+	if err := s.add(ctx); err != nil {
+		return err
+	}
+	for _, m := range []*wire.Node{wire.Message(wire.EnableROSpec, map[string]any{"ROSpecID": roSpecID})} {
 		if _, err := s.ask(ctx, m); err != nil && !errors.Is(err, errUnanswered) {
 			return s.refused(err)
 		}
@@ -107,6 +113,35 @@ func (s *session) raise(ctx context.Context) error {
 	}
 	s.d.cfg.Log.Warn("the reader does not speak LLRP 1.1; it is spoken to in 1.0.1", "device", s.d.cfg.Name)
 	return nil
+}
+
+// extend asks an Impinj reader for its extensions, of which the phase is used. One
+// that does not have them reads without.
+func (s *session) extend(ctx context.Context) error {
+	if !s.caps.impinj {
+		return nil
+	}
+	_, err := s.ask(ctx, wire.Message(wire.Custom, map[string]any{
+		"VendorIdentifier": wire.Impinj, "MessageSubtype": wire.ImpinjEnableExtensions, "Data": make([]byte, 4),
+	}))
+	s.phase = err == nil
+	if err != nil && !s.passable(err) {
+		return err
+	}
+	return nil
+}
+
+// add gives the reader our ROSpec, without the phase where it does not take that.
+func (s *session) add(ctx context.Context) error {
+	_, err := s.ask(ctx, s.roSpec())
+	if s.phase && drivers.CodeOf(err) == drivers.CodeRFIDRefuses {
+		s.phase = false
+		_, err = s.ask(ctx, s.roSpec())
+	}
+	if errors.Is(err, errUnanswered) {
+		return nil
+	}
+	return s.refused(err)
 }
 
 // passable errors are those of a reader that leaves out what need not be.
@@ -242,13 +277,16 @@ func (s *session) roSpec() *wire.Node {
 		antennas = []uint64{0} // all
 	}
 	slices.Sort(antennas)
+	content := []*wire.Node{wire.New("TagReportContentSelector", map[string]any{
+		"EnableAntennaID": true, "EnablePeakRSSI": true, "EnableFirstSeenTimestamp": true, "EnableLastSeenTimestamp": true, "EnableTagSeenCount": true,
+	}, wire.New("C1G2EPCMemorySelector", map[string]any{"EnablePCBits": true}))}
+	if s.phase {
+		content = append(content, wire.ReportPhase())
+	}
 	return wire.Message(wire.AddROSpec, nil, wire.New("ROSpec", map[string]any{"ROSpecID": roSpecID},
 		wire.New("ROBoundarySpec", none, wire.New("ROSpecStartTrigger", none), wire.New("ROSpecStopTrigger", none)),
 		wire.New("AISpec", map[string]any{"AntennaIDs": antennas},
 			wire.New("AISpecStopTrigger", none),
 			wire.New("InventoryParameterSpec", map[string]any{"InventoryParameterSpecID": 1, "ProtocolID": 1})),
-		wire.New("ROReportSpec", map[string]any{"ROReportTrigger": 2, "N": 1},
-			wire.New("TagReportContentSelector", map[string]any{
-				"EnableAntennaID": true, "EnablePeakRSSI": true, "EnableFirstSeenTimestamp": true, "EnableLastSeenTimestamp": true, "EnableTagSeenCount": true,
-			}, wire.New("C1G2EPCMemorySelector", map[string]any{"EnablePCBits": true})))))
+		wire.New("ROReportSpec", map[string]any{"ROReportTrigger": 2, "N": 1}, content...)))
 }

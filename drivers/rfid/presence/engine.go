@@ -131,6 +131,7 @@ type object struct {
 	next, prev   *object
 	last         int64 // ns, of the newest read
 	heard        int64 // ns, end of the last slot with a mean at its place
+	believed     int64 // ns, when it was seen before the engine began; 0 = it was read since
 	at           int32 // location, -1 = not arrived
 	seems        int32 // where it seems to be, -1 = nowhere else
 	since        int64 // ns, beginning of the slot from which on

@@ -3,7 +3,10 @@ package presence
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+
+	"tote/drivers/rfid"
 )
 
 // best is where an object is heard best of the locations that have read it often
@@ -137,10 +140,42 @@ func (e *Engine) Reader(reader string, up bool, now time.Time) []Fact {
 			}
 		}
 		for _, o := range here {
+			believed := o.believed
 			e.alive(o, e.now)
+			o.believed = believed
 		}
 	}
 	return events
+}
+
+// Believe tells that a tag was at a location before the engine began: by its identity
+// or its bits in hexadecimal, and when it was seen there. It has Gone from now on to be
+// read, and no fact is told of it until it moves or departs. It is false when the
+// engine does not follow it: it is not wanted, there is no such location, or no room.
+func (e *Engine) Believe(tag, location string, seen, now time.Time) bool {
+	at := slices.IndexFunc(e.cfg.Locations, func(l Location) bool { return l.Name == location })
+	key := tag
+	if !strings.HasPrefix(tag, "urn:") {
+		n := e.names.of(&rfid.Read{EPC: tag})
+		if !n.wanted {
+			return false
+		}
+		key = n.key
+	}
+	o := e.objects[key]
+	switch {
+	case at < 0 || o == nil && len(e.objects) >= e.cfg.MaxTags:
+		return false
+	case o != nil && o.at >= 0:
+		return true // it is known better
+	case o == nil:
+		o = &object{key: key, epc: tag, at: -1, last: max(now.UnixNano(), e.now), believed: max(seen.UnixNano(), 1), known: true}
+		e.objects[key] = o
+		e.behind(o)
+	}
+	o.at, o.seems, o.heard, o.strength = int32(at), -1, o.last, int32(e.cfg.MinRSSI) //nolint:gosec // checked in NewEngine
+	e.stats.Arrived++
+	return true
 }
 
 // makeRoom forgets the object that was not read for longest.
@@ -157,14 +192,14 @@ func (e *Engine) forget(o *object, forced bool) []Fact {
 		return nil
 	}
 	e.stats.Departed++
-	ev := e.fact(Departed, o, o.last)
+	ev := e.fact(Departed, o, cmp.Or(o.believed, o.last))
 	ev.From, ev.RSSI, ev.Forced = e.cfg.Locations[o.at].Name, int(o.strength), forced
 	return []Fact{ev}
 }
 
 // alive notes that an object was read.
 func (e *Engine) alive(o *object, now int64) {
-	o.last = max(o.last, now)
+	o.last, o.believed = max(o.last, now), 0
 	if e.newest != o {
 		e.unlink(o)
 		e.behind(o)

@@ -95,7 +95,10 @@ type Tag struct {
 
 // ParseTag reads a tag frame of a reader with 4 or 8 ports: frequency and
 // antenna, PC, EPC, RSSI. The EPC's length is that of the PC word; what stands
-// behind the RSSI (two bytes of phase, in some settings) is left out. On
+// behind the RSSI (two bytes of phase, in some settings) is left out: no manual
+// at hand gives their unit or says which firmware sends them, the commands that
+// the driver uses do not ask for them, and a phase of a guessed unit is worse
+// than none. On
 // readers with 8 ports the top bit of the RSSI means antenna 5 to 8.
 func ParseTag(f Frame, ports int) (Tag, error) {
 	d := f.Data

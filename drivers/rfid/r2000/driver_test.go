@@ -79,7 +79,7 @@ func TestConformance(t *testing.T) {
 	drivertest.Conformance(t, drivertest.Suite{
 		New:   with(Config{Answer: 30 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 20 * time.Millisecond}),
 		Flips: &drivertest.Flips{}, Day: &drivertest.Day{New: with(Config{})},
-		Ask: "\xa0\x04\x01\x89\x01\xd1", Frame: tagFrame + endFrame, Want: tagText,
+		Ask: "\xa0\x04\x01\x89\x01\xd1", Frame: tagFrame + endFrame, Whole: len(tagFrame), Want: tagText,
 		Garbage: "\x00\xa0\x47\xff", // pretends to be a packet of 73 bytes
 	})
 }

@@ -91,18 +91,18 @@ func TestConformance(t *testing.T) {
 	}
 	short := Config{Answer: 30 * time.Millisecond, Silence: 150 * time.Millisecond, Retry: 20 * time.Millisecond}
 	for _, tc := range []struct {
-		variant          Variant
-		ask, frame, want string
+		variant             Variant
+		ask, tag, end, want string
 	}{
-		{UHF18, string(Command(0, CmdInventory)), tag18 + none18, text18},
-		{UHF288, string(Command(0, CmdInventory, 4, 0, 1, 0, 0, 0, 0, 0x80, 3)), tag288 + end288, text288},
+		{UHF18, string(Command(0, CmdInventory)), tag18, none18, text18},
+		{UHF288, string(Command(0, CmdInventory, 4, 0, 1, 0, 0, 0, 0, 0x80, 3)), tag288, end288, text288},
 	} {
 		t.Run(tc.variant.name(), func(t *testing.T) {
 			cfg := short
 			cfg.Variant = tc.variant
 			drivertest.Conformance(t, drivertest.Suite{
 				New: with(cfg), Flips: &drivertest.Flips{}, Day: &drivertest.Day{New: with(Config{Variant: tc.variant})},
-				Ask: tc.ask, Frame: tc.frame, Want: tc.want,
+				Ask: tc.ask, Frame: tc.tag + tc.end, Whole: len(tc.tag), Want: tc.want,
 				Garbage: "\xff\x00\x40\x00\x01\xff", // pretends to be frames
 			})
 		})

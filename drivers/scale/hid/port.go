@@ -23,7 +23,7 @@ func (i ID) String() string { return fmt.Sprintf("%04x:%04x", i.Vendor, i.Produc
 
 // Config says which USB scale is meant.
 type Config struct {
-	Path string // a hidraw node or a link to one; "" = the first scale found
+	Path string // a hidraw node or a link to one, or a named pipe that an emulator writes to; "" = the first scale found
 	ID   ID     // its vendor and product; zero = any scale
 }
 
@@ -66,6 +66,9 @@ func find(cfg Config, sysfs, devices string) (string, error) {
 		real, err := filepath.EvalSymlinks(cfg.Path)
 		if err != nil {
 			return "", fmt.Errorf("usb scale %s: %w", cfg.Path, drivers.ErrUnplugged)
+		}
+		if node, err := os.Stat(real); err == nil && node.Mode()&os.ModeNamedPipe != 0 {
+			return cfg.Path, nil // the kernel says nothing of it
 		}
 		id, scale := about(filepath.Join(sysfs, filepath.Base(real), "device"))
 		if !scale || cfg.ID != (ID{}) && id != cfg.ID {
@@ -135,16 +138,23 @@ func open(path string) (drivers.Port, error) {
 	return p, nil
 }
 
-// read feeds the queue. The kernel gives one report a read; other reports than
-// a scale's data are left out here, where their ends are known.
+// Report is what a port gives of one read of a hidraw node: the data report of a
+// scale. The kernel gives one report a read, whole; other reports, and a read that
+// is shorter than one, are left out here, where their ends are known.
+func Report(read []byte) []byte {
+	if len(read) < reportLen || read[0] != reportID {
+		return nil
+	}
+	return read[:reportLen]
+}
+
+// read feeds the queue.
 func (p *port) read() {
 	defer close(p.ended)
 	var buf [64]byte
 	for {
 		n, err := p.file.Read(buf[:])
-		if n >= reportLen && buf[0] == reportID {
-			p.queue.Put(buf[:reportLen])
-		}
+		p.queue.Put(Report(buf[:n]))
 		if err != nil {
 			p.queue.Fail(drivers.ErrUnplugged)
 			return

@@ -53,7 +53,9 @@ type Suite struct {
 	Frame, Want string // one good stable answer, and what it shows
 	Garbage     string // default some bytes that no scale sends
 	// Policy is drivertest.Flips's, for wires on which the first word counts.
-	Policy func(bit int, text string) bool
+	Policy  func(bit int, text string) bool
+	After   int                 // drivertest.Flips's
+	Records *drivertest.Records // of a scale whose port gives records
 }
 
 // Conformance runs the suite of all drivers.
@@ -80,8 +82,8 @@ func Conformance(t *testing.T, s Suite) {
 	drivertest.Conformance(t, drivertest.Suite{
 		New: create(scale.Config{Interval: 10 * time.Millisecond, Timeout: 40 * time.Millisecond}),
 		Ask: s.Protocol.Ask, Frame: s.Frame, Want: s.Want, Garbage: s.Garbage, Unframed: true,
-		Flips: &drivertest.Flips{Policy: s.Policy},
-		Day:   &drivertest.Day{New: create(scale.Config{})},
+		Records: s.Records, Flips: &drivertest.Flips{Policy: s.Policy, After: s.After},
+		Day: &drivertest.Day{New: create(scale.Config{})},
 	})
 }
 

@@ -1,13 +1,19 @@
 package toledo
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
+	"tote/drivers"
+	"tote/drivers/drivertest"
 	"tote/drivers/scale"
 	"tote/drivers/scale/scaletest"
 )
@@ -114,4 +120,37 @@ func FuzzCodec(f *testing.F) {
 		scaletest.Hold(t, Protocol(), in)
 		scaletest.Hold(t, Plain(), in)
 	})
+}
+
+// TestAnotherLanguageIsNotSilence: a scale of another kind at the line is there and
+// cannot be read; one that says nothing does not answer.
+func TestAnotherLanguageIsNotSilence(t *testing.T) {
+	for says, want := range map[string]string{
+		"     123.45 g  \r\n": drivers.CodeScaleUnreadable, "\xff": drivers.CodeScaleSilent, "": drivers.CodeScaleSilent,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var peer drivertest.Peer
+			d, err := scale.New(scale.Config{
+				Name: "s", Open: peer.Open, Protocol: Protocol(), Log: slog.New(slog.DiscardHandler), Sink: func(scale.Reading) { t.Error("a weight") },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- d.Run(ctx) }()
+			for i := range 60 {
+				synctest.Wait()
+				if peer.IsOpen() && i%10 == 0 {
+					peer.Send(says)
+				}
+				<-time.After(100 * time.Millisecond)
+			}
+			if s := d.Status(); s.State != drivers.Degraded || s.Code != want {
+				t.Errorf("%q: %+v, want %s", says, s, want)
+			}
+			cancel()
+			<-ended
+		})
+	}
 }

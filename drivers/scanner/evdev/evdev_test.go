@@ -71,32 +71,39 @@ func TestKeyboard(t *testing.T) {
 		es     []Input
 		want   string
 	}{
-		"digits":              {US, all(tap(digits...), tap(keyEnter)), "0123456789<enter>"},
-		"keypad":              {US, tap(82, 79, 80, 81, 75, 76, 77, 71, 72, 73, keyKPEnter), "0123456789<enter>"},
-		"letters":             {US, all(tap(30, 48), with(keyShiftL, tap(30)), with(keyShiftR, tap(48))), "abAB"},
-		"AIM identifier":      {US, all(tap(keyBracket), with(keyShiftL, tap(46)), tap(2)), "]C1"},
-		"punctuation":         {US, all(tap(12, 13, 39, 40, 41, 43, 51, 52, 53, 57), with(keyShiftL, tap(12, 13, 39, 40, 41, 43, 51, 52, 53, 57))), "-=;'`\\,./ _+:\"~|<>? "},
-		"caps lock":           {US, all(tap(keyCaps, 30, 2), with(keyShiftL, tap(30)), tap(keyCaps, 30)), "A1aa"},
-		"GS as Ctrl ]":        {US, all(tap(2), with(keyCtrlL, tap(keyBracket)), tap(3)), "1\x1d2"},
-		"GS as F8":            {US, tap(2, keyF8, 3), "1\x1d2"},
-		"GS as Alt 029":       {US, all(tap(2), with(keyAltL, tap(82, 80, 73)), tap(3)), "1\x1d2"},
-		"Alt with nothing":    {US, all(with(keyAltL, nil), tap(3)), "2"},
-		"Alt beyond ASCII":    {US, with(keyAltL, tap(82, 80, 76, 82)), "<key>"},
-		"Alt with too much":   {US, with(keyAltL, tap(79, 79, 79, 79, 79)), "<key>"},
-		"Enter as Ctrl M":     {US, with(keyCtrlR, tap(50)), "\r"},
-		"another control":     {US, with(keyCtrlL, tap(30)), "<key>"},
-		"held":                {US, append(append(down(30), Input{evKey, 30, 2}, Input{evKey, 30, 2}), up(30)...), "a"},
-		"no character":        {US, tap(1), "<key>"},
-		"not a key":           {US, []Input{{4, 4, 30}, {2, 0, 1}}, ""},
-		"dropped, with shift": {US, all(down(keyShiftL), []Input{{evSyn, synDropped, 0}}, tap(30)), "<dropped>a"},
-		"German letters":      {DE, all(tap(21, 44), with(keyShiftL, tap(21, 44)), tap(26, 39, 40, 12)), "zyZYüöäß"},
-		"German brackets":     {DE, all(with(keyAltGr, tap(10)), with(keyShiftL, tap(46)), tap(2)), "]C1"},
-		"German signs":        {DE, all(with(keyShiftL, tap(8, 11, 12, 53, 52, 51)), tap(53, 27, 43)), "/=?_:;-+#"},
-		"German GS":           {DE, all(tap(2), with(keyCtrlL, tap(keyBracket)), tap(3)), "1\x1d2"},
-		"German AltGr":        {DE, with(keyAltGr, tap(16, 12, 8, 11, 86, 27)), "@\\{}|~"},
-		"dead key":            {DE, all(tap(41, keySpace), tap(13, keySpace), with(keyShiftL, tap(13)), tap(keySpace)), "^´`"},
-		"dead key and letter": {DE, tap(41, 30), "<key>"},
-		"degree":              {DE, with(keyShiftL, tap(41)), "°"},
+		"digits":                {US, all(tap(digits...), tap(keyEnter)), "0123456789<enter>"},
+		"keypad":                {US, tap(82, 79, 80, 81, 75, 76, 77, 71, 72, 73, keyKPEnter), "0123456789<enter>"},
+		"letters":               {US, all(tap(30, 48), with(keyShiftL, tap(30)), with(keyShiftR, tap(48))), "abAB"},
+		"AIM identifier":        {US, all(tap(keyBracket), with(keyShiftL, tap(46)), tap(2)), "]C1"},
+		"punctuation":           {US, all(tap(12, 13, 39, 40, 41, 43, 51, 52, 53, 57), with(keyShiftL, tap(12, 13, 39, 40, 41, 43, 51, 52, 53, 57))), "-=;'`\\,./ _+:\"~|<>? "},
+		"caps lock":             {US, all(tap(keyCaps, 30, 2), with(keyShiftL, tap(30)), tap(keyCaps, 30)), "A1aa"},
+		"GS as Ctrl ]":          {US, all(tap(2), with(keyCtrlL, tap(keyBracket)), tap(3)), "1\x1d2"},
+		"GS as F8":              {US, tap(2, keyF8, 3), "1\x1d2"},
+		"GS as Alt 029":         {US, all(tap(2), with(keyAltL, tap(82, 80, 73)), tap(3)), "1\x1d2"},
+		"Alt with nothing":      {US, all(with(keyAltL, nil), tap(3)), "2"},
+		"Alt beyond ASCII":      {US, with(keyAltL, tap(82, 80, 76, 82)), "<key>"},
+		"Alt with too much":     {US, with(keyAltL, tap(79, 79, 79, 79, 79)), "<key>"},
+		"Enter as Ctrl M":       {US, with(keyCtrlR, tap(50)), "\r"},
+		"another control":       {US, with(keyCtrlL, tap(30)), "<key>"},
+		"held":                  {US, append(append(down(30), Input{evKey, 30, 2}, Input{evKey, 30, 2}), up(30)...), "a"},
+		"no character":          {US, tap(1), "<key>"},
+		"not a key":             {US, []Input{{4, 4, 30}, {2, 0, 1}}, ""},
+		"let go, never pressed": {US, all(up(30), tap(31)), "<dropped>s"},
+		"pressed twice":         {US, all(tap(30), down(31), tap(31)), "as<dropped>s"},
+		"shift out of nothing":  {US, all(down(keyShiftL), up(30), tap(31), down(keyShiftL), up(keyShiftL)), "<dropped>s"},
+		"caps out of nothing":   {US, all(tap(30, keyEnter), down(keyCaps), up(30), tap(31)), "a<enter><dropped>s"},
+		"shift held at the end": {US, all(down(keyShiftL), tap(30, keyEnter, 31)), "A<dropped><enter><dropped>s"},
+		"a value of no key":     {US, all([]Input{{evKey, 30, 3}}, tap(31)), "<dropped>s"},
+		"no event of a kernel":  {US, all([]Input{{0x20, 30, 0}}, tap(31)), "<dropped>s"},
+		"dropped, with shift":   {US, all(down(keyShiftL), []Input{{evSyn, synDropped, 0}}, tap(30)), "<dropped>a"},
+		"German letters":        {DE, all(tap(21, 44), with(keyShiftL, tap(21, 44)), tap(26, 39, 40, 12)), "zyZYüöäß"},
+		"German brackets":       {DE, all(with(keyAltGr, tap(10)), with(keyShiftL, tap(46)), tap(2)), "]C1"},
+		"German signs":          {DE, all(with(keyShiftL, tap(8, 11, 12, 53, 52, 51)), tap(53, 27, 43)), "/=?_:;-+#"},
+		"German GS":             {DE, all(tap(2), with(keyCtrlL, tap(keyBracket)), tap(3)), "1\x1d2"},
+		"German AltGr":          {DE, with(keyAltGr, tap(16, 12, 8, 11, 86, 27)), "@\\{}|~"},
+		"dead key":              {DE, all(tap(41, keySpace), tap(13, keySpace), with(keyShiftL, tap(13)), tap(keySpace)), "^´`"},
+		"dead key and letter":   {DE, tap(41, 30), "<key>"},
+		"degree":                {DE, with(keyShiftL, tap(41)), "°"},
 	} {
 		if got := typed(t, c.layout, c.es); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -123,6 +130,23 @@ func TestKeysOfRealScanners(t *testing.T) {
 	}
 }
 
+func TestWhole(t *testing.T) {
+	event := Input{evKey, 30, 1}.Append(nil)
+	dropped := Input{evSyn, synDropped, 0}.Append(nil)
+	for name, c := range map[string]struct{ in, want string }{
+		"nothing":         {"", ""},
+		"two":             {string(event) + string(event), string(event) + string(event)},
+		"half":            {string(event[:EventSize/2]), string(dropped)},
+		"one and a half":  {string(event) + string(event[:1]), string(event) + string(dropped)},
+		"all but a byte":  {string(event[:EventSize-1]), string(dropped)},
+		"a byte too much": {string(event) + "x", string(event) + string(dropped)},
+	} {
+		if got := Whole([]byte(c.in)); string(got) != c.want {
+			t.Errorf("%s: % x", name, got)
+		}
+	}
+}
+
 // The opener on a FIFO that plays recorded events: the machine that builds this
 // has no input devices of its own.
 func TestOpener(t *testing.T) {
@@ -130,12 +154,29 @@ func TestOpener(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	real, err := Opener(path)
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	real, err := Opener(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := real(t.Context()); drivers.CodeOf(err) != drivers.CodeNotKeyboard {
-		t.Errorf("a FIFO is no input device: %v", err)
+		t.Errorf("a file of text is no input device: %v", err)
+	}
+	if real, err = Opener(path); err != nil {
+		t.Fatal(err)
+	}
+	port0, err := real(t.Context())
+	if err != nil {
+		t.Fatalf("a pipe of an emulator: %v", err)
+	}
+	if _, err := real(t.Context()); drivers.CodeOf(err) != drivers.CodeBusy {
+		t.Errorf("a pipe read twice: %v", err)
+	}
+	if err := port0.Close(); err != nil {
+		t.Error(err)
 	}
 	for errno, want := range map[error]string{unix.EBUSY: drivers.CodeBusy, unix.ENODEV: drivers.CodeUnplugged, unix.EINVAL: drivers.CodeNotKeyboard} {
 		open, err := opener(path, func(int) error { return errno })

@@ -28,8 +28,32 @@ func Decode(p []byte) Input {
 	return Input{binary.NativeEndian.Uint16(p), binary.NativeEndian.Uint16(p[2:]), int32(binary.NativeEndian.Uint32(p[4:]))}
 }
 
-// Sane reports whether the kernel knows such an event (EV_MAX, KEY_MAX).
-func (e Input) Sane() bool { return e.Type <= 0x1F && e.Code <= 0x2FF }
+// mostKeys is one more than KEY_MAX.
+const mostKeys = 0x300
+
+// Sane reports whether the kernel knows such an event (EV_MAX, KEY_MAX, SYN_MAX,
+// the values of a key).
+func (e Input) Sane() bool {
+	switch {
+	case e.Type > 0x1F || e.Code >= mostKeys:
+		return false
+	case e.Type == evSyn:
+		return e.Code <= 0xF
+	}
+	return e.Type != evKey || e.Value >= 0 && e.Value <= 2
+}
+
+// Whole is what a port gives of one read of an input device: the whole events in
+// it. The kernel gives nothing else; a rest that is none counts as events that
+// were dropped (SYN_DROPPED), so that the scan it stood in is refused, not read
+// without a key.
+func Whole(read []byte) []byte {
+	rest := len(read) % EventSize
+	if rest == 0 {
+		return read
+	}
+	return Input{Type: evSyn, Code: synDropped}.Append(read[:len(read)-rest])
+}
 
 // Append is the event behind b, at time 0; for tests and emulators of devices.
 func (e Input) Append(b []byte) []byte {

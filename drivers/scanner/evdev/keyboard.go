@@ -8,6 +8,9 @@ type Keyboard struct {
 	board board
 
 	shiftL, shiftR, ctrlL, ctrlR, alt, altgr, caps bool
+	capsWas                                        bool // at the end of the last scan
+
+	held [mostKeys]bool
 
 	dead  rune // waits for the space bar
 	code  int  // of Alt with the keypad
@@ -30,21 +33,37 @@ type (
 	Typed func(r rune)
 	// Ended is the Enter key.
 	Ended func()
-	// Lost is a key that stands for no character, or events that the kernel
-	// dropped: what was typed is not what was scanned.
+	// Lost is a key that stands for no character, or events that were dropped:
+	// what was typed is not what was scanned.
 	Lost func(dropped bool)
 )
 
-// Event takes one event.
+// Event takes one event. The kernel tells of each key by turns that it is pressed
+// and let go, and so nothing needs a checksum to see that an event is missing or
+// was changed: a key pressed twice or let go twice is one of which events were
+// dropped, and so is the end of a scan that began before the device was opened.
 func (k *Keyboard) Event(e Input, typed Typed, ended Ended, lost Lost) {
 	switch {
-	case e.Type == evSyn && e.Code == synDropped:
-		k.shiftL, k.shiftR, k.ctrlL, k.ctrlR, k.alt, k.altgr, k.dead, k.codes = false, false, false, false, false, false, 0, 0
+	case e.Type == evSyn && e.Code == synDropped || !e.Sane():
+		k.forget()
 		lost(true)
 	case e.Type != evKey || e.Value == 2: // a scanner repeats nothing
 	default:
-		k.key(e.Code, e.Value == 1, typed, ended, lost)
+		down := e.Value == 1
+		if k.held[e.Code] == down {
+			k.forget()
+			lost(true)
+		}
+		k.held[e.Code] = down
+		k.key(e.Code, down, typed, ended, lost)
 	}
+}
+
+// forget lets go of all keys: which are held is not known when events were dropped,
+// and a Shift that was none must not go on into the next scan. Caps Lock is again
+// what it was at the end of the last scan.
+func (k *Keyboard) forget() {
+	*k = Keyboard{board: k.board, caps: k.capsWas, capsWas: k.capsWas}
 }
 
 func (k *Keyboard) key(code uint16, down bool, typed Typed, ended Ended, lost Lost) {
@@ -110,6 +129,12 @@ func (k *Keyboard) press(code uint16, typed Typed, ended Ended, lost Lost) {
 		lost(false)
 		return
 	case code == keyEnter || code == keyKPEnter:
+		// No scanner holds Shift at the end: that it was let go was dropped.
+		if shift || k.ctrlL || k.ctrlR || k.altgr {
+			k.forget()
+			lost(true)
+		}
+		k.capsWas = k.caps
 		ended()
 		return
 	case code == keyF8:

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +24,8 @@ var ErrNotInput = drivers.Coded(drivers.CodeNotKeyboard)
 
 // Opener opens the input device at path, an absolute one; use a link below
 // /dev/input/by-id or by-path, which stays the same. The bytes of its port are
-// input_events; what is written to it goes nowhere.
+// input_events; what is written to it goes nowhere. A named pipe in the device's
+// place is read the same way: an emulator is at its other end.
 func Opener(path string) (drivers.Opener, error) { return opener(path, grab) }
 
 func opener(path string, grab func(fd int) error) (drivers.Opener, error) {
@@ -54,28 +56,46 @@ func opener(path string, grab func(fd int) error) (drivers.Opener, error) {
 		case err != nil:
 			return nil, errors.Join(fmt.Errorf("evdev: %s: %w: %w", path, ErrNotInput, err), f.Close())
 		}
-		p := &port{f: f, queue: portio.NewQueue(portio.QueueBytes / EventSize * EventSize), ended: make(chan struct{})}
+		p := &port{f: f, queue: portio.NewQueue(portio.QueueBytes / EventSize * EventSize), closed: make(chan struct{}), ended: make(chan struct{})}
 		go p.read()
 		return p, nil
 	}, nil
 }
 
-func grab(fd int) error { return unix.IoctlSetInt(fd, eviocgrab, 1) }
+func grab(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return unix.IoctlSetInt(fd, eviocgrab, 1)
+	}
+	err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = unix.EBUSY
+	}
+	return err
+}
 
 // port is an open input device. The kernel lets go of the grab with the file.
 type port struct {
 	f     *os.File
 	queue *portio.Queue
-	ended chan struct{} // the reading goroutine has
+
+	close  sync.Once
+	closed chan struct{}
+	ended  chan struct{} // the reading goroutine has
 }
 
 func (p *port) read() {
 	defer close(p.ended)
 	buf := make([]byte, 64*EventSize)
 	for {
-		n, err := p.f.Read(buf) // the kernel gives whole events only
+		n, err := p.f.Read(buf)
 		if n > 0 {
-			p.queue.Put(buf[:n])
+			// Of a driver that does not read, the kernel drops the events and says
+			// so; a queue would drop keys out of a scan.
+			p.queue.PutAll(p.closed, Whole(buf[:n]))
 		}
 		if err != nil {
 			p.queue.Fail(drivers.ErrUnplugged) // of a port that was closed, ErrClosed came first
@@ -90,6 +110,7 @@ func (p *port) Write(_ context.Context, b []byte) (int, error) { return len(b), 
 
 func (p *port) Close() error {
 	p.queue.Fail(drivers.ErrClosed)
+	p.close.Do(func() { close(p.closed) })
 	err := p.f.Close()
 	<-p.ended
 	if errors.Is(err, os.ErrClosed) {

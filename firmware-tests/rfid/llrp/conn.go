@@ -98,7 +98,7 @@ func (r *Reader) leave(c *conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == c {
-		r.conn, r.keep, r.events, r.hold = nil, 0, map[int]bool{}, r.params.Holding
+		r.conn, r.keep, r.events, r.hold, r.extended = nil, 0, map[int]bool{}, r.params.Holding, false
 	}
 }
 
@@ -207,15 +207,21 @@ func (c *conn) step(now time.Time) {
 	if r.faults.On(AntennaBroken(antenna)) {
 		return
 	}
-	for _, h := range r.Listen(antenna, powerOf(power)/100, now, took) {
-		if c.say(report, 0, r.tag(spec, h)) && !r.faults.On(BadLengths) {
-			r.Told(h)
-			r.mu.Lock()
-			r.frames++
-			r.mu.Unlock()
+	r.Tell(func() {
+		for _, h := range r.Listen(antenna, powerOf(power)/100, now, took) {
+			if c.say(report, 0, r.tag(spec, h)) && !r.faults.On(BadLengths) {
+				r.Told(h)
+				r.mu.Lock()
+				r.frames++
+				r.mu.Unlock()
+			}
 		}
-	}
+	})
 }
+
+// phaseOf is a phase of an answer: it goes with how far the tag is, as its strength
+// does.
+func phaseOf(h rfid.Heard) uint16 { return uint16(-h.RSSI*61) & 0xFFF }
 
 // tag is the TagReportData of one answer.
 func (r *Reader) tag(spec *roSpec, h rfid.Heard) []byte {
@@ -241,6 +247,9 @@ func (r *Reader) tag(spec *roSpec, h rfid.Heard) []byte {
 	add(1<<7, 8, u16(1))
 	if spec.pc || r.params.Sparse {
 		parts = append(parts, tv(12, u16(uint16(len(h.EPC)/2)<<11)))
+	}
+	if spec.phase && !r.params.Sparse {
+		parts = append(parts, tlv(custom, u32(impinj), u32(phaseAngle), u16(phaseOf(h))))
 	}
 	b := tlv(240, parts...)
 	if r.faults.On(BadLengths) {

@@ -55,6 +55,16 @@ func (c *conn) obey(m message) bool {
 		r.mu.Lock()
 		r.hold = false
 		r.mu.Unlock()
+	case customMessage:
+		b := m.body
+		if r.params.Maker != impinj || r.params.Plain || len(b) != 9 || binary.BigEndian.Uint32(b) != impinj || b[4] != extensions {
+			c.say(errorMessage, m.id, status(unsupportedMessage, "custom message is not supported"))
+			break
+		}
+		r.mu.Lock()
+		r.extended = true
+		r.mu.Unlock()
+		c.say(customMessage, m.id, u32(impinj), []byte{extensions + 1}, status(success, ""))
 	case getReport:
 		c.say(report, m.id)
 	case closeConnection:
@@ -200,6 +210,8 @@ func (r *Reader) roSpecs(m message) (code int, text string) {
 		switch {
 		case code != success:
 			return code, text
+		case spec.phase && (!r.extended || r.faults.On(NoPhase)):
+			return paramError, "Custom"
 		case r.spec != nil:
 			return overflowParam, "there is room for one ROSpec"
 		}
@@ -282,6 +294,11 @@ func parseROSpec(body []byte, most int) (*roSpec, int, string) {
 			memory, _ := params(sel[2:])
 			m, has := find(memory, 348, 1)
 			s.pc = has && m[0]&0x40 != 0
+		}
+		if content, has := extension(selectors, selectContent); has {
+			in, _ := params(content)
+			mode, has := extension(in, selectPhase)
+			s.phase = has && len(mode) == 2 && mode[1] == 1
 		}
 	}
 	return s, success, ""

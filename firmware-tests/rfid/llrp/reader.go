@@ -34,6 +34,7 @@ const (
 	ClockSkew   = "clock_skew"   // its clock is an hour behind
 	Garbage     = "garbage"      // noise in front of each message
 	Refuse      = "refuse"       // every setting is refused
+	NoPhase     = "no_phase"     // Impinj: it has the extensions, and refuses to tell the phase
 )
 
 // AntennaBroken is the name of the fault of an antenna, from 1.
@@ -62,6 +63,7 @@ type Params struct {
 	Uptime    bool   `json:"uptime,omitempty" help:"It has no clock: times are since its start."`
 	EPCData   bool   `json:"epcData,omitempty" help:"EPCs of 96 bits are sent as EPCData too."`
 	Holding   bool   `json:"holding,omitempty" help:"It holds events for a client that comes back until that asks for them."`
+	Plain     bool   `json:"plain,omitempty" help:"It has none of its maker's extensions."`
 	V11       bool   `json:"v11,omitempty" help:"It can be raised to LLRP 1.1."`
 }
 
@@ -114,16 +116,18 @@ type Reader struct {
 	book   *record.Book
 	boot   time.Time
 
-	mu      sync.Mutex
-	socket  *Socket // nil before Run
-	conn    *conn   // the client, nil = none
-	counted int     // connections
-	acks    int
-	frames  int
-	power   int // index in the table
-	keep    time.Duration
-	events  map[int]bool // that are told of
-	hold    bool
+	mu       sync.Mutex
+	socket   *Socket // nil before Run
+	conn     *conn   // the client, nil = none
+	counted  int     // connections
+	acks     int
+	frames   int
+	power    int // index in the table
+	keep     time.Duration
+	events   map[int]bool // that are told of
+	hold     bool
+	extended bool // the client switched Impinj's extensions on
+
 	spec    *roSpec // the one it can have
 	inputs  []bool
 	outputs []bool
@@ -137,6 +141,7 @@ type roSpec struct {
 	state    string // disabled, inactive, active
 	flags    uint16 // of the report content selector
 	pc       bool
+	phase    bool // Impinj: tell the phase
 }
 
 // New makes a reader.
@@ -145,7 +150,7 @@ func New(p Params, book *record.Book) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := []string{line.Split, line.Stall, line.Unplug, Merge, V11, BadLengths, NoKeepalive, NoEcho, HeldReader, HeldClient, ClockSkew, Garbage, Refuse}
+	names := []string{line.Split, line.Stall, line.Unplug, Merge, V11, BadLengths, NoKeepalive, NoEcho, HeldReader, HeldClient, ClockSkew, Garbage, Refuse, NoPhase}
 	for i := range p.Antennas {
 		names = append(names, AntennaBroken(i+1))
 	}

@@ -37,6 +37,7 @@ const (
 	enableEvents     = 64
 	keepaliveAck     = 72
 	errorMessage     = 100
+	customMessage    = 1023
 	responseDistance = 10
 )
 
@@ -52,6 +53,26 @@ const (
 	fieldInvalid       = 300
 	fieldRange         = 301
 )
+
+// What the emulator has of Impinj's extensions (packet-llrp.h of Wireshark).
+const (
+	custom        = 1023
+	impinj        = 25882
+	extensions    = 21 // CUSTOM_MESSAGE IMPINJ_ENABLE_EXTENSIONS; 22 is its answer
+	selectContent = 50 // in ROReportSpec
+	selectPhase   = 52 // in that, u16
+	phaseAngle    = 56 // in TagReportData, u16 in 4096ths of a turn
+)
+
+// extension gives what is in a custom parameter of Impinj.
+func extension(ps []param, subtype uint32) ([]byte, bool) {
+	for _, p := range ps {
+		if p.typ == custom && len(p.body) >= 8 && binary.BigEndian.Uint32(p.body) == impinj && binary.BigEndian.Uint32(p.body[4:]) == subtype {
+			return p.body[8:], true
+		}
+	}
+	return nil, false
+}
 
 // message is one that was received whole.
 type message struct {

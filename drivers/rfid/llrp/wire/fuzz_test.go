@@ -18,6 +18,7 @@ func FuzzMessage(f *testing.F) {
 			"00b7 0018 0001 0000 00b8 0009 00 00000000 00ba 0007 0001 01 00ed 0012 02 0001 00ee 000b 1780 015c 0005 c0",
 		"043f 00000020 00000000 00f6 0016 0080 000c 000660e832579e10 0100 0006 0000",
 		"0464 00000012 00000001 011f 0008 006d 0000",
+		"043d 00000035 000003e8 00f0 002b 8d 303435fc8803d056d15b963f 81 0001 86 bc 03ff 000e 0000651a 00000038 0a40",
 		"03ff", "043e 0000000a 000003e9",
 	} {
 		f.Add(unhex(f, seed))
@@ -61,15 +62,15 @@ func checkMessage(t *testing.T, typ Type, body []byte) {
 // checkReport compares the two ways to read a report.
 func checkReport(t *testing.T, body []byte, tree *Node) {
 	var got, want []string
-	say := func(epc []byte, antenna, rssi, pc int) string {
-		return fmt.Sprintf("%X %d %d %X", epc, antenna, rssi, pc)
+	say := func(epc []byte, antenna, rssi, pc, phase int) string {
+		return fmt.Sprintf("%X %d %d %X %d", epc, antenna, rssi, pc, phase)
 	}
-	if _, err := Report(body, new(Tag), func(t *Tag) { got = append(got, say(t.EPC, t.Antenna, t.RSSI, int(t.PC))) }); err != nil {
+	if _, err := Report(body, new(Tag), func(t *Tag) { got = append(got, say(t.EPC, t.Antenna, t.RSSI, int(t.PC), t.Phase)) }); err != nil {
 		t.Fatalf("%s: %v", tree, err)
 	}
 	for _, tag := range tree.All("TagReportData") {
 		var epc []byte
-		antenna, rssi, pc := 0, 0, 0
+		antenna, rssi, pc, phase := 0, 0, 0, 0
 		for _, p := range tag.Params { // the last word counts
 			switch p.Name() {
 			case "EPC_96":
@@ -84,9 +85,14 @@ func checkReport(t *testing.T, body []byte, tree *Node) {
 				rssi = p.Num("PeakRSSI")
 			case "C1G2PC":
 				pc = p.Num("PC_Bits")
+			case "Custom":
+				d, _ := p.Get("Data").([]byte)
+				if p.Num("VendorIdentifier") == 25882 && p.Num("ParameterSubtype") == 56 && len(d) == 2 && d[0] < 16 {
+					phase = int(d[0])<<8 | int(d[1])
+				}
 			}
 		}
-		want = append(want, say(bytes.Clone(epc), antenna, rssi, pc))
+		want = append(want, say(bytes.Clone(epc), antenna, rssi, pc, phase))
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("%s: the fast path reads %q", tree, got)

@@ -11,6 +11,7 @@ type Tag struct {
 	RSSI    int    // dBm
 	PC      uint16 //
 	Seen    uint16 // times since the last report
+	Phase   int    // in 4096ths of a turn, 0 to 4095; of Impinj readers that were asked for it
 
 	FirstUTC, LastUTC       uint64 // microseconds since 1970
 	FirstUptime, LastUptime uint64 // microseconds since the reader's start
@@ -29,17 +30,33 @@ const (
 	HasLastUTC
 	HasFirstUptime
 	HasLastUptime
+	HasPhase
 )
 
 // TLV types of a report.
 const (
 	typeTagReportData = 240
 	typeEPCData       = 241
+	typeCustom        = 1023
+)
+
+// Impinj is the vendor of Impinj's extensions, and what we use of them: Wireshark's
+// packet-llrp.h has the numbers, and Impinj's application note "Low Level User Data
+// Support" the unit of the phase.
+const (
+	Impinj = 25882
+
+	ImpinjEnableExtensions = 21 // CUSTOM_MESSAGE; its answer is one more
+	ImpinjReportSelector   = 50 // Custom in ROReportSpec
+	ImpinjEnablePhase      = 52 // Custom in the selector: u16, 1 = on
+	impinjPhase            = 56 // Custom in TagReportData: u16
+
+	turn = 4096 // phases in a turn
 )
 
 // Report gives each tag of the body of an RO_ACCESS_REPORT in order; what emit
-// gets is t, filled anew each time, so that a report costs no memory. Custom parameters, results of operations and
-// whatever is not known are stepped over. skipped counts tags of which something
+// gets is t, filled anew each time, so that a report costs no memory. Of custom parameters the phase is read;
+// the others, results of operations and whatever is not known are stepped over. skipped counts tags of which something
 // could not be read. The error is ErrLength; the tags before it were good and
 // were given.
 //
@@ -81,10 +98,13 @@ func (t *Tag) read(b []byte) (whole bool, err error) {
 				return false, err
 			}
 			b = rest
-			if one.typ == typeEPCData {
+			switch one.typ {
+			case typeEPCData:
 				if err := t.epcData(one.body); err != nil {
 					return false, err
 				}
+			case typeCustom:
+				t.custom(one.body)
 			}
 			continue
 		}
@@ -99,6 +119,16 @@ func (t *Tag) read(b []byte) (whole bool, err error) {
 		b = b[1+n:]
 	}
 	return true, nil
+}
+
+// custom takes a custom parameter. A phase that is no part of a turn is none.
+func (t *Tag) custom(b []byte) {
+	if len(b) != 10 || binary.BigEndian.Uint32(b) != Impinj || binary.BigEndian.Uint32(b[4:]) != impinjPhase {
+		return
+	}
+	if v := int(binary.BigEndian.Uint16(b[8:])); v < turn {
+		t.Phase, t.Has = v, t.Has|HasPhase
+	}
 }
 
 func (t *Tag) epcData(b []byte) error {

@@ -67,6 +67,7 @@ const (
 	EnableEvents          Type = 64
 	KeepaliveAck          Type = 72
 	ErrorMessage          Type = 100
+	Custom                Type = 1023
 )
 
 // String is the name of a message, "message 77" for one that is not known.
@@ -82,8 +83,11 @@ func (t Type) Known() bool { return messages[uint16(t)] != nil }
 
 // Response is the type of the answer to a request.
 func (t Type) Response() Type {
-	if t == CloseConnection {
+	switch t {
+	case CloseConnection:
 		return CloseResponse
+	case Custom: // which one tells its subtype
+		return Custom
 	}
 	return t + 10
 }
