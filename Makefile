@@ -18,7 +18,7 @@ CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival powercut upgrade hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb notices clean
+.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival alerts powercut upgrade hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb notices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ bench: ## the figures we promise, one JSON object a line
 bench-rival: ## beside others: our Raft log and raft-wal, three gateways and three etcd
 	@cd raftstore/rival && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./... >&2
 	@export TOTE_ETCD=$$(scripts/etcd.sh); cd raftstore/rival && $(GO) run . $(ARGS)
+
+# A module of its own, which nothing else builds or tests: it has Prometheus in it.
+alerts: ## the alert rules and the dashboard, read and run by Prometheus itself
+	@cd deploy/prometheus/check && $(GO) vet ./... && $(GO) test -count=1 -timeout $(TIMEOUT) ./...
 
 # Of the simulated ones the log alone gets three cuts a seed, and the whole
 # store three for every tenth. Fails where no real cut can be made.

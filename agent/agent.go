@@ -156,6 +156,7 @@ type Agent struct {
 	clerk     *papers.Clerk
 	measured  measured
 	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
+	issues    issues
 }
 
 // New checks the configuration and touches nothing.
@@ -320,6 +321,7 @@ func (a *Agent) status() api.Gateway {
 		Since: a.start.UTC().Format(time.RFC3339), MQTT: a.broker.Stats(), Devices: []api.Device{},
 	}
 	g.Exposed = a.cfg.Exposed()
+	g.Issues = a.issues.board.Issues()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
 	g.Backup = a.backupStatus()
 	if !a.whole.Load() {

@@ -43,11 +43,11 @@ var trios = make(chan struct{}, 2)
 // devices of the floor are plugged into the third.
 func newTrio(t *testing.T, floor bool, more ...string) *trio {
 	t.Helper()
-	return newTrioWith(t, floor, func(*site) {})
+	return newTrioWith(t, floor, func(*site) {}, more...)
 }
 
 // newTrioWith is newTrio with a change to the one that has the devices.
-func newTrioWith(t *testing.T, floor bool, change func(*site)) *trio {
+func newTrioWith(t *testing.T, floor bool, change func(*site), more ...string) *trio {
 	t.Helper()
 	c := &trio{T: t}
 	trios <- struct{}{}

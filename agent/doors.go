@@ -113,8 +113,9 @@ func (a *Agent) passed(ctx context.Context, cfg config.Dock, p portal.Pass) erro
 	if p.Way != presence.In || !cfg.RFID.Receive {
 		return nil
 	}
+	known := a.announced(cfg.ID, p.EPCs)
 	for i, tag := range p.EPCs {
-		if !strings.HasPrefix(tag, ssccTags) {
+		if !slices.Contains(known, tag) {
 			continue
 		}
 		if err := a.cameIn(ctx, cfg.ID, p.ID, i, tag); err != nil {
@@ -122,6 +123,30 @@ func (a *Agent) passed(ctx context.Context, cfg config.Dock, p portal.Pass) erro
 		}
 	}
 	return nil
+}
+
+// announced are the tags of a pass that may be received. The pass is applied here, so
+// the state knows all that was announced before it: what nobody announces is told once,
+// and makes no command for each tag of a truck full of other people's units.
+func (a *Agent) announced(dock string, tags []string) (known []string) {
+	var units []string
+	for _, tag := range tags {
+		if strings.HasPrefix(tag, ssccTags) {
+			units = append(units, tag)
+		}
+	}
+	err := a.again(func(r warehouse.Reader) (err error) {
+		known, err = warehouse.AnnouncedUnits(r, units)
+		return err
+	})
+	if err != nil {
+		return units // each is asked for
+	}
+	if n := len(units) - len(known); n > 0 {
+		first := slices.IndexFunc(units, func(tag string) bool { return !slices.Contains(known, tag) })
+		a.log.Warn("units came in that no open delivery announces", "dock", dock, "units", n, "lu", units[first])
+	}
+	return known
 }
 
 // cameIn receives a unit of a pass, its i-th tag. One of many lines takes several

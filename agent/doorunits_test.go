@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tote/agent/config"
+	"tote/agent/places"
 	"tote/agent/portal"
 	"tote/agent/replica"
 	"tote/drivers/rfid/presence"
@@ -141,4 +142,50 @@ func (s *site) ledgerOf(receipt string) (n int64) {
 		return err
 	}))
 	return n
+}
+
+// counting is a store that counts what is proposed.
+type counting struct {
+	store
+	n int
+}
+
+func (s *counting) Do(ctx context.Context, by replica.By, c warehouse.Command) (warehouse.Result, error) {
+	s.n++
+	return s.store.Do(ctx, by, c)
+}
+
+// TestStrangersMakeNoCommands: a truck full of other people's units at a receiving door
+// is one command, and at a reader of places none: they would fill the log.
+func TestStrangersMakeNoCommands(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.settings(func(site map[string]any) { site["portals"] = []string{"dock1"} })
+	do := func(c warehouse.Command) {
+		t.Helper()
+		res, err := s.gw.agent.do(s.ctx(), "oms/main", c)
+		if s.must(err); !res.OK {
+			t.Fatalf("%T: %s %s", c, res.Code, res.Text)
+		}
+	}
+	do(warehouse.PutSuppliers{Suppliers: []warehouse.Supplier{{ID: "S1", Name: "Mill"}}})
+	do(warehouse.AnnounceReceipt{Source: "oms/main", Receipt: warehouse.ReceiptSpec{ID: "R1", Supplier: "S1", Lines: []warehouse.ReceiptLine{{Line: 1, SKU: "A1", Qty: 1, LU: "395299990000000027"}}}})
+	do(warehouse.PutLU{LU: "395299990000000034", Type: warehouse.LUPallet, At: "bin/B-1"})
+	p := portal.Pass{ID: [16]byte{1: 1, 5: 9}, Way: presence.In, From: time.Now().Add(-time.Second), To: time.Now()}
+	for n := 2; len(p.EPCs) < warehouse.MaxPassTags; n++ {
+		p.EPCs, p.RSSI = append(p.EPCs, fmt.Sprintf("urn:epc:id:sscc:9529999.3%09d", n)), append(p.RSSI, -50)
+	}
+	log := &counting{store: s.gw.agent.store}
+	a := &Agent{cfg: s.gw.agent.cfg, log: s.gw.agent.log, store: log}
+	s.must(a.passed(s.ctx(), config.Dock{ID: "dock1", RFID: &config.RFID{Receive: true}}, p))
+	if log.n != 2 || s.ledgerOf("R1") != 1 {
+		t.Errorf("%d commands, %d received: one for the pass and one for the unit that is announced", log.n, s.ledgerOf("R1"))
+	}
+	log.n = 0
+	for n, tag := range append(p.EPCs[1:], "E28011606000020400000001", "zz", "") { // the second one is the pallet in B-1
+		s.must(a.tagSeen(s.ctx(), places.Fact{ID: [16]byte{2: byte(n >> 8), 3: byte(n), 5: 8}, Tag: tag, Place: "B-2", At: time.Now()}))
+	}
+	if at := s.whereIs("395299990000000034").Seen; log.n != 1 || at == nil || at.Place != "B-2" {
+		t.Errorf("%d commands, seen %+v", log.n, at)
+	}
 }

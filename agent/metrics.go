@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tote/agent/health"
 	"tote/agent/identity"
 	"tote/agent/metrics"
 	"tote/agent/replica"
@@ -86,6 +87,13 @@ func (a *Agent) putMetrics(p *metrics.Page) {
 	}
 	if now := a.store.Now(); !now.IsZero() && now.Unix() > 0 {
 		p.Put(metrics.ClockOffset, time.Since(now).Seconds())
+	}
+	count := map[string]int{health.LevelWarning: 0, health.LevelBroken: 0}
+	for _, i := range a.issues.board.Issues() {
+		count[i.Level]++
+	}
+	for level, n := range count {
+		p.Put(metrics.Issues, float64(n), level)
 	}
 	a.putBroker(p)
 	for _, l := range a.links {

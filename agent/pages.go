@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -59,7 +60,7 @@ func (a *Agent) pages() (http.Handler, error) {
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Scale: a.actScale, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
-		Formed: a.store.Formed, Trace: a.trace, PrintWaits: a.printWaits,
+		Formed: a.store.Formed, Trace: a.trace, PrintWaits: a.printWaits, Health: a.health,
 		Backup: a.backUp, BackupNow: a.backupNow,
 		Metrics: a.putMetrics,
 	})
@@ -139,6 +140,15 @@ func (a *Agent) gatewayStatus() web.GatewayStatus {
 	for _, s := range a.strangers.all() {
 		row := strangerRow(s)
 		g.Devices = append(g.Devices, web.Device{Name: row.Name, Driver: row.Driver, State: row.State, Since: s.since, Code: row.Code, Text: row.Text})
+	}
+	for _, i := range a.issues.board.Issues() {
+		one := web.Issue{
+			Code: i.Code, About: i.About, Text: i.Text, Cause: i.Cause, Action: i.Action, Broken: i.Level == health.LevelBroken, Since: i.Since,
+		}
+		for _, f := range i.Follows {
+			one.Follows = append(one.Follows, cmp.Or(f.About, f.Text))
+		}
+		g.Issues = append(g.Issues, one)
 	}
 	leader := a.otherLeader()
 	for _, s := range a.robotStatus() {

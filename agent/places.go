@@ -46,7 +46,18 @@ func (a *Agent) startPlaces() error {
 
 // tagSeen records where a tag is. Each try has the same id. A tag that means nothing
 // here is no error: readers hear what is none of the site's business.
+// They are not even proposed: a truck full of them beside a reader must not fill the
+// log.
 func (a *Agent) tagSeen(ctx context.Context, f places.Fact) error {
+	known := true
+	err := a.again(func(r warehouse.Reader) (err error) {
+		known, err = warehouse.IsTagOfUnit(r, f.Tag)
+		return err
+	})
+	if err == nil && !known {
+		a.log.Debug("a tag at a place is of no unit", "tag", f.Tag, "place", f.Place)
+		return nil
+	}
 	res, err := a.store.Do(ctx, replica.By{ID: f.ID, Actor: "places/" + a.cfg.Gateway},
 		warehouse.TagSeen{Tag: f.Tag, Place: f.Place, At: f.At.UnixMilli(), Gone: f.Gone, By: a.cfg.Gateway})
 	if err == nil && !res.OK {

@@ -58,6 +58,7 @@ func (a *Agent) lookForStrangers() error {
 	if err != nil {
 		return err
 	}
+	a.noteSockets(ports)
 	known := map[string]stranger{}
 	for _, s := range a.strangers.all() {
 		known[s.port.Stable()] = s
@@ -86,6 +87,25 @@ func (a *Agent) lookForStrangers() error {
 		a.changes.kick()
 	}
 	return nil
+}
+
+// noteSockets keeps where the devices of the configuration are plugged in: once one
+// is gone nobody can look that up.
+func (a *Agent) noteSockets(ports []serialport.Info) {
+	a.plugs.mu.Lock()
+	defer a.plugs.mu.Unlock()
+	a.issues.mu.Lock()
+	defer a.issues.mu.Unlock()
+	if a.issues.sockets == nil {
+		a.issues.sockets = map[string]string{}
+	}
+	for name, p := range a.plugs.all {
+		for _, port := range ports {
+			if p.line != nil && port.USB != nil && p.line.Is(port) {
+				a.issues.sockets[name] = port.USB.Socket
+			}
+		}
+	}
 }
 
 // strangerRow is such a device as scripts and people see it.

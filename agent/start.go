@@ -36,6 +36,8 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"quorum", func(context.Context) error { return a.sup.Go("quorum", a.tellQuorum) }},
 		{"http", a.startHTTP},
 		{"https", a.startHTTPS},
+		{"issues", func(context.Context) error { return a.sup.Go("issues", a.watchIssues) }},
+		{"machine", func(context.Context) error { return a.sup.Go("machine", a.watchMachine) }},
 		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
 		{"watchdog", a.startWatchdog},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},

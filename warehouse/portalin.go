@@ -83,6 +83,10 @@ func (c *change) cameIn(epcs []string, res *Result) error {
 		slices.Sort(*l)
 		*l = slices.Compact(*l)
 	}
+	by, _, err := c.announcing(units)
+	if err != nil {
+		return err
+	}
 	var back, receipts []string
 	for _, sscc := range units {
 		o, p, err := c.parcel(sscc)
@@ -99,11 +103,7 @@ func (c *change) cameIn(epcs []string, res *Result) error {
 			back = append(back, sscc)
 			continue
 		}
-		rc, err := c.announced(sscc)
-		if err != nil {
-			return err
-		}
-		if rc != nil && !slices.Contains(receipts, rc.ID) {
+		if rc := announcer(by[sscc], sscc); rc != nil && !slices.Contains(receipts, rc.ID) {
 			receipts = append(receipts, rc.ID)
 		}
 	}
@@ -158,26 +158,17 @@ func (c *change) seenWith(receipt string, items []string) (string, error) {
 	return fmt.Sprintf("receipt %s: %d tags missing, %d extra", receipt, len(rep.Missing), len(rep.Extra)), nil
 }
 
-// announced is the open delivery that announces a unit, nil when there is none
-// among the first mostReceipts. One that still expects something of it goes first.
-func (c *change) announced(sscc string) (*Receipt, error) {
-	all, _, err := c.announcers(sscc)
-	for _, rc := range all {
-		for _, l := range rc.Lines {
-			if l.LU == sscc && l.Received < l.Expected {
-				return rc, err
-			}
-		}
+// announcing are the open deliveries that announce some units, by unit, of the first
+// mostReceipts; part tells that there are more of those. Each delivery is read once,
+// however many units are asked for.
+func (c *change) announcing(units []string) (by map[string][]*Receipt, part bool, err error) {
+	by = map[string][]*Receipt{}
+	if len(units) == 0 {
+		return by, false, nil
 	}
-	if len(all) == 0 {
-		return nil, err
+	for _, sscc := range units {
+		by[sscc] = nil
 	}
-	return all[0], err
-}
-
-// announcers are the open deliveries that announce a unit, of the first mostReceipts;
-// part tells that there are more of those.
-func (c *change) announcers(sscc string) (all []*Receipt, part bool, err error) {
 	ids, err := tails(c, under(kReceipts), mostReceipts+1)
 	if err != nil {
 		return nil, false, err
@@ -190,11 +181,52 @@ func (c *change) announcers(sscc string) (all []*Receipt, part bool, err error) 
 		if err != nil {
 			return nil, false, err
 		}
-		if slices.ContainsFunc(rc.Lines, func(l ReceivedLine) bool { return l.LU == sscc }) {
-			all = append(all, rc)
+		for _, l := range rc.Lines {
+			all, asked := by[l.LU]
+			if asked && !slices.Contains(all, rc) {
+				by[l.LU] = append(all, rc)
+			}
 		}
 	}
-	return all, part, nil
+	return by, part, nil
+}
+
+// announcer is the delivery that a unit counts for: the first that still expects
+// something of it, else the first; nil for none.
+func announcer(all []*Receipt, sscc string) *Receipt {
+	for _, rc := range all {
+		if unitOpen(rc, sscc) > 0 {
+			return rc
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+// AnnouncedUnits are those tags, in their order, of units that an open delivery may
+// announce: what else comes in at a door is nothing that could be received.
+func AnnouncedUnits(r Reader, tags []string) ([]string, error) {
+	c := newChange(r, Meta{Level: Level}, "")
+	var units []string
+	of := map[string]string{} // SSCC by tag
+	for _, tag := range tags {
+		if e, _ := c.readTag(tag); e.Scheme == gs1.SchemeSSCC {
+			units, of[tag] = append(units, e.SSCC), e.SSCC
+		}
+	}
+	by, part, err := c.announcing(units)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, tag := range tags {
+		if sscc := of[tag]; sscc != "" && (part || len(by[sscc]) > 0) {
+			out = append(out, tag)
+		}
+	}
+	return out, nil
 }
 
 // unitCameIn receives a unit by its tag.
@@ -213,7 +245,8 @@ func unitCameIn(c *change, cmd UnitCameIn) (Result, error) {
 	if e.Scheme != gs1.SchemeSSCC {
 		return Result{Ref: cmd.Dock}, refuse(CodeUnknownSSCC, "%s is no SSCC", cmd.Tag)
 	}
-	all, part, err := c.announcers(e.SSCC)
+	by, part, err := c.announcing([]string{e.SSCC})
+	all := by[e.SSCC]
 	switch {
 	case err != nil:
 		return Result{}, err

@@ -444,3 +444,24 @@ func TestUnitAnnouncedTwice(t *testing.T) {
 	w.invariants()
 	w.books()
 }
+
+// What a pass reads does not grow with its units times the open deliveries: a truck of
+// strangers would hold up every gateway.
+func TestPassInReadsDeliveriesOnce(t *testing.T) {
+	w := twoDoors(t)
+	for i := range 100 {
+		w.ok(AnnounceReceipt{Source: "oms/main", Receipt: ReceiptSpec{ID: fmt.Sprintf("Q%03d", i), Supplier: "S1", Lines: []ReceiptLine{{Line: 1, SKU: "CUP", Qty: 1, LU: "395299990000000119"}}}})
+	}
+	p := PortalPass{Dock: "d1", Way: WayIn}
+	for n := range MaxPassTags {
+		p.EPCs = append(p.EPCs, fmt.Sprintf("urn:epc:id:sscc:9529999.3%09d", 1000+n))
+	}
+	c := &countingTx{Tx: w.tx}
+	if res, err := Apply(c, w.m, p); err != nil || !res.OK {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if c.reads > 10*MaxPassTags {
+		t.Errorf("%d reads for %d units", c.reads, MaxPassTags)
+	}
+	t.Logf("%d reads", c.reads)
+}

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -125,6 +126,16 @@ func (c *change) unitOfTag(tag string) (k []byte, id string, err error) {
 		err = refuse(CodeUnknownTag, "unit %s is not here", id)
 	}
 	return key(kSight, sightUnit, id), id, err
+}
+
+// IsTagOfUnit tells whether a tag is that of a unit that is here: of any other nothing
+// would be kept.
+func IsTagOfUnit(r Reader, tag string) (bool, error) {
+	_, _, err := newChange(r, Meta{Level: Level}, "").unitOfTag(tag)
+	if _, no := errors.AsType[*refusal](err); no {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // spelt is the text that the bits of a tag spell in ASCII, filled up with zeros; ""

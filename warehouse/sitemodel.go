@@ -205,6 +205,20 @@ func ModelOnItsWay(r Reader) (string, error) {
 	return s.ID, nil
 }
 
+// ModelBegun is the id of the model that is being brought in or written, "" when none
+// is.
+func ModelBegun(r Reader) (string, error) {
+	h, err := GetModelHead(r)
+	if err != nil || h.Open == 0 {
+		return "", err
+	}
+	s, err := must2(load[modelSession](r, sessionKey(h.Open)))("session of a model", h.What)
+	if err != nil {
+		return "", err
+	}
+	return s.ID, nil
+}
+
 // session is the model that is going on; a refusal when it is not that of id.
 func (c *change) session(id string) (*ModelHead, *modelSession, error) {
 	c.ofModel = true

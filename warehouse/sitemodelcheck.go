@@ -57,7 +57,33 @@ type modelCheck struct {
 }
 
 func (ck *modelCheck) bad(kind, id, field, format string, args ...any) {
-	ck.out = append(ck.out, ModelProblem{Kind: kind, ID: id, Field: field, Text: fmt.Sprintf(format, args...)})
+	ck.out = append(ck.out, ModelProblem{Kind: kind, ID: id, Field: field, Text: inFull(fmt.Sprintf(format, args...))})
+}
+
+// Handlers name the field that is wrong, for programs. Who writes files is told what
+// it may be as well.
+const (
+	whatID   = "1 to 64 printable ASCII characters without / and without a space at either end"
+	whatCode = "1 to 64 printable ASCII characters without spaces"
+	whatMm   = "0 to 1000000 mm"
+)
+
+var rulesOfFields = map[string]string{
+	"bin code": whatID, "sku": whatID, "worker id": whatID, "site id": whatID, "class": whatID, "zone": whatID, "side": whatID, "code": whatID,
+	"tote prefix": "1 to 16 printable ASCII characters without /", "pack drop": whatCode, "badge": whatCode, "barcode": whatCode,
+	"name": "1 to 200 bytes of text", "weight": "more than nothing, at most a tonne", "layout lengths": whatMm,
+	"layout depot aisle": "one of the aisles, counted from 0", "carton tare": "0 to a tonne, in mg", "tolerance": "0 to a tonne, in mg",
+	"range": "first to last, not below 0", "adjustment limit": "0 to 1000000000", "countLimit": "0 to 1000000000", "revision": "0 or more",
+	"prefix": "at most 20 printable ASCII characters without /", "weights": "minMg not above maxMg, at most a tonne",
+}
+
+// inFull is a text of the checks with what the field may be.
+func inFull(text string) string {
+	last := text[strings.LastIndex(text, ": ")+1:]
+	if rule := rulesOfFields[strings.TrimSpace(last)]; rule != "" {
+		return text + ": " + rule
+	}
+	return text
 }
 
 func dotted(what, id string) string {
@@ -186,7 +212,7 @@ func checkRules(s *Site) []ModelProblem {
 				bad(fmt.Sprintf("carriers[%d].first", i), "carriers %s and %s would give the same tracking numbers", b.Code, a.Code)
 			}
 		}
-		if a.Mode == "" && a.LowWater > a.Last-a.First {
+		if a.Mode == "" && a.First <= a.Last && a.LowWater > a.Last-a.First {
 			bad(fmt.Sprintf("carriers[%d].lowWater", i), "carrier %s is told of as low from its first number on", a.Code)
 		}
 	}

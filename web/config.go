@@ -69,6 +69,8 @@ type GatewayStatus struct {
 	Since   time.Time // start of this process
 	Peers   []Peer    // the other gateways of the cluster
 	Devices []Device  // of this gateway
+	// Issues are what is wrong, causes only, the worst first.
+	Issues []Issue
 
 	// Robots and Conveyors are those of the site, those that were never heard
 	// of too.
@@ -101,6 +103,16 @@ type Device struct {
 	Code    string    // a fault code, "" when nothing is wrong
 	Text    string    // the facts of this case
 	Reading string    // the last reading, for a person: "1.250 kg", "12 tags"; "" = none
+}
+
+// Issue is one thing that is wrong with this gateway or with what it sees of the
+// site.
+type Issue struct {
+	Code, About, Text string
+	Cause, Action     string
+	Broken            bool // something stands still; else it is a warning
+	Since             time.Time
+	Follows           []string // what only follows from it: devices, gateways, or words
 }
 
 // Robot is one robot of the site.

@@ -39,6 +39,7 @@ type gatewayPanel struct {
 	Nodes   []node
 	Up      int
 	Devices []deviceRow
+	Issues  []issueRow
 	Sync    syncPanel
 	Quorum  Quorum
 	Lost    stamp // when the quorum was lost
@@ -58,6 +59,18 @@ type deviceRow struct {
 	Since                      stamp
 	Reading, Code, Text        string
 	Cause, Action              string
+}
+
+// issueRow is one thing that is wrong.
+type issueRow struct {
+	Issue
+	Level string
+	Since stamp
+}
+
+// folded are the devices that only follow from something else.
+func (p *gatewayPanel) folded(device string) bool {
+	return slices.ContainsFunc(p.Issues, func(i issueRow) bool { return slices.Contains(i.Follows, device) })
 }
 
 // syncPanel is the link to the OMS and what waits for it, and below it those to
@@ -113,6 +126,13 @@ func (s *server) gatewayPanel(c clock, g *GatewayStatus) gatewayPanel {
 		if n.Level == levelOK {
 			p.Up++
 		}
+	}
+	for _, i := range g.Issues {
+		row := issueRow{Issue: i, Level: levelWarn, Since: c.at(i.Since)}
+		if i.Broken {
+			row.Level = levelBad
+		}
+		p.Issues = append(p.Issues, row)
 	}
 	for _, d := range g.Devices {
 		p.Devices = append(p.Devices, s.deviceRow(c, d))
@@ -239,9 +259,18 @@ func (p *syncPanel) down() *syncPanel {
 }
 
 // bad names the devices a person must see to: those that are not there, and
-// those that say what is wrong with them.
+// those that say what is wrong with them; of those that follow from something else
+// that alone.
 func (p *gatewayPanel) bad() (names []string) {
+	for _, i := range p.Issues {
+		if slices.ContainsFunc(p.Devices, func(d deviceRow) bool { return slices.Contains(i.Follows, d.Name) }) {
+			names = append(names, cmp.Or(i.About, i.Code))
+		}
+	}
 	for _, d := range p.Devices {
+		if p.folded(d.Name) {
+			continue
+		}
 		if d.Level == levelBad || d.Level == levelWarn && d.Code != "" {
 			names = append(names, d.Name)
 		}

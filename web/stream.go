@@ -248,9 +248,10 @@ type part struct {
 }
 
 func (s *server) boardFragments(b *board) ([]fragment, error) {
-	ps := make([]part, 0, 10+len(b.Map.Aisles))
+	ps := make([]part, 0, 11+len(b.Map.Aisles))
 	ps = append(ps, []part{
 		{"status", "status", b.Status},
+		{"issues", "issues", b.Gateway},
 		{"flow", "flow", b},
 		{"fallouts", "fallouts", b},
 		{"machines", "machines", b.Machines},

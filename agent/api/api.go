@@ -92,6 +92,8 @@ type Config struct {
 	Backup func(w io.Writer) error
 	// BackupNow makes a scheduled backup now.
 	BackupNow func(ctx context.Context) (*BackupMade, error)
+	// Health is what is wrong now and was lately; nil = nobody looks.
+	Health func() Health
 	// Metrics adds what only the agent knows to a scrape; nil adds nothing.
 	Metrics func(p *metrics.Page)
 }
@@ -112,6 +114,8 @@ type Gateway struct {
 	Since   string `json:"since"`   // start of this process, RFC 3339
 	MQTT    any    `json:"mqtt,omitempty"`
 	Sync    any    `json:"sync,omitempty"`
+	// Issues are what is wrong, as in GET /v1/health.
+	Issues []health.Issue `json:"issues,omitempty"`
 	// Upstreams are the links to the OMSs of consignors.
 	Upstreams []Upstream `json:"upstreams,omitempty"`
 	Peers     any        `json:"peers,omitempty"` // the gateways of the cluster
@@ -227,9 +231,9 @@ type Refusal struct {
 
 // Routes lists the routes, for the test that holds them against the contract.
 var Routes = []string{
-	"GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
+	"GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/health", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
-	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
+	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "GET /v1/model", "GET /v1/model/log", "POST /v1/model/plan", "POST /v1/model/apply", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 	"POST /v1/devices/{name}/zero", "POST /v1/devices/{name}/tare", "POST /v1/devices/{name}/clear-tare",
 	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
@@ -247,6 +251,7 @@ func New(cfg Config) http.Handler {
 		"GET /healthz":                       s.healthz,
 		"GET /readyz":                        s.readyz,
 		"GET /metrics":                       s.metrics,
+		"GET /v1/health":                     s.health,
 		"GET /v1/status":                     s.status,
 		"GET /v1/orders":                     s.orders,
 		"GET /v1/orders/{id}":                s.order,
@@ -260,6 +265,10 @@ func New(cfg Config) http.Handler {
 		"GET /v1/faults":                     s.faults,
 		"PUT /v1/site":                       s.putSite,
 		"GET /v1/site":                       s.getSite,
+		"GET /v1/model":                      s.getModel,
+		"GET /v1/model/log":                  s.modelLog,
+		"POST /v1/model/plan":                s.planModel,
+		"POST /v1/model/apply":               s.applyModel,
 		"POST /v1/import/{kind}":             s.importFile,
 		"GET /v1/export/events":              s.exportEvents,
 		"GET /v1/export/{kind}":              s.exportFile,

@@ -25,25 +25,26 @@ import (
 
 // fake is a gateway whose store is the real state machine on memory.
 type fake struct {
-	t        *testing.T
-	contract *contract
-	handler  http.Handler
-	tx       *memtx.Tx
-	index    uint64
-	done     []warehouse.Command // what was proposed
-	by       []string            // by whom
-	answers  map[[16]byte]answered
-	doErr    error // what proposing fails with
-	viewErr  error
-	hang     bool // proposing takes until the context ends
-	notReady error
-	quorum   Quorum
-	robots   []string               // what was said of robots and scales
-	scaleErr error                  // of what is asked of the scale
-	node     func(name string) bool // of the map of the robots; nil = any
-	printer  string                 // what that of pack1, which is here, says
-	later    time.Duration          // the clock is ahead by it
-	log      bytes.Buffer
+	t         *testing.T
+	contract  *contract
+	handler   http.Handler
+	tx        *memtx.Tx
+	index     uint64
+	done      []warehouse.Command // what was proposed
+	by        []string            // by whom
+	answers   map[[16]byte]answered
+	doErr     error // what proposing fails with
+	viewErr   error
+	hang      bool // proposing takes until the context ends
+	notReady  error
+	quorum    Quorum
+	robots    []string               // what was said of robots and scales
+	scaleErr  error                  // of what is asked of the scale
+	node      func(name string) bool // of the map of the robots; nil = any
+	printer   string                 // what that of pack1, which is here, says
+	later     time.Duration          // the clock is ahead by it
+	log       bytes.Buffer
+	meanwhile func(warehouse.Command) // happens before a command is done
 }
 
 // answered is a command with an id of its own and what became of it.
@@ -133,6 +134,9 @@ func (g *fake) do(ctx context.Context, actor string, c warehouse.Command) (wareh
 	}
 	if g.doErr != nil {
 		return warehouse.Result{}, g.doErr
+	}
+	if g.meanwhile != nil {
+		g.meanwhile(c)
 	}
 	g.index++
 	g.done, g.by = append(g.done, c), append(g.by, actor)

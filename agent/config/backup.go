@@ -12,11 +12,11 @@ import (
 type Backup struct {
 	Folder     string `yaml:"folder,omitempty" doc:"Folder for them, an absolute path, on another disk than data_dir. It must be there and belong to the user tote; it is never made, since below a stick that is not plugged in it would fill the disk of the machine. Either this or url." example:"/mnt/usb/tote"`
 	URL        string `yaml:"url,omitempty" doc:"Folder of an HTTP server that takes PUT, https, or http on loopback. Either this or folder." example:"https://nas.site.lan/tote/"`
-	SecretFile string `yaml:"secret_file,omitempty" doc:"File with what to show to that server, one line: user:password, or a token (bearer)." example:"/etc/tote/backup.secret"`
-	EveryH     int    `yaml:"every_h,omitempty" doc:"Hours between two, 1 to 168. When the last good one is older than twice this, tote doctor and GET /v1/status say so (HLT-143)." default:"24"`
+	SecretFile string `yaml:"secret_file,omitempty" form:"absolute" file:"secret" doc:"File with what to show to that server, one line: user:password, or a token (bearer)." example:"/etc/tote/backup.secret"`
+	EveryH     int    `yaml:"every_h,omitempty" min:"1" max:"168" doc:"Hours between two, 1 to 168. When the last good one is older than twice this, tote doctor and GET /v1/status say so (HLT-143)." default:"24"`
 	At         string `yaml:"at,omitempty" doc:"Time of day, by the time zone of the machine. Only with every_h: 24. Left out: so long after the last one." example:"02:30"`
-	KeepDaily  int    `yaml:"keep_daily,omitempty" doc:"Of how many days the last one stays, 1 to 366." default:"7"`
-	KeepWeekly int    `yaml:"keep_weekly,omitempty" doc:"Of how many weeks the last one stays, 1 to 520." default:"4"`
+	KeepDaily  int    `yaml:"keep_daily,omitempty" min:"1" max:"366" doc:"Of how many days the last one stays, 1 to 366." default:"7"`
+	KeepWeekly int    `yaml:"keep_weekly,omitempty" min:"1" max:"520" doc:"Of how many weeks the last one stays, 1 to 520." default:"4"`
 }
 
 // Schedule is when, by the time zone of this machine.
@@ -52,9 +52,6 @@ func (k *checker) backup(c *Config) {
 			k.absolute(path+".secret_file", b.SecretFile)
 		}
 	}
-	k.within(path+".every_h", b.EveryH, 1, 168)
-	k.within(path+".keep_daily", b.KeepDaily, 1, 366)
-	k.within(path+".keep_weekly", b.KeepWeekly, 1, 520)
 	if b.At == "" {
 		return
 	}

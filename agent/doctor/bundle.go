@@ -93,22 +93,11 @@ func Secrets(c *config.Config) (out []string) {
 	if c == nil {
 		return nil
 	}
-	files := []string{c.MQTT.TokensFile, c.HTTP.TokensFile}
-	for _, l := range c.MQTT.Listen {
-		if l.TLS != nil {
-			files = append(files, l.TLS.Key)
+	for _, f := range c.Files() {
+		name := f.Name
+		if !f.Secret {
+			continue
 		}
-	}
-	if c.OMS != nil {
-		files = append(files, c.OMS.TokenFile)
-	}
-	if c.Backup != nil {
-		files = append(files, c.Backup.SecretFile)
-	}
-	for _, u := range c.Upstreams {
-		files = append(files, u.TokenFile)
-	}
-	for _, name := range files {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			continue

@@ -33,6 +33,7 @@ type Patient struct {
 	File      string         // its configuration
 	Config    *config.Config // nil when ConfigErr is not
 	ConfigErr error
+	Warnings  config.Problems // of a valid one
 	Agent     Told
 	Machine   Machine
 }
@@ -43,6 +44,7 @@ func (p Patient) Checks() []Check {
 		{"config", p.config},
 		{"agent", p.agent},
 		{"disk", p.disk},
+		{"wear", p.wear},
 		{"sync", p.sync},
 		{"clock", p.clock},
 		{"network", p.network},
@@ -85,9 +87,15 @@ func (p Patient) noAgent() []Finding {
 
 func (p Patient) config(context.Context) []Finding {
 	if p.ConfigErr != nil {
-		return one(Broken, health.CodeConfigBad, "%v", p.ConfigErr)
+		return one(Broken, health.CodeConfigBad, "%s", strings.ReplaceAll(p.ConfigErr.Error(), "\n", "\n    "))
 	}
-	return one(Fine, "", "%s is valid", p.File)
+	out := one(Fine, "", "%s is valid", p.File)
+	for _, w := range p.Warnings {
+		f := one(Warning, w.Code, "line %d: %s", w.Line, w.Text)
+		f[0].Cause, f[0].Action = w.Cause, w.Action
+		out = append(out, about(w.Path, f)...)
+	}
+	return out
 }
 
 func (p Patient) agent(context.Context) []Finding {
@@ -202,6 +210,9 @@ func (p Patient) devices(context.Context) []Finding {
 			}
 		}
 		f = append(f, p.state(d)...)
+		for i := range f {
+			f[i].over = wayTo(d, ports)
+		}
 		out = append(out, about(d.Name, f)...)
 	}
 	if usb > 1 && gone == usb {
@@ -211,6 +222,25 @@ func (p Patient) devices(context.Context) []Finding {
 		return one(Fine, "", "nothing is wrong with %d devices", len(p.Config.Devices()))
 	}
 	return out
+}
+
+// wayTo is the way to a device, as the table of dependencies has it.
+func wayTo(d config.Device, ports []serialport.Info) string {
+	switch {
+	case d.TCP != "":
+		return health.OverNetwork
+	case onUSB(d):
+		line := d.Serial.Port(d.Name)
+		for _, i := range ports {
+			if i.USB != nil && line.Is(i) {
+				return health.OverUSB + i.USB.Socket
+			}
+		}
+		return health.OverUSB
+	case d.Serial == nil && d.HID == nil && d.Input == nil:
+		return health.OverBroker
+	}
+	return ""
 }
 
 // port is what is wrong with the port of a device, nil when nothing is.
@@ -245,9 +275,6 @@ func (p Patient) state(d config.Device) []Finding {
 	}
 	s := list[at]
 	text := strings.TrimSuffix(fmt.Sprintf("%s since %s: %s %s", s.State, s.Since, s.Code, s.Text), " ")
-	if d.TCP != "" {
-		text += " " + onNetwork
-	}
 	f := one(Warning, health.CodeDeviceDown, "%s", text)
 	if known, ok := health.Find(s.Code); ok {
 		f[0].Cause, f[0].Action = known.Cause, known.Action

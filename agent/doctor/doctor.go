@@ -36,6 +36,8 @@ type Finding struct {
 	// Because is the cause this is only a consequence of, "check" or
 	// "check about"; it goes away with it.
 	Because string `json:"because,omitempty"`
+	// over is the way to a device, as [health.Node] has it.
+	over string
 }
 
 // Report is all findings, those that matter first.

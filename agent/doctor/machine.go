@@ -25,6 +25,10 @@ type Machine struct {
 	Root   fs.FS                    // for /proc and /sys
 	Holder func(node string) string // who holds a port; "" = nobody
 	Space  func(dir string) (Space, error)
+	// Device is the number of the block device a folder lies on, as 179:2.
+	Device func(dir string) (string, error)
+	// Smart asks a disk for its wear by SMART; nil = it is not asked.
+	Smart  func(ctx context.Context, disk string) (Wear, error)
 	Synced func() (bool, error) // a time service keeps the clock
 	// Sync makes one synced write of 4 KiB in a folder.
 	Sync func(ctx context.Context, dir string) (time.Duration, error)
@@ -37,7 +41,7 @@ type Machine struct {
 // This is the machine the program runs on.
 func This() Machine {
 	return Machine{
-		Root: serialport.Machine(), Holder: serialport.Holder, Space: space, Synced: synced, Sync: syncOnce,
+		Root: serialport.Machine(), Holder: serialport.Holder, Space: space, Device: blockDevice, Smart: smart, Synced: synced, Sync: syncOnce,
 		Networked: networked, Now: time.Now,
 		Dial: func(ctx context.Context, address string) error {
 			c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)

@@ -13,6 +13,7 @@ import (
 	"tote/agent/config"
 	"tote/agent/identity"
 	"tote/agent/satellite"
+	"tote/agent/sitemodel"
 	"tote/agent/update"
 	"tote/cloudsync"
 	"tote/drivers"
@@ -94,10 +95,12 @@ func Groups() []Group {
 			{"OUTCOME_UNKNOWN", "The answer did not come in time; the command may have been done.", "Look the thing up before asking again."},
 			{"STOCK_THERE", "A counted file names a position that holds stock already; nothing was booked.", "Take out what was booked before, or bring the file in with add=1 (tote import --add) to add to what is there."},
 			{"KEY_REUSED", "An Idempotency-Key was sent again with another command; nothing was done.", "Make a new key for each command; send the same one only with the same command."},
+			{"MODEL_REFUSED", "A site model is refused; the plan in the answer says why, with files and lines. Nothing was changed.", "Mend the named lines, look at the new plan (tote site plan) and apply it."},
 			{"ALONE", "A token was asked of a gateway that has no others.", "Give it a cluster section in its configuration and run `tote site init`."},
 			{"INTERNAL", "The gateway met something it was not built for.", "Keep the log and report it."},
 		}),
 		group("agent/config", "The configuration file, at the start and with `tote validate`.", config.Faults()),
+		group("agent/sitemodel", "The files of a site model, from `tote site validate`, `plan`, `diff` and `apply`.", sitemodel.Faults()),
 		group("cloudsync", "The link to the OMS. The floor goes on working.", cloudsync.Faults()),
 		group("fleet", "Robots: in the robot list of the console and in the gateway's log.", fleet.Faults()),
 		group("fleet/conveyor", "Conveyors and sorters, in the gateway's log.", conveyor.Faults()),

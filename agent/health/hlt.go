@@ -19,6 +19,11 @@ const (
 	CodeDeviceDown  = "HLT-132"
 	CodeHubGone     = "HLT-133"
 	CodeNoUSBSerial = "HLT-134"
+	CodeBrokerDown  = "HLT-135"
+	CodeOMSDown     = "HLT-136"
+	CodeMachineDown = "HLT-137"
+	CodeDiskWorn    = "HLT-138"
+	CodePartFails   = "HLT-139"
 	CodeAgentDown   = "HLT-140"
 	CodeNotReady    = "HLT-141"
 	CodeConfigBad   = "HLT-142"
@@ -45,8 +50,13 @@ var doctorFaults = []own{
 	{CodePortGone, "The port of a device is not there.", "Check the cable and the plug; tote devices list shows what is plugged in."},
 	{CodePortHeld, "Another program holds the port of a device.", "Stop that program, or remove its use of the port."},
 	{CodeDeviceDown, "A device is not ready; the text has its own code.", "Do what the code of the device says (docs/faults.md)."},
-	{CodeHubGone, "All USB devices of the configuration are gone at once: a hub, its power or the USB controller.", "Check the USB hub and its power supply; unplug it and plug it in again."},
+	{CodeHubGone, "Several USB devices are gone at once: all behind one hub, or all there are.", "Check the power and the cable of the USB hub; a hub on bus power gives too little for readers and printers."},
 	{CodeNoUSBSerial, "No driver for USB serial ports is loaded, so the service gets no right to ports plugged in later.", "Run modprobe usbserial ftdi_sio cp210x ch341 pl2303 cdc_acm one by one, see modules-load.d/tote.conf, then restart the service."},
+	{CodeBrokerDown, "The MQTT broker of this gateway does not move.", "Restart the agent (systemctl restart tote); with systemd it is killed and started by itself within a minute. Devices go on at another gateway."},
+	{CodeOMSDown, "The OMS does not answer.", "The floor works on and everything is sent later. Look whether the OMS runs and the network to it is up; tote status shows the last error."},
+	{CodeMachineDown, "A robot or conveyor cannot work or is not heard.", "See its row on the console for its own code; look whether it has power and network."},
+	{CodeDiskWorn, "The disk of data_dir is near the end of its life.", "Replace it soon, one gateway at a time: docs/cluster.md says how. Until then the copies on the other gateways keep the site safe."},
+	{CodePartFails, "A part of the agent fails again and again; the others work on.", "Look into its journal (journalctl -u tote -p warning) and report it with tote doctor --bundle."},
 	{CodeAgentDown, "The agent does not answer.", "systemctl status tote and journalctl -u tote say why; start it with systemctl start tote. If it runs, see --api and --http-token."},
 	{CodeNotReady, "The agent runs and cannot record scans now.", "Read the text; when it starts, wait."},
 	{CodeConfigBad, "The configuration is not valid or not there.", "tote validate FILE shows line and column."},

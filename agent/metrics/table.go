@@ -53,6 +53,7 @@ var (
 	ScheduledFails = &Metric{"tote_scheduled_backup_failing", Gauge, "1 when the last try of this gateway gave none.", nil}
 	ScheduledSize  = &Metric{"tote_scheduled_backup_bytes", Gauge, "Size of the last one, in bytes.", nil}
 
+	Issues   = &Metric{"tote_issues", Gauge, "What is wrong now by its level, causes only; GET /v1/health lists them.", []string{"level"}}
 	Fallouts = &Metric{"tote_fallouts_open", Gauge, "Open fallouts: what needs a decision of a person.", nil}
 	Orders   = &Metric{"tote_orders", Gauge, "Orders by state.", []string{"state"}}
 )
@@ -67,7 +68,7 @@ var all = []*Metric{
 	PortalWaits, PortalLost, PortalDrops,
 	CertDays, ClockOffset, BackupAge, BackupSize,
 	ScheduledAge, ScheduledEvery, ScheduledFails, ScheduledSize,
-	Fallouts, Orders,
+	Issues, Fallouts, Orders,
 }
 
 // All is every metric there is.

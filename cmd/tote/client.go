@@ -67,44 +67,63 @@ func (g gatewayURL) send(ctx context.Context, method, path, contentType string, 
 
 // sendWith is send with headers of one's own.
 func (g gatewayURL) sendWith(ctx context.Context, method, path string, headers http.Header, body io.Reader) ([]byte, error) {
+	status, b, err := g.answerOf(ctx, method, path, headers, body)
+	if err == nil && status >= 300 {
+		err = explainRefusal(b)
+	}
+	return b, err
+}
+
+// answerOf makes a request and returns its answer, whatever that is; nothing is
+// printed.
+func (g gatewayURL) answerOf(ctx context.Context, method, path string, headers http.Header, body io.Reader) (status int, answer []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.API, "/")+path, body)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	req.Header = headers
 	g.show(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
+		return 0, nil, fmt.Errorf("the gateway does not answer (is it running? see --api): %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode >= 300 {
-		fmt.Fprintln(os.Stderr, pretty(b))
-		var refusal struct {
-			Code   string `json:"code"`
-			Text   string `json:"text"`
-			Action string `json:"action"` // of a gateway that says it itself
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	return resp.StatusCode, answer, err
+}
+
+// explainRefusal prints a refusal, without the parts that were shown already, and what
+// to do about it; exit status 1.
+func explainRefusal(b []byte, shown ...string) error {
+	var parts map[string]json.RawMessage
+	if len(shown) > 0 && json.Unmarshal(b, &parts) == nil {
+		for _, name := range shown {
+			delete(parts, name)
 		}
-		if json.Unmarshal(b, &refusal) == nil && refusal.Action == "" {
-			f, ok := health.Find(refusal.Code)
-			// Why a gateway is not ready says more than that it is not.
-			why, named := errors.AsType[*health.Explained](health.Explain(errors.New(refusal.Text)))
-			if named && (refusal.Code == api.CodeNotReady || refusal.Code == api.CodeInternal) {
-				f, ok = why.Fault, true
-			}
-			if ok {
-				fmt.Fprintln(os.Stderr, "what to do:", f.Action)
-			}
+		if less, err := json.Marshal(parts); err == nil {
+			b = less
 		}
-		return b, exitCode(1)
 	}
-	return b, nil
+	fmt.Fprintln(os.Stderr, pretty(b))
+	var refusal struct {
+		Code   string `json:"code"`
+		Text   string `json:"text"`
+		Action string `json:"action"` // of a gateway that says it itself
+	}
+	if json.Unmarshal(b, &refusal) == nil && refusal.Action == "" {
+		f, ok := health.Find(refusal.Code)
+		// Why a gateway is not ready says more than that it is not.
+		why, named := errors.AsType[*health.Explained](health.Explain(errors.New(refusal.Text)))
+		if named && (refusal.Code == api.CodeNotReady || refusal.Code == api.CodeInternal) {
+			f, ok = why.Fault, true
+		}
+		if ok {
+			fmt.Fprintln(os.Stderr, "what to do:", f.Action)
+		}
+	}
+	return exitCode(1)
 }
 
 // pretty indents JSON; anything else stays as it is.
@@ -128,18 +147,33 @@ func (c statusCmd) Run(ctx context.Context) error {
 	fmt.Println(strings.TrimSpace(pretty(b)))
 	var status struct {
 		Gateway struct {
+			Issues       []health.Issue
 			Disk, Backup struct{ Code string }
 		}
 	}
 	if err := json.Unmarshal(b, &status); err != nil {
 		return err
 	}
-	for _, code := range []string{status.Gateway.Disk.Code, status.Gateway.Backup.Code} {
-		if f, ok := health.Find(code); ok {
-			fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+	if len(status.Gateway.Issues) == 0 { // of an agent that is just starting
+		for _, code := range []string{status.Gateway.Disk.Code, status.Gateway.Backup.Code} {
+			if f, ok := health.Find(code); ok {
+				fmt.Fprintf(os.Stderr, "%s: %s\n  what to do: %s\n", f.Code, f.Cause, f.Action)
+			}
 		}
 	}
+	writeIssues(os.Stderr, status.Gateway.Issues)
 	return nil
+}
+
+// writeIssues tells what is wrong to people, below the JSON that scripts read.
+func writeIssues(w io.Writer, issues []health.Issue) {
+	for _, i := range issues {
+		fmt.Fprintf(w, "%s %s: %s, since %s\n", strings.ToUpper(i.Level), strings.TrimSpace(i.Code+" "+i.About), i.Text, i.Since.Local().Format(time.DateTime))
+		fmt.Fprintf(w, "  cause:      %s\n  what to do: %s\n", i.Cause, i.Action)
+		for _, f := range i.Follows {
+			fmt.Fprintf(w, "  with it:    %s\n", strings.TrimSpace(f.Code+" "+f.About))
+		}
+	}
 }
 
 type orderCmd struct {

@@ -21,7 +21,13 @@ import (
 )
 
 type siteCmd struct {
-	Init siteInitCmd `cmd:"" help:"Make the site's certificate authority and the identity of its first gateway."`
+	Init     siteInitCmd     `cmd:"" help:"Make the site's certificate authority and the identity of its first gateway."`
+	Export   siteExportCmd   `cmd:"" help:"Write what the site is made of into a folder: rules, items, bins, workers."`
+	Validate siteValidateCmd `cmd:"" help:"Check such a folder by itself; asks no gateway."`
+	Plan     sitePlanCmd     `cmd:"" help:"Show what bringing a folder in would change, and what would be refused. Exit status 0: nothing would change, 2: something would, 1: it would be refused."`
+	Apply    siteApplyCmd    `cmd:"" help:"Bring a folder in, as a whole or not at all."`
+	Diff     siteDiffCmd     `cmd:"" help:"Show how two folders differ, or a folder and the site. Exit status 2: they do."`
+	Log      siteLogCmd      `cmd:"" help:"Show who brought which model in, and when."`
 }
 
 type siteInitCmd struct {

@@ -35,6 +35,7 @@ type devicesCmd struct {
 	Probe   devicesProbeCmd   `cmd:"" help:"Ask what is at the free ports, and suggest a configuration. Prints and moves nothing."`
 	Trace   devicesTraceCmd   `cmd:"" help:"Show what passes between a device and its driver, in bytes and in words."`
 	Test    devicesTestCmd    `cmd:"" help:"Run the acceptance suite of a device and write a report to hand over."`
+	Udev    devicesUdevCmd    `cmd:"" help:"Print rules for udev that give each device of the configuration a name that stays, and keep ModemManager and brltty away from it. Opens nothing."`
 	Drivers devicesDriversCmd `cmd:"" help:"The drivers there are, and by whose bytes each was judged."`
 }
 
@@ -128,6 +129,25 @@ func (c devicesListCmd) Run(ctx context.Context) error {
 		return writeJSON(rows)
 	}
 	return inspect.WriteList(os.Stdout, rows)
+}
+
+type devicesUdevCmd struct {
+	devicesFrom `embed:""`
+}
+
+func (c devicesUdevCmd) Run(ctx context.Context) error {
+	ports, err := serialport.Ports(serialport.Machine())
+	if err != nil {
+		return err
+	}
+	devices, err := c.devices(ctx)
+	if err != nil {
+		return err
+	}
+	devices = slices.DeleteFunc(devices, func(d inspect.Device) bool {
+		return !strings.HasPrefix(d.Where, "/dev/") && d.Line == nil && d.Node == ""
+	})
+	return inspect.WriteUdev(os.Stdout, inspect.List(ports, devices, func(string) string { return "" }))
 }
 
 func writeJSON(v any) error {

@@ -32,7 +32,7 @@ type doctorCmd struct {
 // broken.
 func (c doctorCmd) Run(ctx context.Context) error {
 	p := doctor.Patient{File: c.Config, Machine: doctor.This(), Agent: c.asked(ctx)}
-	p.Config, p.ConfigErr = config.Load(c.Config)
+	p.Config, p.Warnings, p.ConfigErr = config.LoadWarned(c.Config)
 	r := doctor.Report{At: time.Now().UTC().Format(time.RFC3339), Version: version, Findings: doctor.Run(ctx, p.Checks(), c.Limit)}
 	r.Level = doctor.Level(r.Findings)
 	if c.JSON {
@@ -78,7 +78,7 @@ func (c doctorCmd) bundle(ctx context.Context, cfg *config.Config, r doctor.Repo
 	}
 	yaml, err := os.ReadFile(c.Config)
 	add("agent.yaml", doctor.WithoutComments(yaml), err)
-	for name, path := range map[string]string{"status.json": "/v1/status", "cluster.json": "/v1/cluster", "metrics.txt": "/metrics"} {
+	for name, path := range map[string]string{"status.json": "/v1/status", "health.json": "/v1/health", "cluster.json": "/v1/cluster", "metrics.txt": "/metrics"} {
 		b, _, err := c.quietly(ctx, path)
 		add(name, b, err)
 	}

@@ -340,7 +340,7 @@ func TestStatusOfABadDisk(t *testing.T) {
 		`{"gateway":{"disk":{"level":"red","code":"STO-301"}}}`: "what to do: Free space on the disk",
 		`{"gateway":{"disk":{"level":"green"}}}`:                "",
 		`{"gateway":{"backup":{"code":"HLT-143"}}}`:             "HLT-143: The last good scheduled backup is older",
-		`{"gateway":{}}`:                                        "",
+		`{"gateway":{}}`: "",
 	} {
 		env, _ := gateway(t, 200, body)
 		r := tote(t, env, "status")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -57,7 +58,7 @@ func (c planCmd) run(out io.Writer) error {
 	}
 	o := batch.Options{Rounds: c.Rounds, Seed: c.Seed, Threads: c.Threads}
 	if c.Rounds == 0 {
-		o.Rounds, o.Stop = 1<<62, study.Until(c.For)
+		o.Rounds, o.Stop = math.MaxInt, study.Until(c.For)
 	}
 	start := time.Now()
 	r, err := study.Plan(f, o)

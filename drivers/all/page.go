@@ -44,7 +44,7 @@ func Page() string {
 	b.WriteString("\n## Bringing a device up\n\n" +
 		"1. Plug it in and look for its port: `tote devices list`. Its stable name is what belongs into the configuration.\n" +
 		"2. Ask what it is: `tote devices probe --port PORT`. Nothing is printed or moved by it; it prints the lines for the configuration.\n" +
-		"3. Put them under its station, dock or list, check with `tote validate`, and start the gateway anew. `tote devices list` shows its state.\n" +
+		"3. Put them under its station, dock or list, check with `tote validate`, and start the gateway anew. `tote devices list` shows its state. For names of your own, and where ModemManager or brltty write into ports: `tote devices udev` prints rules for udev, its first lines say where they go.\n" +
 		"4. When it does not get ready: `tote devices trace NAME` shows what it says, in bytes and in words, while the agent works.\n" +
 		"5. Hand it over: stop the gateway, `tote devices test NAME` asks for a weight, a scan, an open head …, and writes a report.\n")
 	for _, k := range []struct {

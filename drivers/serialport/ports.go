@@ -21,6 +21,9 @@ type USB struct {
 	Maker     string `json:"maker,omitempty"`
 	Product   string `json:"product,omitempty"`
 	Interface int    `json:"interface"` // which of the device's ports, from 0
+	// Socket is where it is plugged in, as the kernel counts: 1-1.4.2 is the second
+	// port of the hub at the fourth port of the hub at the first port of bus 1.
+	Socket string `json:"socket,omitempty"`
 }
 
 // String names the device for people.
@@ -183,7 +186,7 @@ func usbOf(root fs.FS, dir string) *USB {
 		return &USB{
 			ID:     strings.ToLower(vid + ":" + attribute(root, dir, "idProduct")),
 			Serial: attribute(root, dir, "serial"), Maker: attribute(root, dir, "manufacturer"),
-			Product: attribute(root, dir, "product"), Interface: number,
+			Product: attribute(root, dir, "product"), Interface: number, Socket: path.Base(dir),
 		}
 	}
 	return nil

@@ -69,14 +69,14 @@ func TestPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	usb := func(n int) *USB { return &USB{"0403:6011", "FT4ABC", "FTDI", "Quad RS232-HS", n} }
+	usb := func(n int) *USB { return &USB{"0403:6011", "FT4ABC", "FTDI", "Quad RS232-HS", n, "1-2"} }
 	evil := strings.Repeat("x", 256)
 	want := []Info{
 		{Node: "/dev/ttyS0", Console: true},
-		{Node: "/dev/ttyACM0", ByID: got[1].ByID, ByPath: got[1].ByPath, USB: &USB{"2341:0043", "[31m95", "Evil Maker", evil, 0}},
+		{Node: "/dev/ttyACM0", ByID: got[1].ByID, ByPath: got[1].ByPath, USB: &USB{"2341:0043", "[31m95", "Evil Maker", evil, 0, "1-9"}},
 		{Node: "/dev/ttyUSB0", ByID: "/dev/serial/by-id/usb-Quad_RS232-HS_FT4ABC-if00", ByPath: "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1-2:1.00", USB: usb(0)},
 		{Node: "/dev/ttyUSB1", ByID: "/dev/serial/by-id/usb-Quad_RS232-HS_FT4ABC-if01", ByPath: "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1-2:1.01", USB: usb(1)},
-		{Node: "/dev/ttyUSB10", ByPath: "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1-3:1.00", USB: &USB{"1a86:7523", "", "", "USB Serial", 0}},
+		{Node: "/dev/ttyUSB10", ByPath: "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1-3:1.00", USB: &USB{"1a86:7523", "", "", "USB Serial", 0, "1-3"}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)
