@@ -21,8 +21,8 @@ import (
 
 // The goals of issue 7 for a gateway without work.
 const (
-	restCPU    = 1.0 // percent of a core
-	restRSS    = 60  // MB; MiB would let more through
+	restCPU = 1.0 // percent of a core
+	restRSS = 60  // MB; MiB would let more through
 	// restSettle: what work left in memory reaches the disk within a minute and a
 	// half (dirty pages after half a minute, inodes and the journal of ext4 later).
 	restSettle = 2 * time.Minute
