@@ -48,6 +48,12 @@ func (a *Agent) verb(ctx context.Context, class, device string, payload []byte) 
 	if refused != nil {
 		return req.Refuse(refused, a.next(device)), nil
 	}
+	if refused, err := a.withPin(ctx, class+"/"+device, device, &req); err != nil || refused != nil {
+		if err == nil {
+			return req.Refuse(refused, a.next(device)), nil
+		}
+		return handheld.Result{}, err
+	}
 	res, err := a.record(ctx, class, device, req)
 	if err != nil {
 		return handheld.Result{}, err

@@ -21,15 +21,15 @@ type entry struct {
 // table lists every command once. A kind or version that ever reached a log
 // stays here for ever; a changed meaning is a new version.
 var table = []entry{
-	command(KindPutSite, "PutSite", 1, putSite).upTo(2),    // 2: upstreams, the archive, parcels, offers, profiles
-	command(KindPutItems, "PutItems", 1, putItems).upTo(2), // 2: pictures, profiles
-	command(KindPutBins, "PutBins", 1, putBins),
-	command(KindPutWorkers, "PutWorkers", 1, putWorkers),
+	command(KindPutSite, "PutSite", 1, putSite).upTo(3),          // 2: upstreams, the archive, parcels, offers, profiles; 3: PINs
+	command(KindPutItems, "PutItems", 1, putItems).upTo(2),       // 2: pictures, profiles
+	command(KindPutBins, "PutBins", 1, putBins).upTo(2),          // 2: what a bin carries
+	command(KindPutWorkers, "PutWorkers", 1, putWorkers).upTo(2), // 2: roles
 	command(KindOpenStock, "OpenStock", 1, openStock),
 	command(KindReleaseOrder, "ReleaseOrder", 1, releaseOrder).upTo(2), // 2: party, customer, refs
 	command(KindCancelOrder, "CancelOrder", 1, cancelOrder),
 	command(KindRetryOrder, "RetryOrder", 1, retryOrder),
-	command(KindSignIn, "SignIn", 1, signIn),
+	command(KindSignIn, "SignIn", 1, signIn).upTo(2), // 2: PINs
 	command(KindSignOut, "SignOut", 1, signOut),
 	command(KindAskWork, "AskWork", 1, askWork).upTo(2), // 2: a zone
 	command(KindAssignBatch, "AssignBatch", 1, assignBatch),
@@ -128,6 +128,7 @@ var table = []entry{
 	command(KindReprintLabel, "ReprintLabel", 1, reprintLabel),
 	command(KindCancelPrints, "CancelPrints", 1, cancelPrints),
 	command(KindBookOpening, openingReason, 1, bookOpening),
+	command(KindSetPin, "SetPin", 1, setPin),
 	command(KindGiveReading, "GiveReading", 1, giveReading),
 	command(KindDoubleCheck, "DoubleCheck", 1, doubleCheck),
 	command(KindBeginModel, "BeginModel", 1, beginModel),

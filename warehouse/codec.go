@@ -176,6 +176,9 @@ func (r RobotPick) version() uint16 {
 
 func (p PutSite) version() uint16 {
 	s := &p.Site
+	if s.Pin != "" || s.PinFirst || s.PinIdleMs != 0 {
+		return 3
+	}
 	if len(s.Upstreams)+len(s.Profiles) > 0 || s.Profile != "" || s.Offers ||
 		s.ArchiveDays|s.PurgeDays|s.ForgetDays|s.OrdersPerHour|s.ReadingMs != 0 || s.MaxParcels != 0 {
 		return 2
@@ -185,6 +188,27 @@ func (p PutSite) version() uint16 {
 
 func (p PutItems) version() uint16 {
 	if slices.ContainsFunc(p.Items, func(it Item) bool { return it.Image+it.ImageHash+it.Profile != "" }) {
+		return 2
+	}
+	return 1
+}
+
+func (p PutWorkers) version() uint16 {
+	if slices.ContainsFunc(p.Workers, func(w Worker) bool { return w.Role != "" }) {
+		return 2
+	}
+	return 1
+}
+
+func (s SignIn) version() uint16 {
+	if s.Pin+s.Hash != "" || s.Rev != 0 {
+		return 2
+	}
+	return 1
+}
+
+func (p PutBins) version() uint16 {
+	if slices.ContainsFunc(p.Bins, func(b Bin) bool { return b.MaxMg|b.MaxMl != 0 }) {
 		return 2
 	}
 	return 1

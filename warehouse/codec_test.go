@@ -25,7 +25,7 @@ func everyCommand() []Command {
 		release("O1", "CUP*2", "MILK"),
 		CancelOrder{Order: "O1", Reason: "customer", Source: "oms/main"},
 		RetryOrder{Order: "O1"},
-		SignIn{Device: "h1", Badge: "B1"},
+		SignIn{Device: "h1", Badge: "B1", Pin: PinNew, Rev: 1, Hash: "$argon2id$"},
 		SignOut{Device: "h1"},
 		AskWork{Device: "h1", Bin: "A-01"},
 		AssignBatch{Batch: "K1", Worker: "w1", Slots: []BatchSlot{{Slot: 1, Order: "O1"}}, Walk: []string{"O1/1/1"}, RouteMm: 12, Zone: "A"},
@@ -124,6 +124,7 @@ func everyCommand() []Command {
 		CancelPrints{Job: "L0000001", Printer: "pack1", Reason: "printer broken"},
 		GiveReading{Place: "receipt/R1", DeciC: -185, Sensor: "probe 1"},
 		DoubleCheck{Station: "pack1", Badge: "B3"},
+		SetPin{Worker: "w1", Hash: "$argon2id$"},
 		BookOpening{Zone: "A", Bins: []BinCount{{Bin: "A-01", Sum: "5", Lines: []OpeningLine{{SKU: "MILK", Lot: "L1", Expiry: "2026-02-01", Serial: "7", Owner: "ACME", Status: StatusQC, Was: 1, Qty: 2}}, More: true}}, Reason: ReasonRecounted, Recount: true, Last: true},
 		ChangeLot{Device: "h1", Barcode: "]C101\x1d", Task: "O1/1/1", Second: "B2"},
 		BeginModel{ID: "m1", Hash: "ab12", Note: "aisle 7", Parts: 2, Site: new(testSite()), Counts: ModelCounts{Added: 3, Changed: 2, Removed: 1}},
@@ -151,7 +152,7 @@ func TestCodecRoundTrip(t *testing.T) {
 			if r.Said != "" {
 				want = 2
 			}
-		case ReceiveUnit, MoveStock, AskWork, PortalPass:
+		case ReceiveUnit, MoveStock, AskWork, PortalPass, SignIn:
 			want = 2
 		}
 		if kinds[kind] || kind != uint16(c.Kind()) || version != want || CommandName(c.Kind()) == "" {

@@ -48,6 +48,7 @@ const (
 	KindCancelPrints Kind = 0x0174
 
 	KindBookOpening Kind = 0x0175
+	KindSetPin      Kind = 0x0176
 
 	KindAcceptQuote    Kind = 0x0113
 	KindDeclineQuote   Kind = 0x0114
@@ -198,6 +199,11 @@ type (
 	SignIn struct {
 		Device string `cbor:"1,keyasint"`
 		Badge  string `cbor:"2,keyasint"`
+		// Pin is what the gateway says of the PIN that came with it (PinRight …),
+		// Rev the hash it was compared with, Hash that of a first PIN (pin.go).
+		Pin  string `cbor:"3,keyasint,omitempty"`
+		Rev  uint64 `cbor:"4,keyasint,omitempty"`
+		Hash string `cbor:"5,keyasint,omitempty"`
 	}
 	// SignOut unbinds; refused while a batch is active.
 	SignOut struct {

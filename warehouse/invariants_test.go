@@ -419,6 +419,11 @@ func (v *inspector) workers() error {
 			id, err := WorkerOfDevice(v.r, ws.Device)
 			v.check(err == nil && id == ws.Worker, "device %s has %s, not %s", ws.Device, id, ws.Worker)
 		}
+		if ws.Ends != 0 {
+			v.want[string(alarmKey(ws.Ends, alarmIdle, ws.Worker))] = true
+			v.check(ws.Device != "" && !ws.Ended, "session: %+v", ws)
+		}
+		v.check(!ws.Ended || ws.Device != "" && ws.WaitingSince == 0, "ended session: %+v", ws)
 		if ws.WaitingSince != 0 {
 			v.row(kAskers, num(uint64(ws.WaitingSince)), ws.Worker)
 			v.check(ws.Batch == "" && ws.Device != "", "worker waits: %+v", ws)

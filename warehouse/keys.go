@@ -18,6 +18,7 @@ import (
 //	bin    code                            Bin
 //	worker id                              Worker
 //	badge  badge                           worker id
+//	pin    worker                          Pin
 //	lot    sku lot                         lotRecord      (expiry of the lot)
 //	stock  sku place lot serial owner stat stockRow       (quantity and reserved)
 //	at     place sku lot serial owner stat 1              (what stands in a place)
@@ -158,6 +159,7 @@ const (
 	kZoneOpening = "zopen"
 	kOpenedBin   = "bopen"
 	kUntouched   = "still"
+	kPin         = "pin"
 
 	kMove    = "move"
 	kOrder   = "order"

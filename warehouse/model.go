@@ -86,6 +86,11 @@ type Site struct {
 	Profiles  []Profile `cbor:"70,keyasint,omitempty" json:"profiles,omitempty"`
 	Profile   string    `cbor:"71,keyasint,omitempty" json:"profile,omitempty"`
 	ReadingMs int64     `cbor:"72,keyasint,omitempty" json:"readingMs,omitempty"`
+	// Pin says whose sign-in asks for a PIN, PinFirst that workers choose theirs at
+	// the first one, PinIdleMs when a session ends by itself; 0 = never. See pin.go.
+	Pin       string `cbor:"85,keyasint,omitempty" json:"pin,omitempty"`
+	PinFirst  bool   `cbor:"86,keyasint,omitempty" json:"pinFirst,omitempty"`
+	PinIdleMs int64  `cbor:"87,keyasint,omitempty" json:"pinIdleMs,omitempty"`
 }
 
 // TransportRobot is the value of Site.Transport by which robots carry totes.
@@ -175,6 +180,10 @@ type Bin struct {
 	Side  string `cbor:"4,keyasint,omitempty" json:"side,omitempty"`
 	Class string `cbor:"10,keyasint,omitempty" json:"class,omitempty"` // of the items that are put away here
 	Zone  string `cbor:"11,keyasint,omitempty" json:"zone,omitempty"`  // part of the site that is picked by itself
+	// MaxMg is what it carries and MaxMl what it has room for, in millilitres; 0 =
+	// nobody said. The opening count warns of more.
+	MaxMg int64 `cbor:"12,keyasint,omitempty" json:"maxMg,omitempty"`
+	MaxMl int64 `cbor:"13,keyasint,omitempty" json:"maxMl,omitempty"`
 }
 
 // WorkerRobot is the kind of a worker that is a picking robot.
@@ -186,6 +195,7 @@ type Worker struct {
 	Name  string `cbor:"2,keyasint" json:"name"`
 	Badge string `cbor:"3,keyasint" json:"badge"`                    // barcode on the badge
 	Kind  string `cbor:"4,keyasint,omitempty" json:"kind,omitempty"` // "" = person, WorkerRobot
+	Role  string `cbor:"5,keyasint,omitempty" json:"role,omitempty"` // of Roles; "" = RolePicker
 }
 
 // OrderSpec is an order as it is released to the site.
@@ -416,6 +426,10 @@ type WorkerState struct {
 	WaitingSince int64  `cbor:"4,keyasint,omitempty" json:"waitingSince,omitempty"`
 	Floor        string `cbor:"5,keyasint,omitempty" json:"floor,omitempty"` // floor task in hand
 	Zone         string `cbor:"6,keyasint,omitempty" json:"zone,omitempty"`  // of the batch that is waited for; "" = any
+	// Ends is when the session ends unless something is done; 0 = never. Ended: it
+	// did, with work in hand (pin.go).
+	Ends  int64 `cbor:"7,keyasint,omitempty" json:"ends,omitempty"`
+	Ended bool  `cbor:"8,keyasint,omitempty" json:"ended,omitempty"`
 }
 
 // LU is a logistic unit: a tote or a carton. It stands in one place.

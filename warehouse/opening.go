@@ -331,3 +331,39 @@ type tried struct{ Reader }
 
 func (tried) Set(_, _ []byte) error { return nil }
 func (tried) Delete(_ []byte) error { return nil }
+
+// SerialPlace is where a serial is by the book, "" when it is not here.
+func SerialPlace(r Reader, sku, serial string) (string, error) {
+	k, err := r.Get(key(kSerial, serial, sku))
+	if err != nil || k == nil {
+		return "", err
+	}
+	place, _, err := parseStockKey(k)
+	return place, err
+}
+
+// LotExpiry is the date of a lot, "" when it has none or nobody knows it.
+func LotExpiry(r Reader, sku, lot string) (string, error) { return lotExpiry(r, sku, lot) }
+
+// Ledger sums up what all places hold: the real ones, and each virtual one. The sum
+// of everything is 0.
+func Ledger(r Reader) (site int64, virtual map[string]int64, err error) {
+	virtual = map[string]int64{}
+	err = r.Range(under(kStock), func(k, b []byte) (bool, error) {
+		place, _, err := parseStockKey(k)
+		if err != nil {
+			return false, err
+		}
+		row, err := decodeRecord[stockRow](k, b)
+		if err != nil {
+			return false, err
+		}
+		if isVirtual(place) {
+			virtual[place] += row.Qty
+		} else {
+			site += row.Qty
+		}
+		return true, nil
+	})
+	return site, virtual, err
+}

@@ -75,6 +75,7 @@ var goldenDays = []struct {
 	{"v8-watching", watching},
 	{"v8-sitemodel", modelDay},
 	{"v8-opening", opening},
+	{"v8-pin", pinDay},
 }
 
 // shift is a day at a small site that uses every command and most refusals.

@@ -15,7 +15,7 @@ func NextStep(r Reader, device string) (*Step, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case ws == nil:
+	case ws == nil || ws.Ended:
 		return &Step{Do: StepSignIn}, nil
 	case ws.Floor != "":
 		return nextFloor(r, ws)

@@ -26,6 +26,8 @@ const (
 	maxNamed    = 100 // carriers, lanes, stations, portals of a site
 	maxEPCs     = 500 // of one pass before level 5; of one list of tags
 	maxMinDays  = 3650
+	maxBinMg    = 100_000_000_000
+	maxBinMl    = 1_000_000_000
 )
 
 // validID: 1..64 printable ASCII without '/' and without outer spaces. Ids are
@@ -179,7 +181,7 @@ func checkSite(s Site) string {
 	if why := checkCountries(s.Countries); why != "" {
 		return why
 	}
-	return cmp.Or(checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkOffers(s), checkProfiles(s), checkUpstreams(s.Upstreams))
+	return cmp.Or(checkPinRule(s), checkFloor(s), checkServices(s), checkCartons(s), checkGuides(s), checkOffers(s), checkProfiles(s), checkUpstreams(s.Upstreams))
 }
 
 // checkFloor looks at the rules for robots, conveyor and portals.
@@ -316,6 +318,10 @@ func checkBin(b Bin, l Layout) string {
 		return "class"
 	case b.Zone != "" && !validID(b.Zone):
 		return "zone"
+	case b.MaxMg < 0 || b.MaxMg > maxBinMg || b.MaxMg%1000 != 0:
+		return "maxMg: 0 to 100 tonnes, in whole grams"
+	case b.MaxMl < 0 || b.MaxMl > maxBinMl:
+		return "maxMl: 0 to 1000 cubic metres"
 	}
 	return ""
 }
@@ -330,6 +336,8 @@ func checkWorker(w Worker) string {
 		return "badge"
 	case w.Kind != "" && w.Kind != WorkerRobot:
 		return `kind: "" or "robot"`
+	case w.Role != "" && !slices.Contains(Roles, w.Role):
+		return `role: "picker", "packer", "stock", "dock", "lead" or "engineer"`
 	}
 	return ""
 }

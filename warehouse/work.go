@@ -39,6 +39,9 @@ func (c *change) saveWorker(ws *WorkerState, before WorkerState) error {
 		}
 	}
 	c.touch("worker", ws.Worker)
+	if err := c.setAlarm(alarmIdle, ws.Worker, before.Ends, ws.Ends); err != nil {
+		return err
+	}
 	return save(c, key(kWState, ws.Worker), ws)
 }
 
@@ -54,7 +57,11 @@ func (c *change) onDevice(device string) (*WorkerState, error) {
 	if id == "" {
 		return nil, refuse(CodeNotSignedIn, "nobody is signed in on %s", device)
 	}
-	return c.workerState(id)
+	ws, err := c.workerState(id)
+	if err == nil {
+		err = c.goOn(ws)
+	}
+	return ws, err
 }
 
 func signIn(c *change, cmd SignIn) (Result, error) {
@@ -73,6 +80,14 @@ func signIn(c *change, cmd SignIn) (Result, error) {
 		return Result{}, refuse(CodeUnknownBadge, "badge %s", badge)
 	}
 	worker := string(id)
+	w, err := GetWorker(c, worker)
+	if err != nil {
+		return Result{}, err
+	}
+	text, err := c.checkPin(w, cmd)
+	if err != nil {
+		return Result{}, err
+	}
 	other, err := WorkerOfDevice(c, cmd.Device)
 	if err != nil {
 		return Result{}, err
@@ -88,12 +103,15 @@ func signIn(c *change, cmd SignIn) (Result, error) {
 	}
 	before := *ws
 	ws.Device = cmd.Device
+	if err := c.beginSession(w, ws); err != nil {
+		return Result{}, err
+	}
 	if ws.Batch != "" {
 		if err := c.extendLease(ws.Batch); err != nil {
 			return Result{}, err
 		}
 	}
-	return Result{Ref: worker}, c.saveWorker(ws, before)
+	return Result{Ref: worker, Text: text}, c.saveWorker(ws, before)
 }
 
 // leaveDevice signs a worker out; work in hand keeps the device.
@@ -109,7 +127,7 @@ func (c *change) leaveDevice(worker string) error {
 		return refuse(CodeHasWork, "%s has task %s on %s", worker, ws.Floor, ws.Device)
 	}
 	before := *ws
-	ws.Device, ws.WaitingSince, ws.Zone = "", 0, ""
+	ws.Device, ws.WaitingSince, ws.Zone, ws.Ends, ws.Ended = "", 0, "", 0, false
 	return c.saveWorker(ws, before)
 }
 

@@ -119,13 +119,34 @@ func (s *site) lastSeq(device string) (uint64, error) {
 	return s.seqs[device], nil
 }
 
+// signIn says of a PIN what a gateway says, which compares it with a real hash.
+func (s *site) signIn(device, badge, pin string) warehouse.SignIn {
+	in := warehouse.SignIn{Device: device, Badge: badge}
+	w, err := warehouse.WorkerOfBadge(s.tx, badge)
+	if err != nil || w == nil || pin == "" {
+		return in
+	}
+	p, err := warehouse.GetPin(s.tx, w.ID)
+	switch hash := "$argon2id$test$" + pin; {
+	case err != nil:
+		s.t.Error(err)
+	case p == nil:
+		in.Pin, in.Hash = warehouse.PinNew, hash
+	case p.Hash == hash:
+		in.Pin, in.Rev = warehouse.PinRight, p.Rev
+	default:
+		in.Pin, in.Rev = warehouse.PinWrong, p.Rev
+	}
+	return in
+}
+
 // command decodes one message of a handheld, without the checks of the real
 // decoder, and answers it; a repeat gets the first answer.
 func (s *site) command(_ context.Context, device string, payload []byte) ([]byte, error) {
 	var m struct {
-		CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second string
-		Seq                                                      uint64
-		Qty                                                      int64
+		CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second, Pin string
+		Seq                                                           uint64
+		Qty                                                           int64
 	}
 	if err := json.Unmarshal(payload, &m); err != nil {
 		return json.Marshal(map[string]any{"ok": false, "code": warehouse.CodeMalformed})
@@ -143,7 +164,7 @@ func (s *site) command(_ context.Context, device string, payload []byte) ([]byte
 	var c warehouse.Command
 	switch m.Verb {
 	case "sign_in":
-		c = warehouse.SignIn{Device: device, Badge: m.Barcode}
+		c = s.signIn(device, m.Barcode, m.Pin)
 	case "sign_out":
 		c = warehouse.SignOut{Device: device}
 	case "ask":

@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 		"GET /v1/orders", "GET /v1/orders/{id}", "GET /v1/orders/{id}/why", "GET /v1/fallouts", "GET /v1/late", "GET /v1/find", "GET /v1/trace",
 		"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders", "GET /v1/levels/{sku}", "GET /v1/faults", "GET /v1/status", "GET /metrics", "GET /v1/ledger", "GET /v1/stock/{sku}", "GET /v1/kpis", "GET /v1/site",
 		"GET /v1/do", "GET /v1/floor-tasks", "GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents/{id}", "GET /v1/prints", "GET /v1/cluster",
-		"GET /v1/export/{kind}", "GET /v1/model", "GET /v1/model/log", "GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks",
+		"GET /v1/export/{kind}", "GET /v1/model", "GET /v1/model/log", "GET /v1/openings", "GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks",
 		"GET /actions", "GET /holds", "GET /backorders", "GET /figures",
 	},
 	Device: {"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents/{id}", "GET /v1/faults", "POST /v1/do/{command}"},
@@ -49,7 +49,7 @@ var allowed = map[string][]string{
 var (
 	deviceCommands = []string{"LabelGiven", "LabelRefused", "CarrierDown", "CarrierUp", "FileDocument", "MeasureItem"}
 	pickerCommands = []string{"AskMove", "RequestCount", "ProposeAlias", "Receive", "ReceiveUnit", "CheckReceipt", "SeeTags", "ReceiveReturn", "MeasureItem"}
-	adminCommands  = []string{"PutItems", "PutBins", "PutWorkers", "OpenStock", "BookOpening", "PutSuppliers", "PutVendorCodes"}
+	adminCommands  = []string{"PutItems", "PutBins", "PutWorkers", "OpenStock", "BookOpening", "SetPin", "PutSuppliers", "PutVendorCodes"}
 )
 
 // rules is a mux that knows patterns and serves nothing, with the scopes of each.

@@ -227,13 +227,14 @@ type Refusal struct {
 	Cause    string           `json:"cause,omitempty"`  // of the table of faults
 	Action   string           `json:"action,omitempty"` // what to do
 	Problems []intake.Problem `json:"problems,omitempty"`
+	More     int              `json:"moreProblems,omitempty"` // that are not listed
 }
 
 // Routes lists the routes, for the test that holds them against the contract.
 var Routes = []string{
 	"GET /healthz", "GET /readyz", "GET /metrics", "GET /v1/health", "GET /v1/status", "GET /v1/orders", "GET /v1/orders/{id}",
 	"POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "GET /v1/fallouts", "GET /v1/ledger",
-	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "GET /v1/model", "GET /v1/model/log", "POST /v1/model/plan", "POST /v1/model/apply", "POST /v1/import/{kind}", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
+	"GET /v1/stock/{sku}", "GET /v1/levels/{sku}", "GET /v1/kpis", "GET /v1/faults", "PUT /v1/site", "GET /v1/site", "GET /v1/model", "GET /v1/model/log", "POST /v1/model/plan", "POST /v1/model/apply", "POST /v1/import/{kind}", "POST /v1/workers/{id}/pin", "POST /v1/openings", "GET /v1/openings", "GET /v1/export/events", "GET /v1/export/{kind}", "POST /v1/tokens",
 	"POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 	"POST /v1/devices/{name}/zero", "POST /v1/devices/{name}/tare", "POST /v1/devices/{name}/clear-tare",
 	"GET /v1/do", "POST /v1/do/{command}", "GET /v1/floor-tasks",
@@ -270,6 +271,9 @@ func New(cfg Config) http.Handler {
 		"POST /v1/model/plan":                s.planModel,
 		"POST /v1/model/apply":               s.applyModel,
 		"POST /v1/import/{kind}":             s.importFile,
+		"POST /v1/workers/{id}/pin":          s.setPin,
+		"POST /v1/openings":                  s.bookOpening,
+		"GET /v1/openings":                   s.openings,
 		"GET /v1/export/events":              s.exportEvents,
 		"GET /v1/export/{kind}":              s.exportFile,
 		"POST /v1/tokens":                    s.token,

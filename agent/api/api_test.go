@@ -45,6 +45,10 @@ type fake struct {
 	later     time.Duration          // the clock is ahead by it
 	log       bytes.Buffer
 	meanwhile func(warehouse.Command) // happens before a command is done
+	cutAt     int                     // of the commands with an id: nothing answers from this one on; 0 = never
+	lose      int                     // how many answers get lost
+
+	cutApplied bool // the one it was cut at was still done
 }
 
 // answered is a command with an id of its own and what became of it.
@@ -151,9 +155,20 @@ func (g *fake) doAs(ctx context.Context, id [16]byte, actor string, c warehouse.
 		}
 		return a.res, nil
 	}
+	if cut := len(g.done) + 1 - g.cutAt; g.cutAt > 0 && (cut > 0 || cut == 0 && !g.cutApplied) {
+		return warehouse.Result{}, errCut
+	}
 	res, err := g.do(ctx, actor, c)
 	if err == nil {
 		g.answers[id] = answered{c, res}
+		if g.lose > 0 {
+			g.lose--
+			return warehouse.Result{}, errCut
+		}
+		if g.cutAt == len(g.done) {
+			g.answers = map[[16]byte]answered{} // nobody will ask again
+			return warehouse.Result{}, errCut
+		}
 	}
 	return res, err
 }

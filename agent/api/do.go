@@ -65,6 +65,7 @@ var commands = []command{
 	can[warehouse.PutItems]("Add or replace items."),
 	can[warehouse.PutBins]("Add or replace bins."),
 	can[warehouse.PutWorkers]("Add or replace workers."),
+	can[warehouse.SetPin]("Set the PIN of a worker by its hash, or take it away; tote worker pin makes it."),
 	can[warehouse.OpenStock]("Book counted stock; the same ref books once."),
 	can[warehouse.BookOpening]("Book a part of the opening count of a zone; tote site import-stock makes these of a file."),
 	can[warehouse.MoveStock]("Move goods from a bin or unit to another."),

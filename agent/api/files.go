@@ -15,10 +15,15 @@ import (
 // Imported is the answer to a file that was read whole.
 type Imported struct {
 	Kind     string   `json:"kind"`
+	Rows     int      `json:"rows"`
 	Commands int      `json:"commands"` // how many the file became
 	Applied  int      `json:"applied"`
 	Repeated int      `json:"repeated"` // were booked before: the file was brought in already
 	Refused  []Answer `json:"refused"`
+	// Difference is what of items, bins and workers was new or changed; of many
+	// changes the others are counted.
+	*intake.Difference
+	MoreChanges int `json:"moreChanges,omitempty"`
 }
 
 // Answer is one refused command of a file.
@@ -42,8 +47,9 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// importFile takes a CSV file. A bad row refuses the whole file; a command the
-// domain refuses (an item nobody knows) is named and the others go on.
+// importFile takes a CSV file. A bad row refuses the whole file, and of items, bins
+// and workers so does one that the site would refuse; what it has already is left out.
+// Of orders and deliveries those that are refused are named and the others go on.
 func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	kind := r.PathValue("kind")
 	in, err := body(w, r, "text/csv", MaxFile)
@@ -51,7 +57,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	file := &limited{r: in}
-	cmds, problems, err := intake.Read(kind, file)
+	f, err := intake.Parse(kind, file)
 	if file.over {
 		return errTooLarge(intake.CodeTooLong, MaxFile)
 	}
@@ -61,10 +67,16 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(problems) > 0 {
-		return &httpError{http.StatusUnprocessableEntity, Refusal{
-			Code: problems[0].Code, Text: "nothing was imported: " + problems[0].String(), Problems: problems,
-		}}
+	if len(f.Problems) > 0 {
+		return s.badFile(http.StatusUnprocessableEntity, f.Problems, f.More)
+	}
+	out := Imported{Kind: kind, Rows: f.Rows, Refused: []Answer{}}
+	cmds, err := s.difference(r, f, &out)
+	if err != nil {
+		return err
+	}
+	if len(f.Problems) > 0 {
+		return s.badFile(http.StatusConflict, f.Problems, f.More)
 	}
 	if kind == "stock" {
 		problems, err := s.checkCount(cmds, r.URL.Query().Has("add"))
@@ -72,25 +84,57 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if len(problems) > 0 {
-			return &httpError{http.StatusConflict, Refusal{
-				Code: problems[0].Code, Text: "nothing was imported: " + problems[0].String(), Problems: problems,
-			}}
+			return s.badFile(http.StatusConflict, problems, 0)
 		}
 	}
-	out := Imported{Kind: kind, Commands: len(cmds), Refused: []Answer{}}
-	for _, c := range cmds {
-		if r.URL.Query().Has("dry") {
-			break
-		}
-		res, err := s.do(r, c)
-		if err != nil {
+	out.Commands = len(cmds)
+	if !r.URL.Query().Has("dry") {
+		if err := s.bringIn(r, cmds, &out); err != nil {
 			return err
 		}
-		if res.OK && res.Text == warehouse.TextBooked {
+	}
+	status := http.StatusOK
+	if len(out.Refused) > 0 {
+		status = http.StatusConflict
+	}
+	reply(w, status, out)
+	return nil
+}
+
+// maxChanges bounds the rows of one answer.
+const maxChanges = 1000
+
+// difference compares a file with the site, and returns the commands that are needed.
+func (s *server) difference(r *http.Request, f *intake.File, out *Imported) (cmds []warehouse.Command, err error) {
+	err = s.cfg.View(func(rd warehouse.Reader) error {
+		m := warehouse.Meta{Now: s.cfg.Now().UnixMilli(), Actor: defaultActor(r), Cause: "try", Level: warehouse.Level}
+		d, changes, ok, err := f.Compare(rd, m)
+		if err != nil || !ok {
+			return err
+		}
+		if n := len(d.Changes); n > maxChanges {
+			d.Changes, out.MoreChanges = d.Changes[:maxChanges], n-maxChanges
+		}
+		out.Difference, cmds = &d, changes
+		return nil
+	})
+	if err == nil && out.Difference == nil {
+		cmds = f.Commands()
+	}
+	return cmds, err
+}
+
+// bringIn does the commands of a file one after the other.
+func (s *server) bringIn(r *http.Request, cmds []warehouse.Command, out *Imported) error {
+	for _, c := range cmds {
+		res, err := s.do(r, c)
+		switch {
+		case err != nil:
+			return err
+		case res.OK && res.Text == warehouse.TextBooked:
 			out.Repeated++
 			continue
-		}
-		if res.OK {
+		case res.OK:
 			out.Applied++
 			continue
 		}
@@ -103,12 +147,28 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) error {
 		}
 		out.Refused = append(out.Refused, Answer{Ref: ref, Code: res.Code, Text: res.Text})
 	}
-	status := http.StatusOK
-	if len(out.Refused) > 0 {
-		status = http.StatusConflict
-	}
-	reply(w, status, out)
 	return nil
+}
+
+// badFile refuses a file, each problem with what to do about it.
+func (s *server) badFile(status int, problems []intake.Problem, more int) error {
+	s.advise(problems)
+	text := "nothing was imported: " + problems[0].String()
+	if n := len(problems) + more - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	return &httpError{status, Refusal{Code: problems[0].Code, Text: text, Problems: problems, More: more}}
+}
+
+// advise says of each problem what to do about it.
+func (s *server) advise(problems []intake.Problem) {
+	do := map[string]string{}
+	for _, f := range s.cfg.Faults() {
+		do[f.Code] = f.Action
+	}
+	for i := range problems {
+		problems[i].Do = do[problems[i].Code]
+	}
 }
 
 func (s *server) putSite(w http.ResponseWriter, r *http.Request) error {

@@ -18,7 +18,7 @@ import (
 
 // Verbs of the protocol. Changing one breaks every handheld.
 const (
-	VerbSignIn  = "sign_in"  // barcode: the badge
+	VerbSignIn  = "sign_in"  // barcode: the badge; pin: where the site asks for one
 	VerbSignOut = "sign_out" //
 	VerbAsk     = "ask"      // for work; barcode: a bin of the zone to work in
 	VerbScan    = "scan"     // barcode of a bin, item or tote
@@ -98,6 +98,9 @@ type Request struct {
 	Seq   uint64 // rising per device, 1..MaxSeq; repeats are told apart by it
 	Verb  string
 	At    int64 // the handheld's clock in ms since 1970 UTC; 0 = not given
+	// Pin is what was typed with a badge, 4 to 8 digits. It is no part of the
+	// command: the gateway compares it and forgets it.
+	Pin string
 	// Command is what to propose; nil when the request was refused.
 	Command warehouse.Command
 }
@@ -118,10 +121,10 @@ func refuse(code, format string, args ...any) *Refusal {
 // message is an up/cmd message as it is on the wire. given names the fields
 // that were there with a value.
 type message struct {
-	CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second string
-	Module, Handheld                                         string // of a press
-	Seq, Qty, At                                             int64
-	given                                                    map[string]bool
+	CmdID, Verb, Barcode, Expect, Task, Reason, Kind, Second, Pin string
+	Module, Handheld                                              string // of a press
+	Seq, Qty, At                                                  int64
+	given                                                         map[string]bool
 }
 
 // Decode reads one up/cmd message of a device. When it returns a Refusal, the
@@ -136,12 +139,12 @@ func Decode(device string, payload []byte) (Request, *Refusal) {
 	if ref != nil {
 		return req, ref
 	}
-	req.Command = cmd
+	req.Command, req.Pin = cmd, m.Pin
 	return req, nil
 }
 
 // fields are those of an up/cmd message.
-var fields = []string{"cmdId", "seq", "verb", "barcode", "expect", "task", "reason", "kind", "second", "qty", "at"}
+var fields = []string{"cmdId", "seq", "verb", "barcode", "expect", "task", "reason", "kind", "second", "pin", "qty", "at"}
 
 // request is the head of a message as far as it could be made out; ref is what
 // parse said.
@@ -236,6 +239,8 @@ func (m *message) set(key string, raw json.RawMessage) *Refusal {
 		text = &m.Kind
 	case "second":
 		text = &m.Second
+	case "pin":
+		text = &m.Pin
 	case "module":
 		text = &m.Module
 	case "handheld":
@@ -268,7 +273,9 @@ func (m *message) set(key string, raw json.RawMessage) *Refusal {
 // fields of each verb besides cmdId, seq, verb and at.
 func fieldsOf(verb string) (required, optional []string, ok bool) {
 	switch verb {
-	case VerbSignIn, VerbFinish:
+	case VerbSignIn:
+		return []string{"barcode"}, []string{"pin"}, true
+	case VerbFinish:
 		return []string{"barcode"}, nil, true
 	case VerbSignOut, VerbEmpty, VerbLeft:
 		return nil, nil, true
@@ -306,7 +313,7 @@ func (m *message) command(device string) (warehouse.Command, *Refusal) {
 			return nil, refuse(warehouse.CodeInvalid, "verb %s needs field %s", m.Verb, f)
 		}
 	}
-	for _, f := range []string{"barcode", "qty", "expect", "task", "reason", "kind", "second"} {
+	for _, f := range []string{"barcode", "qty", "expect", "task", "reason", "kind", "second", "pin"} {
 		if m.given[f] && !slices.Contains(required, f) && !slices.Contains(optional, f) {
 			return nil, refuse(warehouse.CodeMalformed, "field %s does not belong to verb %s", f, m.Verb)
 		}
@@ -385,6 +392,9 @@ func (m *message) checkValues() *Refusal {
 	}
 	if m.given["kind"] && !slices.Contains(FloorKinds(), m.Kind) {
 		return refuse(warehouse.CodeInvalid, "field kind: want one of %s", strings.Join(FloorKinds(), ", "))
+	}
+	if m.given["pin"] && (len(m.Pin) < 4 || len(m.Pin) > 8 || strings.Trim(m.Pin, "0123456789") != "") {
+		return refuse(warehouse.CodeInvalid, "field pin: want 4 to 8 digits") // never what was typed
 	}
 	return m.checkReason()
 }

@@ -4,9 +4,10 @@
 // nothing of it is proposed, and every bad row is named with its line, column
 // and code. It is pure: no I/O but the reader or writer it is given, no goroutine.
 //
-// Files are RFC 4180 with a header line; UTF-8, a byte order mark and CRLF are
-// accepted; columns may stand in any order; unknown columns are an error, since
-// a misspelled column would otherwise be ignored in silence.
+// Files are RFC 4180 with a header line; UTF-8, a byte order mark, CRLF and the
+// other dialects of dialect.go are accepted; columns may stand in any order; unknown
+// columns are an error, since a misspelled column would otherwise be ignored in
+// silence.
 package intake
 
 import (
@@ -40,12 +41,15 @@ const (
 
 // Problem is one thing wrong with a file.
 type Problem struct {
-	Line   int    `json:"line"` // 1-based; 0 = the whole file
+	Line   int    `json:"line"`         // 1-based; 0 = the whole file
+	At     int    `json:"at,omitempty"` // where the field begins in its line, in bytes from 1; 0 = the whole line
 	Column string `json:"column,omitempty"`
 	Code   string `json:"code"`
 	Text   string `json:"text"`
+	Do     string `json:"do,omitempty"` // what a person does about it
 }
 
+// String is line:column, then the name of the column, the code and the text.
 func (p Problem) String() string {
 	if p.Column != "" {
 		return fmt.Sprintf("line %d, column %s: %s: %s", p.Line, p.Column, p.Code, p.Text)
@@ -60,15 +64,21 @@ type table struct {
 	line     int
 	row      []string
 	rows     int
+	lines    []int // of the rows
+	comma    bool  // numbers have a decimal comma
 	problems []Problem
+	more     int // problems beyond maxProblems
 }
 
 // open reads the header and checks it against the columns of the file kind.
 // A column name with a trailing "?" may be missing.
 func open(r io.Reader, columns []string) *table {
-	t := &table{csv: csv.NewReader(skipBOM(r))}
-	t.csv.ReuseRecord = false
-	t.csv.FieldsPerRecord = 0
+	t := &table{}
+	var wrong string
+	if t.csv, t.comma, wrong = dialect(r); wrong != "" {
+		t.fail(1, "", CodeCSV, wrong)
+		return t
+	}
 	header, err := t.csv.Read()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -79,10 +89,10 @@ func open(r io.Reader, columns []string) *table {
 	}
 	t.line = 1
 	for i, h := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(h))
+		header[i] = columnNamed(strings.ToLower(strings.TrimSpace(h)), columns)
 		switch {
-		case !slices.ContainsFunc(columns, func(c string) bool { return strings.TrimSuffix(c, "?") == header[i] }):
-			t.fail(1, header[i], CodeColumn, "unknown column; known are "+known(columns))
+		case !isColumn(header[i], columns):
+			t.fail(1, header[i], CodeColumn, "unknown column; "+nearest(header[i], columns)+"known are "+known(columns))
 		case slices.Contains(header[:i], header[i]):
 			t.fail(1, header[i], CodeColumn, "the column stands twice")
 		}
@@ -103,7 +113,7 @@ func known(columns []string) string {
 // next advances to the next row; false at the end or when nothing more can be
 // read sensibly.
 func (t *table) next() bool {
-	if t.header == nil || len(t.problems) >= maxProblems || t.hasColumnProblem() {
+	if t.header == nil || t.hasColumnProblem() {
 		return false
 	}
 	for {
@@ -114,14 +124,18 @@ func (t *table) next() bool {
 		var pe *csv.ParseError
 		if errors.As(err, &pe) {
 			t.fail(pe.StartLine, "", CodeCSV, pe.Err.Error())
-			if !errors.Is(pe.Err, csv.ErrFieldCount) || len(t.problems) >= maxProblems {
+			if !errors.Is(pe.Err, csv.ErrFieldCount) || t.rows >= maxRows {
 				return false // quoting is broken: nothing behind it can be trusted
 			}
+			t.rows++
 			continue
 		}
 		if err != nil {
 			t.fail(t.line, "", CodeCSV, err.Error())
 			return false
+		}
+		if !slices.ContainsFunc(row, func(f string) bool { return strings.TrimSpace(f) != "" }) {
+			continue // what a spreadsheet writes for a row of which only the format is left
 		}
 		t.line, _ = t.csv.FieldPos(0)
 		t.rows++
@@ -129,7 +143,7 @@ func (t *table) next() bool {
 			t.fail(t.line, "", CodeTooLong, fmt.Sprintf("more than %d rows: split the file", maxRows))
 			return false
 		}
-		t.row = row
+		t.row, t.lines = row, append(t.lines, t.line)
 		return true
 	}
 }
@@ -153,7 +167,7 @@ func (t *table) long(column string, most int) string {
 		t.bad(column, CodeTooLong, fmt.Sprintf("longer than %d bytes", most))
 		return ""
 	case !utf8.ValidString(v):
-		t.bad(column, CodeValue, "not UTF-8")
+		t.bad(column, CodeValue, "not UTF-8: save the file as CSV UTF-8")
 		return ""
 	case strings.ContainsFunc(v, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		t.bad(column, CodeValue, "holds control characters")
@@ -183,7 +197,7 @@ func (t *table) integer(column string, low, high, def int64) int64 {
 	}
 	n, err := parseInt(v)
 	if err != nil || n < low || n > high {
-		t.bad(column, CodeValue, fmt.Sprintf("%q is not a whole number from %d to %d", v, low, high))
+		t.bad(column, CodeValue, fmt.Sprintf("%q is not a whole number from %d to %d%s", v, low, high, numberHint(v)))
 		return def
 	}
 	return n
@@ -206,8 +220,15 @@ func (t *table) bad(column, code, text string) { t.fail(t.line, column, code, te
 
 // fail notes a problem, once for a field that is read twice.
 func (t *table) fail(line int, column, code, text string) {
-	p := Problem{line, column, code, text}
-	if len(t.problems) < maxProblems && !slices.Contains(t.problems, p) {
+	p := Problem{Line: line, Column: column, Code: code, Text: text}
+	if i := slices.Index(t.header, column); i >= 0 && line == t.line && line > 1 {
+		_, p.At = t.csv.FieldPos(i)
+	}
+	switch {
+	case slices.Contains(t.problems, p):
+	case len(t.problems) < maxProblems:
 		t.problems = append(t.problems, p)
+	default:
+		t.more++
 	}
 }

@@ -28,8 +28,9 @@ var Exports = []string{"items", "bins", "workers", "stock", "orders"}
 // ErrColumn: a column is not one of the file kind, or named twice.
 var ErrColumn = errors.New("intake: unknown column")
 
-// notKept are columns that are read and say nothing of the record.
-var notKept = []string{"payment", "expect"}
+// notKept are columns that are read and say nothing of the record, or are not told:
+// what was made of a PIN goes in and not out.
+var notKept = []string{"payment", "expect", "pin_hash"}
 
 // Columns lists the columns of a kind of file that can be written, in order.
 func Columns(kind string) []string {
@@ -148,11 +149,12 @@ func itemRow(it warehouse.Item) map[string]string {
 func binRow(b warehouse.Bin) map[string]string {
 	return map[string]string{
 		"bin": b.Code, "aisle": strconv.Itoa(b.Aisle), "cell": strconv.Itoa(b.Cell), "side": b.Side, "class": b.Class, "zone": b.Zone,
+		"max_g": number(b.MaxMg / 1000), "max_ml": number(b.MaxMl),
 	}
 }
 
 func workerRow(w warehouse.Worker) map[string]string {
-	return map[string]string{"id": w.ID, "name": w.Name, "badge": w.Badge, "kind": w.Kind}
+	return map[string]string{"id": w.ID, "name": w.Name, "badge": w.Badge, "kind": w.Kind, "role": w.Role}
 }
 
 func stockRow(s warehouse.StockRow) map[string]string {
@@ -214,6 +216,9 @@ func formula(s string) bool {
 }
 
 func needsGuard(s string) bool { return formula(s) || strings.TrimSpace(s) != s }
+
+// Guard keeps a cell from being read as a formula, and its outer spaces.
+func Guard(s string) string { return guard(s) }
 
 func guard(s string) string {
 	if needsGuard(s) {

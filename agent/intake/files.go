@@ -1,16 +1,16 @@
 package intake
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"tote/agent/pins"
 	"tote/warehouse"
 )
 
@@ -26,8 +26,8 @@ var columns = map[string][]string{
 		"sku", "name", "gtin?", "weight_g", "lot_tracked?", "barcodes?", "tagged?", "serials?", "packs?", "policy?", "min_days?",
 		"min?", "max?", "reorder_at?", "class?", "length_mm?", "width_mm?", "height_mm?", "substitutes?", "revision?", "image?", "image_hash?", "profile?",
 	},
-	"bins":    {"bin", "aisle", "cell", "side?", "class?", "zone?"},
-	"workers": {"id", "name", "badge", "kind?"},
+	"bins":    {"bin", "aisle", "cell", "side?", "class?", "zone?", "max_g?", "max_ml?"},
+	"workers": {"id", "name", "badge", "kind?", "role?", "pin_hash?"},
 	"stock":   {"bin", "sku", "lot?", "expiry?", "qty", "owner?", "serial?", "status?"},
 	"orders": {
 		"order", "line", "sku", "qty", "name", "street", "postcode", "city", "country",
@@ -42,46 +42,6 @@ var columns = map[string][]string{
 
 // ErrKind: the file kind is not one of Kinds.
 var ErrKind = errors.New("intake: unknown kind of file")
-
-// Read turns a file into commands. With problems there are no commands.
-func Read(kind string, r io.Reader) ([]warehouse.Command, []Problem, error) {
-	cols, ok := columns[kind]
-	if !ok {
-		return nil, nil, fmt.Errorf("%w: %q; known are %s", ErrKind, kind, strings.Join(Kinds, ", "))
-	}
-	t := open(r, cols)
-	var cmds []warehouse.Command
-	switch kind {
-	case "items":
-		for c := range chunks(t.items()) {
-			cmds = append(cmds, warehouse.PutItems{Items: c})
-		}
-	case "bins":
-		for c := range chunks(t.bins()) {
-			cmds = append(cmds, warehouse.PutBins{Bins: c})
-		}
-	case "workers":
-		for c := range chunks(t.workers()) {
-			cmds = append(cmds, warehouse.PutWorkers{Workers: c})
-		}
-	case "stock":
-		for c := range chunks(t.stock()) {
-			cmds = append(cmds, warehouse.OpenStock{Rows: c, Ref: countRef(len(cmds), c)})
-		}
-	case "orders":
-		for _, o := range t.orders() {
-			cmds = append(cmds, warehouse.ReleaseOrder{Order: o, Source: warehouse.SourceSite})
-		}
-	case "receipts":
-		for _, r := range t.receipts() {
-			cmds = append(cmds, warehouse.AnnounceReceipt{Receipt: r, Source: warehouse.SourceSite})
-		}
-	}
-	if len(t.problems) > 0 {
-		return nil, t.problems, nil
-	}
-	return cmds, nil, nil
-}
 
 // countRef names a part of a counted file by what stands in it, so that the
 // same file again, after a lost answer or by mistake, does not book its stock
@@ -116,8 +76,9 @@ func (t *table) bins() []warehouse.Bin {
 	seen := map[string]bool{}
 	for t.next() {
 		b := warehouse.Bin{
-			Code: t.need("bin"), Side: t.str("side"), Class: t.str("class"), Zone: t.str("zone"),
+			Code: t.needCode("bin"), Side: t.str("side"), Class: t.str("class"), Zone: t.str("zone"),
 			Aisle: int(t.integer("aisle", 0, 9999, -1)), Cell: int(t.integer("cell", 0, 9999, -1)),
+			MaxMg: 1000 * t.integer("max_g", 0, 100_000_000, 0), MaxMl: t.integer("max_ml", 0, 1_000_000_000, 0),
 		}
 		t.once(seen, "bin", b.Code)
 		out = append(out, b)
@@ -125,31 +86,40 @@ func (t *table) bins() []warehouse.Bin {
 	return out
 }
 
-func (t *table) workers() []warehouse.Worker {
-	var out []warehouse.Worker
+func (t *table) workers() (out []warehouse.Worker, hashes []string) {
 	ids, badges := map[string]bool{}, map[string]bool{}
 	for t.next() {
-		w := warehouse.Worker{ID: t.need("id"), Name: t.need("name"), Badge: t.need("badge"), Kind: t.str("kind")}
+		w := warehouse.Worker{ID: t.needCode("id"), Name: t.need("name"), Badge: t.needCode("badge"), Kind: t.str("kind"), Role: t.str("role")}
 		if w.Kind != "" && w.Kind != warehouse.WorkerRobot {
 			t.bad("kind", CodeValue, fmt.Sprintf("%q is neither empty (a person) nor %s", w.Kind, warehouse.WorkerRobot))
 		}
+		if w.Role != "" && !slices.Contains(warehouse.Roles, w.Role) {
+			t.bad("role", CodeValue, fmt.Sprintf("%q is none of %s", w.Role, strings.Join(warehouse.Roles, ", ")))
+		}
+		hash := t.str("pin_hash")
+		if hash != "" && pins.ValidHash(hash) != nil {
+			t.bad("pin_hash", CodeValue, pins.ErrHash.Error()) // it may be a PIN: it is not shown
+		}
+		hashes = append(hashes, hash)
 		t.once(ids, "id", w.ID)
 		t.once(badges, "badge", w.Badge)
 		out = append(out, w)
 	}
-	return out
+	return out, hashes
 }
 
-func (t *table) stock() []warehouse.StockRow {
+func (t *table) stock(least int64) []warehouse.StockRow {
 	var out []warehouse.StockRow
-	seen := map[string]bool{}
+	seen, serials, dates := map[string]bool{}, map[[2]string]bool{}, map[[2]string]string{}
 	for t.next() {
 		s := warehouse.StockRow{
-			Bin: t.need("bin"), SKU: t.need("sku"), Lot: t.str("lot"), Expiry: t.str("expiry"),
-			Qty: t.integer("qty", 1, 1_000_000_000, 0), Owner: t.str("owner"), Serial: t.str("serial"), Status: t.str("status"),
+			Bin: t.needCode("bin"), SKU: t.countedSKU(least), Lot: t.code("lot"), Expiry: t.str("expiry"),
+			Qty: t.integer("qty", least, 1_000_000_000, least-1), Owner: t.str("owner"), Serial: t.code("serial"), Status: t.str("status"),
 		}
 		t.day("expiry")
 		t.once(seen, "bin", strings.TrimRight(strings.Join([]string{s.Bin, s.SKU, s.Lot, s.Serial, s.Owner, s.Status}, "\x00"), "\x00"))
+		t.oneUnit(serials, s)
+		t.oneDate(dates, s)
 		out = append(out, s)
 	}
 	return out
@@ -220,7 +190,11 @@ func (t *table) grams(column string) int64 {
 	if v == "" {
 		return 0
 	}
-	whole, frac, _ := strings.Cut(v, ".")
+	point := "."
+	if t.comma && strings.Count(v, ",") == 1 && !strings.Contains(v, ".") {
+		point = ","
+	}
+	whole, frac, _ := strings.Cut(v, point)
 	n, err := parseInt(whole)
 	ok := err == nil && n >= 0 && n <= 1_000_000_000 && len(frac) <= 3
 	var mg int64
@@ -229,8 +203,8 @@ func (t *table) grams(column string) int64 {
 		ok = err == nil && f >= 0
 		mg = n*1000 + f
 	}
-	if !ok || mg <= 0 {
-		t.bad(column, CodeValue, fmt.Sprintf("%q is not a weight in grams above 0 with at most three decimals", v))
+	if !ok || mg <= 0 || t.comma && point == "." && grouped(v) {
+		t.bad(column, CodeValue, fmt.Sprintf("%q is not a weight in grams above 0 with at most three decimals%s", v, numberHint(v)))
 		return 0
 	}
 	return mg
@@ -242,12 +216,4 @@ func parseInt(s string) (int64, error) {
 		return 0, strconv.ErrSyntax
 	}
 	return strconv.ParseInt(s, 10, 64)
-}
-
-func skipBOM(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
-	if head, err := b.Peek(3); err == nil && string(head) == "\ufeff" {
-		_, _ = b.Discard(3) // peeked, so it is there
-	}
-	return b
 }

@@ -9,10 +9,10 @@ import (
 
 func (t *table) items() []warehouse.Item {
 	var out []warehouse.Item
-	seen := map[string]bool{}
+	seen, codes := map[string]bool{}, map[string]string{}
 	for t.next() {
 		it := warehouse.Item{
-			SKU: t.need("sku"), Name: t.need("name"), GTIN: t.str("gtin"),
+			SKU: t.needCode("sku"), Name: t.need("name"), GTIN: t.gtin("gtin"),
 			WeightMg: t.grams("weight_g"), LotTracked: t.yesNo("lot_tracked"), Tagged: t.yesNo("tagged"),
 			Barcodes: t.list("barcodes"), Serials: t.yesNo("serials"), Packs: t.packs("packs"), Policy: t.str("policy"),
 			MinDays: int(t.integer("min_days", 0, 3650, 0)), Min: t.integer("min", 0, maxPieces, 0), Max: t.integer("max", 0, maxPieces, 0),
@@ -22,9 +22,28 @@ func (t *table) items() []warehouse.Item {
 		}
 		t.sides(&it)
 		t.once(seen, "sku", it.SKU)
+		t.ownCodes(codes, &it)
 		out = append(out, it)
 	}
 	return out
+}
+
+// ownCodes: a barcode means one item.
+func (t *table) ownCodes(codes map[string]string, it *warehouse.Item) {
+	use := func(column, code string) {
+		if other := codes[code]; code != "" && other != "" && other != it.SKU {
+			t.bad(column, CodeDuplicate, fmt.Sprintf("%q is a barcode of %s as well", code, other))
+		}
+		codes[code] = it.SKU
+	}
+	use("sku", it.SKU)
+	use("gtin", it.GTIN)
+	for _, b := range it.Barcodes {
+		use("barcodes", b)
+	}
+	for _, p := range it.Packs {
+		use("packs", p.Barcode)
+	}
 }
 
 // sides reads the sides of one base unit: all three, or none of them.

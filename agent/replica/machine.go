@@ -90,7 +90,7 @@ var levelFour = [][2]warehouse.Kind{
 // version it brought of each older kind.
 var (
 	levelFive      = [][2]warehouse.Kind{{0x0169, 0x017f}, {0x018a, 0x018f}}
-	versionsOfFive = map[warehouse.Kind]uint16{warehouse.KindPortalPass: 2}
+	versionsOfFive = map[warehouse.Kind]uint16{warehouse.KindPortalPass: 2, warehouse.KindPutBins: 2, warehouse.KindPutSite: 3, warehouse.KindPutWorkers: 2, warehouse.KindSignIn: 2}
 )
 
 // sinceLevel is from which level on a version of a command may be used.

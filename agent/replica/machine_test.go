@@ -87,7 +87,7 @@ func TestForeignBytes(t *testing.T) {
 	}{
 		"a kind of nobody":         {0x7f01, 1, body, warehouse.CodeUnknownKind},
 		"a kind not made yet":      {0x01ff, 1, body, ""},
-		"a later version":          {good.Kind, good.Version + 2, body, ""},
+		"a later version":          {good.Kind, good.Version + 3, body, ""},
 		"no bytes":                 {good.Kind, good.Version, nil, warehouse.CodeMalformed},
 		"garbage":                  {good.Kind, good.Version, []byte("\xff\x00garbage"), warehouse.CodeMalformed},
 		"a byte too many":          {good.Kind, good.Version, append(append([]byte{}, body...), 0), warehouse.CodeMalformed},
@@ -128,8 +128,11 @@ var laterVersions = map[uint16]uint16{
 	uint16(warehouse.KindRobotPick): 2, uint16(warehouse.KindPutSite): 4, uint16(warehouse.KindPutItems): 4, uint16(warehouse.KindAskMove): 4,
 	uint16(warehouse.KindReleaseOrder): 4, uint16(warehouse.KindEnterOrder): 4, ledger.KindInboxStore: 4,
 	uint16(warehouse.KindAskWork): 4, uint16(warehouse.KindUnpack): 4, uint16(warehouse.KindChangeCarrier): 4, uint16(warehouse.KindMoveStock): 4, uint16(warehouse.KindReceiveUnit): 4,
-	uint16(warehouse.KindPortalPass): 5,
+	uint16(warehouse.KindPortalPass): 5, uint16(warehouse.KindPutBins): 5, uint16(warehouse.KindPutWorkers): 5, uint16(warehouse.KindSignIn): 5,
 }
+
+// thirdVersions are those that have a version 3, and its level.
+var thirdVersions = map[uint16]uint16{uint16(warehouse.KindPutSite): 5}
 
 // TestSpeaks: every kind is known in its versions and in no other; the first may be
 // used always, a later one from its level on.
@@ -156,7 +159,8 @@ func TestSpeaks(t *testing.T) {
 		}
 		for _, version := range []uint16{0, 2, 3, 0xffff} {
 			since, ok := Machine{}.Speaks(kind, version)
-			if at := laterVersions[kind]; version == 2 && at > 0 {
+			at := map[uint16]uint16{2: laterVersions[kind], 3: thirdVersions[kind]}[version]
+			if at > 0 {
 				if !ok || since != at {
 					t.Errorf("kind %#04x version %d: since level %d, %v", kind, version, since, ok)
 				}

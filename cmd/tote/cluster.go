@@ -28,6 +28,9 @@ type siteCmd struct {
 	Apply    siteApplyCmd    `cmd:"" help:"Bring a folder in, as a whole or not at all."`
 	Diff     siteDiffCmd     `cmd:"" help:"Show how two folders differ, or a folder and the site. Exit status 2: they do."`
 	Log      siteLogCmd      `cmd:"" help:"Show who brought which model in, and when."`
+
+	ImportStock importStockCmd `cmd:"" name:"import-stock" help:"Book the opening count of bins, zone by zone; see docs/going-live.md."`
+	Opening     openingCmd     `cmd:"" name:"opening" help:"Which zones are live, and how many of their bins were counted."`
 }
 
 type siteInitCmd struct {

@@ -33,7 +33,8 @@ type cli struct {
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
 	Document documentCmd `cmd:"" help:"Print an archived document, byte by byte, or list those of an order, parcel or manifest."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`
-	Site     siteCmd     `cmd:"" help:"The site as a whole: its files (plan, apply, export …), and its certificate authority."`
+	Site     siteCmd     `cmd:"" help:"The site as a whole: its files (plan, apply, export …), going live zone by zone, and its certificate authority."`
+	Worker   workerCmd   `cmd:"" help:"People of the site: their PINs."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`

@@ -196,10 +196,10 @@ function scanned(code) {
   return act(v);
 }
 
-/** @param {any} verb */
-async function act(verb) {
+/** @param {any} verb @param {object} [secret] goes with it and is not kept */
+async function act(verb, secret) {
   try {
-    await outbox.add(verb);
+    await outbox.add(verb, secret);
   } catch (e) {
     flash('wrong', e instanceof OutboxFull ? 'OUTBOX FULL' : 'NOT KEPT', 'This scan was not kept.', 'Stop picking and find the network.');
     return;
@@ -213,10 +213,66 @@ function kept() {
   flash('kept', 'KEPT', `${outbox.count} not sent yet.`, 'Not checked yet: look twice.');
 }
 
-const WRONG = /^(WRONG_|UNKNOWN_|TOTE_IN_USE|OVER_PICK|QTY_MISSING|EXPIRED|INVALID|MALFORMED)/;
+const WRONG = /^(WRONG_|PIN_WRONG|UNKNOWN_|TOTE_IN_USE|OVER_PICK|QTY_MISSING|EXPIRED|INVALID|MALFORMED)/;
 
-/** @param {import('./outbox.js').Result} r */
-function onResult(r) {
+// ---- the PIN: typed with gloves, shown as dots, kept nowhere
+
+/** @type {{badge: string, typed: string, first?: string, choose: boolean} | undefined} what the pad is open for */
+let pad;
+
+/** @param {string} badge @param {boolean} choose it is the worker's first one: typed twice */
+function openPad(badge, choose) {
+  openSheet('pinpad');
+  pad = { badge, typed: '', choose };
+  showPad();
+}
+
+function showPad() {
+  if (!pad) return;
+  text('pinask', pad.choose ? pad.first ? 'Type it once more' : 'Choose a PIN of 4 to 8 digits' : 'Type your PIN');
+  text('pindots', '●'.repeat(pad.typed.length));
+  $('pinok').disabled = pad.typed.length < 4;
+}
+
+/** @param {string} digit */
+function typeDigit(digit) {
+  if (!pad || pad.typed.length >= 8) return;
+  pad.typed += digit;
+  navigator.vibrate?.(15);
+  showPad();
+}
+
+function padBack() {
+  if (!pad) return;
+  pad.typed = pad.typed.slice(0, -1);
+  showPad();
+}
+
+function padDone() {
+  if (!pad || pad.typed.length < 4) return;
+  const { badge, typed, first, choose } = pad;
+  if (choose && first === undefined) {
+    pad = { badge, typed: '', first: typed, choose };
+    return showPad();
+  }
+  if (choose && first !== typed) {
+    openPad(badge, true);
+    return flash('wrong', 'NOT THE SAME', 'The two PINs differ.', 'Choose it again.');
+  }
+  closeSheets();
+  act({ verb: 'sign_in', barcode: badge }, { pin: typed });
+}
+
+/** What a sign-in was answered that asks for a PIN; true when the pad says the rest.
+ * @param {import('./outbox.js').Result} r @param {import('./outbox.js').Verb} v */
+function askPin(r, v) {
+  if (v.verb !== 'sign_in' || !v.barcode || !['PIN_WANTED', 'PIN_NEW', 'PIN_WRONG', 'PIN_WAIT'].includes(r.code)) return false;
+  openPad(v.barcode, r.code === 'PIN_NEW');
+  return r.code === 'PIN_WANTED' || r.code === 'PIN_NEW';
+}
+
+/** @param {import('./outbox.js').Result} r @param {import('./outbox.js').Verb} v */
+function onResult(r, v) {
   clearTimeout(unanswered);
   lastDone = Math.max(lastDone, r.seq);
   if (r.next && siteSeq < r.seq) { // else the stream brought this or something newer already
@@ -229,6 +285,7 @@ function onResult(r) {
   if (lot && r.code === 'SECOND_PERSON') {
     return want('That lot ends later. Another person scans a badge to agree', (second) => act({ verb: 'change_lot', barcode: lot, second, ...ofTask() }));
   }
+  if (askPin(r, v)) return unflash();
   if (r.ok) return flash('ok', 'OK', r.text ?? '');
   const f = codes[r.code];
   return flash(WRONG.test(r.code) ? 'wrong' : 'attention', r.code.replaceAll('_', ' '), r.text || f?.cause || '', f?.action ?? '');
@@ -292,8 +349,8 @@ function sound(tones) {
 // ---- buttons and sheets
 
 function closeSheets() {
-  $('typed').hidden = $('reasons').hidden = $('skips').hidden = $('next').hidden = true;
-  wanted = undefined;
+  $('typed').hidden = $('reasons').hidden = $('skips').hidden = $('next').hidden = $('pinpad').hidden = true;
+  wanted = pad = undefined;
 }
 /** @param {string} id */
 function openSheet(id) {
@@ -313,6 +370,14 @@ $('handover').onclick = () => want('Scan the badge of who takes the work', (barc
 $('isempty').onclick = () => act({ verb: 'empty' });
 $('isleft').onclick = () => act({ verb: 'left' });
 $('out').onclick = () => act({ verb: 'sign_out' });
+$('pinback').onclick = padBack;
+$('pinok').onclick = padDone;
+document.addEventListener('keydown', (e) => { // handhelds with keys
+  if (!pad || e.defaultPrevented || !$('flash').hidden || e.ctrlKey || e.altKey || e.metaKey) return;
+  if (/^[0-9]$/.test(e.key)) typeDigit(e.key);
+  else if (e.key === 'Backspace') padBack();
+  else if (e.key === 'Enter') padDone();
+});
 $('ack').onclick = unflash;
 $('all').onclick = () => { takeAll = !takeAll; show(); };
 $('primary').onclick = () => step?.do === 'finish' ? openSheet('typed') : act({ verb: 'ask' });
@@ -325,6 +390,7 @@ document.addEventListener('click', (e) => {
   const b = /** @type {Element} */ (e.target).closest('button');
   if (!b) return;
   if (b.dataset.close !== undefined) closeSheets();
+  if (b.dataset.digit) typeDigit(b.dataset.digit);
   if (b.dataset.reason) {
     closeSheets();
     act({ verb: 'short', reason: b.dataset.reason, ...(outbox.count === 0 && step?.task ? { task: step.task } : {}) });

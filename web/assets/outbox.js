@@ -14,6 +14,7 @@
  * @property {string} [task]
  * @property {string} [reason]
  * @property {string} [kind] of floor task
+ * @property {string} [pin] beside a badge; never in the store
  * @property {number} at ms since 1970
  */
 
@@ -58,6 +59,8 @@ export class Outbox {
     this.wait = wait;
     this.site = 0; // newest sequence the site knows of this device
     this.count = 0;
+    /** @type {Map<number, object>} what is sent with a verb and must not be kept, by its seq */
+    this.secrets = new Map();
     this.running = false;
     this.wake = () => {};
   }
@@ -74,11 +77,14 @@ export class Outbox {
   }
 
   /** Keeps a verb and returns once it is kept; sending goes on by itself.
-   * @param {Omit<Verb, 'cmdId' | 'seq' | 'at'>} verb */
-  async add(verb) {
+   * @param {Omit<Verb, 'cmdId' | 'seq' | 'at'>} verb
+   * @param {object} [secret] fields that go with it and stay in memory: a page that is
+   *   loaded anew sends the verb without them */
+  async add(verb, secret) {
     if (this.count >= MAX_VERBS) throw new OutboxFull('outbox full');
     const v = await this.store.add((lastSeq) => {
       const seq = Math.max(lastSeq, this.site) + 1;
+      if (secret) this.secrets.set(seq, secret);
       return { ...verb, seq, cmdId: `${this.device}-${seq}`, at: this.now() };
     });
     this.setCount(this.count + 1);
@@ -104,7 +110,7 @@ export class Outbox {
         if (!v) return;
         let result;
         try {
-          result = await this.send(v);
+          result = await this.send({ ...v, ...this.secrets.get(v.seq) });
           if (result.seq !== v.seq) throw new Error(`result of ${result.seq} for ${v.seq}`);
         } catch {
           await this.wait(pause, new Promise((ok) => { this.wake = () => ok(undefined); }));
@@ -113,6 +119,7 @@ export class Outbox {
         }
         pause = FIRST_WAIT;
         this.siteSeq(v.seq);
+        this.secrets.delete(v.seq);
         await this.store.remove(v.seq);
         this.setCount(Math.max(0, this.count - 1));
         this.on.onResult(result, v);

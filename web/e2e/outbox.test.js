@@ -53,6 +53,23 @@ test('a verb is kept before it is sent, and dropped with its result', async () =
   assert.deepEqual([store.verbs, r.count()], [[], 0]);
 });
 
+test('a secret is sent with its verb, also again, and is never in the store', async () => {
+  const store = memory();
+  let tries = 0;
+  const r = rig((v) => {
+    assert.ok(!JSON.stringify(store.verbs).includes('4711'));
+    if (++tries === 1) throw new Error('not recorded');
+    return ok(v);
+  }, store);
+  await r.box.start();
+  await r.box.add({ verb: 'sign_in', barcode: 'B' }, { pin: '4711' });
+  await r.box.add(scan('A'));
+  await until(() => r.results.length === 2);
+  assert.deepEqual(r.sent.map((v) => v.pin), ['4711', '4711', undefined]);
+  assert.equal(r.box.secrets.size, 0);
+  assert.equal(JSON.stringify(r.results), '[["OK","B"],["OK","A"]]');
+});
+
 test('verbs go out in order, one at a time', async () => {
   let open = 0;
   const r = rig(async (v) => {
