@@ -50,6 +50,7 @@ type store interface {
 	View(fn func(r warehouse.Reader) error) error
 	IsLeader() bool
 	WaitLeader(ctx context.Context) error
+	Leadership() (leads bool, changed <-chan struct{})
 	LastSeq(device string) (uint64, error)
 	Applied() uint64
 	Term() uint64

@@ -90,6 +90,9 @@ func (a *Agent) backupNow(ctx context.Context) (*api.BackupMade, error) {
 	if r == nil {
 		return nil, api.Refuse(http.StatusNotFound, api.CodeNotFound, "no backups are scheduled at this gateway: there is no backup: in its configuration")
 	}
+	if ok, since := a.quorum(); !ok { // its state may be old, and the others would take it for the newest
+		return nil, api.Refuse(http.StatusServiceUnavailable, api.CodeNoQuorum, noQuorumSince(since))
+	}
 	made, err := r.Make(ctx)
 	if err != nil {
 		return nil, api.Refuse(http.StatusServiceUnavailable, backup.Code(err), err.Error())

@@ -100,6 +100,16 @@ func TestScheduledBackups(t *testing.T) {
 		t.Errorf("metrics say %v", v)
 	}
 
+	for _, s := range rest {
+		if s != next {
+			s.stop()
+		}
+	}
+	next.quorum(false)
+	if code, b := next.call(http.MethodPost, "/v1/backup", "application/json", "{}"); code != http.StatusServiceUnavailable || !strings.Contains(string(b), "NO_QUORUM") {
+		t.Errorf("without a majority: %d %s", code, b)
+	}
+
 	blank := &site{t: t, dir: t.TempDir(), id: "gw7", mqtt: "127.0.0.1:0", web: "127.0.0.1:0"}
 	for i := range 64 {
 		at := i * (len(whole) - 1) / 63

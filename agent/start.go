@@ -51,7 +51,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"estops", a.startEStops},
 		{"lights", a.startLights},
 		{"fleet", a.startFleet},
-		{"towers", func(context.Context) error { return a.sup.Go("towers", a.watchTowers) }},
+		{"towers", a.startTowers},
 		{"backup", a.startBackups},
 		{"leader", func(context.Context) error { return a.sup.Go("leader", a.lead) }},
 	}
@@ -146,6 +146,10 @@ func (a *Agent) lead(ctx context.Context) error {
 func (a *Agent) leadOnce(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	leads, lost := a.store.Leadership()
+	if !leads {
+		return nil
+	}
 	plan, err := dispatch.New(dispatch.Config{
 		Log: a.log, View: a.view, NewID: cmdID, Kick: a.kickPool,
 		Propose: func(ctx context.Context, c warehouse.Command) (warehouse.Result, error) {
@@ -173,8 +177,6 @@ func (a *Agent) leadOnce(ctx context.Context) error {
 		}()
 	}
 	var first error
-	watch := time.NewTicker(100 * time.Millisecond)
-	defer watch.Stop()
 	for left := len(parts); left > 0; {
 		select {
 		case err := <-ended:
@@ -183,10 +185,9 @@ func (a *Agent) leadOnce(ctx context.Context) error {
 				first = err
 			}
 			cancel() // one part ended: all start again together
-		case <-watch.C:
-			if !a.store.IsLeader() {
-				cancel()
-			}
+		case <-lost:
+			lost = nil
+			cancel()
 		}
 	}
 	return first

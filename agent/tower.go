@@ -38,6 +38,14 @@ func (t *tower) refresh(ready bool) {
 // told for twenty of them shows stop by itself.
 const towerTick = 250 * time.Millisecond
 
+// startTowers: without towers nothing wakes four times a second.
+func (a *Agent) startTowers(context.Context) error {
+	if len(a.towers) == 0 {
+		return nil
+	}
+	return a.sup.Go("towers", a.watchTowers)
+}
+
 // watchTowers keeps the towers at stop while nothing can be recorded.
 func (a *Agent) watchTowers(ctx context.Context) error {
 	tick := time.NewTicker(towerTick)

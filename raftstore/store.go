@@ -250,6 +250,10 @@ func (s *Store) Digest() (applied uint64, sum [sha256.Size]byte, err error) {
 // was acknowledged before it did.
 func (s *Store) IsLeader() bool { return s.leader.is() }
 
+// Leadership is IsLeader with a channel that is closed at the next change, also one
+// that is over before anybody looks again.
+func (s *Store) Leadership() (leads bool, changed <-chan struct{}) { return s.leader.watch() }
+
 // WaitLeader waits until IsLeader is true.
 func (s *Store) WaitLeader(ctx context.Context) error {
 	for {

@@ -55,7 +55,7 @@ func (r *Runner) send(ctx context.Context, part string, made Made) (Made, error)
 			r.tidyRemote(ctx)
 			return made, nil
 		}
-		if r.web.drop(context.WithoutCancel(ctx), made.Name) == nil {
+		if gone(r.web.drop(context.WithoutCancel(ctx), made.Name)) {
 			r.note(func(s *State) { s.Unsure = without(s.Unsure, made.Name) })
 		}
 		if i == len(r.pauses) || Code(err) != CodeSilent || !pause(ctx, r.pauses[i]) {
@@ -65,6 +65,10 @@ func (r *Runner) send(ctx context.Context, part string, made Made) (Made, error)
 	}
 	return Made{}, err
 }
+
+// gone says whether a name that was deleted needs no second try: a server that
+// forbids it keeps by rules of its own, and one that refuses us took nothing.
+func gone(err error) bool { return err == nil || Code(err) == CodeRefused }
 
 // note changes what is known, also on the disk.
 func (r *Runner) note(change func(s *State)) {
@@ -213,13 +217,13 @@ func (w *remote) drop(ctx context.Context, name string) error {
 }
 
 // tidyRemote deletes at the server what need not stay, and what was perhaps not
-// sent wholly. A server that deletes nothing keeps by rules of its own.
+// sent wholly.
 func (r *Runner) tidyRemote(ctx context.Context) {
 	r.mu.Lock()
 	names := append(slices.Clone(r.state.Unsure), r.cfg.Keep.Surplus(r.cfg.Site, r.state.There)...)
 	r.mu.Unlock()
 	for _, name := range names {
-		if err := r.web.drop(ctx, name); err != nil {
+		if err := r.web.drop(ctx, name); !gone(err) {
 			r.cfg.Log.Warn("the server did not delete an old backup", "name", name, "err", err)
 			return
 		}

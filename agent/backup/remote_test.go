@@ -105,6 +105,7 @@ func TestServer(t *testing.T) {
 		"fails":              {status("PUT", 500, 9), CodeSilent, "PUT DELETE PUT DELETE PUT DELETE", false},
 		"refuses":            {status("PUT", 401, 9), CodeRefused, "PUT DELETE", false},
 		"sends us elsewhere": {status("PUT", 307, 9), CodeRefused, "PUT DELETE", false},
+		"wants nobody":       {func(_ *server, w http.ResponseWriter, _ *http.Request, _ int) bool { w.WriteHeader(401); return true }, CodeRefused, "PUT DELETE", false},
 		"is full":            {status("PUT", 507, 9), CodeNoRoom, "PUT DELETE", false},
 		"loses it":           {status("GET", 404, 9), CodeNotSame, "PUT GET DELETE", false},
 		"keeps half":         {keepsHalf, CodeNotSame, "PUT GET DELETE", false},
@@ -170,6 +171,18 @@ func TestServerIsTidied(t *testing.T) {
 	if d := cmp.Diff(names[2:], r.state.There); d != "" || len(s.files) != 2 || s.files[names[3]] == nil {
 		t.Errorf("%s the server has %d", d, len(s.files))
 	}
+	// One that forbids it keeps them, and they are not asked for again and again.
+	s.odd = status(http.MethodDelete, 405, 99)
+	for range 2 {
+		if _, err := r.Make(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		now = now.AddDate(0, 0, 1)
+	}
+	if s.odd = nil; len(s.files) != 4 || len(r.state.There) != 2 {
+		t.Errorf("the server has %d, %v are known", len(s.files), r.state.There)
+	}
+	s.files = map[string][]byte{r.state.There[0]: nil, r.state.There[1]: nil}
 	// Another gateway goes on with what it was told.
 	next := cfg
 	next.Gateway, next.StateFile = "gw2", filepath.Join(t.TempDir(), "b")

@@ -169,6 +169,9 @@ func (s *Store) Level() (cluster, own uint16) { return s.raft.Level() }
 // IsLeader says whether this gateway may decide, send upstream and dispatch.
 func (s *Store) IsLeader() bool { return s.raft.IsLeader() }
 
+// Leadership is IsLeader with a channel that is closed at the next change.
+func (s *Store) Leadership() (leads bool, changed <-chan struct{}) { return s.raft.Leadership() }
+
 // WaitLeader blocks until this gateway leads or ctx ends.
 func (s *Store) WaitLeader(ctx context.Context) error { return s.raft.WaitLeader(ctx) }
 

@@ -156,6 +156,9 @@ func (s *Store) fail(err error) {
 // IsLeader is false: a satellite never leads.
 func (s *Store) IsLeader() bool { return false }
 
+// Leadership never changes: a satellite does not lead.
+func (s *Store) Leadership() (leads bool, changed <-chan struct{}) { return false, nil }
+
 // WaitLeader waits until ctx ends.
 func (s *Store) WaitLeader(ctx context.Context) error {
 	select {

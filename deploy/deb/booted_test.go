@@ -49,6 +49,16 @@ func TestBooted(t *testing.T) {
 	m.run("systemctl kill -s KILL tote")
 	m.until("systemctl show -p ActiveState,NRestarts tote", "NRestarts=1\nActiveState=active")
 
+	// Backups go where the service may write, as docs/backup.md says.
+	m.run("install -d -o tote -m 700 /srv/tote && printf 'backup: {folder: /srv/tote}\n' >>/etc/tote/agent.yaml && systemctl restart tote")
+	if out, err := m.try("tote backup now"); err == nil {
+		t.Errorf("the service wrote into /srv: %s", out)
+	} else {
+		m.says(out, "STO-612", "say ReadWritePaths= in `systemctl edit tote`")
+	}
+	m.run("mkdir -p /etc/systemd/system/tote.service.d && printf '[Service]\nReadWritePaths=-/srv/tote\n' >/etc/systemd/system/tote.service.d/backup.conf && systemctl daemon-reload && systemctl restart tote")
+	m.says(m.run("tote backup now; stat -c '%U %a %n' /srv/tote/*"), "is in /srv/tote", "tote 600 /srv/tote/hamburg-")
+
 	// A process that hangs is killed by the watchdog and started anew.
 	m.run("mkdir -p /run/systemd/system/tote.service.d && printf '[Service]\nWatchdogSec=3\n' >/run/systemd/system/tote.service.d/quick.conf && systemctl daemon-reload && systemctl restart tote")
 	m.run("systemctl kill -s STOP tote")
