@@ -15,9 +15,9 @@ import (
 )
 
 // How often the agent looks at what is wrong with it: at what changes by itself
-// each second, at the machine it runs on each minute.
+// every two seconds, at the machine it runs on each minute.
 const (
-	lookForIssues  = time.Second
+	lookForIssues  = 2 * time.Second
 	lookAtMachine  = time.Minute
 	machineLimit   = 5 * time.Second // for one check of it
 	brokerMoveTime = 2 * time.Second // it does not move when it takes longer

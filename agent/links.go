@@ -32,7 +32,8 @@ type link struct {
 	runner   atomic.Pointer[cloudsync.Runner] // nil while this gateway does not lead
 
 	mu      sync.Mutex
-	problem error // why there is no runner; nil when there is none
+	problem error  // why there is no runner; nil when there is none
+	stop    func() // ends the runner; nil when there is none
 }
 
 func newLinks(cfg *config.Config) []*link {
@@ -75,7 +76,7 @@ func (a *Agent) keepLink(ctx context.Context, l *link) {
 		if err == nil {
 			l.runner.Store(r)
 			began := time.Now()
-			err = r.Run(ctx)
+			err = l.run(ctx, r)
 			if ctx.Err() != nil {
 				return
 			}
@@ -90,6 +91,25 @@ func (a *Agent) keepLink(ctx context.Context, l *link) {
 		case <-ctx.Done():
 			t.Stop()
 		}
+	}
+}
+
+// run runs the link until ctx ends, it stops, or anew is called.
+func (l *link) run(ctx context.Context, r *cloudsync.Runner) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.mu.Lock()
+	l.stop = cancel
+	l.mu.Unlock()
+	return r.Run(ctx)
+}
+
+// anew has the link begin again with the token its file has now.
+func (l *link) anew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stop != nil {
+		l.stop()
 	}
 }
 

@@ -130,9 +130,12 @@ func (a *Agent) startHTTP(context.Context) error {
 	if !home && !a.cfg.HTTP.Insecure { // localhost may be anything
 		return errors.Join(fmt.Errorf("http.listen: %s is not on loopback", ln.Addr()), ln.Close())
 	}
-	handler := onlyHere(access.Guard(door.Tokens, pages))
+	handler := onlyHere(pages)
+	if len(door.Tokens) > 0 {
+		handler = onlyHere(access.Door{Live: door.Live}.Guard(pages))
+	}
 	if !home {
-		handler = door.Guard(pages)
+		handler = door.Guard(a.watched(pages))
 	}
 	a.http = a.serverOf(ln, handler)
 	return a.sup.Go("http", func(ctx context.Context) error { return serve(ctx, a.http, ln) })
@@ -150,7 +153,7 @@ func (a *Agent) startHTTPS(context.Context) error {
 	}
 	conf.NextProtos = []string{"h2", "http/1.1"}
 	// A browser that is asked for a certificate asks whoever sits before it.
-	conf.ClientAuth = tls.NoClientCert
+	conf.ClientAuth, conf.GetConfigForClient = tls.NoClientCert, nil
 	pages, err := a.pages()
 	if err != nil {
 		return err
@@ -163,7 +166,7 @@ func (a *Agent) startHTTPS(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.https = a.serverOf(ln, door.Guard(pages))
+	a.https = a.serverOf(ln, door.Guard(a.watched(pages)))
 	ln = tls.NewListener(&bounded{Listener: ln, free: make(chan struct{}, httpClients)}, conf)
 	if a.server != nil {
 		if err := a.sup.Go("certificate/server", a.keepServer); err != nil {
@@ -185,7 +188,7 @@ func (a *Agent) keepServer(ctx context.Context) error {
 
 // door is who is let in from the network.
 func (a *Agent) door() (access.Door, error) {
-	d := access.Door{Network: true}
+	d := access.Door{Network: true, Enrolled: a.enrol.Enrolled}
 	if a.cfg.HTTP.TokensFile == "" {
 		return d, nil
 	}
@@ -193,6 +196,8 @@ func (a *Agent) door() (access.Door, error) {
 	if d.Tokens, err = access.Load(a.cfg.HTTP.TokensFile); err != nil {
 		return d, fmt.Errorf("http.tokens_file: %w", err)
 	}
+	a.secrets.http.CompareAndSwap(nil, &d.Tokens)
+	d.Live = a.tokensNow
 	return d, nil
 }
 

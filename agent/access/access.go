@@ -6,7 +6,8 @@
 // route is the administrator's until it stands in the table of a scope.
 //
 // A gateway without such a file has no tokens and asks for none; its listener is
-// on loopback. The file is read at the start.
+// on loopback. Load reads the file; who keeps it exchanges the tokens of a [Door] by
+// its Live.
 package access
 
 import (
@@ -31,12 +32,13 @@ const (
 	Read    = "read"    // everything that can be looked at but a backup
 	Device  = "device"  // carrier ports and printers: label work
 	Picker  = "picker"  // the handheld page, and what pickers do
+	Packer  = "packer"  // the bench page of a station
 	Lead    = "lead"    // what leads decide
 	Admin   = "admin"   // everything
 )
 
 // Scopes lists them.
-var Scopes = []string{Service, Read, Device, Picker, Lead, Admin}
+var Scopes = []string{Service, Read, Device, Picker, Packer, Lead, Admin}
 
 // Codes of refusals.
 const (
@@ -143,6 +145,8 @@ func Guard(tokens []Token, next http.Handler) http.Handler {
 // Door is a listener and who is let in.
 type Door struct {
 	Tokens []Token
+	// Live are the tokens at this moment, where they may be exchanged; nil = Tokens.
+	Live func() []Token
 	// Enrolled is the device a request comes from, by the credential it was given
 	// when it was enrolled; nil when it shows none that is good. nil = there are no
 	// such devices.
@@ -162,7 +166,11 @@ func (d Door) Guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		t := find(d.Tokens, shown(r))
+		tokens := d.Tokens
+		if d.Live != nil {
+			tokens = d.Live()
+		}
+		t := find(tokens, shown(r))
 		if t == nil && d.Enrolled != nil {
 			t = d.Enrolled(w, r)
 		}

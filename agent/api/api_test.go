@@ -63,7 +63,12 @@ func newFake(t *testing.T) *fake {
 	t.Helper()
 	g := &fake{t: t, contract: readContract(t), tx: memtx.New(), quorum: Quorum{OK: true}, answers: map[[16]byte]answered{}}
 	g.handler = New(Config{
-		Log:    slog.New(slog.NewTextHandler(&g.log, nil)),
+		Updates: &fakeUpdates{},
+		Log:     slog.New(slog.NewTextHandler(&g.log, nil)),
+		Enrol:   g.enrolment(),
+		Revoke: func(_ context.Context, actor, name string) error {
+			return g.enrolment().Revoke(t.Context(), actor, name)
+		},
 		Do:     g.do,
 		DoAs:   g.doAs,
 		Quorum: func() Quorum { return g.quorum },

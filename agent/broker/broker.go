@@ -30,6 +30,7 @@ type Broker struct {
 	cancel  context.CancelFunc
 	pace    pacer
 	gate    gate
+	tokens  atomic.Pointer[map[string]string] // of Config, or those they were exchanged for
 
 	// snapshot is held for writing while a new subscription gets its retained
 	// messages, for reading while a retained message is replaced and sent.
@@ -92,6 +93,7 @@ func New(cfg Config, h Handler) (*Broker, error) {
 		return nil, fmt.Errorf("%w: no handler", ErrConfig)
 	}
 	b := &Broker{cfg: cfg, handler: h, sessions: map[string]*conn{}, chases: map[string]*chase{}, aparts: map[string]apart{}, kept: map[string]struct{}{}, pace: pacer{now: cfg.Now}}
+	b.tokens.Store(&cfg.Tokens)
 	b.gate = gate{every: cfg.Limits.ConnectEvery, most: cfg.Limits.ConnectWait, burst: cfg.Limits.ConnectBurst}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 
@@ -233,6 +235,28 @@ func (b *Broker) Cut(out func(dev Device) bool) {
 	for _, c := range cut {
 		c.closeFor(fmt.Errorf("%w: it does not belong to the site any more", ErrRefused))
 	}
+}
+
+// SetTokens exchanges the tokens. Clients whose token is another one now, or gone,
+// are cut off and show who they are anew. An empty set is refused: on a loopback
+// listener it would let everybody in.
+func (b *Broker) SetTokens(tokens map[string]string) error {
+	if len(tokens) == 0 && len(*b.tokens.Load()) > 0 {
+		return fmt.Errorf("%w: no token", ErrConfig)
+	}
+	if err := b.cfg.checkTokens(tokens); err != nil {
+		return err
+	}
+	old := *b.tokens.Swap(&tokens)
+	b.Cut(func(dev Device) bool {
+		id := dev.String()
+		if dev.Class == ClassReader {
+			id = dev.ID
+		}
+		was, had := old[id]
+		return had && tokens[id] != was
+	})
+	return nil
 }
 
 // Stats returns the counters.

@@ -126,6 +126,24 @@ type Config struct {
 	Now func() time.Time // nil = time.Now; used for log pacing and Clients
 }
 
+// checkTokens tells what is wrong with tokens; none is shown.
+func (cfg Config) checkTokens(tokens map[string]string) error {
+	for id, token := range tokens {
+		if _, err := parseClientID(id); err != nil && !slices.ContainsFunc(cfg.Readers, func(r Reader) bool { return r.ClientID == id }) {
+			return fmt.Errorf("%w: token: %w", ErrConfig, err)
+		}
+		if sum, is := strings.CutPrefix(token, Hashed); is {
+			if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
+				return fmt.Errorf("%w: token of %s: want 64 hex digits after %s", ErrConfig, id, Hashed)
+			}
+		}
+		if len(token) < 8 {
+			return fmt.Errorf("%w: token of %s: want at least 8 characters", ErrConfig, id)
+		}
+	}
+	return nil
+}
+
 // withDefaults validates cfg, loads the certificates and fills in the defaults.
 func (cfg Config) withDefaults() (Config, []*tls.Config, error) {
 	if !validID(cfg.Site) {
@@ -142,18 +160,8 @@ func (cfg Config) withDefaults() (Config, []*tls.Config, error) {
 		}
 		tlsConfs[i] = conf
 	}
-	for id, token := range cfg.Tokens {
-		if _, err := parseClientID(id); err != nil && !slices.ContainsFunc(cfg.Readers, func(r Reader) bool { return r.ClientID == id }) {
-			return cfg, nil, fmt.Errorf("%w: token: %w", ErrConfig, err)
-		}
-		if sum, is := strings.CutPrefix(token, Hashed); is {
-			if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
-				return cfg, nil, fmt.Errorf("%w: token of %s: want 64 hex digits after %s", ErrConfig, id, Hashed)
-			}
-		}
-		if len(token) < 8 {
-			return cfg, nil, fmt.Errorf("%w: token of %s: want at least 8 characters", ErrConfig, id)
-		}
+	if err := cfg.checkTokens(cfg.Tokens); err != nil {
+		return cfg, nil, err
 	}
 	if err := checkReaders(cfg.Readers); err != nil {
 		return cfg, nil, err

@@ -110,7 +110,7 @@ func (h *hook) authenticate(c *conn, id string, pk packets.Packet) (Device, erro
 // known says whether a client is who it says. On a loopback listener of a gateway
 // without tokens everybody is; whoever comes over the network proves it.
 func (h *hook) known(c *conn, id string, pk packets.Packet) error {
-	tokens := h.b.cfg.Tokens
+	tokens := *h.b.tokens.Load()
 	if len(tokens) == 0 && c.ln.loopback {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 // Backup is where and when copies of the whole state are made.
 type Backup struct {
-	Folder     string `yaml:"folder,omitempty" doc:"Folder for them, an absolute path, on another disk than data_dir. It must be there and belong to the user tote; it is never made, since below a stick that is not plugged in it would fill the disk of the machine. Either this or url." example:"/mnt/usb/tote"`
+	Folder     string `yaml:"folder,omitempty" form:"absolute" doc:"Folder for them, an absolute path, on another disk than data_dir. It must be there and belong to the user tote; it is never made, since below a stick that is not plugged in it would fill the disk of the machine. Either this or url." example:"/mnt/usb/tote"`
 	URL        string `yaml:"url,omitempty" doc:"Folder of an HTTP server that takes PUT, https, or http on loopback. Either this or folder." example:"https://nas.site.lan/tote/"`
 	SecretFile string `yaml:"secret_file,omitempty" form:"absolute" file:"secret" doc:"File with what to show to that server, one line: user:password, or a token (bearer)." example:"/etc/tote/backup.secret"`
 	EveryH     int    `yaml:"every_h,omitempty" min:"1" max:"168" doc:"Hours between two, 1 to 168. When the last good one is older than twice this, tote doctor and GET /v1/status say so (HLT-143)." default:"24"`

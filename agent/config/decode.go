@@ -313,6 +313,7 @@ var units = []struct {
 }{
 	{"_ms", "milliseconds", map[string]int64{"ms": 1, "s": 1000, "sec": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000}},
 	{"_s", "seconds", map[string]int64{"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}},
+	{"_h", "hours", map[string]int64{"h": 1, "hours": 1, "d": 24, "days": 24}},
 	{"_g", "grams", map[string]int64{"g": 1, "kg": 1000}},
 	{"_dbm", "dBm", map[string]int64{"dbm": 1}},
 	{"baud", "bits per second", map[string]int64{"baud": 1, "bd": 1, "bps": 1}},

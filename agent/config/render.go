@@ -128,7 +128,7 @@ func Docs() string {
 		"Editors that know YAML check while you type and show the meaning of each key when the first line of the file names the schema: " +
 		"`# yaml-language-server: $schema=/usr/share/doc/tote/config.schema.json` (in this repository `docs/config.schema.json`). " +
 		"What a schema cannot say, as that a port is used twice, `tote validate` knows.\n\n" +
-		"Secrets are given by file (`*_file`, `tls.key`), never in this file; `tote validate` warns of one that every user can read. " +
+		"Secrets are given by file (`*_file`, `tls.key`), never in this file; `tote validate` warns of one that every user can read. Files of tokens are taken anew within seconds when they change, without a restart; who came with a token that is gone is cut off, and a damaged file leaves the old tokens in force and is an issue of the gateway. " +
 		"Anchors, aliases and tags of YAML are refused.\n\n")
 	seen := map[reflect.Type]bool{}
 	docsStruct(&b, reflect.TypeFor[Config](), "", seen)

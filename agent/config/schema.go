@@ -229,6 +229,10 @@ func rulesOf(t reflect.Type) (rules []object) {
 	switch t {
 	case reflect.TypeFor[Station]():
 		return []object{{"properties": object{"printer": object{"properties": object{"driver": not(object{"const": printer.ESCPOS.Name})}}}}}
+	case reflect.TypeFor[TLS]():
+		return []object{{"dependentRequired": object{"cert": []string{"key"}, "key": []string{"cert"}}}}
+	case reflect.TypeFor[Backup]():
+		return []object{{"oneOf": []object{given("folder"), given("url")}}}
 	case reflect.TypeFor[Sensor]():
 		return []object{oneWay()}
 	case reflect.TypeFor[Serial]():

@@ -70,7 +70,7 @@ var onlyValidate = map[string]bool{
 	"41-two-documents": true, "50-version-of-another-program": true,
 	"57-plain-listener-in-the-network": true, "58-port-used-twice": true, "59-two-stations-of-one-name": true,
 	"60-serial-port-used-twice": true, "61-gpio-line-used-twice": true,
-	"67-password-in-an-address": true, "68-oms-in-the-clear": true, "69-oms-without-scheme": true, "70-tls-without-a-key": true, "71-satellite-with-oms": true,
+	"67-password-in-an-address": true, "68-oms-in-the-clear": true, "69-oms-without-scheme": true, "71-satellite-with-oms": true,
 	"07-octal-serial-number": true, "10-octal-number": true, "42-anchor-and-alias": true, "45-tag": true, "74-tilde-without-quotes": true,
 }
 

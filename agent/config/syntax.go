@@ -239,7 +239,7 @@ func secretFor(key string, known []string) string {
 	if strings.HasSuffix(key, "_file") || !secretLine.MatchString(" "+key+": x") {
 		return ""
 	}
-	for _, k := range []string{"token_file", "tokens_file"} {
+	for _, k := range []string{"token_file", "tokens_file", "secret_file"} {
 		if slices.Contains(known, k) {
 			return k
 		}

@@ -45,6 +45,8 @@ var dependsOn = []dependency{
 	{CodeNoQuorum, []string{CodeNoNetwork, CodeGatewayGone}},
 	{CodeOMSDown, []string{CodeNoQuorum, CodeNoNetwork}},
 	{CodeOutboxOld, []string{CodeNoNetwork, CodeNoQuorum, CodeOMSDown, CodeAgentDown}},
+	{CodeBackupOld, []string{CodeNoNetwork, CodeNoQuorum, backup.CodeSilent}},
+	{backup.CodeSilent, []string{CodeNoNetwork, CodeNoQuorum}},
 	{CodeMQTTDrops, []string{CodeNoNetwork, CodeNoQuorum, CodeBrokerDown}},
 	{CodeBackupOld, []string{CodeNoNetwork, CodeNoQuorum}},
 	{backup.CodeSilent, []string{CodeNoNetwork}},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -18,6 +19,7 @@ import (
 type runCmd struct {
 	File   string `arg:"" optional:"" help:"Configuration of the gateway." type:"path"`
 	Config string `help:"The same." default:"/etc/tote/agent.yaml" type:"path"`
+	Slots  string `help:"Folder of the programs, whose updates are shown." default:"/var/lib/tote/slots" env:"TOTE_SLOTS" type:"path"`
 	JSON   bool   `name:"json" help:"Print one JSON line on standard output when scans are accepted."`
 }
 
@@ -36,6 +38,8 @@ func (c runCmd) Run(ctx context.Context) error {
 	}
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
+		Slots:   c.Slots,
+		Speaks:  speaks,
 		Notify:  notify.New(os.Getenv, os.Getpid()),
 		Log:     log,
 		Ready: func(addr agent.Addresses) {
@@ -54,17 +58,24 @@ func (c runCmd) Run(ctx context.Context) error {
 	return forPerson(health.ExplainAt(cfg.Gateway, err))
 }
 
-// logger writes to standard error: JSON for the journal, text for people.
+// logger writes to standard error: JSON for the journal, with the priority of each
+// line, text for people.
 func logger(level, format string) *slog.Logger {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		l = slog.LevelInfo // the configuration was checked; "" means info
 	}
 	opt := &slog.HandlerOptions{Level: l}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, opt))
+	made := func(w io.Writer) slog.Handler {
+		if format == "json" {
+			return slog.NewJSONHandler(w, opt)
+		}
+		return slog.NewTextHandler(w, opt)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, opt))
+	if notify.ToJournal(os.Getenv, os.Stderr) {
+		return slog.New(notify.Journal(os.Stderr, made))
+	}
+	return slog.New(made(os.Stderr))
 }
 
 type validateCmd struct {

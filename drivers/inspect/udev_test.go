@@ -43,6 +43,9 @@ func TestUdev(t *testing.T) {
 		{Node: "/dev/ttyUSB3", USB: usb("0403:6011", "Q1", "1-2", 0), Device: "dock1/rfid"},
 		{Node: "/dev/ttyUSB4", USB: usb("0403:6011", "Q1", "1-2", 1)},
 		{Node: "/dev/ttyACM0", USB: usb("2341:0043", `9"5, RUN+="x`, "1-9", 0), Device: "cold1/sensor"},
+		// Clones of one maker have one serial number.
+		{Node: "/dev/ttyUSB5", USB: usb("10c4:ea60", "0001", "1-5.1", 0), Device: "pack4/scale"},
+		{Node: "/dev/ttyUSB6", USB: usb("10c4:ea60", "0001", "1-5.2", 0), Device: "pack5/scale"},
 		{Port: "/dev/serial/by-id/gone", Device: "pack3/printer"},
 	}
 	rules, all := udevOf(t, rows)
@@ -58,6 +61,8 @@ func TestUdev(t *testing.T) {
 		tty(`ATTRS{idVendor}=="1a86", ATTRS{idProduct}=="7523", KERNELS=="1-1.4"`, "dock1-scanner"),
 		tty(`ATTRS{idVendor}=="0403", ATTRS{idProduct}=="6011", ATTRS{serial}=="Q1", ENV{ID_USB_INTERFACE_NUM}=="00"`, "dock1-rfid"), alone("0403", "6011"),
 		tty(`ATTRS{idVendor}=="2341", ATTRS{idProduct}=="0043", KERNELS=="1-9"`, "cold1-sensor"), alone("2341", "0043"),
+		tty(`ATTRS{idVendor}=="10c4", ATTRS{idProduct}=="ea60", KERNELS=="1-5.1"`, "pack4-scale"), alone("10c4", "ea60"),
+		tty(`ATTRS{idVendor}=="10c4", ATTRS{idProduct}=="ea60", KERNELS=="1-5.2"`, "pack5-scale"),
 	}
 	if diff := cmp.Diff(want, rules); diff != "" {
 		t.Error(diff)

@@ -52,6 +52,8 @@ tote_mqtt_ids_used_twice 0x30
 tote_certificate_days_left{certificate="site"} 61x30
 tote_clock_offset_seconds 0.02x30
 tote_backup_age_seconds 4000x30
+tote_scheduled_backup_age_seconds 40000x30
+tote_scheduled_backup_interval_seconds 86400x30
 tote_fallouts_open 2x30
 tote_issues{level="broken"} 0x30
 tote_issues{level="warning"} 0x30
@@ -59,28 +61,29 @@ tote_issues{level="warning"} 0x30
 
 // sick is what calls each alert: lines in place of those of a site that is well.
 var sick = map[string]string{
-	"ToteGatewayGone":     `up{job="tote",instance="gw1"} 0x30`,
-	"ToteNotReady":        `tote_ready 0x30`,
-	"ToteNoQuorum":        `tote_quorum 0x30`,
-	"TotePeerDown":        `tote_raft_peer_up{peer="gw2"} 0x30`,
-	"ToteLagging":         `tote_raft_lag_entries{peer="gw2"} 50000x30`,
-	"ToteElections":       `tote_raft_term 7+1x30`,
-	"ToteFsyncSlow":       `tote_raft_fsync_seconds_bucket{le="0.05"} 0+50x30`,
-	"ToteDiskSlow":        `tote_disk_slow 1x30`,
-	"ToteDiskShort":       `tote_disk_free_bytes 1.5e8x30`,
-	"ToteDiskFull":        `tote_disk_free_bytes 5e7x30`,
-	"ToteDeviceDown":      `tote_device_up{device="pack1/scale",driver="mt-sics"} 0x30`,
-	"ToteCommandsSlow":    "tote_command_seconds_bucket{le=\"0.05\"} 0+40x30\ntote_command_seconds_bucket{le=\"1\"} 0+50x30",
-	"ToteOutboxOld":       `tote_outbox_oldest_seconds{upstream="default"} 4000x30`,
-	"ToteUpstreamDown":    `tote_upstream_connected{upstream="default"} 0x30`,
-	"ToteClientsDropped":  `tote_mqtt_dropped_total 0+1x30`,
-	"ToteScansLost":       `tote_portal_lost_total{dock="dock1"} 0+1x30`,
-	"ToteIdTwice":         `tote_mqtt_ids_used_twice 1x30`,
-	"ToteCertificateEnds": `tote_certificate_days_left{certificate="site"} 5x30`,
-	"ToteClockWrong":      `tote_clock_offset_seconds -4x30`,
-	"ToteBackupOld":       `tote_backup_age_seconds 200000x30`,
-	"ToteFallouts":        `tote_fallouts_open 40x30`,
-	"ToteIssueBroken":     `tote_issues{level="broken"} 1x30`,
+	"ToteGatewayGone":        `up{job="tote",instance="gw1"} 0x30`,
+	"ToteNotReady":           `tote_ready 0x30`,
+	"ToteNoQuorum":           `tote_quorum 0x30`,
+	"TotePeerDown":           `tote_raft_peer_up{peer="gw2"} 0x30`,
+	"ToteLagging":            `tote_raft_lag_entries{peer="gw2"} 50000x30`,
+	"ToteElections":          `tote_raft_term 7+1x30`,
+	"ToteFsyncSlow":          `tote_raft_fsync_seconds_bucket{le="0.05"} 0+50x30`,
+	"ToteDiskSlow":           `tote_disk_slow 1x30`,
+	"ToteDiskShort":          `tote_disk_free_bytes 1.5e8x30`,
+	"ToteDiskFull":           `tote_disk_free_bytes 5e7x30`,
+	"ToteDeviceDown":         `tote_device_up{device="pack1/scale",driver="mt-sics"} 0x30`,
+	"ToteCommandsSlow":       "tote_command_seconds_bucket{le=\"0.05\"} 0+40x30\ntote_command_seconds_bucket{le=\"1\"} 0+50x30",
+	"ToteOutboxOld":          `tote_outbox_oldest_seconds{upstream="default"} 4000x30`,
+	"ToteUpstreamDown":       `tote_upstream_connected{upstream="default"} 0x30`,
+	"ToteClientsDropped":     `tote_mqtt_dropped_total 0+1x30`,
+	"ToteScansLost":          `tote_portal_lost_total{dock="dock1"} 0+1x30`,
+	"ToteIdTwice":            `tote_mqtt_ids_used_twice 1x30`,
+	"ToteCertificateEnds":    `tote_certificate_days_left{certificate="site"} 5x30`,
+	"ToteClockWrong":         `tote_clock_offset_seconds -4x30`,
+	"ToteBackupOld":          `tote_backup_age_seconds 200000x30`,
+	"ToteScheduledBackupOld": `tote_scheduled_backup_age_seconds 200000x30`,
+	"ToteFallouts":           `tote_fallouts_open 40x30`,
+	"ToteIssueBroken":        `tote_issues{level="broken"} 1x30`,
 }
 
 // with is the site that is well with lines in place of those of their series.
