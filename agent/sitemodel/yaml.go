@@ -127,7 +127,7 @@ func (r *rules) readStruct(path string, n ast.Node, to reflect.Value) {
 	case *ast.MappingValueNode:
 		rows = []*ast.MappingValueNode{n}
 	default:
-		r.fail(n.GetToken().Position, CodeType, path, "want keys (%s), not %s", strings.Join(keysOf(to.Type()), ", "), shown(n))
+		r.fail(n.GetToken().Position, CodeType, path, "want keys (%s), not %s", some(keysOf(to.Type())), shown(n))
 		return
 	}
 	seen := map[string]bool{}
@@ -198,6 +198,14 @@ func (r *rules) readScalar(path string, n ast.Node, to reflect.Value) {
 	default:
 		r.fail(tk.Position, CodeType, path, "no values of %s are read", to.Type())
 	}
+}
+
+// some are the first of the keys: who writes none needs no list of fifty.
+func some(keys []string) string {
+	if len(keys) > 8 {
+		keys = append(keys[:8:8], "…")
+	}
+	return strings.Join(keys, ", ")
 }
 
 // shown is a node as people call it.
