@@ -18,7 +18,7 @@ CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival alerts powercut upgrade hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb notices clean
+.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival alerts powercut upgrade hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb release notices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -129,6 +129,9 @@ cover: ## test coverage, cover.html
 # Reproducible: the same commit and the same Go give the same bytes (deploy/deb).
 deb: ## Debian packages into dist: amd64, arm64, armhf (satellite); DEB="-arch arm64"
 	@$(GO) run ./deploy/deb $(DEB)
+
+release: ## releases for `tote update` into dist, to be signed with `tote release sign`; RELEASE="-arch arm64"
+	@$(GO) run ./deploy/deb -kind update $(RELEASE)
 
 notices: ## THIRD_PARTY_NOTICES, from the module cache
 	@$(GO) run ./deploy/notices

@@ -25,6 +25,7 @@ import (
 	"tote/agent/backup"
 	"tote/agent/broker"
 	"tote/agent/config"
+	"tote/agent/enrol"
 	"tote/agent/identity"
 	"tote/agent/images"
 	"tote/agent/notify"
@@ -52,6 +53,7 @@ type store interface {
 	LastSeq(device string) (uint64, error)
 	Applied() uint64
 	Term() uint64
+	Level() (site, own uint16) // feature levels; a site of 0 is unknown
 	Epoch() (uint32, error)
 	Formed() ([]api.Formed, error)
 	Backup(w io.Writer, site string) error
@@ -97,6 +99,11 @@ type Options struct {
 	KnownBad drivers.BadFirmware
 	// Notify is the way to systemd; nil without it.
 	Notify *notify.Socket
+	// Speaks is a feature level beyond which the site is not taken because of this
+	// gateway, as if it were of an older version; 0 = what this version speaks.
+	Speaks uint16
+	// Slots is the folder of the programs (package update); "" when there is none.
+	Slots string
 }
 
 // Addresses are where the gateway listens.
@@ -119,9 +126,14 @@ type Agent struct {
 	sup       *supervise.Supervisor
 	links     []*link // to the OMSs
 	http      *http.Server
-	https     *http.Server             // for the network; nil = it is not served
-	ident     *identity.Identity       // nil = alone, and shows no certificate of the site
-	server    *identity.Server         // the certificate of its listeners; nil = none is of the site
+	https     *http.Server       // for the network; nil = it is not served
+	ident     *identity.Identity // nil = alone, and shows no certificate of the site
+	server    *identity.Server   // the certificate of its listeners; nil = none is of the site
+	enrol     *enrol.Desk        // lets devices in
+	admitted  admitted
+	visits    visits
+	bans      bans
+	authority authority
 	stations  map[string]chan struct{} // pack station → its record or a label job changed
 	kickPool  chan struct{}            // there is work or a worker for the dispatcher
 	// kickQuorum: there is a quorum again, or none any more.
@@ -152,6 +164,7 @@ type Agent struct {
 	sightings sightings                    // of satellites
 	images    atomic.Pointer[images.Cache] // nil without pictures
 	told      told                         // what other gateways have published here
+	updates   updates
 	clerk     *papers.Clerk
 	measured  measured
 	backups   atomic.Pointer[backup.Runner] // nil when none are scheduled, or not yet
@@ -182,12 +195,14 @@ func New(cfg config.Config, opt Options) (*Agent, error) {
 	for _, s := range cfg.Stations {
 		a.stations[s.ID] = make(chan struct{}, 1)
 	}
+	a.updates.a, a.updates.slots = a, slotsOf(opt.Slots)
 	a.elsewhere = &elsewhere{relay: func() relay { return a.relay }}
 	a.sup = supervise.New(supervise.Config{Log: a.log})
 	a.lights = a.newLights(cfg.Lights)
 	if err := a.openServer(); err != nil {
 		return nil, err
 	}
+	a.enrol = a.newEnrolment()
 	bc, err := a.brokerConfig()
 	if err != nil {
 		return nil, err
@@ -322,10 +337,12 @@ func (a *Agent) status() api.Gateway {
 	g.Exposed = a.cfg.Exposed()
 	g.Issues = a.issues.board.Issues()
 	g.Peers, g.Disk, g.Rebuild = a.store.Peers(), a.store.Disk(), a.store.Rebuilding()
+	g.Update = a.updates.status()
 	g.Backup = a.backupStatus()
 	if !a.whole.Load() {
 		return g // the devices are not known yet
 	}
+	g.Ending = a.ending()
 	a.linkStatus(&g)
 	for _, d := range a.devices {
 		g.Devices = append(g.Devices, a.deviceRow(d.status()))

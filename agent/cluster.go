@@ -4,6 +4,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -28,6 +29,7 @@ type cluster struct {
 	port     *peer.Port
 	troubles *troubles
 	desk     *desk.Desk // of the satellites
+	bans     *bans
 }
 
 // openCluster opens the port to the other gateways; nil when this one is alone.
@@ -42,12 +44,14 @@ func (a *Agent) openCluster() (*cluster, error) {
 	t := &troubles{}
 	port, err := peer.Listen(peer.Config{
 		ID: a.cfg.Gateway, Listen: a.cfg.Cluster.Listen, Advertise: a.cfg.Cluster.Advertise, TLS: id.TLS(), Log: a.log,
-		Refused: a.turnedAway(t), Allowed: allowed,
+		Fresh:   func() *tls.Config { return id.TLS() },
+		Refused: a.turnedAway(t), Allowed: allowed, Barred: a.bans.barred,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster.listen: %w", err)
 	}
-	return &cluster{id: id, port: port, troubles: t}, nil
+	a.bans.cut, a.bans.cutAll = port.Cut, port.CutAll
+	return &cluster{id: id, port: port, troubles: t, bans: &a.bans}, nil
 }
 
 // letIn answers newcomers: a good token becomes a certificate.
@@ -69,6 +73,9 @@ func (c *cluster) welcome(ctx context.Context, s *replica.Store, body []byte) ([
 	var req joinRequest
 	if err := cbor.Unmarshal(body, &req); err != nil {
 		return nil, fmt.Errorf("%w: %w", identity.ErrRequest, err)
+	}
+	if err := c.bans.barred(req.Gateway); err != nil {
+		return nil, err
 	}
 	var ans joinAnswer
 	for _, m := range s.Members() {

@@ -219,8 +219,8 @@ func TestJoinRefused(t *testing.T) {
 	member := newcomer("gw2")
 	id, err := Join(member.ctx(), member.parsed(), used, gw1.port)
 	gw1.must(err)
-	if id.Gateway != "gw2" || id.Authority.Site() != "s1" {
-		t.Errorf("joined as %s of %s", id.Gateway, id.Authority.Site())
+	if id.Gateway != "gw2" || id.Authority().Site() != "s1" {
+		t.Errorf("joined as %s of %s", id.Gateway, id.Authority().Site())
 	}
 	wrong, err := identity.ParseToken(good)
 	gw1.must(err)

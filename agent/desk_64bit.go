@@ -208,8 +208,19 @@ const (
 
 // onCallOfGateway takes the calls of other gateways that are not the store's, and
 // brings them to the satellites attached here.
-func (a *Agent) onCallOfGateway(c *cluster) func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
+func (a *Agent) onCallOfGateway(c *cluster, members func() []Peer) func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
 	return func(ctx context.Context, from, method string, body []byte) ([]byte, error) {
+		if site, ok := a.updates.site.(*siteOfGateways); ok {
+			if out, mine, err := site.onCall(ctx, from, method, body); mine {
+				return out, err
+			}
+		}
+		if method == callStage || method == callPins {
+			isMember := func(id string) bool {
+				return slices.ContainsFunc(members(), func(p Peer) bool { return p.ID == id })
+			}
+			return c.onRekey(isMember, from, method, body)
+		}
 		if method != callSatellites {
 			out, err := a.onCall(ctx, from, method, body)
 			if err == nil {

@@ -53,9 +53,9 @@ func (a *Agent) identity() (*identity.Identity, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case id.Gateway != a.cfg.Gateway || id.Authority.Site() != a.cfg.Site:
+	case id.Gateway != a.cfg.Gateway || id.Authority().Site() != a.cfg.Site:
 		return nil, fmt.Errorf("%w: it says gateway %s of site %s, the identity is of gateway %s of site %s",
-			identity.ErrOtherConfig, a.cfg.Gateway, a.cfg.Site, id.Gateway, id.Authority.Site())
+			identity.ErrOtherConfig, a.cfg.Gateway, a.cfg.Site, id.Gateway, id.Authority().Site())
 	case id.Satellite() != a.cfg.Satellite():
 		return nil, fmt.Errorf("%w: the configuration says store: %s", identity.ErrRole, a.cfg.Store)
 	}

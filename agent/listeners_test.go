@@ -5,18 +5,20 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"tote/agent/access"
 )
 
 var updateSecurity = flag.Bool("update-security", false, "write the tables of docs/security.md")
 
-// TestListenersPage: the page says what the table says.
+// TestListenersPage: the page says what the tables say.
 func TestListenersPage(t *testing.T) {
 	const file = "../docs/security.md"
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := section(t, string(raw), "listeners", listenersPage())
+	text := section(t, section(t, string(raw), "listeners", listenersPage()), "roles", access.RolesPage())
 	if *updateSecurity {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -43,6 +43,8 @@ func (m *membership) Look() api.ClusterStatus {
 	}
 	for _, g := range list {
 		row := api.ClusterMember{ID: g.ID, Address: g.Address, Role: api.RoleVoter, State: api.StateUp, Applied: g.Applied, Lag: g.Lag}
+		note := noteOf(g.Note)
+		row.Version, row.Trial = note.Version, note.Trial
 		switch {
 		case g.Leader:
 			row.Role = api.RoleLeader
@@ -178,7 +180,7 @@ func (m *membership) Replace(ctx context.Context, id string, force bool, life ti
 		}
 		out.Removed = true
 	}
-	t, err := clusterStore{m.s}.newToken(ctx, m.c.id.Authority, life)
+	t, err := clusterStore{m.s}.newToken(ctx, m.c.id.Authority(), life)
 	if err != nil {
 		return out, refused(err)
 	}

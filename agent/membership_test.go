@@ -256,7 +256,7 @@ func TestExpiredCertificate(t *testing.T) {
 	first, err := identity.Load(identityDir(gw1.parsed()), time.Now)
 	gw1.must(err)
 	dir := identityDir(gw2.parsed())
-	old, err := identity.Store(dir, first.Authority, "gw2", func() time.Time { return time.Now().Add(-100 * 24 * time.Hour) })
+	old, err := identity.Store(dir, first.Authority(), "gw2", func() time.Time { return time.Now().Add(-100 * 24 * time.Hour) })
 	gw2.must(err)
 	if !old.Expires().Before(time.Now()) {
 		t.Fatalf("good until %v", old.Expires())

@@ -132,7 +132,7 @@ func (a *Agent) startHTTP(context.Context) error {
 	}
 	handler := onlyHere(access.Guard(door.Tokens, pages))
 	if !home {
-		handler = door.Guard(pages)
+		handler = door.Guard(a.watched(pages))
 	}
 	a.http = a.serverOf(ln, handler)
 	return a.sup.Go("http", func(ctx context.Context) error { return serve(ctx, a.http, ln) })
@@ -150,7 +150,7 @@ func (a *Agent) startHTTPS(context.Context) error {
 	}
 	conf.NextProtos = []string{"h2", "http/1.1"}
 	// A browser that is asked for a certificate asks whoever sits before it.
-	conf.ClientAuth = tls.NoClientCert
+	conf.ClientAuth, conf.GetConfigForClient = tls.NoClientCert, nil
 	pages, err := a.pages()
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (a *Agent) startHTTPS(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.https = a.serverOf(ln, door.Guard(pages))
+	a.https = a.serverOf(ln, door.Guard(a.watched(pages)))
 	ln = tls.NewListener(&bounded{Listener: ln, free: make(chan struct{}, httpClients)}, conf)
 	if a.server != nil {
 		if err := a.sup.Go("certificate/server", a.keepServer); err != nil {
@@ -185,7 +185,7 @@ func (a *Agent) keepServer(ctx context.Context) error {
 
 // door is who is let in from the network.
 func (a *Agent) door() (access.Door, error) {
-	d := access.Door{Network: true}
+	d := access.Door{Network: true, Enrolled: a.enrol.Enrolled}
 	if a.cfg.HTTP.TokensFile == "" {
 		return d, nil
 	}

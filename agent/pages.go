@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tote/agent/api"
+	"tote/agent/enrol"
 	"tote/agent/health"
 	"tote/agent/replica"
 	"tote/agent/topics"
@@ -60,13 +61,22 @@ func (a *Agent) pages() (http.Handler, error) {
 	scripts := api.New(api.Config{
 		Log: a.log, Do: a.do, DoAs: a.doAs, View: a.answerable, Starting: a.starting, Ready: a.isReady, Status: a.status, Faults: health.Faults, Now: time.Now,
 		Robot: a.robotByHand, Scale: a.actScale, Node: a.onTheMap, NewToken: a.newToken, Quorum: a.quorumNow, Cluster: a.members,
-		Formed: a.store.Formed, Trace: a.trace, PrintWaits: a.printWaits, Health: a.health,
+		Formed: a.store.Formed, Updates: &a.updates, Trace: a.trace, PrintWaits: a.printWaits, Health: a.health,
 		Backup: a.backUp, BackupNow: a.backupNow,
+		Enrol: a.enrol, Revoke: a.revoke,
 		Metrics: a.putMetrics,
 	})
 	mux := http.NewServeMux()
 	for _, path := range []string{"/v1/", "/healthz", "/readyz", "/metrics"} {
 		mux.Handle(path, scripts)
+	}
+	public := a.enrol.Public()
+	for _, route := range enrol.Routes {
+		mux.Handle(route, public)
+	}
+	devices := a.enrol.Console()
+	for _, route := range enrol.ConsoleRoutes {
+		mux.Handle(route, devices)
 	}
 	mux.Handle("/", console)
 	return mux, nil

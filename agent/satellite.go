@@ -116,6 +116,9 @@ func (a *Agent) keepGateways(list []peer.Address) {
 // satelliteStore shows the site as the other parts of the agent see a store.
 type satelliteStore struct{ *satellite.Store }
 
+// Level implements store. The site does not tell a satellite.
+func (s satelliteStore) Level() (site, own uint16) { return 0, warehouse.Level }
+
 // Epoch implements store. Only the gateway that leads speaks with the OMS.
 func (s satelliteStore) Epoch() (uint32, error) {
 	about, err := s.About()
@@ -267,6 +270,11 @@ func (m *satelliteMember) Remove(context.Context, string, bool) error { return a
 // Replace implements api.Cluster.
 func (m *satelliteMember) Replace(context.Context, string, bool, time.Duration) (api.Replacement, error) {
 	return api.Replacement{}, askAnother()
+}
+
+// Rekey implements api.Cluster.
+func (m *satelliteMember) Rekey(context.Context, string) (api.Rekeyed, error) {
+	return api.Rekeyed{}, askAnother()
 }
 
 // patiently is view for parts that have nobody to tell: while no gateway answers a

@@ -414,7 +414,7 @@ func TestSatelliteRole(t *testing.T) {
 	}
 	authority, err := identity.Load(identityDir(gw1.parsed()), time.Now)
 	gw1.must(err)
-	member, err := identity.Store(t.TempDir(), authority.Authority, "gw2", time.Now)
+	member, err := identity.Store(t.TempDir(), authority.Authority(), "gw2", time.Now)
 	gw1.must(err)
 	at, err := peer.ParseAddress("gw1@" + gw1.port)
 	gw1.must(err)

@@ -41,6 +41,7 @@ func (a *Agent) startParts(ctx context.Context) error {
 		{"memory", func(context.Context) error { return a.sup.Go("memory", giveBack) }},
 		{"watchdog", a.startWatchdog},
 		{"state", func(ctx context.Context) error { return a.store.WaitRebuilt(ctx) }},
+		{"members", func(context.Context) error { a.membersChanged(); return nil }},
 		{"images", a.startImages},
 		{"projection", func(context.Context) error { return a.sup.Go("projection", a.projector.Run) }},
 		{"clerk", func(context.Context) error { return a.sup.Go("clerk", a.clerk.Run) }},
@@ -224,6 +225,7 @@ func (a *Agent) brokerConfig() (broker.Config, error) {
 	c := broker.Config{
 		Site: a.cfg.Site, Log: a.log, Limits: broker.Limits{MaxClients: a.cfg.MQTT.MaxClients},
 		Quorum:    a.quorum,
+		Admit:     a.admit,
 		Readers:   brokerReaders(a.cfg.ReadersMQTT()),
 		Connected: func(dev broker.Device) { a.projector.Connected(dev.Class, dev.ID) },
 		Asked:     func(class, id string) { a.projector.Asked(class, id) },
@@ -290,7 +292,10 @@ func (a *Agent) notify(key string) {
 	a.changes.kick()
 	class, id, _ := strings.Cut(key, "/")
 	switch class {
+	case "members":
+		a.membersChanged()
 	case "*": // the whole state may be another one
+		a.membersChanged()
 		kick(a.kickPool)
 		a.kickLinks("")
 		a.kickImages()

@@ -44,6 +44,8 @@ func (a *Agent) openStore() (store, func() error, error) {
 			a.changes.kick()
 			kick(a.kickQuorum)
 		},
+		Hold: a.updates.held,
+		Note: a.updates.note,
 	}
 	if a.ident != nil {
 		cfg.OnClock = a.ident.Saw
@@ -51,7 +53,12 @@ func (a *Agent) openStore() (store, func() error, error) {
 	if c != nil {
 		cfg.Peer, cfg.Bootstrap = c.port, identity.First(identityDir(&a.cfg))
 		c.desk = a.newDesk(c, opened.Load)
-		cfg.OnCall = a.onCallOfGateway(c)
+		cfg.OnCall = a.onCallOfGateway(c, func() []Peer {
+			if s := opened.Load(); s != nil {
+				return clusterStore{s}.Peers()
+			}
+			return nil
+		})
 		cfg.OnApply = func(number uint64, touched []string) {
 			a.projector.Touch(touched)
 			c.desk.Touch(number, touched)
@@ -86,10 +93,11 @@ func (a *Agent) openStore() (store, func() error, error) {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 	}
 	a.newToken = func(ctx context.Context, life time.Duration) (string, error) {
-		t, err := cs.newToken(ctx, c.id.Authority, life)
+		t, err := cs.newToken(ctx, c.id.Authority(), life)
 		return t.String(), err
 	}
 	a.members = &membership{a, c, s}
+	a.updates.site = &siteOfGateways{&a.updates, s, peer.NewCaller(c.port)}
 	if err := a.sup.Go("certificate", a.keepCertificate(c.id, c.troubles)); err != nil {
 		return nil, nil, errors.Join(err, s.Close(), c.port.Close())
 	}

@@ -68,6 +68,9 @@ func (a *Agent) wrongNow(ctx context.Context, now time.Time) []health.Seen {
 	for _, l := range a.cfg.Exposed() {
 		add(identity.CodeExposed, l, "", "", health.LevelWarning, "no TLS, and the network reaches it", time.Time{})
 	}
+	for _, e := range a.ending() {
+		add(e.Code, e.About, "", "", health.LevelWarning, e.Text, time.Time{})
+	}
 	if a.brokerStuck(ctx, now) {
 		add(health.CodeBrokerDown, "", "", "", health.LevelBroken, "the broker does not move", time.Time{})
 	}

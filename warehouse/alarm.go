@@ -1,6 +1,10 @@
 package warehouse
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // Alarms: what a later moment has to look at again. AdvanceTime finds every
 // alarm that is due and asks the subject that set it; a subject takes its alarm
@@ -51,6 +55,13 @@ func firstAlarm(r Reader) (at int64, ok bool, err error) {
 	return at, ok, err
 }
 
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // ring handles the alarms that are due, in the order of their time. A round
 // that has written enough leaves the others due.
 func (c *change) ring() error {
@@ -72,6 +83,10 @@ func (c *change) ring() error {
 	if err != nil {
 		return err
 	}
+	// A model takes a long time and can wait; what others wait for cannot.
+	slices.SortStableFunc(all, func(a, b due) int {
+		return cmp.Compare(btoi(a.about == alarmModel), btoi(b.about == alarmModel))
+	})
 	for _, d := range all {
 		switch d.about {
 		case alarmFloor:
@@ -90,10 +105,10 @@ func (c *change) ring() error {
 			err = c.aged(d.id)
 		case alarmReading:
 			err = c.readingEnds(d.at, d.id)
-		case alarmIdle:
-			err = c.endSignIn(d.at, d.id)
 		case alarmModel:
 			err = c.modelAlarm(d.id)
+		case alarmIdle:
+			err = c.endSignIn(d.at, d.id)
 		case alarmLot:
 			err = c.lotExpires(d.at, d.id)
 		case alarmLabel:

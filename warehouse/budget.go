@@ -75,7 +75,7 @@ func (c *change) tooMuch() string {
 // over tells whether a command that works in parts has done its part.
 func (c *change) over(keys, bytes int) bool {
 	k, b := c.spent()
-	return k > keys || b > bytes
+	return k-c.aside.keys > keys || b-c.aside.bytes > bytes
 }
 
 // weigh is the cost of an allocation before anything is written: keys and

@@ -42,9 +42,13 @@ type change struct {
 	// leftSerials were taken from their place, and may be at another one now.
 	leftSerials []UnitSerial
 	ofModel     bool   // the command brings the site model: sitemodel.go
+	aside       cost   // what the model took of a round, which nothing else waits for
 	day         string // what dayFor said last, for items with dayIn as their minimum
 	dayIn       int
 }
+
+// cost is what a part of a command writes.
+type cost struct{ keys, bytes int }
 
 type stateCount struct {
 	state OrderState

@@ -99,8 +99,8 @@ func advanceTime(c *change, _ AdvanceTime) (Result, error) {
 	if err := c.ring(); err != nil || c.over(leaseKeys, leaseBytes) {
 		return Result{}, err
 	}
-	if err := c.retryMarked(); err != nil || c.over(leaseKeys, leaseBytes) {
-		return Result{}, err
+	if err := c.retryMarked(); err != nil || c.over(leaseKeys, leaseBytes) || c.aside.keys > 0 {
+		return Result{}, err // a model and what is over are not written in one round
 	}
 	if err := c.clearOut(); err != nil || c.over(leaseKeys, leaseBytes) {
 		return Result{}, err

@@ -38,8 +38,8 @@ const level4 uint16 = 4
 // level5 brought documents in more printer languages (document.go), and commands
 // and fields of its own; what a command of before level 5 says with a new field is a
 // later version of it (codec.go), among them where a unit was seen (sight.go). The site
-// model (sitemodel.go), the opening count of a zone (opening.go) and the PINs of workers
-// (pin.go) are among its commands.
+// model (sitemodel.go) and the opening count of a zone (opening.go) are
+// among its commands, and so are PINs (pin.go).
 //
 // A parcel that goes out by another door than it was loaded at is not verified
 // (portalin.go).

@@ -266,7 +266,7 @@ func beginModel(c *change, cmd BeginModel) (Result, error) {
 	}
 	h, s, err := c.session(cmd.ID)
 	if s != nil && s.ID != cmd.ID && s.State == modelStaging && s.Alarm <= c.meta.Now {
-		err = c.endSession(h, s) // nobody goes on with it
+		err = c.endModel(h, s) // nobody goes on with it
 	} else if s != nil && err == nil {
 		return Result{Ref: s.ID}, nil
 	}
@@ -307,8 +307,14 @@ func (c *change) checkNewRules(site *Site) error {
 	if why := cmp.Or(checkSite(*site), c.newID("site id", site.ID)); why != "" {
 		return refuse(CodeInvalid, "%s", why)
 	}
+	before := map[string]bool{} // what is so already keeps nobody from changing something else
+	if old != nil {
+		for _, p := range checkRules(old) {
+			before[p.Text] = true
+		}
+	}
 	for _, p := range checkRules(site) {
-		if !p.Warning {
+		if !p.Warning && !before[p.Text] {
 			return refuse(CodeInvalid, "%s: %s", p.Field, p.Text)
 		}
 	}
@@ -339,11 +345,11 @@ func dropModel(c *change, cmd DropModel) (Result, error) {
 	case s.State != modelStaging:
 		return Result{}, refuse(CodeConflict, "the model holds already")
 	}
-	return Result{}, c.endSession(h, s)
+	return Result{}, c.endModel(h, s)
 }
 
-// endSession ends what is going on; what lay aside is taken away from now on.
-func (c *change) endSession(h *ModelHead, s *modelSession) error {
+// endModel ends what is going on; what lay aside is taken away from now on.
+func (c *change) endModel(h *ModelHead, s *modelSession) error {
 	h.Open = 0
 	if err := save(c, key(kModel), h); err != nil {
 		return err

@@ -361,3 +361,32 @@ func TestModelOfABigSite(t *testing.T) {
 	w.ok(CommitModel{ID: "m2"})
 	w.stepAll("m2")
 }
+
+// A big model that the clock writes and takes away keeps nobody waiting: a reservation
+// that is over ends in the same round.
+func TestModelLetsOthersGo(t *testing.T) {
+	w := stocked(t)
+	var parts []ModelPart
+	for at := range 40 {
+		var p ModelPart
+		for i := range 200 {
+			p.Items = append(p.Items, Item{SKU: fmt.Sprintf("N%d-%d", at, i), Name: "n", WeightMg: 1})
+		}
+		parts = append(parts, p)
+	}
+	w.ok(KeepStock{ID: "R1", For: "eve", SKU: "PEN", Qty: 3, Until: w.m.Now + 1000})
+	w.stage("m1", nil, parts...)
+	w.ok(CommitModel{ID: "m1"})
+	w.m.Now += 1000
+	w.ok(AdvanceTime{})
+	if k := seen(GetKept(w.tx, "R1")); k != nil {
+		t.Error("a reservation waits for a model")
+	}
+	if seen(ModelOnItsWay(w.tx)) == "" {
+		t.Fatal("the model is written already: the test shows nothing")
+	}
+	rounds := w.advance()
+	if n := w.aside(); n != 0 || rounds < 5 {
+		t.Errorf("%d rows are left after %d rounds", n, rounds)
+	}
+}

@@ -52,7 +52,7 @@ func commitModel(c *change, cmd CommitModel) (Result, error) {
 	c.touch("model", "")
 	res := Result{Ref: strconv.FormatUint(v.N, 10)}
 	if s.Now == s.Parts {
-		return res, c.endSession(h, s)
+		return res, c.endModel(h, s)
 	}
 	if err := save(c, key(kModel), h); err != nil {
 		return Result{}, err
@@ -347,7 +347,7 @@ func stepModel(c *change, cmd StepModel) (Result, error) {
 	if s.State == modelStaging {
 		return Result{}, refuse(CodeConflict, "the model is not committed")
 	}
-	done, err := c.goOn(s)
+	done, err := c.goOnModel(s)
 	res := Result{Ref: s.ID}
 	if done {
 		res.Text = TextModelDone
@@ -367,14 +367,17 @@ func (c *change) modelAlarm(id string) error {
 		if err != nil {
 			return err
 		}
-		return c.endSession(&h, s)
+		return c.endModel(&h, s)
 	}
-	_, err = c.goOn(s)
+	keys, bytes := c.spent()
+	_, err = c.goOnModel(s)
+	k, b := c.spent()
+	c.aside.keys, c.aside.bytes = c.aside.keys+k-keys, c.aside.bytes+b-bytes
 	return err
 }
 
-// goOn writes the next parts of a model that holds, or takes away what lay aside.
-func (c *change) goOn(s *modelSession) (done bool, err error) {
+// goOnModel writes the next parts of a model that holds, or takes away what lay aside.
+func (c *change) goOnModel(s *modelSession) (done bool, err error) {
 	keys, size := c.spent()
 	full := func() bool { return c.over(keys+modelKeys, size+modelBytes) }
 	if s.State == modelWriting {
@@ -406,7 +409,7 @@ func (c *change) goOn(s *modelSession) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		return false, c.endSession(&h, s)
+		return false, c.endModel(&h, s)
 	}
 	for _, prefix := range []string{kModelTold, kModelClaim, kModelFree, kModelWant, kModelPart, kModelSite} {
 		var rows [][]byte

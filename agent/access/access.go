@@ -31,12 +31,13 @@ const (
 	Read    = "read"    // everything that can be looked at but a backup
 	Device  = "device"  // carrier ports and printers: label work
 	Picker  = "picker"  // the handheld page, and what pickers do
+	Packer  = "packer"  // the bench page of a station
 	Lead    = "lead"    // what leads decide
 	Admin   = "admin"   // everything
 )
 
 // Scopes lists them.
-var Scopes = []string{Service, Read, Device, Picker, Lead, Admin}
+var Scopes = []string{Service, Read, Device, Picker, Packer, Lead, Admin}
 
 // Codes of refusals.
 const (

@@ -15,7 +15,7 @@ var atHome = []string{"/readyz"}
 
 // allowed are the routes of each scope; what is not here is the administrator's.
 var allowed = map[string][]string{
-	everyone: {"GET /healthz", "GET /readyz", "GET /assets/"},
+	everyone: {"GET /healthz", "GET /readyz", "GET /assets/", "GET /enrol", "POST /enrol", "POST /enrol/renew", "GET /ca.crt"},
 	Service: {
 		"GET /v1/orders", "GET /v1/orders/{id}", "GET /v1/orders/{id}/why", "GET /v1/fallouts", "GET /v1/late", "GET /v1/find", "GET /v1/trace",
 		"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders", "GET /v1/levels/{sku}", "GET /v1/faults", "GET /v1/status", "GET /metrics",
@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 		"GET /v1/orders", "GET /v1/orders/{id}", "GET /v1/orders/{id}/why", "GET /v1/fallouts", "GET /v1/late", "GET /v1/find", "GET /v1/trace",
 		"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders", "GET /v1/levels/{sku}", "GET /v1/faults", "GET /v1/status", "GET /metrics", "GET /v1/ledger", "GET /v1/stock/{sku}", "GET /v1/kpis", "GET /v1/site",
 		"GET /v1/do", "GET /v1/floor-tasks", "GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents/{id}", "GET /v1/prints", "GET /v1/cluster",
-		"GET /v1/export/{kind}", "GET /v1/openings", "GET /v1/model", "GET /v1/model/log", "GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks",
+		"GET /v1/export/{kind}", "GET /v1/model", "GET /v1/model/log", "GET /v1/openings", "GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks",
 		"GET /actions", "GET /holds", "GET /backorders", "GET /figures",
 	},
 	Device: {"GET /v1/awaiting-labels", "GET /v1/papers/{paper}/{id}", "GET /v1/documents/{id}", "GET /v1/faults", "POST /v1/do/{command}"},
@@ -33,7 +33,9 @@ var allowed = map[string][]string{
 		"POST /v1/devices/{name}/zero",
 		"GET /hh", "GET /hh/", "POST /hh/cmd",
 	},
+	Packer: {"GET /stations/{id}", "POST /stations/{id}/carton", "GET /v1/faults", "GET /v1/find"},
 	Lead: {
+		"GET /stations/{id}", "POST /stations/{id}/carton", "POST /v1/enrol/handheld/{name}", "GET /enrolled", "POST /enrolled",
 		"GET /v1/", "GET /metrics", "POST /v1/do/{command}", "POST /v1/orders/{id}/cancel", "POST /v1/orders/{id}/retry", "POST /v1/robots/{id}/clear", "POST /v1/robots/{id}/gone",
 		"POST /v1/devices/{name}/zero", "POST /v1/devices/{name}/tare", "POST /v1/devices/{name}/clear-tare",
 		"GET /{$}", "GET /events", "GET /orders", "GET /orders/{id}", "GET /floor-tasks", "GET /hh", "GET /hh/",

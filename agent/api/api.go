@@ -2,9 +2,9 @@
 // site: health, what every order is doing and why, the ledger check, and the
 // import of site files. It serves JSON; api/openapi-agent.yaml is its contract.
 //
-// Handlers run on net/http's goroutines and hold no state of their own. It is
-// served on loopback only until the site has certificates (agent/config refuses
-// anything else).
+// Handlers run on net/http's goroutines and hold no state of their own. Who may ask
+// is looked at in front of them (package access): everybody on loopback, nobody from
+// the network without a token or the credential of a device.
 package api
 
 import (
@@ -21,6 +21,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tote/agent/enrol"
 	"tote/agent/health"
 	"tote/agent/intake"
 	"tote/agent/metrics"
@@ -88,8 +89,14 @@ type Config struct {
 	Cluster Cluster
 	// Formed lists when the site was formed anew.
 	Formed func() ([]Formed, error)
+	// Updates is what is done about new versions.
+	Updates Updates
 	// Backup writes a copy of the state.
 	Backup func(w io.Writer) error
+	// Enrol lets devices in and lists them.
+	Enrol *enrol.Desk
+	// Revoke takes a device ("role:name") or a gateway out of the site for good.
+	Revoke func(ctx context.Context, actor, name string) error
 	// BackupNow makes a scheduled backup now.
 	BackupNow func(ctx context.Context) (*BackupMade, error)
 	// Health is what is wrong now and was lately; nil = nobody looks.
@@ -124,8 +131,19 @@ type Gateway struct {
 	Backup    *Backups   `json:"backup,omitempty"`  // nil when none are scheduled
 	Devices   []Device   `json:"devices"`
 	Portals   []Portal   `json:"portals,omitempty"`
+	Update    *Update    `json:"update,omitempty"`
 	// Exposed are the listeners that a network reaches without TLS.
 	Exposed []string `json:"exposed,omitempty"`
+	// Ending are devices of the site, and the certificate of the listeners, whose
+	// time is over or nearly.
+	Ending []Ending `json:"ending,omitempty"`
+}
+
+// Ending is a credential whose time is over or nearly.
+type Ending struct {
+	About string `json:"about"` // "robot:R1", or "listeners"
+	Code  string `json:"code"`
+	Text  string `json:"text"`
 }
 
 // Upstream is the link to one OMS beside the default one.
@@ -242,7 +260,9 @@ var Routes = []string{
 	"GET /v1/devices/{name}/trace",
 	"GET /v1/find", "GET /v1/trace", "GET /v1/late", "GET /v1/orders/{id}/why",
 	"GET /v1/actions", "GET /v1/holds", "GET /v1/backorders",
-	"GET /v1/backup", "POST /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace",
+	"GET /v1/enrol", "POST /v1/enrol/{role}/{name}", "POST /v1/revoke/{name}",
+	"GET /v1/backup", "POST /v1/backup", "GET /v1/cluster", "POST /v1/cluster/transfer", "POST /v1/cluster/leave", "POST /v1/cluster/remove", "POST /v1/cluster/replace", "POST /v1/cluster/rekey",
+	"POST /v1/update/turn", "POST /v1/update/site", "PUT /v1/update/file", "GET /v1/update/file",
 }
 
 // New returns the handler of all routes.
@@ -291,21 +311,29 @@ func New(cfg Config) http.Handler {
 		"POST /v1/devices/{name}/tare":       s.scale(ScaleTare),
 		"POST /v1/devices/{name}/clear-tare": s.scale(ScaleClearTare),
 
-		"GET /v1/prints":            s.prints,
-		"GET /v1/find":              s.find,
-		"GET /v1/trace":             s.trace,
-		"GET /v1/late":              s.late,
-		"GET /v1/orders/{id}/why":   s.why,
-		"GET /v1/actions":           s.actions,
-		"GET /v1/holds":             s.holds,
-		"GET /v1/backorders":        s.backorders,
-		"GET /v1/backup":            s.backup,
-		"POST /v1/backup":           s.backupNow,
-		"GET /v1/cluster":           s.cluster,
-		"POST /v1/cluster/transfer": s.transfer,
-		"POST /v1/cluster/leave":    s.leave,
-		"POST /v1/cluster/remove":   s.removeGateway,
-		"POST /v1/cluster/replace":  s.replaceGateway,
+		"GET /v1/prints":               s.prints,
+		"GET /v1/find":                 s.find,
+		"GET /v1/trace":                s.trace,
+		"GET /v1/late":                 s.late,
+		"GET /v1/orders/{id}/why":      s.why,
+		"GET /v1/actions":              s.actions,
+		"GET /v1/holds":                s.holds,
+		"GET /v1/backorders":           s.backorders,
+		"GET /v1/enrol":                s.enrolled,
+		"POST /v1/enrol/{role}/{name}": s.enrolOne,
+		"POST /v1/revoke/{name}":       s.revoke,
+		"GET /v1/backup":               s.backup,
+		"POST /v1/backup":              s.backupNow,
+		"GET /v1/cluster":              s.cluster,
+		"POST /v1/cluster/transfer":    s.transfer,
+		"POST /v1/cluster/leave":       s.leave,
+		"POST /v1/cluster/remove":      s.removeGateway,
+		"POST /v1/cluster/replace":     s.replaceGateway,
+		"POST /v1/cluster/rekey":       s.rekey,
+		"POST /v1/update/turn":         s.turn,
+		"POST /v1/update/site":         s.offerUpdate,
+		"PUT /v1/update/file":          s.keepUpdate,
+		"GET /v1/update/file":          s.updateFile,
 	}
 	mux := http.NewServeMux()
 	for _, route := range Routes {

@@ -25,29 +25,30 @@ import (
 
 // fake is a gateway whose store is the real state machine on memory.
 type fake struct {
-	t          *testing.T
-	contract   *contract
-	handler    http.Handler
-	tx         *memtx.Tx
-	index      uint64
-	done       []warehouse.Command // what was proposed
-	by         []string            // by whom
-	answers    map[[16]byte]answered
-	doErr      error // what proposing fails with
-	viewErr    error
-	cutAt      int  // of the commands with an id: nothing answers from this one on; 0 = never
-	lose       int  // how many answers get lost
-	hang       bool // proposing takes until the context ends
+	t         *testing.T
+	contract  *contract
+	handler   http.Handler
+	tx        *memtx.Tx
+	index     uint64
+	done      []warehouse.Command // what was proposed
+	by        []string            // by whom
+	answers   map[[16]byte]answered
+	doErr     error // what proposing fails with
+	viewErr   error
+	hang      bool // proposing takes until the context ends
+	notReady  error
+	quorum    Quorum
+	robots    []string               // what was said of robots and scales
+	scaleErr  error                  // of what is asked of the scale
+	node      func(name string) bool // of the map of the robots; nil = any
+	printer   string                 // what that of pack1, which is here, says
+	later     time.Duration          // the clock is ahead by it
+	log       bytes.Buffer
+	meanwhile func(warehouse.Command) // happens before a command is done
+	cutAt     int                     // of the commands with an id: nothing answers from this one on; 0 = never
+	lose      int                     // how many answers get lost
+
 	cutApplied bool // the one it was cut at was still done
-	notReady   error
-	quorum     Quorum
-	robots     []string               // what was said of robots and scales
-	scaleErr   error                  // of what is asked of the scale
-	node       func(name string) bool // of the map of the robots; nil = any
-	printer    string                 // what that of pack1, which is here, says
-	later      time.Duration          // the clock is ahead by it
-	log        bytes.Buffer
-	meanwhile  func(warehouse.Command) // happens before a command is done
 }
 
 // answered is a command with an id of its own and what became of it.
@@ -62,7 +63,12 @@ func newFake(t *testing.T) *fake {
 	t.Helper()
 	g := &fake{t: t, contract: readContract(t), tx: memtx.New(), quorum: Quorum{OK: true}, answers: map[[16]byte]answered{}}
 	g.handler = New(Config{
-		Log:    slog.New(slog.NewTextHandler(&g.log, nil)),
+		Updates: &fakeUpdates{},
+		Log:     slog.New(slog.NewTextHandler(&g.log, nil)),
+		Enrol:   g.enrolment(),
+		Revoke: func(_ context.Context, actor, name string) error {
+			return g.enrolment().Revoke(t.Context(), actor, name)
+		},
 		Do:     g.do,
 		DoAs:   g.doAs,
 		Quorum: func() Quorum { return g.quorum },

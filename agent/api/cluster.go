@@ -24,6 +24,16 @@ type Cluster interface {
 	Remove(ctx context.Context, id string, force bool) error
 	// Replace takes a dead gateway out and makes a token for the next one.
 	Replace(ctx context.Context, id string, force bool, life time.Duration) (Replacement, error)
+	// Rekey founds the site's authority anew while the site works. Asked again after
+	// an error it goes on where it was.
+	Rekey(ctx context.Context, actor string) (Rekeyed, error)
+}
+
+// Rekeyed is the answer of POST /v1/cluster/rekey.
+type Rekeyed struct {
+	Fingerprint string   `json:"fingerprint"`         // of the new authority, SHA-256
+	JoinAnew    []string `json:"joinAnew,omitempty"`  // satellites: they know the old one alone
+	EnrolAnew   []string `json:"enrolAnew,omitempty"` // devices with certificates of the old one
 }
 
 // ClusterStatus is the answer of GET /v1/cluster.
@@ -87,6 +97,8 @@ type ClusterMember struct {
 	Seen    string `json:"seen,omitempty"` // when it answered last, RFC 3339
 	Applied uint64 `json:"applied"`
 	Lag     uint64 `json:"lag"` // commands behind
+	Version string `json:"version,omitempty"`
+	Trial   bool   `json:"trial,omitempty"` // its version is on trial
 }
 
 // Votes says whether the member has a vote.
@@ -158,6 +170,15 @@ func (c *ClusterStatus) judge(action func(code string) string) {
 
 // Refuse is a refusal with its HTTP status, for what stands behind the interface.
 func Refuse(status int, code, text string) error { return refuse(status, code, text) }
+
+// StatusOf is the HTTP status of a refusal, 0 of any other error.
+func StatusOf(err error) int {
+	no, ok := errors.AsType[*httpError](err)
+	if !ok {
+		return 0
+	}
+	return no.status
+}
 
 func (s *server) cluster(w http.ResponseWriter, _ *http.Request) error {
 	c := ClusterStatus{Gateway: s.cfg.Status().ID, Alone: true, Quorum: s.cfg.Quorum(), Members: []ClusterMember{}}
@@ -250,6 +271,13 @@ func (s *server) removeGateway(w http.ResponseWriter, r *http.Request) error {
 			return nil, 0, noGateway()
 		}
 		return changed{true, "OK", q.ID}, http.StatusOK, s.cfg.Cluster.Remove(ctx, q.ID, q.Force)
+	})
+}
+
+func (s *server) rekey(w http.ResponseWriter, r *http.Request) error {
+	return changeCluster(s, w, r, `{}`, func(ctx context.Context, _ struct{}) (any, int, error) {
+		out, err := s.cfg.Cluster.Rekey(ctx, askedBy(ctx))
+		return out, http.StatusOK, err
 	})
 }
 

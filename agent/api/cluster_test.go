@@ -38,6 +38,10 @@ func (f *fakeCluster) Replace(_ context.Context, id string, force bool, life tim
 	return Replacement{Removed: true, Token: "tote1.x", To: []string{"10.0.0.1:7070"}}, f.note("replace %s %v %v", id, force, life)
 }
 
+func (f *fakeCluster) Rekey(_ context.Context, actor string) (Rekeyed, error) {
+	return Rekeyed{Fingerprint: "AA:BB", JoinAnew: []string{"arm1"}, EnrolAnew: []string{"robot:R1"}}, f.note("rekey by %s", actor)
+}
+
 func withCluster(t *testing.T) (*fake, *fakeCluster) {
 	t.Helper()
 	g, f := newFake(t), &fakeCluster{}
@@ -173,5 +177,17 @@ func TestClusterAdvice(t *testing.T) {
 	alone.quorum.OK = true
 	if r := alone.want(200, alone.get("/v1/cluster")); !strings.Contains(string(r.body), `"alone": true`) {
 		t.Errorf("alone: %s", r.body)
+	}
+}
+
+func TestRekey(t *testing.T) {
+	g, f := withCluster(t)
+	r := g.call(http.MethodPost, "/v1/cluster/rekey", "application/json", strings.NewReader("{}"))
+	if r.status != http.StatusOK || !strings.Contains(string(r.body), "robot:R1") || len(f.asked) != 1 || f.asked[0] != "rekey by site/api" {
+		t.Errorf("%d %s %v", r.status, r.body, f.asked)
+	}
+	f.err = Refuse(http.StatusConflict, "IDN-139", "gw2 must be up, or revoked")
+	if r := g.call(http.MethodPost, "/v1/cluster/rekey", "application/json", strings.NewReader("{}")); r.refusal(t).Code != "IDN-139" {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }

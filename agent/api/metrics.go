@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tote/agent/metrics"
+	"tote/agent/update"
 	"tote/warehouse"
 )
 
@@ -54,6 +55,16 @@ func putGateway(p *metrics.Page, g Gateway, now time.Time) {
 		}
 		p.Put(metrics.DiskNeeded, float64(d.Needed))
 		p.Put(metrics.DiskSlow, metrics.Flag(d.Slow))
+	}
+	if u := g.Update; u != nil {
+		p.Put(metrics.LevelSpoken, float64(u.Level))
+		if u.Site > 0 {
+			p.Put(metrics.LevelSite, float64(u.Site))
+		}
+		if u.Slot != "" {
+			p.Put(metrics.Trial, metrics.Flag(u.Trial != nil))
+			p.Put(metrics.TakenBack, metrics.Flag(u.Last != nil && u.Last.Result == update.RolledBack))
+		}
 	}
 	for _, d := range g.Devices {
 		if d.State == "unknown" {

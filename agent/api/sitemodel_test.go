@@ -18,7 +18,7 @@ import (
 	"tote/warehouse"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var rewrite = flag.Bool("update", false, "write the golden files anew")
 
 var modelFiles = map[string]string{
 	"site.yaml": `id: s1
@@ -204,7 +204,7 @@ func TestBadModels(t *testing.T) {
 			t.Errorf("%s: changed something: %+v", name, g.done)
 		}
 	}
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}

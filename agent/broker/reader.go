@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tote/agent/access"
 )
 
 // RFID readers of a maker speak on topics that stand in their own configuration.
@@ -60,13 +62,14 @@ func (cfg Config) reader(id string) (Reader, bool) {
 	return cfg.Readers[i], true
 }
 
-// mayPublish is the write side of the rights of every class.
+// mayPublish is the write side of the rights of every class: what the table of roles
+// says, and within it what the class is held to besides.
 func (b *Broker) mayPublish(dev Device, topic string) bool {
 	if dev.Class == ClassReader {
 		r, ok := b.cfg.reader(dev.ID)
 		return ok && slices.Contains(r.Says, topic)
 	}
-	return mayPublish(b.cfg.Site, dev, topic)
+	return access.MaySay(dev.Class, b.cfg.Site, dev.ID, topic) && mayPublish(b.cfg.Site, dev, topic)
 }
 
 // mayRead is the read side.
@@ -75,5 +78,5 @@ func (b *Broker) mayRead(dev Device, filter string) bool {
 		r, ok := b.cfg.reader(dev.ID)
 		return ok && r.Hears == filter
 	}
-	return mayRead(b.cfg.Site, dev, filter)
+	return access.MayHear(dev.Class, b.cfg.Site, dev.ID, filter) && mayRead(b.cfg.Site, dev, filter)
 }

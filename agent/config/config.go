@@ -76,7 +76,7 @@ type HTTP struct {
 	Listen     string `yaml:"listen" form:"address" doc:"host:port of pages and API without TLS. A loopback address." example:"127.0.0.1:8080"`
 	HTTPS      *HTTPS `yaml:"https,omitempty" doc:"Pages and API for the network, over TLS. Left out: they are served to this machine alone."`
 	Insecure   bool   `yaml:"insecure,omitempty" doc:"Let listen be an address of the network, without TLS. Who can listen there reads every token and can act as anybody. Even so nobody gets in without a token. tote status and tote doctor name it." default:"false"`
-	TokensFile string `yaml:"tokens_file,omitempty" form:"absolute" file:"secret" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
+	TokensFile string `yaml:"tokens_file,omitempty" form:"absolute" file:"secret" doc:"File with one line \"name scope[,scope] hash\" per token; \"tote token api\" makes them. Scopes are service, read, device, picker, packer, lead and admin. When given, every request must show a token, pages too (as a password)." example:"/etc/tote/http-tokens"`
 }
 
 // HTTPS is the web server for the network.

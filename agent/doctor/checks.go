@@ -15,6 +15,7 @@ import (
 	"tote/agent/config"
 	"tote/agent/health"
 	"tote/agent/identity"
+	"tote/agent/update"
 	"tote/drivers/serialport"
 )
 
@@ -36,6 +37,7 @@ type Patient struct {
 	Warnings  config.Problems // of a valid one
 	Agent     Told
 	Machine   Machine
+	Slots     update.Slots // of its programs; without a folder it has none
 }
 
 // Checks are all there are.
@@ -50,6 +52,7 @@ func (p Patient) Checks() []Check {
 		{"network", p.network},
 		{"certificates", p.certificates},
 		{"listeners", p.listeners},
+		{"enrolled", p.enrolled},
 		{"modules", p.modules},
 		{"devices", p.devices},
 		{"gateways", p.gateways},
@@ -57,6 +60,7 @@ func (p Patient) Checks() []Check {
 		{"backup", p.backup},
 		{"outbox", p.outbox},
 		{"mqtt", p.mqtt},
+		{"update", p.updates},
 	}
 }
 
@@ -163,6 +167,21 @@ func (p Patient) listeners(context.Context) []Finding {
 	}
 	if out == nil {
 		return one(Fine, "", "none that the network reaches without TLS")
+	}
+	return out
+}
+
+// enrolled names the devices of the site whose time is over or nearly.
+func (p Patient) enrolled(context.Context) []Finding {
+	if out := p.noAgent(); out != nil {
+		return out
+	}
+	var out []Finding
+	for _, e := range p.Agent.Status.Gateway.Ending {
+		out = append(out, about(e.About, one(Warning, e.Code, "%s", e.Text))...)
+	}
+	if out == nil {
+		return one(Fine, "", "nothing ends within two weeks")
 	}
 	return out
 }

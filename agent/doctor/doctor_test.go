@@ -106,7 +106,13 @@ func TestChecks(t *testing.T) {
 		want   []string
 		level  string
 	}{
-		"well":  {func(*Patient) {}, "config agent disk sync clock network modules gateways quorum outbox mqtt", nil, Fine},
+		"well": {func(*Patient) {}, "config agent disk sync clock network listeners enrolled modules gateways quorum outbox mqtt", nil, Fine},
+		"an open listener": {func(p *Patient) {
+			p.Config.MQTT.Listen[0] = config.Listener{Address: "0.0.0.0:1883", Insecure: true}
+		}, "listeners", []string{"IDN-131 mqtt.listen[0] 0.0.0.0:1883"}, Warning},
+		"a robot's time": {func(p *Patient) {
+			p.Agent.Status.Gateway.Ending = []api.Ending{{About: "robot:R1", Code: "IDN-138", Text: "9 days are left"}}
+		}, "enrolled", []string{"IDN-138 robot:R1"}, Warning},
 		"short": {func(p *Patient) { p.Machine.Space = func(string) (Space, error) { return Space{Free: 1 << 29}, nil } }, "disk", []string{"HLT-102"}, Warning},
 		"full":  {func(p *Patient) { p.Machine.Space = func(string) (Space, error) { return Space{Free: 1}, nil } }, "disk", []string{"HLT-103"}, Broken},
 		"inodes": {func(p *Patient) {

@@ -81,7 +81,7 @@ func TestEveryCodeIsInTheTable(t *testing.T) {
 	for _, dir := range []string{
 		"warehouse", "drivers", "cloudsync", "raftstore", "agent/api", "agent/intake", "agent/station", "agent/replica",
 		"agent/access", "agent/backup", "agent/config", "agent/broker", "agent/satellite", "agent/handheld", "agent/projection", "agent/supervise",
-		"fleet", "agent/health", "agent/opening", "agent/update", "picking/study",
+		"fleet", "agent/health", "agent/update", "agent/opening", "picking/study",
 	} {
 		found := constants(t, filepath.Join("../..", dir))
 		for name, code := range found {

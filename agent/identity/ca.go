@@ -49,6 +49,8 @@ var (
 	ErrOtherConfig = errors.New("IDN-116: the configuration names another site or gateway")
 	// ErrRole: a certificate is used for what it is not for.
 	ErrRole = errors.New("IDN-115: the certificate is not for this role")
+	// ErrBanned: a gateway was revoked.
+	ErrBanned = errors.New("IDN-137: a gateway of this id was revoked")
 	// ErrRequest: a certificate request breaks a rule.
 	ErrRequest = errors.New("IDN-109: the certificate request is not acceptable")
 )

@@ -2,10 +2,10 @@ package identity
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +44,7 @@ func DeviceOf(state tls.ConnectionState) (role, name string, key []byte, ok bool
 // The certificate opens connections to the listeners for devices and no others, and
 // ends after life.
 func (id *Identity) IssueDevice(csr []byte, device string, life time.Duration) ([]byte, error) {
-	a := id.authority()
+	a := id.Authority()
 	if a.key == nil {
 		return nil, fmt.Errorf("%w: a satellite holds no authority", ErrRole)
 	}
@@ -67,19 +67,26 @@ func (id *Identity) IssueDevice(csr []byte, device string, life time.Duration) (
 	return x509.CreateCertificate(rand.Reader, tmpl, a.Cert, key, a.key)
 }
 
-// Fingerprint is the SHA-256 of the authority's certificate as people compare it:
-// pairs of hex digits with colons.
-func (id *Identity) Fingerprint() string {
-	sum := id.authority().Pin()
+// Fingerprint is a SHA-256 as people compare it: pairs of hex digits with colons.
+func Fingerprint(sum [sha256.Size]byte) string {
 	var parts []string
 	for _, b := range sum {
-		parts = append(parts, strings.ToUpper(hex.EncodeToString([]byte{b})))
+		parts = append(parts, fmt.Sprintf("%02X", b))
 	}
 	return strings.Join(parts, ":")
 }
 
+// Fingerprint is that of the authority's certificate.
+func (id *Identity) Fingerprint() string { return Fingerprint(id.Authority().Pin()) }
+
+// Root is the certificate of the authority in a folder of an identity, DER.
+func Root(dir string) ([]byte, error) { return load(dir, fileCA, "CERTIFICATE") }
+
+// Pin is the SHA-256 of the authority's certificate.
+func (id *Identity) Pin() [sha256.Size]byte { return id.Authority().Pin() }
+
 // CA is the authority's certificate, DER.
-func (id *Identity) CA() []byte { return id.authority().Cert.Raw }
+func (id *Identity) CA() []byte { return id.Authority().Cert.Raw }
 
 // ErrNoDevice: a device shows what does not let it in.
 var ErrNoDevice = errors.New("IDN-130: this device does not belong to the site")

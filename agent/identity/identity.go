@@ -11,19 +11,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Identity is this gateway's place in the site.
 type Identity struct {
-	Gateway   string
-	Authority *Authority
+	Gateway string
 
+	auth  atomic.Pointer[trusted] // replaced when the authority is founded anew
 	dir   string
 	cert  atomic.Pointer[x509.Certificate] // replaced when it is renewed
 	key   *ecdsa.PrivateKey
-	pool  *x509.CertPool
+	turn  sync.Mutex   // one change of the authority, or of the certificate, at a time
 	floor atomic.Int64 // newest time the site has seen, ms since 1970
 	now   func() time.Time
 	due   chan struct{} // holds one: the floor went past the time of renewal
@@ -118,15 +119,14 @@ func write(dir string, a *Authority, cert []byte, key *ecdsa.PrivateKey) error {
 
 // Load reads the identity of this gateway. ErrNone says that there is none.
 func Load(dir string, now func() time.Time) (*Identity, error) {
-	der, err := load(dir, fileCert, "CERTIFICATE")
+	if err := promoteAgain(dir); err != nil {
+		return nil, err
+	}
+	cert, err := loadCert(dir, fileCert)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, fileCert, err)
-	}
-	a, err := loadAuthority(dir, !OfSatellite(cert))
+	a, err := loadAuthority(dir, fileCA, fileCAKey, !OfSatellite(cert))
 	if err != nil {
 		return nil, err
 	}
@@ -134,28 +134,42 @@ func Load(dir string, now func() time.Time) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	t := &trusted{now: a}
+	turned, err := t.loadNext(dir)
+	if err != nil {
+		return nil, err
+	}
+	if turned != nil {
+		cert = turned
+	}
 	if !key.PublicKey.Equal(cert.PublicKey) {
 		return nil, fmt.Errorf("%w: %s does not belong to %s", ErrDamaged, fileKey, fileCert)
 	}
-	if err := cert.CheckSignatureFrom(a.Cert); err != nil {
+	if err := cert.CheckSignatureFrom(t.now.Cert); err != nil {
 		return nil, fmt.Errorf("%w: %s is not of this site: %w", ErrDamaged, fileCert, err)
 	}
-	id := &Identity{
-		Gateway: cert.Subject.CommonName, Authority: a, dir: dir, key: key, pool: x509.NewCertPool(), now: now, due: make(chan struct{}, 1),
-	}
+	id := &Identity{Gateway: cert.Subject.CommonName, dir: dir, key: key, now: now, due: make(chan struct{}, 1)}
 	id.cert.Store(cert)
-	id.pool.AddCert(a.Cert)
+	id.auth.Store(t.complete())
 	return id, nil
 }
 
-func loadAuthority(dir string, withKey bool) (*Authority, error) {
-	der, err := load(dir, fileCA, "CERTIFICATE")
+func loadCert(dir, name string) (*x509.Certificate, error) {
+	der, err := load(dir, name, "CERTIFICATE")
 	if err != nil {
 		return nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, fileCA, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	}
+	return cert, nil
+}
+
+func loadAuthority(dir, fileCA, fileCAKey string, withKey bool) (*Authority, error) {
+	cert, err := loadCert(dir, fileCA)
+	if err != nil {
+		return nil, err
 	}
 	if !withKey {
 		return &Authority{Cert: cert}, nil
@@ -238,7 +252,7 @@ func (id *Identity) latest() time.Time {
 	if floor := time.UnixMilli(id.floor.Load()); floor.After(t) {
 		t = floor
 	}
-	if began := id.Authority.Cert.NotBefore.Add(backdate); began.After(t) {
+	if began := id.Authority().Cert.NotBefore.Add(backdate); began.After(t) {
 		t = began
 	}
 	return t
@@ -247,18 +261,18 @@ func (id *Identity) latest() time.Time {
 // TLS is the configuration for talking with the other gateways of the site,
 // both as server and as client: TLS 1.3, certificates of the site on both
 // sides. A client sets ServerName to the id of the gateway it means. It always
-// shows the newest certificate.
+// shows the newest certificate, and trusts whom this gateway trusts when it is made.
 func (id *Identity) TLS(alpn ...string) *tls.Config {
 	show := func() (*tls.Certificate, error) {
 		cert := id.cert.Load()
-		return &tls.Certificate{Certificate: [][]byte{cert.Raw, id.authority().Cert.Raw}, PrivateKey: id.key, Leaf: cert}, nil
+		return &tls.Certificate{Certificate: [][]byte{cert.Raw, id.Authority().Cert.Raw}, PrivateKey: id.key, Leaf: cert}, nil
 	}
 	return &tls.Config{
 		MinVersion:           tls.VersionTLS13,
 		GetCertificate:       func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return show() },
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return show() },
-		RootCAs:              id.pool,
-		ClientCAs:            id.pool,
+		RootCAs:              id.trust(),
+		ClientCAs:            id.trust(),
 		ClientAuth:           tls.RequireAndVerifyClientCert,
 		NextProtos:           slices.Clone(alpn),
 		Time:                 id.Time,
@@ -273,8 +287,8 @@ func PeerOf(state tls.ConnectionState) (string, error) {
 	return state.PeerCertificates[0].Subject.CommonName, nil
 }
 
-// authority is the one that signs now.
-func (id *Identity) authority() *Authority { return id.Authority }
+// Authority is the one that signs now.
+func (id *Identity) Authority() *Authority { return id.auth.Load().now }
 
 // trust are the authorities whose certificates are taken.
-func (id *Identity) trust() *x509.CertPool { return id.pool }
+func (id *Identity) trust() *x509.CertPool { return id.auth.Load().pool }

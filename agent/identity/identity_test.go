@@ -75,7 +75,7 @@ func shake(t *testing.T, server, client *tls.Config) (peer string, serverErr, cl
 
 func TestMembersKnowEachOther(t *testing.T) {
 	gw1 := initSite(t, "hamburg", "gw1")
-	token, err := NewToken(gw1.Authority)
+	token, err := NewToken(gw1.Authority())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +90,8 @@ func TestMembersKnowEachOther(t *testing.T) {
 	if _, _, cerr := shake(t, gw1.TLS("raft/1"), client); cerr == nil {
 		t.Error("gw1 was taken for gw3")
 	}
-	if gw2.Authority.Site() != "hamburg" {
-		t.Errorf("site %q", gw2.Authority.Site())
+	if gw2.Authority().Site() != "hamburg" {
+		t.Errorf("site %q", gw2.Authority().Site())
 	}
 	// A joined gateway may let the next one in.
 	gw3 := join(t, gw2, token, "gw3")
@@ -117,7 +117,7 @@ func TestStrangersAreKeptOut(t *testing.T) {
 
 func TestNewcomerTrustsThePinAlone(t *testing.T) {
 	gw1, foreign := initSite(t, "hamburg", "gw1"), initSite(t, "hamburg", "gw1")
-	token, err := NewToken(gw1.Authority)
+	token, err := NewToken(gw1.Authority())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestRequestMustNameTheGateway(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	gw1 := initSite(t, "hamburg", "gw1")
-	token, err := NewToken(gw1.Authority)
+	token, err := NewToken(gw1.Authority())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestTokens(t *testing.T) {
 	if err != nil || back.String() != token.String() || !back.Matches(token.Hash()) {
 		t.Fatalf("%v %v", back, err)
 	}
-	other, err := NewToken(gw1.Authority)
+	other, err := NewToken(gw1.Authority())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestRow7AWrongClockKeepsNobodyOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := NewToken(gw1.Authority)
+	token, err := NewToken(gw1.Authority())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestRow7TimeOfTheSite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		gw2, err := Store(filepath.Join(dir, "gw2"), gw1.Authority, "gw2", clock)
+		gw2, err := Store(filepath.Join(dir, "gw2"), gw1.Authority(), "gw2", clock)
 		if err != nil {
 			t.Fatal(err)
 		}

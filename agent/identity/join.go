@@ -47,21 +47,21 @@ type Welcome struct {
 
 // Welcome signs a newcomer's request.
 func (id *Identity) Welcome(csr []byte, gateway string) (Welcome, error) {
-	cert, err := id.Authority.Issue(csr, gateway, id.latest())
+	cert, err := id.Authority().Issue(csr, gateway, id.latest())
 	if err != nil {
 		return Welcome{}, err
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(id.Authority.key)
+	key, err := x509.MarshalPKCS8PrivateKey(id.Authority().key)
 	if err != nil {
 		return Welcome{}, err
 	}
-	return Welcome{CA: id.Authority.Cert.Raw, CAKey: key, Cert: cert}, nil
+	return Welcome{CA: id.Authority().Cert.Raw, CAKey: key, Cert: cert}, nil
 }
 
 // WelcomeSatellite signs the request of a newcomer that keeps no store.
 func (id *Identity) WelcomeSatellite(csr []byte, gateway string) (Welcome, error) {
-	cert, err := id.Authority.IssueSatellite(csr, gateway, id.latest())
-	return Welcome{CA: id.Authority.Cert.Raw, Cert: cert}, err
+	cert, err := id.Authority().IssueSatellite(csr, gateway, id.latest())
+	return Welcome{CA: id.Authority().Cert.Raw, Cert: cert}, err
 }
 
 // Accept keeps what the site gave: from now on this gateway is a member.

@@ -59,10 +59,15 @@ func (id *Identity) renew(ctx context.Context) error {
 	if !id.key.PublicKey.Equal(cert.PublicKey) || cert.Subject.CommonName != id.Gateway || OfSatellite(cert) != id.Satellite() {
 		return fmt.Errorf("%w: the new one is not for this gateway", ErrRole)
 	}
-	if err := cert.CheckSignatureFrom(id.Authority.Cert); err != nil {
+	if err := cert.CheckSignatureFrom(id.Authority().Cert); err != nil {
 		return fmt.Errorf("%w: %w", ErrWrongSite, err)
 	}
-	if err := replace(id.dir, fileCert, "CERTIFICATE", der); err != nil {
+	id.turn.Lock()
+	defer id.turn.Unlock()
+	if err := cert.CheckSignatureFrom(id.Authority().Cert); err != nil {
+		return fmt.Errorf("the authority was founded anew meanwhile: %w", err) // and with it the certificate
+	}
+	if err := replace(id.dir, id.auth.Load().certFile(), "CERTIFICATE", der); err != nil {
 		return err
 	}
 	id.cert.Store(cert)
@@ -74,7 +79,7 @@ func (id *Identity) renew(ctx context.Context) error {
 func (id *Identity) sign(ctx context.Context, csr []byte) ([]byte, error) {
 	switch {
 	case !id.Satellite():
-		return id.Authority.Issue(csr, id.Gateway, id.latest())
+		return id.Authority().Issue(csr, id.Gateway, id.latest())
 	case id.Sign == nil:
 		return nil, fmt.Errorf("%w: nobody signs for a satellite", ErrRole)
 	}
@@ -88,7 +93,7 @@ const signLimit = 30 * time.Second
 
 // SignSatellite signs the new certificate of a satellite of the site.
 func (id *Identity) SignSatellite(csr []byte, gateway string) ([]byte, error) {
-	return id.Authority.IssueSatellite(csr, gateway, id.latest())
+	return id.Authority().IssueSatellite(csr, gateway, id.latest())
 }
 
 // KeepValid renews the certificate whenever it is due, until ctx ends. tell

@@ -20,7 +20,7 @@ func pair(t *testing.T) (a, b *Identity) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := NewToken(a.Authority)
+	token, err := NewToken(a.Authority())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func (s *Server) renew() error {
 		!slices.ContainsFunc(names, func(n string) bool { return s.cert.VerifyHostname(n) != nil }) {
 		return nil
 	}
-	a := s.id.authority()
+	a := s.id.Authority()
 	if a.key == nil {
 		return fmt.Errorf("%w: a satellite holds no authority", ErrRole)
 	}
@@ -89,7 +89,11 @@ func (s *Server) renew() error {
 
 // foreign says whether the certificate is of an authority the site has left. The
 // caller holds mu.
-func (s *Server) foreign() bool { return s.cert.CheckSignatureFrom(s.id.authority().Cert) != nil }
+func (s *Server) foreign() bool { return s.cert.CheckSignatureFrom(s.id.Authority().Cert) != nil }
+
+// Renew makes a new certificate when one is due: its time is nearly over, the gateway
+// is called by another name, or the site has another authority.
+func (s *Server) Renew() error { return s.renew() }
 
 // Expires is when the certificate ends.
 func (s *Server) Expires() time.Time {
@@ -122,7 +126,7 @@ func (s *Server) TLS() *tls.Config {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return &tls.Certificate{Certificate: [][]byte{s.cert.Raw, s.id.authority().Cert.Raw}, PrivateKey: s.key, Leaf: s.cert}, nil
+		return &tls.Certificate{Certificate: [][]byte{s.cert.Raw, s.id.Authority().Cert.Raw}, PrivateKey: s.key, Leaf: s.cert}, nil
 	}}
 	return s.id.Clients(conf)
 }
@@ -132,8 +136,12 @@ func (s *Server) TLS() *tls.Config {
 func (id *Identity) Clients(conf *tls.Config) *tls.Config {
 	conf = conf.Clone()
 	conf.Time = id.Time
-	conf.ClientCAs = id.trust()
 	conf.ClientAuth = tls.VerifyClientCertIfGiven
+	conf.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := conf.Clone()
+		now.GetConfigForClient, now.ClientCAs = nil, id.trust()
+		return now, nil
+	}
 	return conf
 }
 

@@ -38,7 +38,7 @@ func TestServerCertificate(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Keep(ctx, func(err error) { t.Error(err) }) }()
-		pool, seen := id.pool, map[string]bool{}
+		pool, seen := id.trust(), map[string]bool{}
 		for d := range 400 {
 			for _, name := range names {
 				c, err := visit(s, pool, name, time.Now)
@@ -94,7 +94,7 @@ func TestServerWithAWrongClock(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = visit(s, id.pool, "gw1", at(day))
+			_, err = visit(s, id.trust(), "gw1", at(day))
 			if ahead := wrong > 0; (err == nil) == ahead {
 				// One that is ahead believes its own clock when it makes a
 				// certificate, as it may have been off for long; once the clock is
@@ -105,7 +105,7 @@ func TestServerWithAWrongClock(t *testing.T) {
 			if err := s.renew(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := visit(s, id.pool, "gw1", at(day)); err != nil {
+			if _, err := visit(s, id.trust(), "gw1", at(day)); err != nil {
 				t.Errorf("when the clock is right again: %v", err)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,19 +21,49 @@ func ReadModel(kind string, data []byte, m *warehouse.Model) (lines []int, probl
 	if !slices.Contains(ModelKinds, kind) {
 		return nil, nil, fmt.Errorf("%w: %q is no part of a model", ErrKind, kind)
 	}
-	t := open(bytes.NewReader(data), slices.DeleteFunc(slices.Clone(columns[kind]), func(c string) bool { return c == "pin_hash?" })) // it is no part of a model
+	t := open(bytes.NewReader(data), columns[kind])
+	var pins []string
 	switch kind {
 	case "items":
 		m.Items = t.items()
 	case "bins":
 		m.Bins = t.bins()
 	case "workers":
-		m.Workers, _ = t.workers()
+		m.Workers, pins = t.workers()
 	}
 	if len(t.problems) > 0 {
 		return nil, t.problems, nil
 	}
-	return t.lines, nil, nil
+	if lines, err = linesOf(data); err != nil {
+		return nil, nil, err
+	}
+	for i, hash := range pins {
+		if hash != "" {
+			t.fail(lines[i], "pin_hash", CodeValue, "PINs are no part of a site model: `tote worker pin` and `tote import` bring them in")
+		}
+	}
+	return lines, t.problems, nil
+}
+
+// linesOf are the lines on which the rows of a good file begin, without its header.
+func linesOf(data []byte) (lines []int, err error) {
+	r, _, wrong := dialect(bytes.NewReader(data))
+	if wrong != "" {
+		return nil, errors.New(wrong)
+	}
+	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
+	for first := true; ; first = false {
+		_, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if line, _ := r.FieldPos(0); !first {
+			lines = append(lines, line)
+		}
+	}
 }
 
 // WriteModel writes a file of a model, with all columns, in the order of m.

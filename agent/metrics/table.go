@@ -39,6 +39,11 @@ var (
 	Dropped  = &Metric{"tote_mqtt_dropped_total", Counter, "MQTT clients disconnected because they read too slowly.", nil}
 	Unheard  = &Metric{"tote_mqtt_unheard_total", Counter, "Messages that the gateway itself was too slow to take.", nil}
 
+	Trial       = &Metric{"tote_update_trial", Gauge, "1 while the version that runs is on trial.", nil}
+	TakenBack   = &Metric{"tote_update_taken_back", Gauge, "1 when the last update of this gateway was taken back.", nil}
+	LevelSite   = &Metric{"tote_feature_level", Gauge, "Feature level the site runs at.", nil}
+	LevelSpoken = &Metric{"tote_feature_level_spoken", Gauge, "Feature level this version speaks; where the site stays below it, a gateway runs an older version.", nil}
+
 	PortalWaits = &Metric{"tote_portal_waiting", Gauge, "Passes of an RFID portal that wait to be recorded.", []string{"dock"}}
 	PortalLost  = &Metric{"tote_portal_lost_total", Counter, "Passes of an RFID portal never recorded: too many waited.", []string{"dock"}}
 	PortalDrops = &Metric{"tote_portal_dropped_total", Counter, "Reads of an RFID portal that found a full queue.", []string{"dock"}}
@@ -65,6 +70,7 @@ var all = []*Metric{
 	DiskFree, DiskNeeded, DiskSlow,
 	Outbox, OutboxAge, Connected,
 	Clients, Twice, Connects, Refused, Denied, Commands, Withheld, Dropped, Unheard,
+	Trial, TakenBack, LevelSite, LevelSpoken,
 	PortalWaits, PortalLost, PortalDrops,
 	CertDays, ClockOffset, BackupAge, BackupSize,
 	ScheduledAge, ScheduledEvery, ScheduledFails, ScheduledSize,

@@ -146,7 +146,7 @@ func TestSpeaks(t *testing.T) {
 			kinds = append(kinds, kind)
 		}
 	}
-	if n := len(kinds) - len(warehouse.Kinds()); n != 4+7+4 {
+	if n := len(kinds) - len(warehouse.Kinds()); n != 4+7+11 {
 		t.Errorf("%d kinds that are not the warehouse's", n)
 	}
 	for _, kind := range kinds {

@@ -114,11 +114,18 @@ func otherCommands(t *testing.T) (list []command) {
 // laterCommands are those that came after the golden log of version 1.
 func laterCommands(t *testing.T) (list []command) {
 	t.Helper()
-	hash := sha256.Sum256([]byte("secret"))
+	hash, again := sha256.Sum256([]byte("secret")), sha256.Sum256([]byte("new secret"))
 	for _, c := range []members.Command{
 		members.MakeToken{ID: "T2", Hash: hash[:], Expires: 1 << 50},
 		members.Admit{ID: "T2", Hash: hash[:], Satellite: "sat1", Key: hash[:]},
 		members.Dismiss{Satellite: "sat1"},
+		members.Invite{ID: "c1", Hash: hash[:], Expires: 1 << 50, Role: "robot", Name: "R1", Life: 1 << 40},
+		members.Enrol{ID: "c1", Hash: hash[:], Kind: members.BySecret, Credential: hash[:]},
+		members.Rotate{Device: "robot:R1", Old: hash[:], New: again[:]},
+		members.Revoke{Device: "robot:R1"},
+		members.Ban{Gateway: "gw9", Pin: hash[:]},
+		members.Refound{Pin: again[:], Old: hash[:]},
+		members.Forget{Pin: again[:]},
 	} {
 		kind, version, body, err := members.Encode(c)
 		if err != nil {

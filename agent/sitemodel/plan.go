@@ -104,11 +104,14 @@ func (p *Plan) check(cur *warehouse.Model, d *delta, src *Source, opt Options) {
 	found, before := warehouse.CheckModel(&d.target), map[warehouse.ModelProblem]bool{}
 	if len(found) > 0 && cur.Site != nil {
 		for _, w := range warehouse.CheckModel(cur) {
+			w.Field = "" // its row in a list may be another one now
 			before[w] = true
 		}
 	}
 	for _, w := range found {
-		if w.Warning || before[w] {
+		old := w
+		old.Field = ""
+		if w.Warning || before[old] {
 			p.Warnings = append(p.Warnings, src.at(w))
 		} else {
 			p.Problems = append(p.Problems, src.at(w))
@@ -168,12 +171,15 @@ type piece struct {
 	aside int  // and putting it aside does
 	codes int
 	bytes int
+	gone  int // 1 = it is removed
 }
 
 // cut makes the parts: all of it for the commit when it can do it, else only what it
 // must.
 func (p *Plan) cut(d *delta) {
 	all := d.pieces()
+	// What goes frees its barcodes before anything takes them.
+	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Compare(b.gone, a.gone) })
 	must, rows := 0, 0
 	for _, pc := range all {
 		rows += pc.rows
@@ -223,7 +229,7 @@ func (d *delta) pieces() (out []piece) {
 		switch {
 		case e.now == nil:
 			code := e.old.Code
-			pc.now, pc.put = true, func(p *warehouse.ModelPart) { p.DropBins = append(p.DropBins, code) }
+			pc.now, pc.gone, pc.put = true, 1, func(p *warehouse.ModelPart) { p.DropBins = append(p.DropBins, code) }
 		default:
 			b := *e.now
 			pc.now = d.site != nil && e.old != nil && (b.Aisle != e.old.Aisle || b.Cell != e.old.Cell)
@@ -242,7 +248,7 @@ func (d *delta) pieces() (out []piece) {
 		switch {
 		case e.now == nil:
 			sku := e.old.SKU
-			pc.now, pc.put = true, func(p *warehouse.ModelPart) { p.DropItems = append(p.DropItems, sku) }
+			pc.now, pc.gone, pc.put = true, 1, func(p *warehouse.ModelPart) { p.DropItems = append(p.DropItems, sku) }
 		default:
 			it := *e.now
 			if e.old != nil && (it.Min != e.old.Min || it.Max != e.old.Max || it.Reorder != e.old.Reorder || it.MinDays != e.old.MinDays) {
@@ -261,7 +267,7 @@ func (d *delta) pieces() (out []piece) {
 		switch {
 		case e.now == nil:
 			id := e.old.ID
-			pc.now, pc.put = true, func(p *warehouse.ModelPart) { p.DropWorkers = append(p.DropWorkers, id) }
+			pc.now, pc.gone, pc.put = true, 1, func(p *warehouse.ModelPart) { p.DropWorkers = append(p.DropWorkers, id) }
 		default:
 			w := *e.now
 			pc.now = e.old != nil && w.Kind != e.old.Kind

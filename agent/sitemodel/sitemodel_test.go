@@ -309,6 +309,30 @@ func drawModel(t *rapid.T) warehouse.Model {
 	return m
 }
 
+// What is wrong at a site already is a warning: it keeps nobody from changing something
+// else, and a name that is free by the model is taken by it.
+func TestPlanOfAnOddSite(t *testing.T) {
+	s := newSite(t)
+	m := drawnSite()
+	m.Site.Carriers = append(m.Site.Carriers, warehouse.Carrier{Code: "TWIN", Prefix: "PA", Digits: 8, First: 19_000_000, Last: 20_000_000})
+	s.ok(warehouse.PutSite{Site: *m.Site})
+	s.ok(warehouse.PutWorkers{Workers: m.Workers})
+	s.ok(warehouse.PutBins{Bins: []warehouse.Bin{{Code: "A-01"}, {Code: "MUG"}}})
+	files := s.export()
+	files["site.yaml"] = bytes.Replace(files["site.yaml"], []byte("cartSlots: 1"), []byte("cartSlots: 4"), 1)
+	files["bins.csv"] = []byte("bin,aisle,cell\nA-01,0,0\nBADGE-2,0,1\n")
+	files["items.csv"] = []byte("sku,name,weight_g\nMUG,Mug,300\n")
+	files["workers.csv"] = []byte("id,name,badge\nW1,Mira,BADGE-1\n")
+	p := s.plan(files, true)
+	if p.Refused() || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].String(), "carriers PARCEL and TWIN would give the same tracking numbers") {
+		t.Fatalf("%v %v %v", p.Problems, p.InUse, p.Warnings)
+	}
+	s.apply("m1", p)
+	if got := s.plan(files, true); !got.Empty() || s.export() == nil {
+		t.Errorf("%+v", got.Changes)
+	}
+}
+
 // A big model is cut into parts that the state machine takes, small ones are one.
 func TestParts(t *testing.T) {
 	s := newSite(t)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,11 @@ type told struct {
 			Code   string `json:"code"`
 			SyncMs int64  `json:"syncMs"`
 		} `json:"disk"`
+		Issues []struct {
+			Code  string `json:"code"`
+			About string `json:"about"`
+			Level string `json:"level"`
+		} `json:"issues"`
 		Devices []struct {
 			Name  string `json:"name"`
 			State string `json:"state"`
@@ -74,6 +80,11 @@ func (c Client) Look(ctx context.Context) (Health, error) {
 	for _, d := range s.Gateway.Devices {
 		if d.State == "ready" {
 			h.Devices = append(h.Devices, d.Name)
+		}
+	}
+	for _, i := range s.Gateway.Issues {
+		if i.Level == "broken" { // a warning is no cause to go back
+			h.Issues = append(h.Issues, strings.TrimSpace(i.Code+" "+i.About))
 		}
 	}
 	for _, p := range s.Gateway.Peers {

@@ -24,6 +24,10 @@ const (
 	partOfFile  = "fetched.of" // which address the part is of, and its entity tag
 )
 
+// SiteScheme is that of a release which a gateway has on offer for the others, as in
+// site:gw1. It is asked of this machine's agent.
+const SiteScheme = "site"
+
 // tries is how often a link that breaks is taken up again, without a byte in between.
 const tries = 5
 
@@ -43,6 +47,8 @@ func (u *Updater) Fetch(ctx context.Context, from string) (string, error) {
 	switch at.Scheme {
 	case "http", "https":
 		err = u.download(ctx, from)
+	case SiteScheme:
+		err = u.download(ctx, u.Site+"/v1/update/file?from="+url.QueryEscape(at.Opaque))
 	case "":
 		err = u.copyIn(from)
 	default:
@@ -123,6 +129,9 @@ func (u *Updater) downloadOn(ctx context.Context, from string) (grown, whole boo
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return false, false, err
+	}
+	if u.Token != "" && strings.HasPrefix(from, u.Site+"/") {
+		req.Header.Set("Authorization", "Bearer "+u.Token)
 	}
 	if size > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", size))

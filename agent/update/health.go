@@ -23,6 +23,8 @@ type Health struct {
 	Disk    string   `json:"disk,omitempty"`    // code of what is wrong with the disk
 	SyncMs  int64    `json:"syncMs"`            // of a write of the log; 0 = too few to tell
 	Outbox  int64    `json:"outboxMs"`          // age of the oldest event for the OMS
+	// Issues are those of GET /v1/health that are broken, "CODE about".
+	Issues []string `json:"issues,omitempty"`
 	// Site is the feature level the site runs at; 0 = unknown.
 	Site uint16 `json:"site,omitempty"`
 }
@@ -56,6 +58,7 @@ func Worse(before, now Health) (in []string) {
 	}{
 		{"devices are not ready", before.Devices, now.Devices},
 		{"gateways are not heard", before.Peers, now.Peers},
+		{"new issues", now.Issues, before.Issues}, // what came is what is lost the other way round
 	} {
 		if gone := without(lost.before, lost.now); len(gone) > 0 {
 			add("%s: %s", lost.what, strings.Join(gone, ", "))

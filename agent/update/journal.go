@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -202,4 +204,37 @@ func (s Slots) end(o Outcome) error {
 		return err
 	}
 	return s.remove(s.path(startsFile))
+}
+
+// KeepRequest leaves a request where an updater looks for one.
+func KeepRequest(file string, req Request) error {
+	text, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	return Slots{}.write(file, append(text, '\n'))
+}
+
+// maxRequest bounds the file of a request, in bytes.
+const maxRequest = 8 << 10
+
+// ReadRequest reads a request that anybody may have left: a link is not followed, and
+// only what any gateway may ask for is taken. nil when there is none.
+func ReadRequest(file string) (*Request, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnsafe, err)
+	}
+	defer func() { _ = f.Close() }()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is no file", ErrUnsafe, file)
+	}
+	var req Request
+	if err := json.NewDecoder(io.LimitReader(f, maxRequest)).Decode(&req); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFetch, file, err)
+	}
+	return &Request{From: req.From, Site: true}, nil
 }

@@ -43,7 +43,7 @@ func Keys(file string) ([]minisign.PublicKey, error) {
 }
 
 // open reads the head of a release in a file and judges it for this machine.
-func (u *Updater) open(f *os.File, req Request, site uint16) (*release.Release, error) {
+func (u *Updater) open(f io.Reader, req Request, site uint16) (*release.Release, error) {
 	keys, err := Keys(u.KeysFile)
 	if err != nil {
 		return nil, err

@@ -95,6 +95,8 @@ type Updater struct {
 	Limits   Limits
 	Log      *slog.Logger
 	HTTP     *http.Client // nil = the default one
+	Site     string       // address of the agent, which reaches those of other gateways
+	Token    string       // for it
 }
 
 // lock keeps a second updater out until the returned function is called.

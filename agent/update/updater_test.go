@@ -51,6 +51,7 @@ func TestBrokenReleases(t *testing.T) {
 		"it takes no scans":              {play{health: func(h *Health) { h.Ready, h.Why = false, "NO QUORUM" }}, CodeWorse, "it does not accept scans: NO QUORUM"},
 		"it cannot keep up":              {play{health: func(h *Health) { h.Behind = 9000 }}, CodeWorse, "9000 commands behind"},
 		"its writes are slow":            {play{health: func(h *Health) { h.SyncMs = 900 }}, CodeWorse, "a write takes 900 ms, before 3"},
+		"something is broken":            {play{health: func(h *Health) { h.Issues = []string{"HLT-106"} }}, CodeWorse, "new issues: HLT-106"},
 		"it is another version":          {play{health: func(h *Health) { h.Version = "0.9" }}, CodeWorse, "it says that it is 0.9, not 2.0"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,6 +28,7 @@ type siteCmd struct {
 	Apply    siteApplyCmd    `cmd:"" help:"Bring a folder in, as a whole or not at all."`
 	Diff     siteDiffCmd     `cmd:"" help:"Show how two folders differ, or a folder and the site. Exit status 2: they do."`
 	Log      siteLogCmd      `cmd:"" help:"Show who brought which model in, and when."`
+	Rekey    siteRekeyCmd    `cmd:"" help:"Found the site's authority anew while the site works, after a gateway was stolen (revoke it first)."`
 
 	ImportStock importStockCmd `cmd:"" name:"import-stock" help:"Book the opening count of bins, zone by zone; see docs/going-live.md."`
 	Opening     openingCmd     `cmd:"" name:"opening" help:"Which zones are live, and how many of their bins were counted."`
@@ -61,6 +62,26 @@ func (c siteInitCmd) Run() error {
 	return nil
 }
 
+type siteRekeyCmd struct {
+	gatewayURL `embed:""`
+}
+
+func (c siteRekeyCmd) Run(ctx context.Context) error {
+	var out api.Rekeyed
+	if err := c.ask(ctx, http.MethodPost, "/v1/cluster/rekey", "application/json", strings.NewReader("{}"), &out); err != nil {
+		return err
+	}
+	fmt.Println("the site has a new authority; what the old one signed opens nothing any more\nits fingerprint:", out.Fingerprint)
+	if len(out.JoinAnew) > 0 {
+		fmt.Println("satellites to join anew (tote cluster join --set-aside):", strings.Join(out.JoinAnew, " "))
+	}
+	if len(out.EnrolAnew) > 0 {
+		fmt.Println("devices to enrol anew (tote enrol):", strings.Join(out.EnrolAnew, " "))
+	}
+	fmt.Println("browsers need the new certificate: /ca.crt of any gateway. Copy the identity folders into your backups again.")
+	return nil
+}
+
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Make a token that lets one gateway in, once."`
 	MQTT   tokenMQTTCmd   `cmd:"" name:"mqtt" help:"Make the password of an MQTT client and print it with its line of mqtt.tokens_file."`
@@ -69,7 +90,7 @@ type tokenCmd struct {
 
 type tokenAPICmd struct {
 	Name   string   `arg:"" help:"Who gets it; the name in the audit log."`
-	Scopes []string `name:"scope" help:"What it may do: service, read, device, picker, lead or admin." default:"read"`
+	Scopes []string `name:"scope" help:"What it may do: service, read, device, picker, packer, lead or admin." default:"read"`
 }
 
 // Run prints the token, which is kept nowhere, and what the gateway is told of it.
@@ -170,10 +191,10 @@ func (c clusterJoinCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if cfg.Satellite() {
-		fmt.Printf("satellite %s belongs to site %s; start it with tote run\n", id.Gateway, id.Authority.Site())
+		fmt.Printf("satellite %s belongs to site %s; start it with tote run\n", id.Gateway, id.Authority().Site())
 		return nil
 	}
-	fmt.Printf("gateway %s belongs to site %s; start it with tote run, it joins the others by itself\n", id.Gateway, id.Authority.Site())
+	fmt.Printf("gateway %s belongs to site %s; start it with tote run, it joins the others by itself\n", id.Gateway, id.Authority().Site())
 	return nil
 }
 
@@ -209,7 +230,11 @@ func (c clusterStatusCmd) Run(ctx context.Context) error {
 			fmt.Printf("%-12s %-8s %-21s %s\n", m.ID, m.Role, state, m.Address)
 			continue
 		}
-		fmt.Printf("%-12s %-8s %-22s %s, %d commands behind\n", m.ID, m.Role, state, m.Address, m.Lag)
+		runs := m.Version
+		if m.Trial {
+			runs += " on trial"
+		}
+		fmt.Println(strings.TrimRight(fmt.Sprintf("%-12s %-8s %-22s %s, %d commands behind  %s", m.ID, m.Role, state, m.Address, m.Lag, runs), " "))
 	}
 	for _, f := range out.Formed {
 		fmt.Printf("epoch %d: %s by %s on %s, at %s; kept up to command %d\n", f.Epoch, f.How, f.By, f.Gateway, clock(f.At), f.Number)

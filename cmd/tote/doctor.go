@@ -18,12 +18,14 @@ import (
 	"tote/agent/config"
 	"tote/agent/doctor"
 	"tote/agent/metrics"
+	"tote/agent/update"
 )
 
 type doctorCmd struct {
 	gatewayURL `embed:""`
 	Config     string        `help:"Configuration of the gateway." default:"/etc/tote/agent.yaml" type:"path"`
 	JSON       bool          `name:"json" help:"As JSON."`
+	Slots      string        `help:"Folder of the programs." default:"/var/lib/tote/slots" env:"TOTE_SLOTS" type:"path"`
 	Limit      time.Duration `help:"For each check." default:"5s"`
 	Bundle     string        `help:"Also write what those who help need to know: report, configuration, status, metrics and the end of the log, all without secrets, as tar.gz." placeholder:"FILE" type:"path"`
 }
@@ -31,7 +33,7 @@ type doctorCmd struct {
 // Run ends with status 0 when all is fine, 1 with warnings, 2 when something is
 // broken.
 func (c doctorCmd) Run(ctx context.Context) error {
-	p := doctor.Patient{File: c.Config, Machine: doctor.This(), Agent: c.asked(ctx)}
+	p := doctor.Patient{File: c.Config, Machine: doctor.This(), Agent: c.asked(ctx), Slots: update.Slots{Dir: c.Slots}}
 	p.Config, p.Warnings, p.ConfigErr = config.LoadWarned(c.Config)
 	r := doctor.Report{At: time.Now().UTC().Format(time.RFC3339), Version: version, Findings: doctor.Run(ctx, p.Checks(), c.Limit)}
 	r.Level = doctor.Level(r.Findings)

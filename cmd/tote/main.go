@@ -22,6 +22,9 @@ import (
 // version and commit are set by the release build (deploy/deb).
 var version, commit = "dev", ""
 
+// speaks is what agent.Options asks for; tests of updates set it.
+var speaks uint16
+
 // cli is the command tree; each field's struct lives in the file of its name.
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run the gateway agent."`
@@ -33,11 +36,15 @@ type cli struct {
 	Order    orderCmd    `cmd:"" help:"Show one order, or cancel or retry it."`
 	Document documentCmd `cmd:"" help:"Print an archived document, byte by byte, or list those of an order, parcel or manifest."`
 	Do       doCmd       `cmd:"" help:"Give the site a command: have goods moved, give a task back, cancel an order …"`
-	Site     siteCmd     `cmd:"" help:"The site as a whole: its files (plan, apply, export …), its certificate authority, its opening stock."`
+	Site     siteCmd     `cmd:"" help:"The site as a whole: its files (plan, apply, export …), going live zone by zone, and its certificate authority."`
 	Worker   workerCmd   `cmd:"" help:"People of the site: their PINs."`
 	Token    tokenCmd    `cmd:"" help:"Make join tokens."`
 	Cluster  clusterCmd  `cmd:"" help:"The gateways of the site: look at them, join, leave, replace a dead one."`
+	Enrol    enrolCmd    `cmd:"" help:"Let handhelds, robots and other devices into the site; list them."`
+	Revoke   revokeCmd   `cmd:"" help:"Take a device or a gateway out of the site for good."`
 	Backup   backupCmd   `cmd:"" help:"Copies of the whole state of the site: make one, check one, begin anew from one."`
+	Update   updateCmd   `cmd:"" help:"New versions: bring one onto this gateway or onto all, look at how that went, go back."`
+	Release  releaseCmd  `cmd:"" help:"For those who publish versions: keys, signatures."`
 	Ask      askCmd      `cmd:"" help:"Where something is, what happened to it, what is late."`
 	GS1      gs1Cmd      `cmd:"" name:"gs1" help:"Read and write barcodes, RFID tags and Digital Links; asks no gateway."`
 	Plan     planCmd     `cmd:"" help:"Plan a picking problem from a file: batches, walks, what they save; asks no gateway."`
@@ -49,9 +56,14 @@ type cli struct {
 	Version  versionCmd  `cmd:"" help:"Print the version, the architecture and the commit."`
 }
 
-type versionCmd struct{}
+type versionCmd struct {
+	JSON bool `name:"json" help:"As JSON, with the feature level."`
+}
 
-func (versionCmd) Run() error {
+func (c versionCmd) Run() error {
+	if c.JSON {
+		return versionJSON()
+	}
 	fmt.Println("tote", version, built())
 	return nil
 }

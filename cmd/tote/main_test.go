@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,12 @@ const asCommand = "TOTE_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		if v := os.Getenv("TOTE_TEST_VERSION"); v != "" {
+			version = v
+		}
+		if n, err := strconv.ParseUint(os.Getenv("TOTE_TEST_LEVEL"), 10, 16); err == nil {
+			speaks = uint16(n)
+		}
 		main()
 		os.Exit(0)
 	}
@@ -118,7 +125,7 @@ func TestUsageErrors(t *testing.T) {
 		"no command":           {nil, "expected one of"},
 		"unknown command":      {[]string{"start"}, "unexpected argument start"},
 		"unknown flag":         {[]string{"run", "--force"}, "unknown flag --force"},
-		"flag of another":      {[]string{"version", "--json"}, "unknown flag --json"},
+		"flag of another":      {[]string{"version", "--dry"}, "unknown flag --dry"},
 		"no file to validate":  {[]string{"validate", "--config", "/nonexistent"}, "CFG_READ"},
 		"two acts on an order": {[]string{"order", "O1", "--retry", "--cancel", "x"}, "can't be used together"},
 		"do without a command": {[]string{"do"}, "say which command"},

@@ -18,6 +18,7 @@ import (
 type runCmd struct {
 	File   string `arg:"" optional:"" help:"Configuration of the gateway." type:"path"`
 	Config string `help:"The same." default:"/etc/tote/agent.yaml" type:"path"`
+	Slots  string `help:"Folder of the programs, whose updates are shown." default:"/var/lib/tote/slots" env:"TOTE_SLOTS" type:"path"`
 	JSON   bool   `name:"json" help:"Print one JSON line on standard output when scans are accepted."`
 }
 
@@ -36,6 +37,8 @@ func (c runCmd) Run(ctx context.Context) error {
 	}
 	a, err := agent.New(*cfg, agent.Options{
 		Version: version,
+		Slots:   c.Slots,
+		Speaks:  speaks,
 		Notify:  notify.New(os.Getenv, os.Getpid()),
 		Log:     log,
 		Ready: func(addr agent.Addresses) {

@@ -28,6 +28,7 @@ var documents = map[string]string{
 	"docs/metrics.md":                  "usr/share/doc/tote/metrics.md",
 	"docs/going-live.md":               "usr/share/doc/tote/going-live.md",
 	"docs/people.md":                   "usr/share/doc/tote/people.md",
+	"docs/updates.md":                  "usr/share/doc/tote/updates.md",
 	"deploy/prometheus/tote.rules.yml": "usr/share/doc/tote/examples/prometheus/tote.rules.yml",
 	"deploy/grafana/tote.json":         "usr/share/doc/tote/examples/grafana/tote.json",
 	"config.example.yaml":              "usr/share/doc/tote/examples/agent.yaml",

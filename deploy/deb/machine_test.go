@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -173,6 +174,9 @@ func leave(name string) (gone bool) {
 	return gone
 }
 
+// booted counts the machines that got groups.
+var booted atomic.Int32
+
 func hatch(t *testing.T, how string) *machine {
 	t.Helper()
 	root := debian(t)
@@ -184,7 +188,7 @@ func hatch(t *testing.T, how string) *machine {
 	args := []string{hold, "sh", root, changes, m.mnt, how}
 	holder := exec.Command("unshare", append([]string{"--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c"}, args...)...)
 	if how == "boot" {
-		name := fmt.Sprintf("tote-test-%d", os.Getpid())
+		name := fmt.Sprintf("tote-test-%d-%d", os.Getpid(), booted.Add(1))
 		holder = exec.Command("sh", append([]string{"-c", enter, name}, args...)...)
 		t.Cleanup(func() {
 			for end := time.Now().Add(time.Minute); !leave(name) && time.Now().Before(end); {

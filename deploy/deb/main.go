@@ -9,6 +9,7 @@
 //
 //	go run ./deploy/deb                     all three into dist
 //	go run ./deploy/deb -arch arm64 -out .  one of them
+//	go run ./deploy/deb -kind update        releases for `tote update`, not signed yet
 //
 // What lies where on the machine is the tree files, as it is; what happens when it is
 // installed, upgraded, removed and purged is the folder scripts.
@@ -23,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -40,6 +42,8 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	root := flags.String("root", ".", "the repository")
 	out := flags.String("out", "dist", "folder for the packages")
 	arch := flags.String("arch", strings.Join(architectures(), ","), "architectures as Debian names them, with commas")
+	kind := flags.String("kind", "deb", "deb, or update: the same program as a release for tote update")
+	from := flags.String("from", "", "of a release: the oldest version it may replace")
 	version := flags.String("version", "", "version of the package; left out: of git")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,8 +58,15 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return err
 	}
+	make1, ok := map[string]func(arch string) (string, error){
+		"deb":    func(arch string) (string, error) { return build(ctx, *root, *out, arch, src) },
+		"update": func(arch string) (string, error) { return packRelease(ctx, *root, *out, arch, *from, src) },
+	}[*kind]
+	if !ok {
+		return fmt.Errorf("kind %q; there are deb and update", *kind)
+	}
 	for name := range strings.SplitSeq(*arch, ",") {
-		file, err := build(ctx, *root, *out, name, src)
+		file, err := make1(name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -92,4 +103,29 @@ func build(ctx context.Context, root, out, arch string, src source) (string, err
 	}
 	name := filepath.Join(out, fmt.Sprintf("tote_%s_%s.deb", src.version, arch))
 	return name, os.Rename(part, name)
+}
+
+// packRelease compiles the program for one architecture and makes it a release. How one looks
+// only the program itself knows, so that of this machine is asked to.
+func packRelease(ctx context.Context, root, out, arch, from string, src source) (string, error) {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(out, ".build-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	bin := filepath.Join(tmp, "tote")
+	if err := compile(ctx, root, bin, arch, src); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/tote", "release", "pack", "--program", bin, "--arch", machines[arch].goarch,
+		"--of-version", src.version, "--commit", src.commit, "--from", from, "--out", out)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=", "GOARCH=")
+	cmd.Stderr = os.Stderr
+	name, err := cmd.Output()
+	return strings.TrimSpace(string(name)), err
 }

@@ -202,3 +202,22 @@ func TestSlotsRefuse(t *testing.T) {
 	}
 	s.holds("a 1.0 (in use), b empty")
 }
+
+// TestSlotsOnTrial: while an update is on trial a package changes nothing, so that there
+// is what to go back to.
+func TestSlotsOnTrial(t *testing.T) {
+	s := newSlots(t)
+	s.fill("1.0", "a 1.0 (in use), b empty")
+	s.update("2.0")
+	journal := filepath.Join(s.dir, "slots", "journal")
+	if err := os.WriteFile(journal, []byte("state=trial\nnew=b\nold=a\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.fill("3.0", "a 1.0, b 2.0 (in use)"); !strings.Contains(out, "an update is on trial") {
+		t.Errorf("it says %q", out)
+	}
+	if err := os.Remove(journal); err != nil {
+		t.Fatal(err)
+	}
+	s.fill("3.0", "a 3.0 (in use), b 2.0")
+}

@@ -157,6 +157,7 @@ func (c *Caller) conn(ctx context.Context, to Address) (*callConn, error) {
 		_ = raw.Close()
 		return nil, ErrClosed
 	}
+	c.port.name(raw, to.ID)
 	c.conns[to] = cc
 	c.port.wg.Go(func() {
 		defer c.port.untrack(raw)

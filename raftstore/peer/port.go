@@ -61,12 +61,18 @@ type Config struct {
 	Advertise string
 	// TLS has the certificates of both sides of a member: RootCAs,
 	// ClientCAs, Certificates, Time. Protocols and checks are set here.
-	TLS       *tls.Config
+	TLS *tls.Config
+	// Fresh is asked for TLS anew at each handshake, when whom to trust may change;
+	// nil = TLS is all there is.
+	Fresh     func() *tls.Config
 	Log       *slog.Logger
 	Handshake time.Duration // 0 = 5 s
 	// Allowed says what a certificate of the site may be used for, on the side
 	// that is called; nil = every protocol.
 	Allowed func(cert *x509.Certificate, proto string) error
+	// Barred says why a gateway is kept out whatever it shows, on both sides; nil =
+	// nobody is. See Cut for connections that stand.
+	Barred func(id string) error
 	// Refused is told of handshakes that failed, on both sides: with is the
 	// address that called here, or the id that was called. Optional.
 	Refused func(with string, err error)
@@ -83,7 +89,7 @@ type Port struct {
 
 	mu       sync.Mutex
 	handlers map[string]func(ctx context.Context, peer string, conn net.Conn)
-	conns    map[net.Conn]struct{}
+	conns    map[net.Conn]string // who is at the other end, "" = not known yet
 }
 
 // Listen opens the port. Connections are accepted at once; those of a protocol
@@ -117,7 +123,7 @@ func Outgoing(cfg Config) (*Port, error) {
 func newPort(cfg Config) *Port {
 	p := &Port{
 		cfg: cfg, raft: make(chan net.Conn),
-		handlers: map[string]func(context.Context, string, net.Conn){}, conns: map[net.Conn]struct{}{},
+		handlers: map[string]func(context.Context, string, net.Conn){}, conns: map[net.Conn]string{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
@@ -195,7 +201,7 @@ func (p *Port) track(c net.Conn) bool {
 	if p.ctx.Err() != nil {
 		return false
 	}
-	p.conns[c] = struct{}{}
+	p.conns[c] = ""
 	return true
 }
 
@@ -208,7 +214,7 @@ func (p *Port) untrack(c net.Conn) {
 
 // serve shakes hands and hands the connection to its protocol.
 func (p *Port) serve(raw net.Conn) {
-	cfg := p.cfg.TLS.Clone()
+	cfg := p.tls()
 	cfg.MinVersion = tls.VersionTLS13
 	cfg.NextProtos = []string{ProtoRaft, ProtoCall, ProtoJoin, ProtoSatellite}
 	cfg.ClientAuth = tls.VerifyClientCertIfGiven
@@ -216,7 +222,13 @@ func (p *Port) serve(raw net.Conn) {
 		if s.NegotiatedProtocol != ProtoJoin && len(s.VerifiedChains) == 0 {
 			return fmt.Errorf("%w: no certificate of this site", ErrIdentity)
 		}
-		if p.cfg.Allowed != nil && len(s.VerifiedChains) > 0 {
+		if len(s.VerifiedChains) == 0 {
+			return nil
+		}
+		if err := p.barred(s.PeerCertificates[0].Subject.CommonName); err != nil {
+			return err
+		}
+		if p.cfg.Allowed != nil {
 			return p.cfg.Allowed(s.PeerCertificates[0], s.NegotiatedProtocol)
 		}
 		return nil
@@ -234,6 +246,10 @@ func (p *Port) serve(raw net.Conn) {
 	peer := ""
 	if len(state.VerifiedChains) > 0 {
 		peer = state.PeerCertificates[0].Subject.CommonName
+		p.name(raw, peer)
+		if p.barred(peer) != nil {
+			return // meanwhile, and Cut did not see it
+		}
 	}
 	if state.NegotiatedProtocol == ProtoRaft {
 		done := &handed{Conn: conn, closed: make(chan struct{})}
@@ -252,6 +268,49 @@ func (p *Port) serve(raw net.Conn) {
 	}
 }
 
+func (p *Port) barred(id string) error {
+	if p.cfg.Barred == nil {
+		return nil
+	}
+	return p.cfg.Barred(id)
+}
+
+func (p *Port) name(c net.Conn, peer string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, open := p.conns[c]; open {
+		p.conns[c] = peer
+	}
+}
+
+func (p *Port) tls() *tls.Config {
+	if p.cfg.Fresh != nil {
+		return p.cfg.Fresh().Clone()
+	}
+	return p.cfg.TLS.Clone()
+}
+
+// CutAll ends the connections that were opened here, and those of callers: what let
+// them in is trusted no more. Those that belong here open them anew.
+func (p *Port) CutAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		_ = c.Close() // its goroutine ends with it
+	}
+}
+
+// Cut ends the connections with gateways that are barred now.
+func (p *Port) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c, peer := range p.conns {
+		if peer != "" && p.barred(peer) != nil {
+			_ = c.Close() // its goroutine ends with it
+		}
+	}
+}
+
 // handed is a connection given away; closed tells when its new owner is done.
 type handed struct {
 	net.Conn
@@ -267,10 +326,13 @@ func (h *handed) Close() error {
 
 // Dial connects to a gateway for a protocol and checks that it is that one.
 func (p *Port) Dial(ctx context.Context, to Address, proto string) (net.Conn, error) {
-	cfg := p.cfg.TLS.Clone()
+	cfg := p.tls()
 	cfg.MinVersion = tls.VersionTLS13
 	cfg.NextProtos = []string{proto}
 	cfg.ServerName = to.ID
+	if err := p.barred(to.ID); err != nil {
+		return nil, err
+	}
 	conn, err := dial(ctx, to.HostPort, cfg, p.cfg.Handshake)
 	if err != nil {
 		p.refused(to.ID, err)

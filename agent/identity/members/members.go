@@ -1,6 +1,6 @@
 // Package members owns the replicated records of who was let into the site:
-// the join tokens, and the satellites (gateways without a store, which Raft does
-// not know). It is a pure applier under the laws of package warehouse: no
+// the join tokens, the satellites (gateways without a store, which Raft does
+// not know), and the devices that are no gateways. It is a pure applier under the laws of package warehouse: no
 // clock, no random, no map order, no I/O, no goroutine. The secret of a token
 // never gets here, only its hash.
 //
@@ -144,14 +144,17 @@ func Speaks(kind, version uint16) bool { return version == Version && slices.Con
 
 // Since is the feature level from which on a command may be used.
 func Since(kind uint16) uint16 {
-	if kind == KindAdmit || kind == KindDismiss {
+	switch kind {
+	case KindAdmit, KindDismiss:
 		return levelSatellites
+	case KindInvite, KindEnrol, KindRotate, KindRevoke, KindBan, KindRefound, KindForget:
+		return levelDevices
 	}
 	return 0
 }
 
 // kinds are those that Decode takes.
-var kinds = []uint16{KindMakeToken, KindUseToken, KindAdmit, KindDismiss}
+var kinds = []uint16{KindMakeToken, KindUseToken, KindAdmit, KindDismiss, KindInvite, KindEnrol, KindRotate, KindRevoke, KindBan, KindRefound, KindForget}
 
 // Decode reads a command back, strictly.
 func Decode(kind, version uint16, body []byte) (Command, error) {
@@ -170,7 +173,7 @@ func Decode(kind, version uint16, body []byte) (Command, error) {
 	case KindDismiss:
 		return decodeAs(body, func(c Dismiss) bool { return validID(c.Satellite) })
 	}
-	return nil, fmt.Errorf("%w: unknown kind %#04x", ErrMalformed, kind)
+	return decodeDevices(kind, body)
 }
 
 func decodeAs[C Command](body []byte, valid func(C) bool) (Command, error) {
@@ -230,7 +233,7 @@ func Apply(tx warehouse.Tx, m warehouse.Meta, kind, version uint16, body []byte)
 	case Dismiss:
 		return dismiss(tx, c)
 	}
-	return warehouse.Result{Code: warehouse.CodeUnknownKind}, nil
+	return applyDevices(tx, m, c)
 }
 
 func use(tx warehouse.Tx, m warehouse.Meta, c UseToken) (warehouse.Result, error) {

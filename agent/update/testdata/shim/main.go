@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"syscall"
+	"time"
 )
 
 type what struct {
@@ -38,14 +40,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, w.Validate)
 		os.Exit(1)
 	case cmd == "run" && w.Run == "segv":
+		signal.Reset()
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGSEGV)
-		select {}
+		time.Sleep(time.Hour)
 	case cmd == "run" && w.Run == "hang":
-		select {}
+		time.Sleep(1000 * time.Hour)
 	case cmd == "run" && w.Run == "exit":
 		os.Exit(1)
 	case w.Real != "":
-		args := append(append([]string{w.Real}, os.Args[1:]...), w.Args...)
-		panic(syscall.Exec(w.Real, args, append(os.Environ(), "TOTE_TEST_VERSION="+w.Version)))
+		args := append([]string{w.Real}, os.Args[1:]...)
+		if cmd == "run" {
+			args = append(args, w.Args...)
+		}
+		panic(syscall.Exec(w.Real, args, append(os.Environ(), "TOTE_TEST_VERSION="+w.Version, fmt.Sprint("TOTE_TEST_LEVEL=", w.Level))))
 	}
 }
