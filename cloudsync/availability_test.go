@@ -51,8 +51,10 @@ func TestAvailabilityRow3(t *testing.T) {
 		{"DAMAGED", "at the pick", warehouse.Item{}, []warehouse.StockRow{stock}, short(warehouse.FalloutDamaged)},
 		{"DAMAGED", "damaged before", warehouse.Item{}, []warehouse.StockRow{{Bin: "B1", SKU: "X", Qty: 1, Status: warehouse.StatusDamaged}}, nothing},
 		{
-			"EXPIRED", "past its date", warehouse.Item{LotTracked: true},
-			[]warehouse.StockRow{{Bin: "B1", SKU: "X", Lot: "L1", Expiry: "2020-01-01", Qty: 1}}, nothing,
+			"EXPIRED", "past its date",
+			warehouse.Item{LotTracked: true},
+			[]warehouse.StockRow{{Bin: "B1", SKU: "X", Lot: "L1", Expiry: "2020-01-01", Qty: 1}},
+			nothing,
 		},
 		{"EXPIRED", "thrown away", warehouse.Item{}, []warehouse.StockRow{stock}, adjust(warehouse.ReasonExpired)},
 		{"EXPIRED", "at the pick", warehouse.Item{}, []warehouse.StockRow{stock}, short(warehouse.FalloutExpired)},
