@@ -207,10 +207,11 @@ func TestMalformedCSVRow(t *testing.T) {
 					t.Errorf("%d %s", code, b)
 				}
 				for i := range got.Problems {
-					if got.Problems[i].Text == "" {
-						t.Errorf("no text: %+v", got.Problems[i])
+					p := &got.Problems[i]
+					if p.Text == "" || p.Do == "" {
+						t.Errorf("no text, or nothing to do: %+v", p)
 					}
-					got.Problems[i].Text = ""
+					p.Text, p.Do, p.At = "", "", 0
 				}
 				var named []intake.Problem
 				for _, w := range tc.want {
