@@ -18,7 +18,7 @@ CROSS    := '^(TestCross|TestRow14Build32Bit)$$'
 # The binary is static on every platform; only the race detector needs cgo.
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival alerts powercut upgrade hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb release notices clean
+.PHONY: help build test unit race linearize soak-domain checklist bench bench-rival alerts powercut upgrade booted hil demo lint fmt vet fmt-check fuzz cross cover tidy deps generate deb release notices clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ upgrade: build ## a shift over a rolling upgrade from FROM, back, and again: mak
 	@cd bin/older/src && $(GO) build -trimpath -o ../tote ./cmd/tote
 	@git worktree remove --force bin/older/src
 	./bin/tote demo --exit --gateways 3 --orders 60 --older bin/older/tote $(ARGS)
+
+booted: ## a booted Debian updates itself, by its own units, and takes a broken release back (root)
+	@TOTE_BOOTED=1 $(GO) test -count 1 -timeout $(TIMEOUT) -run '^TestUpdateBooted$$' -v ./deploy/deb
 
 # The suite of `tote devices test`: PORT=emulated runs it against the emulator.
 hil: build ## try a device out: make hil PORT=/dev/… DRIVER=mt-sics (PORT=emulated: its emulator)

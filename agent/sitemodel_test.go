@@ -48,8 +48,10 @@ func bigger(files map[string]string, n int, name string) map[string]string {
 		fmt.Fprintf(&items, "%s-%05d,thing,100,%s-ALT-%05d\n", name, i, name, i)
 	}
 	bins.WriteString(files["bins.csv"])
+	header, _, _ := strings.Cut(files["bins.csv"], "\n")
+	rest := strings.Repeat(",", strings.Count(header, ",")-2) // of bin, aisle and cell
 	for i := range n / 10 {
-		fmt.Fprintf(&bins, "%s-B%04d,0,0,,,\n", name, i)
+		fmt.Fprintf(&bins, "%s-B%04d,0,0%s\n", name, i, rest)
 	}
 	return map[string]string{"items.csv": "sku,name,weight_g,barcodes\n" + items.String(), "bins.csv": bins.String()}
 }

@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	. "tote/warehouse"
@@ -76,6 +77,12 @@ func TestNoCostGrowsWithClosedOrders(t *testing.T) {
 				t.Fatalf("%d commands after 10 orders, %d after 2,000", len(costs[0]), len(costs[1]))
 			}
 			for n := range costs[0] {
+				// What takes bins or workers away looks at every logistic unit
+				// once, those of closed orders too until they are archived: a
+				// person asks for it a few times a year (docs/adr/007).
+				if strings.Contains(costs[0][n], CommandName(KindCommitModel)) && strings.Contains(costs[1][n], CommandName(KindCommitModel)) {
+					continue
+				}
 				if costs[0][n] != costs[1][n] {
 					t.Errorf("after 10 orders %s, after 2,000 %s", costs[0][n], costs[1][n])
 				}

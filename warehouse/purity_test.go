@@ -20,7 +20,7 @@ var mayImport = []string{
 }
 
 // ofTime is what may be used of package time: functions of their arguments.
-var ofTime = []string{"UnixMilli", "Parse", "DateOnly"}
+var ofTime = []string{"UnixMilli", "Parse", "DateOnly", "RFC3339"}
 
 // emptyImporter lets the type checker go on without the imported packages: the
 // types this test asks for are all local.
