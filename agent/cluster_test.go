@@ -35,9 +35,9 @@ type trio struct {
 	gw [3]*site
 }
 
-// trios lets two tests at a time have three gateways: nine or more on a small
-// machine would not hear each other in time.
-var trios = make(chan struct{}, 2)
+// trios lets three tests at a time have three gateways: with many more on a small
+// machine they would not hear each other in time.
+var trios = make(chan struct{}, 3)
 
 // newTrio starts three gateways, with further configuration if there is more. The
 // devices of the floor are plugged into the third.

@@ -9,8 +9,12 @@ import (
 	"tote/agent/replica"
 	"tote/drivers"
 	"tote/drivers/rfid"
+	"tote/drivers/rfid/presence"
 	"tote/warehouse"
 )
+
+// tunePlaces lets tests wait less for tags that move and leave.
+var tunePlaces = func(*presence.EngineConfig) {}
 
 // startPlaces starts what follows tags between places, and the readers that watch
 // them.
@@ -23,6 +27,7 @@ func (a *Agent) startPlaces() error {
 	if err != nil {
 		return err
 	}
+	tunePlaces(&engine)
 	watch, err := places.New(places.Config{Engine: engine, Log: a.log, Seen: a.tagSeen, Believed: a.tagsBelieved})
 	if err != nil {
 		return err

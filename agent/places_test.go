@@ -6,11 +6,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"tote/drivers/rfid/presence"
 	"tote/firmware-tests/record"
 	"tote/gs1"
 	"tote/warehouse"
 )
+
+func init() {
+	tunePlaces = func(c *presence.EngineConfig) {
+		c.Window, c.Hold, c.Linger, c.Gone = time.Second, 2*time.Second, time.Second, 3*time.Second
+	}
+}
 
 // whereIs is what is told about a unit.
 func (s *site) whereIs(code string) (f warehouse.Found) {

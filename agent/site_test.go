@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	}
 	// These tests wait for devices and people, not for the processor.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil {
+	if err := flag.Set("test.parallel", "5"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
