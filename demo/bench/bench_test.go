@@ -124,7 +124,7 @@ func TestReadTableFaults(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	for only, want := range map[string]string{"": "disk route gs1 scaleline quiet llrp presence store domain state sitemodel rebuild rss import-stock scan photoeye idle resting install demo takeover", "scan": "scan", "takeover,disk": "disk takeover"} {
+	for only, want := range map[string]string{"": "disk route blocks pool gs1 scaleline quiet llrp presence store domain state sitemodel rebuild rss import-stock scan photoeye idle resting install demo takeover", "scan": "scan", "takeover,disk": "disk takeover"} {
 		todo, err := choose(only)
 		var names []string
 		for _, p := range todo {

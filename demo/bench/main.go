@@ -25,7 +25,7 @@ import (
 
 func main() {
 	dir := flag.String("dir", "", "where to write; a disk like the gateway's (default: a temporary folder)")
-	only := flag.String("only", "", "run these parts only: disk,route,gs1,scaleline,quiet,llrp,presence,store,domain,state,sitemodel,rebuild,rss,import-stock,scan,photoeye,idle,resting,install,demo,takeover (default: all)")
+	only := flag.String("only", "", "run these parts only: disk,route,blocks,pool,gs1,scaleline,quiet,llrp,presence,store,domain,state,sitemodel,rebuild,rss,import-stock,scan,photoeye,idle,resting,install,demo,takeover (default: all)")
 	gateway := flag.String("gateway", "", "internal: run the gateway of this configuration")
 	emulated := flag.String("devices", "", "internal: emulate the devices of this group file")
 	full := flag.String("fill", "", "internal: fill a store in this folder and wait")
@@ -57,7 +57,7 @@ type part struct {
 }
 
 var parts = [...]part{
-	{"disk", rawSync}, {"route", routes}, {"gs1", codes}, {"scaleline", scaleLine}, {"quiet", quiet}, {"llrp", llrpReports}, {"presence", presenceSpeed}, {"store", commands}, {"domain", domain}, {"state", state}, {"sitemodel", siteModel}, {"rebuild", rebuilds}, {"rss", memory}, {"import-stock", importStock}, {"scan", scans}, {"photoeye", photoEye}, {"idle", idle}, {"resting", resting}, {"install", installed}, {"demo", shift}, {"takeover", bigShift},
+	{"disk", rawSync}, {"route", routes}, {"blocks", severalBlocks}, {"pool", largePool}, {"gs1", codes}, {"scaleline", scaleLine}, {"quiet", quiet}, {"llrp", llrpReports}, {"presence", presenceSpeed}, {"store", commands}, {"domain", domain}, {"state", state}, {"sitemodel", siteModel}, {"rebuild", rebuilds}, {"rss", memory}, {"import-stock", importStock}, {"scan", scans}, {"photoeye", photoEye}, {"idle", idle}, {"resting", resting}, {"install", installed}, {"demo", shift}, {"takeover", bigShift},
 }
 
 // choose picks the parts named in a comma separated list, in their own order.
