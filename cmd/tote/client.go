@@ -22,6 +22,9 @@ import (
 	"tote/warehouse"
 )
 
+// defaultAPI is where a gateway answers whose configuration says nothing else.
+const defaultAPI = "http://127.0.0.1:8080"
+
 // gatewayURL is where the commands that talk to a running gateway find it.
 type gatewayURL struct {
 	API   string `help:"HTTP address of the gateway." default:"http://127.0.0.1:8080" env:"TOTE_API"`

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,8 +35,10 @@ type doctorCmd struct {
 // Run ends with status 0 when all is fine, 1 with warnings, 2 when something is
 // broken.
 func (c doctorCmd) Run(ctx context.Context) error {
-	p := doctor.Patient{File: c.Config, Machine: doctor.This(), Agent: c.asked(ctx), Slots: update.Slots{Dir: c.Slots}}
+	p := doctor.Patient{File: c.Config, Machine: doctor.This(), Slots: update.Slots{Dir: c.Slots}}
 	p.Config, p.Warnings, p.ConfigErr = config.LoadWarned(c.Config)
+	c.API = ownAPI(c.API, p.Config)
+	p.Agent = c.asked(ctx)
 	r := doctor.Report{At: time.Now().UTC().Format(time.RFC3339), Version: version, Findings: doctor.Run(ctx, p.Checks(), c.Limit)}
 	r.Level = doctor.Level(r.Findings)
 	if c.JSON {
@@ -54,6 +58,22 @@ func (c doctorCmd) Run(ctx context.Context) error {
 		return exitCode(code)
 	}
 	return nil
+}
+
+// ownAPI is where the agent of this configuration answers, unless somebody said
+// where to ask.
+func ownAPI(api string, cfg *config.Config) string {
+	if api != defaultAPI || cfg == nil {
+		return api
+	}
+	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
+	if err != nil || port == "0" {
+		return api
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // logLines of the journal go into a bundle.

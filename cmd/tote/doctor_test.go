@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"tote/agent/config"
 	"tote/agent/doctor"
 )
 
@@ -51,5 +52,26 @@ func TestDoctor(t *testing.T) {
 	}
 	if st, err := os.Stat(bundle); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", st, err)
+	}
+}
+
+// TestDoctorAsksItsOwnAgent: the configuration says where the agent answers; who
+// says it himself is obeyed.
+func TestDoctorAsksItsOwnAgent(t *testing.T) {
+	for _, tt := range []struct{ api, listen, want string }{
+		{defaultAPI, "127.0.0.1:9090", "http://127.0.0.1:9090"},
+		{defaultAPI, "0.0.0.0:9090", "http://127.0.0.1:9090"},
+		{defaultAPI, "[::]:9090", "http://127.0.0.1:9090"},
+		{defaultAPI, "localhost:9090", "http://localhost:9090"},
+		{defaultAPI, "127.0.0.1:0", defaultAPI},
+		{defaultAPI, "", defaultAPI},
+		{"http://192.0.2.1:8080", "127.0.0.1:9090", "http://192.0.2.1:8080"},
+	} {
+		if got := ownAPI(tt.api, &config.Config{HTTP: config.HTTP{Listen: tt.listen}}); got != tt.want {
+			t.Errorf("%s with %s: %s, want %s", tt.api, tt.listen, got, tt.want)
+		}
+	}
+	if got := ownAPI(defaultAPI, nil); got != defaultAPI {
+		t.Error(got)
 	}
 }
