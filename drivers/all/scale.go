@@ -39,7 +39,7 @@ func scales() []Driver {
 		{
 			sics.Protocol(), nil,
 			"Scales with MT-SICS level 0 (Mettler Toledo, and A&D, OHAUS and others in MT emulation; KERN with KCP). Polls SI; books only what the scale calls stable.", "",
-			"frames of the MT-SICS reference manual",
+			"example answers of the MT-SICS reference manual (11780711)",
 			[]serialport.Config{{Baud: 9600}},
 		},
 		{
