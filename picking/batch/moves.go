@@ -28,7 +28,7 @@ type step struct {
 func (s *search) improve(j int32) {
 	from := s.of[j]
 	a := s.carts[from]
-	left := s.without(a, j, -1)
+	gain := s.gain(a, slices.Index(a.jobs, j))
 	best := step{swap: -1}
 	s.stamp++
 	s.asked[from] = s.stamp
@@ -41,11 +41,16 @@ func (s *search) improve(j int32) {
 		b := s.carts[to]
 		if s.fits(b, j) {
 			cost := s.plus(b, j)
-			if d := cost - b.cost + left - a.cost; d < best.delta && s.inTime(cost, b.lines+s.Jobs[j].Lines, sooner(b.due, s.due[j])) {
+			if d := cost - b.cost - gain; d < best.delta && s.inTime(cost, b.lines+s.Jobs[j].Lines, sooner(b.due, s.due[j])) {
 				best = step{d, to, -1}
 			}
 		}
-		for _, k := range b.jobs {
+		for i, k := range b.jobs {
+			// A walk with an order more is not shorter: no change saves more
+			// than both orders cost where they are.
+			if -(gain + s.gain(b, i)) >= best.delta {
+				continue
+			}
 			if d, ok := s.swapped(a, b, j, k, best.delta); ok {
 				best = step{d, to, k}
 			}

@@ -105,6 +105,7 @@ type cart struct {
 	kinds, refuses uint64
 	cost           int64
 	hash           uint64
+	gains          []int64 // what each order costs here, once somebody asked
 }
 
 // planner is what a search knows of its pool.
@@ -226,6 +227,17 @@ func (pl *planner) without(c *cart, less, more int32) int64 {
 	}
 	pl.temp = jobs
 	return pl.costOf(jobs)
+}
+
+// gain is what a batch costs less without the order at a place of it.
+func (pl *planner) gain(c *cart, at int) int64 {
+	if c.gains == nil {
+		c.gains = make([]int64, len(c.jobs))
+		for i, j := range c.jobs {
+			c.gains[i] = c.cost - pl.without(c, j, -1)
+		}
+	}
+	return c.gains[at]
 }
 
 // pack makes a batch.
