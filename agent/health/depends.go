@@ -48,8 +48,6 @@ var dependsOn = []dependency{
 	{CodeBackupOld, []string{CodeNoNetwork, CodeNoQuorum, backup.CodeSilent}},
 	{backup.CodeSilent, []string{CodeNoNetwork, CodeNoQuorum}},
 	{CodeMQTTDrops, []string{CodeNoNetwork, CodeNoQuorum, CodeBrokerDown}},
-	{CodeBackupOld, []string{CodeNoNetwork, CodeNoQuorum}},
-	{backup.CodeSilent, []string{CodeNoNetwork}},
 	{CodeNotReady, []string{CodeNoNetwork, CodeGatewayGone, CodeNoQuorum}},
 	{CodeAgentDown, []string{CodeConfigBad, CodeSpaceGone}},
 	{CodeSyncSlow, []string{CodeDiskWorn}},

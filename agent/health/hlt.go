@@ -43,7 +43,7 @@ var doctorFaults = []own{
 	{CodeSyncSlow, "A synced write to the disk of data_dir takes long.", "Find what else writes to the disk; a worn SD card is replaced by an SSD or eMMC."},
 	{CodeNoWrite, "Nothing can be written to data_dir, though it is there.", "Run tote doctor as root or as the owner of data_dir; when it still fails, the disk went read-only: see dmesg and replace it."},
 	{CodeClockNoSync, "The clock of this machine is not kept by a time service.", "Turn one on (timedatectl set-ntp true) and let it reach a time server of the site."},
-	{CodeClockOff, "The clock of this machine differs from the time of the site.", "Let the time service set it (timedatectl). The site's own time goes on rightly; logs and certificates suffer."},
+	{CodeClockOff, "The clock of this machine differs from the time of the site.", "Let the time service set it (timedatectl). The site's own time goes on rightly; logs, and TLS to the OMS, suffer."},
 	{CodeCertSoon, "A certificate ends soon.", "That of the site renews itself while the gateways reach each other: see why not. One of a listener is renewed by hand."},
 	{CodeCertOver, "A certificate has ended.", "Renew it; for that of the site see docs/cluster.md."},
 	{CodeCertBad, "A certificate cannot be read.", "Check the path and its rights, and that it is PEM; run tote doctor as root or as the owner of data_dir."},

@@ -27,6 +27,7 @@ var documents = map[string]string{
 	"docs/devices.md":                  "usr/share/doc/tote/devices.md",
 	"docs/metrics.md":                  "usr/share/doc/tote/metrics.md",
 	"docs/going-live.md":               "usr/share/doc/tote/going-live.md",
+	"docs/site-model.md":               "usr/share/doc/tote/site-model.md",
 	"docs/people.md":                   "usr/share/doc/tote/people.md",
 	"docs/updates.md":                  "usr/share/doc/tote/updates.md",
 	"deploy/prometheus/tote.rules.yml": "usr/share/doc/tote/examples/prometheus/tote.rules.yml",
